@@ -1,0 +1,91 @@
+"""What is released: a wheel that carries the package, its types and its licence, no more."""
+
+from __future__ import annotations
+
+import email
+import email.message
+import subprocess
+import sys
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parent.parent
+
+
+@pytest.fixture(scope="module")
+def dist(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the wheel and the source distribution, built as a release builds them."""
+    folder = tmp_path_factory.mktemp("dist")
+    done = subprocess.run(
+        [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder), str(ROOT)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(dist: Path) -> zipfile.ZipFile:
+    (path,) = dist.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+@pytest.fixture(scope="module")
+def metadata(wheel: zipfile.ZipFile) -> email.message.Message:
+    (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    return email.message_from_bytes(wheel.read(name))
+
+
+def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) -> None:
+    info = next(name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    inside = {name for name in wheel.namelist() if not name.startswith(info.rpartition("/")[0])}
+    source = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "smtpproto").rglob("*")
+        if path.suffix in {".py", ".typed"}
+    }
+    assert inside == source
+    assert "smtpproto/py.typed" in inside
+    assert info.replace("METADATA", "licenses/LICENSE") in wheel.namelist()
+
+
+def test_the_metadata(metadata: email.message.Message) -> None:
+    assert metadata["Name"] == "smtpproto-sansio"
+    assert metadata["License-Expression"] == "MIT"
+    assert metadata["Requires-Python"] == ">=3.10"
+    text = (ROOT / "smtpproto" / "__init__.py").read_text(encoding="utf-8")
+    assert f'__version__ = "{metadata["Version"]}"' in text
+
+
+def test_the_core_depends_on_nothing(metadata: email.message.Message) -> None:
+    wanted = [Requirement(line) for line in metadata.get_all("Requires-Dist", [])]
+    assert {requirement.name for requirement in wanted} == {"trio", "hypothesis", "idna", "trustme"}
+    assert all("extra ==" in str(requirement.marker) for requirement in wanted)
+    assert set(metadata.get_all("Provides-Extra", [])) == {"trio", "testing", "idna", "cli"}
+
+
+def test_the_wheel_works_where_nothing_is_installed(wheel: zipfile.ZipFile) -> None:
+    assert wheel.filename is not None
+    # A wheel of pure Python is importable as it is.
+    code = (
+        f"import sys; sys.path.insert(0, {wheel.filename!r}); "
+        "import smtpproto; print(smtpproto.__file__)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", code], check=True, capture_output=True, text=True
+    )
+    assert Path(done.stdout.strip()).is_relative_to(wheel.filename)
+
+
+def test_the_source_distribution_can_be_tested(dist: Path) -> None:
+    (path,) = dist.glob("*.tar.gz")
+    with tarfile.open(path) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    assert {"Makefile", "LICENSE", "CHANGELOG.md", "pyproject.toml", ".ci/run"} <= names
+    assert {"smtpproto/__init__.py", "tests/conftest.py", "tests/test_packaging.py"} <= names
