@@ -1,0 +1,401 @@
+"""The client's connection: commands to bytes, bytes from a server to replies.
+
+RFC 5321 sections 3 and 4, with the pipelining of RFC 2920.  Pipelining is not a mode: commands are sent
+one after the other, and leave as early as the server allows.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ._connection import Connection, Observer
+from .commands import (
+    Command,
+    CountedCommand,
+    DialogueCommand,
+    Hello,
+    Helo,
+    Mail,
+    Rcpt,
+)
+from .errors import LocalProtocolError, RemoteProtocolError
+from .events import AuthResponse, BodyChunk, ClientEvent, ConnectionClosed, EndOfBody, Need
+from .extensions import KNOWN, Catalogue, Extension, Pipelining, read_offers
+from .limits import Limits
+from .replies import Reply, ReplyReader, build_reply
+from .session import Offered, Protocol, Session, Transaction
+from .states import Forget, State
+from .wire import BadLine, DotEncoder, LineEndings, LineReader
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Client"]
+
+_CONTENT_TIMEOUT = 600.0  # RFC 5321 section 4.5.3.2.6
+_CHUNK_TIMEOUT = 180.0  # RFC 5321 section 4.5.3.2.5
+_TIMEOUT = 300.0  # RFC 5321 section 4.5.3.2.1
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """What a reply will answer: the row it moves along, and the command it belongs to."""
+
+    row: str
+    command: Command | None
+    ends_group: bool = True
+    timeout: float = _TIMEOUT
+    unsettles: bool = False
+
+
+class Client(Connection):
+    """The client's side of a session, without I/O.
+
+    `send` takes commands and content, `data_to_send` gives the bytes, `next_event` the replies in the
+    order of the commands, each with its `command`.  Several commands may be sent at once; what may
+    not leave before a reply has come (RFC 2920 section 3.1, or no PIPELINING) is held back and
+    leaves by itself.
+
+    Arguments:
+        extensions: the classes of service extensions it understands.
+        limits: bounds on what a server can make it hold or do.
+        protocol: SMTP or LMTP.
+        line_endings: what happens to a bare CR or LF in content; `PRESERVE` is not possible.
+        session: facts known from outside: `peer`, `secure`, `tls`.
+        observer: called with every line and chunk, for transcripts.
+    """
+
+    def __init__(
+        self,
+        extensions: Iterable[type[Extension]] = KNOWN,
+        *,
+        limits: Limits | None = None,
+        protocol: Protocol = Protocol.SMTP,
+        line_endings: LineEndings = LineEndings.REFUSE,
+        session: Session | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        limits = limits or Limits()
+        super().__init__(
+            Catalogue(extensions, protocol, limits),
+            replace(session or Session(), protocol=protocol),
+            limits,
+            line_endings,
+            observer,
+        )
+        self._lines = LineReader(self._buffer, limits.reply_line, LineEndings.REFUSE)
+        self._replies = ReplyReader(limits)
+        # Under way, oldest first; then what is held back, with the octets that follow each command.
+        self._pending: deque[_Pending] = deque([_Pending("greeting", None)])
+        self._held: deque[tuple[_Pending | None, bytes]] = deque()
+        # Where the session would be if all that is pending succeeded; None: to be found out.
+        self._projected: State | None = State.GREETED
+        self._last_mail: Transaction | None = None
+        # How many pending commands will make both sides forget what was offered.
+        self._unsettled = 0
+        # The content under way: with dots, or octets still owed to a counted command.
+        self._encoder: DotEncoder | None = None
+        self._counted_left = 0
+        # The command of the content or dialogue that goes on; replies had so far to its end (LMTP).
+        self._command: Command | None = None
+        self._answered = 0
+        self._error: RemoteProtocolError | None = None
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for the server (RFC 5321 section 4.5.3.2)."""
+        if self._encoder is not None:
+            return _CHUNK_TIMEOUT
+        return self._pending[0].timeout if self._pending else _TIMEOUT
+
+    @property
+    def pending(self) -> int:
+        """How many replies are still to come for what was sent."""
+        return len(self._pending) + sum(1 for entry, _ in self._held if entry is not None)
+
+    # --- out: commands and content to bytes ----------------------------------------------------
+
+    def send(self, message: Command | BodyChunk | EndOfBody | AuthResponse) -> None:
+        """Queue a command, a piece of content, its end, or a response within a dialogue.
+
+        Raises:
+            LocalProtocolError: it is not possible in this state, an extension it needs was not
+                offered, it would be too long, or an argument holds CR, LF or NUL; nothing is queued
+                then.
+        """
+        if self._error is not None:
+            raise LocalProtocolError(f"the connection is broken: {self._error}")
+        if isinstance(message, Command):
+            self._send_command(message)
+        elif isinstance(message, BodyChunk):
+            self._send_chunk(message.octets)
+        elif isinstance(message, EndOfBody):
+            self._send_end()
+        else:
+            self._send_response(message)
+
+    def _send_command(self, command: Command) -> None:
+        state = self._project()
+        step = self._rows[state].get(command.row)
+        if step is None or step.in_flight or self._counted_left:
+            raise LocalProtocolError(
+                f"{command.verb} is not possible here: {state.value} (RFC 5321 section 4.1.4)",
+                code=503,
+                enhanced="5.5.1",
+            )
+        session = replace(self.session, offered=Offered()) if self._unsettled else self.session
+        refusal = self._catalogue.refusal(command, session, self._last_mail)
+        if refusal is not None:
+            raise LocalProtocolError(refusal.text, code=refusal.code, enhanced=refusal.enhanced)
+        line = self._format(command, session.offered)
+        unsettles = step.forget is Forget.SESSION
+        entry = _Pending(command.row, command, command.ends_group, command.timeout, unsettles)
+        self._hold(entry, line)
+        self._unsettled += unsettles
+        self._projected = step.after[3] or step.after[2] or state
+        if isinstance(command, Mail):
+            self._last_mail = Transaction(command)
+        elif isinstance(command, CountedCommand):
+            self._counted_left = command.octets
+        self._release()
+
+    def _format(self, command: Command, offered: Offered[object]) -> bytes:
+        line = str(command).encode("utf-8")
+        utf8 = any(isinstance(e, Extension) and e.utf8 for e in offered)
+        if not utf8 and not line.isascii():
+            raise LocalProtocolError(
+                f"{command.verb}: only ASCII, as SMTPUTF8 was not offered (RFC 5321 section 2.4)"
+            )
+        longest = self._catalogue.longest_line(type(command), offered)
+        if len(line) + 2 > longest:
+            raise LocalProtocolError(
+                f"{command.verb}: the line has {len(line) + 2} octets with its CRLF, {longest} are "
+                "allowed (RFC 5321 section 4.5.3.1.4)"
+            )
+        return line
+
+    def _hold(self, entry: _Pending, line: bytes) -> None:
+        self._check_line(line)
+        self._held.append((entry, line))
+
+    def _release(self) -> None:
+        """Let leave what may leave (RFC 2920 section 3.1)."""
+        pipelining = Pipelining in self.session.offered
+        pending, held = self._pending, self._held
+        while held:
+            entry, octets = held[0]
+            if entry is None:
+                # Octets that belong to the counted command before them.
+                self._out += octets
+            else:
+                if pending and (
+                    not pipelining
+                    or pending[-1].ends_group
+                    or len(pending) >= self._limits.unanswered
+                ):
+                    return
+                self._queue([octets])
+                if self._observer is not None and entry.command is not None:
+                    self._observer("C", entry.command.public().encode("utf-8"), False)
+                pending.append(entry)
+            held.popleft()
+
+    def _send_chunk(self, octets: bytes) -> None:
+        if self._counted_left:
+            if len(octets) > self._counted_left:
+                raise LocalProtocolError(
+                    f"{len(octets)} octets of content, {self._counted_left} were announced "
+                    "(RFC 3030 section 2)"
+                )
+            self._counted_left -= len(octets)
+            self._held.append((None, bytes(octets)))
+            self._release()
+        else:
+            self._out += self._content_encoder().encode(octets)
+        self._observe("C", octets, content=True)
+
+    def _content_encoder(self) -> DotEncoder:
+        if self._encoder is None:
+            raise LocalProtocolError(
+                f"content is not possible here: {self.state.value} (RFC 5321 section 4.1.1.4)"
+            )
+        if self.transaction is None or not self.transaction.recipients:
+            raise LocalProtocolError(
+                "no recipient was accepted: only EndOfBody may follow (RFC 2920 section 3.1)"
+            )
+        return self._encoder
+
+    def _send_end(self) -> None:
+        if self._encoder is None:
+            self._content_encoder()
+            return
+        self._out += self._encoder.finish()
+        self._observe("C", b".")
+        self._encoder = None
+        self._pending.append(_Pending("content", self._command, False, _CONTENT_TIMEOUT))
+        self._projected = None
+
+    def _send_response(self, response: AuthResponse) -> None:
+        command = self._command
+        if self.state is not State.EXCHANGE or self._pending or command is None:
+            raise LocalProtocolError(
+                f"no challenge waits for a response: {self.state.value} (RFC 4954 section 4)"
+            )
+        assert isinstance(command, DialogueCommand)
+        line = command.format_response(response.octets)
+        if len(line) + 2 > self._limits.exchange_line:
+            raise LocalProtocolError(
+                f"the response has more than {self._limits.exchange_line} octets "
+                "(RFC 4954 section 4)"
+            )
+        self._queue([line])
+        self._observe("C", b"(response)")
+        self._pending.append(_Pending("response", command))
+
+    def _project(self) -> State:
+        """Where the session will be if all that is pending succeeds."""
+        if self._projected is None:
+            state = self.state
+            entries = [*self._pending, *(entry for entry, _ in self._held if entry is not None)]
+            for entry in entries:
+                step = self._rows[state].get(entry.row)
+                if step is not None:
+                    state = step.after[3] or step.after[2] or state
+            self._projected = state
+        return self._projected
+
+    # --- in: bytes to replies -----------------------------------------------------------------
+
+    def next_event(self) -> ClientEvent | Need:
+        """The next reply, one `ConnectionClosed` at the end, or what the connection waits for.
+
+        Raises:
+            RemoteProtocolError: the server broke the protocol; the connection cannot go on, and
+                every later call raises the same.
+        """
+        if self._error is not None:
+            raise self._error
+        try:
+            return self._next_event()
+        except RemoteProtocolError as error:
+            self._error = error
+            self._end(State.ERROR)
+            raise
+
+    def _next_event(self) -> ClientEvent | Need:
+        while True:
+            if self.state is State.CLOSED:
+                return self._closed(clean=True)
+            if self.state is State.TLS:
+                if len(self._buffer):
+                    raise RemoteProtocolError(
+                        "octets in plain text follow the reply to STARTTLS (RFC 3207 section 4.2)"
+                    )
+                return self._closed(clean=False) if self._eof else Need.TLS
+            line = self._lines.read()
+            if line is None:
+                return self._closed(clean=False) if self._eof else Need.DATA
+            if isinstance(line, BadLine):
+                raise RemoteProtocolError(
+                    f"a line of a reply is refused ({line.reason.value}): {line.start!r}"
+                )
+            self._observe("S", line)
+            complete = self._replies.feed(line)
+            if complete is not None:
+                return self._reply(*complete)
+
+    def _reply(self, code: int, lines: list[str]) -> Reply:
+        """Tie a reply to the command it answers, and do what it does."""
+        if not self._pending:
+            return self._unasked(code, lines)
+        entry = self._pending[0]
+        command = entry.command
+        reply = build_reply(code, lines, command, self._lmtp_recipient(entry))
+        if code == 421:
+            self._end(State.CLOSED)
+            return reply
+        step = self._rows[self.state].get(entry.row)
+        if step is None and code < 400 or step is not None and step.after[code // 100] is None:
+            raise RemoteProtocolError(
+                f"{code} cannot answer {entry.row} here: {self.state.value} "
+                "(RFC 5321 section 4.3.2)"
+            )
+        if reply.recipient is not None and self._more_recipients():
+            return reply
+        self._answered = 0
+        self._pending.popleft()
+        self._unsettled -= entry.unsettles
+        if step is not None:
+            before = self.state
+            self._move(step, code)
+            if step.after[code // 100] is not (step.after[3] or step.after[2] or before):
+                self._projected = None
+            if code < 400:
+                self._succeeded(entry, reply)
+        self._release()
+        return reply
+
+    def _unasked(self, code: int, lines: list[str]) -> Reply:
+        """A reply that answers no command: only the end of the session can be meant.
+
+        Besides 421 that is a refusal in the middle of the content: a server may not say it there
+        (RFC 5321 section 4.1.1.4), those that do close, and nobody knows what they read.
+        """
+        in_content = self._encoder is not None and code >= 400
+        if code != 421 and not in_content:
+            raise RemoteProtocolError(
+                f"{code} came unasked: no command waits for a reply (RFC 5321 section 4.2)"
+            )
+        command = self._command if in_content else None
+        self._end(State.CLOSED)
+        return build_reply(code, lines, command)
+
+    def _lmtp_recipient(self, entry: _Pending) -> Rcpt | None:
+        """The recipient that the next reply is about, if it is one of several (RFC 2033)."""
+        if self.session.protocol is not Protocol.LMTP or self.transaction is None:
+            return None
+        command = entry.command
+        final = entry.row == "content" or (isinstance(command, CountedCommand) and command.last)
+        recipients = self.transaction.recipients
+        return recipients[self._answered] if final and recipients else None
+
+    def _more_recipients(self) -> bool:
+        assert self.transaction is not None
+        self._answered += 1
+        return self._answered < len(self.transaction.recipients)
+
+    def _succeeded(self, entry: _Pending, reply: Reply) -> None:
+        """Keep what a positive or intermediate reply tells."""
+        command = entry.command
+        if reply.intermediate:
+            self._command = command
+            if self.state is State.CONTENT:
+                self._encoder = DotEncoder(self.line_endings)
+        elif entry.row == "greeting":
+            self.session = replace(self.session, hostname=reply.text.partition(" ")[0])
+        elif isinstance(command, Hello):
+            extended = not isinstance(command, Helo)
+            offers = read_offers(reply.lines[1:], self._catalogue) if extended else Offered()
+            self.session = replace(
+                self.session, name=command.name, extended=extended, offered=offers
+            )
+        elif command is not None and entry.row != "content":
+            self._keep(command)
+
+    def _closed(self, *, clean: bool) -> ClientEvent | Need:
+        self._end(State.CLOSED)
+        if self._closing_told:
+            return Need.DATA
+        self._closing_told = True
+        return ConnectionClosed(clean)
+
+    def _end(self, state: State) -> None:
+        """The session is over: what is pending gets no reply any more."""
+        self.state = self._projected = state
+        self._pending.clear()
+        self._held.clear()
+        self._encoder = None
+        self._counted_left = 0
+        self._buffer.clear()

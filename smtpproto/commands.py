@@ -1,0 +1,448 @@
+"""The commands of SMTP as values: RFC 5321 section 4.1.1 (and LHLO of RFC 2033).
+
+What a client passes to `send` is what a server gets from `next_event`.  `parse` reads a command line
+with a `Grammar`, which says what verbs and parameters there are, so that extensions add theirs without
+this module knowing them.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from .addresses import AddressLiteral, Domain, ForwardPath, ReversePath
+from .errors import LocalProtocolError
+from .limits import Limits
+from .parameters import Parameter, format_parameters, parse_parameters
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import Self
+
+__all__ = [
+    "BASE_COMMANDS",
+    "Command",
+    "CountedCommand",
+    "Data",
+    "DialogueCommand",
+    "Ehlo",
+    "Expn",
+    "Framing",
+    "Grammar",
+    "Hello",
+    "Helo",
+    "Help",
+    "Lhlo",
+    "Mail",
+    "Noop",
+    "Quit",
+    "Rcpt",
+    "Rset",
+    "Vrfy",
+    "parse",
+]
+
+P = TypeVar("P", bound=Parameter)
+
+
+class Framing(enum.Enum):
+    """How the message content that belongs to a command is delimited."""
+
+    DOTS = "ended by CRLF.CRLF, with dot transparency (RFC 5321 section 4.5.2)"
+    COUNTED = "as many octets as the command says (RFC 3030 section 2)"
+
+
+@dataclass(frozen=True, slots=True)
+class Grammar:
+    """What `parse` has to know: the verbs and parameters in use.
+
+    Arguments:
+        verbs: the class of each command, by verb in upper case.
+        known: verbs that exist but are not in use here: refused with 502 instead of 500.
+        parameters: the parameters of each class of command, by keyword in upper case.
+        utf8: whether a line may hold UTF-8 (RFC 6531 section 3.3).
+        limits: the sizes to hold addresses to.
+    """
+
+    verbs: Mapping[str, type[Command]]
+    known: frozenset[str] = frozenset()
+    parameters: Mapping[type[Command], Mapping[str, type[Parameter]]] = field(default_factory=dict)
+    utf8: bool = False
+    limits: Limits = Limits()
+
+
+class Command:
+    """A command: a verb and what follows it (RFC 5321 section 4.1.1).
+
+    A subclass is a frozen dataclass with slots that sets `verb` and, where there is anything to
+    write or read, implements `arguments` and `parse`.
+
+    Attributes:
+        verb: the first word, in upper case.
+        ends_group: whether nothing may follow it in a pipelined group until its reply is there
+            (RFC 2920 section 3.1, which asks that of every command it does not name).
+        timeout: seconds a client waits for the reply (RFC 5321 section 4.5.3.2).
+        accepted: the usual positive reply: code, enhanced status code, text.
+        framing: how content that belongs to the command is delimited, None if there is none.
+    """
+
+    __slots__ = ()
+    verb: ClassVar[str]
+    ends_group: ClassVar[bool] = True
+    timeout: ClassVar[float] = 300.0
+    accepted: ClassVar[tuple[int, str, str]] = (250, "2.0.0", "OK")
+    framing: ClassVar[Framing | None] = None
+
+    @property
+    def row(self) -> str:
+        """The name of its row in the table of states: the verb, unless an argument decides."""
+        return self.verb
+
+    def arguments(self) -> str:
+        """What follows the verb and a space; empty if nothing does."""
+        return ""
+
+    def public(self) -> str:
+        """The command line without secrets, for logs and transcripts."""
+        return str(self)
+
+    @classmethod
+    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+        """The command that was written with these arguments.
+
+        Raises:
+            LocalProtocolError: with the code of the reply that refuses it.
+        """
+        if arguments:
+            raise LocalProtocolError(
+                f"{cls.verb} takes no argument, found {arguments[:64]!a} (RFC 5321 section 4.1.1)"
+            )
+        return cls()
+
+    def __str__(self) -> str:
+        arguments = self.arguments()
+        return f"{self.verb} {arguments}" if arguments else self.verb
+
+
+class CountedCommand(Command):
+    """A command whose content follows it at once, counted in octets (RFC 3030 section 2).
+
+    Attributes:
+        octets: how many octets follow the CRLF of the command line.
+        last: whether they end the message content.
+    """
+
+    __slots__ = ()
+    framing = Framing.COUNTED
+    octets: int
+    last: bool
+
+
+class DialogueCommand(Command):
+    """A command that a 334 reply turns into a dialogue of challenges and responses (RFC 4954)."""
+
+    __slots__ = ()
+
+    def parse_response(self, line: bytes) -> bytes:
+        """The octets in a line that the client sent as its response.
+
+        Raises:
+            LocalProtocolError: the line is no response, or cancels the dialogue (501).
+        """
+        raise NotImplementedError
+
+    def format_response(self, octets: bytes | None) -> bytes:
+        """The line that carries a response; None: the line that cancels the dialogue."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class Hello(Command):
+    """What EHLO, HELO and LHLO have in common: the name of the client.
+
+    Arguments:
+        name: the client's domain, or an address literal where it has none.
+    """
+
+    name: Domain | AddressLiteral
+
+    def arguments(self) -> str:
+        """The name as it is written."""
+        return str(self.name)
+
+    @classmethod
+    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+        """Read the name; 501 unless it is a domain or an address literal."""
+        kind = AddressLiteral if arguments.startswith("[") else Domain
+        if not arguments:
+            raise LocalProtocolError(f"{cls.verb}: expected a domain or an address literal")
+        return cls(kind.parse(arguments, utf8=grammar.utf8, limits=grammar.limits))
+
+
+@dataclass(frozen=True, slots=True)
+class Ehlo(Hello):
+    """EHLO: begin a session with service extensions (RFC 5321 section 4.1.1.1)."""
+
+    verb = "EHLO"
+
+
+@dataclass(frozen=True, slots=True)
+class Helo(Hello):
+    """HELO: begin a session without service extensions (RFC 5321 section 4.1.1.1)."""
+
+    verb = "HELO"
+
+
+@dataclass(frozen=True, slots=True)
+class Lhlo(Hello):
+    """LHLO: begin an LMTP session (RFC 2033 section 4.1)."""
+
+    verb = "LHLO"
+
+
+class _WithParameters(Command):
+    """What MAIL and RCPT have in common: a label, a path and parameters."""
+
+    __slots__ = ()
+    label: ClassVar[str]
+    parameters: tuple[Parameter, ...]
+
+    def get(self, kind: type[P]) -> P | None:
+        """The parameter of this class, or None if the command has none."""
+        for parameter in self.parameters:
+            if type(parameter) is kind:
+                return parameter
+        return None
+
+    @classmethod
+    def _parameters(cls, text: str, end: int, grammar: Grammar) -> tuple[Parameter, ...]:
+        """The parameters behind a path that ended at offset `end` of `text`."""
+        if end == len(text):
+            return ()
+        if text[end] != " ":
+            raise LocalProtocolError(
+                f"{cls.verb}: expected a space or the end of the line after the path, found "
+                f"{text[end]!a} at octet {end} (RFC 5321 section 4.1.2)"
+            )
+        known = grammar.parameters.get(cls, {})
+        return parse_parameters(text[end + 1 :], known, utf8=grammar.utf8)
+
+    @classmethod
+    def _after_label(cls, text: str) -> int:
+        label = cls.label
+        if text[: len(label)].upper() != label:
+            raise LocalProtocolError(
+                f"{cls.verb}: expected '{label}<', found {text[:64]!a} "
+                "(RFC 5321 section 4.1.1)"
+            )
+        return len(label)
+
+
+@dataclass(frozen=True, slots=True)
+class Mail(_WithParameters):
+    """MAIL: begin a mail transaction (RFC 5321 section 4.1.1.2).
+
+    Arguments:
+        reverse_path: where reports of failure go; the null reverse-path for none.
+        parameters: what service extensions add.
+    """
+
+    verb = "MAIL"
+    label = "FROM:"
+    ends_group = False
+    accepted = (250, "2.1.0", "OK")
+
+    reverse_path: ReversePath
+    parameters: tuple[Parameter, ...] = ()
+
+    def arguments(self) -> str:
+        """`FROM:`, the reverse-path and the parameters."""
+        return f"FROM:{self.reverse_path}{format_parameters(self.parameters)}"
+
+    @classmethod
+    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+        """Read the reverse-path and the parameters."""
+        path, end = ReversePath.parse_prefix(
+            arguments, cls._after_label(arguments), utf8=grammar.utf8, limits=grammar.limits
+        )
+        return cls(path, cls._parameters(arguments, end, grammar))
+
+
+@dataclass(frozen=True, slots=True)
+class Rcpt(_WithParameters):
+    """RCPT: name one recipient of the mail transaction (RFC 5321 section 4.1.1.3).
+
+    Arguments:
+        forward_path: the recipient.
+        parameters: what service extensions add.
+    """
+
+    verb = "RCPT"
+    label = "TO:"
+    ends_group = False
+    accepted = (250, "2.1.5", "OK")
+
+    forward_path: ForwardPath
+    parameters: tuple[Parameter, ...] = ()
+
+    def arguments(self) -> str:
+        """`TO:`, the forward-path and the parameters."""
+        return f"TO:{self.forward_path}{format_parameters(self.parameters)}"
+
+    @classmethod
+    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+        """Read the forward-path and the parameters."""
+        path, end = ForwardPath.parse_prefix(
+            arguments, cls._after_label(arguments), utf8=grammar.utf8, limits=grammar.limits
+        )
+        return cls(path, cls._parameters(arguments, end, grammar))
+
+
+@dataclass(frozen=True, slots=True)
+class Data(Command):
+    """DATA: the message content follows (RFC 5321 section 4.1.1.4)."""
+
+    verb = "DATA"
+    timeout = 120.0
+    accepted = (354, "", "End data with <CR><LF>.<CR><LF>")
+    framing = Framing.DOTS
+
+
+@dataclass(frozen=True, slots=True)
+class Rset(Command):
+    """RSET: give up the mail transaction (RFC 5321 section 4.1.1.5)."""
+
+    verb = "RSET"
+    ends_group = False
+
+
+@dataclass(frozen=True, slots=True)
+class Quit(Command):
+    """QUIT: end the session (RFC 5321 section 4.1.1.10)."""
+
+    verb = "QUIT"
+    accepted = (221, "2.0.0", "Bye")
+
+
+@dataclass(frozen=True, slots=True)
+class _WithString(Command):
+    """What NOOP, VRFY, EXPN and HELP have in common: a string.
+
+    RFC 5321 section 4.1.2 defines String as an atom or a quoted string, which leaves no way to ask
+    for `user@domain`; like every server in the field this takes any printable text.
+
+    Arguments:
+        string: the text after the verb, as it is written.
+    """
+
+    needs_string: ClassVar[bool] = True
+
+    string: str
+
+    def __post_init__(self) -> None:
+        if not self.string:
+            if self.needs_string:
+                raise LocalProtocolError(f"{self.verb}: expected a string (RFC 5321 section 4.1.1)")
+        elif self.string != self.string.strip() or not self.string.isprintable():
+            raise LocalProtocolError(
+                f"{self.verb}: expected printable text without spaces around it, found "
+                f"{self.string[:64]!a} (RFC 5321 section 4.1.1)"
+            )
+
+    def arguments(self) -> str:
+        """The string."""
+        return self.string
+
+    @classmethod
+    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+        """Read the string."""
+        return cls(arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class Noop(_WithString):
+    """NOOP: do nothing but answer (RFC 5321 section 4.1.1.9)."""
+
+    verb = "NOOP"
+    needs_string = False
+    string: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Vrfy(_WithString):
+    """VRFY: ask whether a user or mailbox is there (RFC 5321 section 4.1.1.6)."""
+
+    verb = "VRFY"
+    accepted = (252, "2.1.5", "Cannot VRFY user, but will accept message and attempt delivery")
+
+
+@dataclass(frozen=True, slots=True)
+class Expn(_WithString):
+    """EXPN: ask for the members of a mailing list (RFC 5321 section 4.1.1.7)."""
+
+    verb = "EXPN"
+    accepted = (252, "2.1.5", "Cannot EXPN list")
+
+
+@dataclass(frozen=True, slots=True)
+class Help(_WithString):
+    """HELP: ask for help (RFC 5321 section 4.1.1.8)."""
+
+    verb = "HELP"
+    needs_string = False
+    accepted = (214, "2.0.0", "See RFC 5321")
+    string: str = ""
+
+
+BASE_COMMANDS: tuple[type[Command], ...] = (
+    Ehlo,
+    Helo,
+    Mail,
+    Rcpt,
+    Data,
+    Rset,
+    Noop,
+    Quit,
+    Vrfy,
+)
+"""The commands that every server has (RFC 5321 section 4.5.1)."""
+
+
+def parse(line: bytes, grammar: Grammar) -> Command:
+    """The command in a command line.
+
+    Arguments:
+        line: the line without its CRLF.
+        grammar: the verbs and parameters in use.
+
+    Raises:
+        LocalProtocolError: with the code of the reply that refuses the line: 500 for what is no
+            command, 502 for a command that is not in use here, otherwise what the command says
+            (RFC 5321 section 4.2.4).
+    """
+    try:
+        text = line.decode("utf-8" if grammar.utf8 else "ascii")
+    except UnicodeDecodeError as error:
+        raise LocalProtocolError(
+            f"expected {'UTF-8' if grammar.utf8 else 'ASCII'}, found octet "
+            f"0x{line[error.start]:02x} at offset {error.start} (RFC 5321 section 2.4)",
+            code=500,
+            enhanced="5.5.2",
+        ) from None
+    # Section 4.1.1 asks servers to tolerate white space before the CRLF.
+    verb, _, arguments = text.rstrip(" \t").partition(" ")
+    kind = grammar.verbs.get(verb) or grammar.verbs.get(verb.upper())
+    if kind is None:
+        if verb.upper() in grammar.known:
+            raise LocalProtocolError(
+                f"{verb.upper()} is not implemented here", code=502, enhanced="5.5.1"
+            )
+        # A stray line may be the secret of an authentication that went wrong, so what does not look
+        # like a verb is not repeated in errors and logs.
+        shown = f"'{verb}'" if len(verb) <= 10 and verb.isascii() and verb.isalpha() else "the line"
+        raise LocalProtocolError(
+            f"{shown} is not a command (RFC 5321 section 4.1.1)", code=500, enhanced="5.5.2"
+        )
+    return kind.parse(arguments, grammar)

@@ -1,0 +1,73 @@
+"""What goes wrong in a conversation, for people who submit mail.
+
+    SMTPError
+    ├── ConnectionLost            the link broke, or a time limit ran out
+    ├── TransientError            4xx: trying again later may help
+    ├── PermanentError            5xx: trying the same again will not help
+    │   └── AuthenticationError   5xx to AUTH, or no mechanism in common
+    └── TLSError                  TLS was required and cannot be had
+
+Each has `reply` and `command` where there are any, and a text that says what it means and what to check.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..commands import Command
+    from ..replies import Reply
+
+__all__ = [
+    "AuthenticationError",
+    "ConnectionLost",
+    "PermanentError",
+    "SMTPError",
+    "TLSError",
+    "TransientError",
+    "error_for",
+]
+
+
+class SMTPError(Exception):
+    """A conversation failed; see the subclasses.
+
+    Arguments:
+        message: what happened.
+        reply: the reply that says so, if one does.
+        command: the command it answers.
+    """
+
+    def __init__(
+        self, message: str, *, reply: Reply | None = None, command: Command | None = None
+    ) -> None:
+        super().__init__(message)
+        self.reply = reply
+        self.command = command if command is not None or reply is None else reply.command
+
+
+class ConnectionLost(SMTPError, ConnectionError):
+    """The link broke or a time limit ran out before the conversation was over."""
+
+
+class TransientError(SMTPError):
+    """The server refused with 4xx."""
+
+
+class PermanentError(SMTPError):
+    """The server refused with 5xx."""
+
+
+class AuthenticationError(PermanentError):
+    """The server did not accept the credentials, or none can be sent."""
+
+
+class TLSError(SMTPError):
+    """TLS was required and cannot be had, or the server's certificate is not to be trusted."""
+
+
+def error_for(reply: Reply) -> SMTPError:
+    """The error that a negative reply stands for, with its explanation."""
+    kind = PermanentError if reply.permanent else TransientError
+    what = f"{reply.command.verb}: " if reply.command is not None else ""
+    return kind(f"{what}{reply}\n{reply.explain()}", reply=reply)

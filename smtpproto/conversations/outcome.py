@@ -1,0 +1,130 @@
+"""Envelopes, and what became of each recipient.
+
+RFC 5321 sections 2.3.1 and 4.2.5: whether responsibility for a message has passed to the server is
+decided recipient by recipient, and by the reply to the end of the content.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..addresses import ForwardPath, ReversePath
+from ..commands import Mail, Rcpt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ..replies import Reply
+
+__all__ = ["Delivery", "Envelope", "Outcome", "Status"]
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who sends a message, and to whom: the MAIL and RCPT commands of a mail transaction.
+
+    Arguments:
+        mail: the MAIL command, with its parameters.
+        recipients: the RCPT commands, in their order.
+    """
+
+    mail: Mail
+    recipients: tuple[Rcpt, ...]
+
+    @classmethod
+    def of(cls, sender: str | ReversePath, recipients: Iterable[str | ForwardPath]) -> Envelope:
+        """An envelope without parameters from addresses.
+
+        Arguments:
+            sender: "user@example.org"; empty for the null reverse-path.
+            recipients: the same, one for each recipient.
+
+        Raises:
+            LocalProtocolError: one of them is no mailbox.
+            ValueError: no recipient.
+        """
+        reverse_path = sender if isinstance(sender, ReversePath) else ReversePath.of(sender)
+        paths = [r if isinstance(r, ForwardPath) else ForwardPath.of(r) for r in recipients]
+        if not paths:
+            raise ValueError("an envelope needs a recipient")
+        return cls(Mail(reverse_path), tuple(Rcpt(path) for path in paths))
+
+    @property
+    def reverse_path(self) -> ReversePath:
+        """Where reports of failure go."""
+        return self.mail.reverse_path
+
+    @property
+    def forward_paths(self) -> tuple[ForwardPath, ...]:
+        """The recipients."""
+        return tuple(rcpt.forward_path for rcpt in self.recipients)
+
+
+class Status(enum.Enum):
+    """What became of a message for one recipient."""
+
+    ACCEPTED = "the server has taken responsibility"
+    REFUSED = "the server refused"
+    UNKNOWN = "the link was lost after the end of the content: accepted or not, nobody knows"
+    FAILED = "the link was lost before the end of the content: not accepted, safe to try again"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a message for one recipient.
+
+    Arguments:
+        forward_path: the recipient.
+        status: what became of it.
+        reply: the reply that says so; None if there is none.
+        reason: for `UNKNOWN` and `FAILED`, what happened to the link.
+    """
+
+    forward_path: ForwardPath
+    status: Status
+    reply: Reply | None = None
+    reason: str = ""
+
+    def explain(self) -> str:
+        """What it means and what to check, for people."""
+        if self.reply is not None:
+            return str(self.reply.explain())
+        return f"{self.status.value} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of a message: one outcome for each recipient, in the order of the envelope."""
+
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every recipient was accepted."""
+        return all(outcome.status is Status.ACCEPTED for outcome in self.outcomes)
+
+    @property
+    def accepted(self) -> tuple[ForwardPath, ...]:
+        """The recipients for whom the server has taken responsibility."""
+        return tuple(o.forward_path for o in self.outcomes if o.status is Status.ACCEPTED)
+
+    @property
+    def refused(self) -> dict[ForwardPath, Reply]:
+        """The refused recipients, each with the reply that refused it."""
+        return {
+            o.forward_path: o.reply
+            for o in self.outcomes
+            if o.status is Status.REFUSED and o.reply is not None
+        }
+
+    @property
+    def unknown(self) -> tuple[ForwardPath, ...]:
+        """The recipients of whom nobody knows: trying again may deliver twice."""
+        return tuple(o.forward_path for o in self.outcomes if o.status is Status.UNKNOWN)
+
+    @property
+    def failed(self) -> tuple[ForwardPath, ...]:
+        """The recipients that were not reached: trying again is safe."""
+        return tuple(o.forward_path for o in self.outcomes if o.status is Status.FAILED)

@@ -1,0 +1,108 @@
+"""What a conversation may ask of the adapter that runs it.
+
+A conversation is a generator: it yields a request and is resumed with the result.  An adapter is the
+loop that fulfils requests by whatever kind of I/O it has:
+
+* `Send`: write all the octets; resume with None.
+* `Receive`: resume with what arrived, `b""` once the peer has closed.
+* `StartTLS`: do the handshake; resume with `TLSFacts`.
+* `Call`: call the function (and await what it gives, where the adapter can); resume with the result.
+* `CallWithContent`: the same, with an iterator of chunks as last argument; each chunk is what a run of
+  the generator from `read` returns, None at the end.
+* `Report`: log an exception of a handler; resume with None.
+
+What goes wrong is thrown into the conversation, because only it knows what was under way: `OSError` (a
+time limit that ran out is `TimeoutError`) for the link, `Draining` once when the server is to stop while
+the conversation waits, and whatever a called function raised.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import Any, TypeVar, Union
+
+__all__ = [
+    "Call",
+    "CallWithContent",
+    "Draining",
+    "Flow",
+    "Receive",
+    "Report",
+    "Request",
+    "Send",
+    "StartTLS",
+]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Write `data`, all of it.
+
+    Arguments:
+        data: octets.
+        timeout: seconds within which the peer has to take them.
+    """
+
+    data: bytes
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Read some octets.
+
+    Arguments:
+        timeout: seconds to wait at most.
+        fresh: whether a new wait begins; otherwise the time since the last fresh one counts on, so
+            that a peer that sends an octet now and then gains nothing.
+    """
+
+    timeout: float
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StartTLS:
+    """Do the TLS handshake.
+
+    Arguments:
+        timeout: seconds for all of it.
+    """
+
+    timeout: float
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Call a function of the user's."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CallWithContent:
+    """Call a function of the user's with an iterator over message content."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    read: Callable[[], Generator[Any, Any, bytes | None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Log an exception that a handler raised."""
+
+    error: BaseException
+
+
+class Draining(Exception):
+    """Thrown into a server's conversation that waits: the server is to stop."""
+
+
+Request = Union[Send, Receive, StartTLS, Call, CallWithContent, Report]
+Flow = Generator[Request, Any, T]
+"""A conversation that returns a `T`."""

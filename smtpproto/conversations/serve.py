@@ -1,0 +1,278 @@
+"""The conversation of a server: one session, from the greeting to the end.
+
+The core decides what is possible, the handler what is wanted; this puts the two together.  Replies leave
+when the client has said all that it said at once, so a pipelined group is answered in one write.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from ..commands import Command, Expn, Hello, Help, Mail, Rcpt, Vrfy
+from ..events import BodyChunk, ConnectionClosed, EndOfBody, Need, Rejected, ServerEvent
+from ..replies import Reply
+from .outcome import Envelope
+from .requests import Call, CallWithContent, Draining, Flow, Receive, Report, Send, StartTLS
+
+if TYPE_CHECKING:
+    from ..server import Server
+    from .handler import Answer, Hooks
+
+__all__ = ["BUSY", "ContentLost", "serve_session"]
+
+FAILED = Reply(451, "4.3.0", "local error in processing")
+DRAINING = Reply(421, "4.3.2", "the server is being stopped, try again later")
+TIMED_OUT = Reply(421, "4.4.2", "timeout exceeded")
+BUSY = Reply(421, "4.3.2", "too many connections, try again later")
+"""What a client is told that comes when the server has as many sessions as it may have."""
+
+# What concerns the protocol alone: no hook is asked.
+_BASIC = frozenset({"DATA", "RSET", "NOOP", "QUIT"})
+
+
+class ContentLost(Exception):
+    """The content of a message does not become complete: nothing may be delivered."""
+
+
+class _Over(Exception):
+    """The session is over; what is queued may still be sent."""
+
+
+def serve_session(server: Server, hooks: Hooks) -> Flow[None]:
+    """Serve one session.
+
+    Returns when the session is over, for whatever reason; the adapter closes the link then.  Errors
+    of the link end it quietly, errors of the handler are answered with 451 and reported.
+
+    Arguments:
+        server: a new connection; it has not greeted yet.
+        hooks: what the handler wants to be asked.
+    """
+    session = _Session(server, hooks)
+    try:
+        try:
+            yield from session.run()
+        except _Over:
+            pass
+        data = server.data_to_send()
+        if data:
+            yield Send(data, server.timeout)
+    except OSError:
+        pass
+    if hooks.closed is not None:
+        yield from session.tell(hooks.closed, server.session)
+
+
+class _Session:
+    """A session under way: what the conversation has to remember besides the core."""
+
+    def __init__(self, server: Server, hooks: Hooks) -> None:
+        self.server = server
+        self.hooks = hooks
+        self.draining = False
+        self.fresh = True
+        self.asks: dict[type[Command], Any] = {
+            Mail: hooks.mail,
+            Rcpt: hooks.rcpt,
+            Vrfy: hooks.vrfy,
+            Expn: hooks.expn,
+            Help: hooks.help,
+        }
+
+    def run(self) -> Flow[None]:
+        """From the greeting to the end of the session."""
+        yield from self.ask(self.hooks.connect, self.server.session)
+        while True:
+            event = yield from self.next_event()
+            if isinstance(event, Command):
+                yield from self.command(event)
+            elif isinstance(event, (BodyChunk, EndOfBody)):
+                yield from self.content(event)
+            elif isinstance(event, Rejected):
+                yield from self.rejected(event)
+            elif isinstance(event, ConnectionClosed):
+                return
+
+    # --- waiting ------------------------------------------------------------------------------
+
+    def next_event(self) -> Flow[ServerEvent]:
+        """The next event, with as much reading and writing as it takes."""
+        server = self.server
+        while True:
+            event = server.next_event()
+            if not isinstance(event, Need):
+                self.fresh = True
+                return event
+            if event is Need.DATA and self.draining and server.transaction is None:
+                self.end(DRAINING)
+            data = server.data_to_send()
+            if data:
+                yield Send(data, server.timeout)
+            if event is Need.TLS:
+                server.tls_established((yield StartTLS(server.timeout)))
+            else:
+                yield from self.receive()
+
+    def receive(self) -> Flow[None]:
+        """Wait for the client once."""
+        try:
+            received = yield Receive(self.server.timeout, self.fresh)
+        except Draining:
+            self.draining = True
+        except TimeoutError:
+            self.end(TIMED_OUT)
+        else:
+            self.fresh = False
+            self.server.receive_data(received)
+
+    def end(self, reply: Reply) -> NoReturn:
+        """Close the session with a 421."""
+        self.server.send(reply)
+        raise _Over
+
+    # --- commands -----------------------------------------------------------------------------
+
+    def command(self, command: Command) -> Flow[None]:
+        """Answer a command, as the handler wishes where it is to be asked."""
+        kind = type(command)
+        if isinstance(command, Hello):
+            hook = self.hooks.ehlo
+        elif kind in self.asks:
+            hook = self.asks[kind]
+        else:
+            hook = None if command.verb in _BASIC else self.hooks.command
+        yield from self.ask(hook, self.server.session, command)
+
+    def ask(self, hook: Any, *arguments: object) -> Flow[None]:
+        """Answer what waits for a reply with what a hook says."""
+        if hook is None:
+            self.server.accept()
+            return
+        try:
+            self.answer((yield Call(hook, arguments)))
+        except Exception as error:
+            yield from self.failed(error)
+
+    def answer(self, answer: Answer) -> None:
+        """Answer with what a hook returned."""
+        server = self.server
+        if isinstance(answer, Sequence):
+            if len(answer) != server.owed:
+                raise ValueError(f"{server.owed} replies are due, the handler gave {len(answer)}")
+            answers = answer
+        else:
+            answers = [answer] * server.owed
+        for one in answers:
+            if one is None:
+                server.accept()
+            else:
+                server.send(one)
+
+    def failed(self, error: Exception) -> Flow[None]:
+        """A hook failed: 451, whatever is still to be answered."""
+        yield Report(error)
+        for _ in range(self.server.owed):
+            self.server.send(FAILED)
+
+    def tell(self, hook: Any, *arguments: object) -> Flow[None]:
+        """Let the handler know of something that it need not answer."""
+        try:
+            yield Call(hook, arguments)
+        except Exception as error:
+            yield Report(error)
+
+    def rejected(self, rejected: Rejected) -> Flow[None]:
+        """Let the handler know what the protocol refused."""
+        if self.hooks.rejected is not None:
+            yield from self.tell(self.hooks.rejected, self.server.session, rejected)
+
+    # --- content ------------------------------------------------------------------------------
+
+    def content(self, first: BodyChunk | EndOfBody) -> Flow[None]:
+        """Hand the content of a message to the handler, and answer its end."""
+        transaction = self.server.transaction
+        assert transaction is not None
+        envelope = Envelope(transaction.mail, tuple(transaction.recipients))
+        content = _Content(self, first)
+        about = (self.server.session, envelope)
+        try:
+            if self.hooks.body is not None:
+                answer = yield CallWithContent(self.hooks.body, about, content.read)
+            else:
+                whole = yield from content.whole()
+                answer = yield Call(self.hooks.message, (*about, whole))
+            if content.lost is None:
+                yield from self.answer_content(answer, content)
+        except Exception as error:
+            if content.lost is None:
+                if not content.complete:
+                    # Kept by the core until the content has ended.
+                    self.server.send(FAILED)
+                yield from self.failed(error)
+        if content.lost is not None and not isinstance(content.lost, Rejected):
+            raise content.lost
+
+    def answer_content(self, answer: Answer, content: _Content) -> Flow[None]:
+        """Answer the end of the content; a handler may have stopped reading before."""
+        if not content.complete and isinstance(answer, Reply) and answer.negative:
+            self.server.send(answer)
+            return
+        while not content.complete:
+            yield from content.read()
+        self.answer(answer)
+
+
+class _Content:
+    """The content of one message on its way to the handler.
+
+    Attributes:
+        complete: whether its end was read.
+        lost: what ended it otherwise: a refusal by the core, or an error of the link.
+    """
+
+    def __init__(self, session: _Session, first: BodyChunk | EndOfBody) -> None:
+        self.session = session
+        self.first: BodyChunk | EndOfBody | None = first
+        self.complete = False
+        self.lost: Rejected | Exception | None = None
+
+    def read(self) -> Flow[bytes | None]:
+        """The next chunk; None at the end.
+
+        Raises:
+            ContentLost: the content does not become complete.
+        """
+        if self.complete:
+            return None
+        event: ServerEvent | None
+        event, self.first = self.first, None
+        if event is None:
+            event = yield from self.next_event()
+        if isinstance(event, BodyChunk):
+            return event.octets
+        if isinstance(event, EndOfBody):
+            self.complete = True
+            return None
+        if isinstance(event, Rejected):
+            self.lost = event
+            yield from self.session.rejected(event)
+            raise ContentLost(event.reason)
+        self.lost = _Over()
+        raise ContentLost("the client closed before the end of the content")
+
+    def next_event(self) -> Flow[ServerEvent]:
+        if self.lost is not None:
+            raise ContentLost("the content was lost before")
+        try:
+            return (yield from self.session.next_event())
+        except (OSError, _Over) as error:
+            self.lost = error
+            raise ContentLost(f"the link was lost within the content: {error}") from error
+
+    def whole(self) -> Flow[bytes]:
+        """All of the content."""
+        chunks = []
+        while (chunk := (yield from self.read())) is not None:
+            chunks.append(chunk)
+        return b"".join(chunks)

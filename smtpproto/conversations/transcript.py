@@ -1,0 +1,63 @@
+"""Transcripts: what both sides say, as the C: and S: lines of the textbooks and RFCs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Transcript", "printable"]
+
+
+def printable(octets: bytes) -> str:
+    """Octets as text that is safe to show: whatever is not printable becomes an escape."""
+    text = octets.decode("utf-8", "backslashreplace")
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
+
+
+class Transcript:
+    """An observer that writes each line with its speaker in front.
+
+    Arguments:
+        write: called with one line at a time, without a line end.
+        content: how many lines of each message to show; the rest is counted.
+    """
+
+    def __init__(self, write: Callable[[str], None], *, content: int = 1000) -> None:
+        self._write = write
+        self._most = content
+        self._shown = 0
+        self._hidden = 0
+        self._rest = b""
+
+    def __call__(self, sender: str, octets: bytes, content: bool) -> None:
+        """Take one line, or a chunk of content."""
+        if content:
+            self._content(sender, octets)
+            return
+        if self._rest:
+            self._line(sender, self._rest)
+        if self._hidden:
+            self._write(f"{sender}: ... {self._hidden} more lines ...")
+        self._shown = self._hidden = 0
+        self._rest = b""
+        self._write(f"{sender}: {printable(octets)}")
+
+    def _content(self, sender: str, octets: bytes) -> None:
+        if self._shown >= self._most:
+            self._hidden += octets.count(b"\n")
+            self._rest = b""
+            return
+        *lines, self._rest = (self._rest + octets).split(b"\r\n")
+        for line in lines:
+            self._line(sender, line)
+
+    def _line(self, sender: str, line: bytes) -> None:
+        if self._shown < self._most:
+            self._shown += 1
+            self._write(f"{sender}: {'.' if line.startswith(b'.') else ''}{printable(line)}")
+        else:
+            self._hidden += 1

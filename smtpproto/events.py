@@ -1,0 +1,98 @@
+"""What `next_event` gives besides commands and replies, and what `send` takes besides them.
+
+The content of a message travels as `BodyChunk`s and one `EndOfBody`, the same in both directions and
+for DATA and BDAT.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import Final, Union
+
+from .commands import Command
+from .replies import Reply
+
+__all__ = [
+    "NEED_DATA",
+    "PAUSED",
+    "AuthResponse",
+    "BodyChunk",
+    "ClientEvent",
+    "ConnectionClosed",
+    "EndOfBody",
+    "Event",
+    "Need",
+    "Rejected",
+    "ServerEvent",
+]
+
+
+class Need(enum.Enum):
+    """What a connection waits for when it has no event.  In `match`, always write `Need.DATA`."""
+
+    DATA = "bytes from the peer: receive_data"
+    REPLY = "a reply to the command given last: send"
+    TLS = "the TLS handshake: tls_established"
+
+
+NEED_DATA: Final = Need.DATA
+PAUSED: Final = Need.REPLY
+
+
+@dataclass(frozen=True, slots=True)
+class BodyChunk:
+    """Some octets of the message content, without dot transparency.
+
+    Arguments:
+        octets: what comes next; chunk borders mean nothing.
+    """
+
+    octets: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class EndOfBody:
+    """The message content is complete.  A session that ends before it delivers nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthResponse:
+    """What a client answers to a challenge (RFC 4954 section 4), and to a 334 of any other dialogue.
+
+    Arguments:
+        octets: the response, without its base64; None to cancel.  Never shown.
+    """
+
+    octets: bytes | None = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The server refused something by itself and has answered it.
+
+    Arguments:
+        reply: the answer, queued already.
+        reason: what was expected, what was found.
+        content: whether it was the content of a message: no `EndOfBody` follows then.
+    """
+
+    reply: Reply
+    reason: str
+    content: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed:
+    """Nothing more will come; given once.
+
+    Arguments:
+        clean: False if the peer closed without QUIT, in the middle of whatever was going on.
+    """
+
+    clean: bool = True
+
+
+ServerEvent = Union[Command, BodyChunk, EndOfBody, AuthResponse, Rejected, ConnectionClosed]
+ClientEvent = Union[Reply, ConnectionClosed]
+Event = Union[ServerEvent, ClientEvent]

@@ -1,0 +1,214 @@
+"""The service extensions, one file for each, and how a set of them works together.
+
+A `Catalogue` compiles a set of extensions once: verbs, parameters, rows of the table of states, and who
+demands what of which command.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from ..commands import BASE_COMMANDS, Command, Ehlo, Expn, Grammar, Helo, Help, Lhlo, Mail, Rcpt
+from ..errors import LocalProtocolError
+from ..replies import Reply
+from ..session import Offered, Protocol, Session, Transaction
+from ..states import compile_table
+from .base import Extension, UnknownExtension, split_line
+from .eight_bit_mime import Body, EightBitMime
+from .enhanced_status_codes import EnhancedStatusCodes
+from .help import Expansion, HelpTexts
+from .pipelining import Pipelining
+from .size import DeclaredSize, Size
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ..limits import Limits
+    from ..parameters import Parameter
+
+__all__ = [
+    "KNOWN",
+    "Body",
+    "Catalogue",
+    "DeclaredSize",
+    "EightBitMime",
+    "EnhancedStatusCodes",
+    "Expansion",
+    "Extension",
+    "HelpTexts",
+    "Pipelining",
+    "Size",
+    "UnknownExtension",
+    "read_offers",
+    "standard",
+]
+
+KNOWN: tuple[type[Extension], ...] = (
+    Size,
+    EightBitMime,
+    Pipelining,
+    EnhancedStatusCodes,
+    HelpTexts,
+    Expansion,
+)
+"""Every service extension of this package."""
+
+
+
+def standard(size: int | None = 50 * 1024 * 1024) -> tuple[Extension, ...]:
+    """The service extensions that suit a server that wants nothing special.
+
+    Arguments:
+        size: octets of the largest message; None for no limit.
+    """
+    return (
+        Size(size),
+        EightBitMime(),
+        Pipelining(),
+        EnhancedStatusCodes(),
+        HelpTexts(),
+    )
+
+
+_ALL_VERBS = frozenset(
+    command.verb
+    for command in (
+        *BASE_COMMANDS,
+        Help,
+        Expn,
+        *(command for kind in KNOWN for command in kind.commands),
+    )
+)
+
+
+class Catalogue:
+    """A set of extensions, compiled (RFC 5321 section 2.2).
+
+    Arguments:
+        kinds: the classes of the extensions in use.
+        protocol: SMTP or LMTP; decides between EHLO, HELO and LHLO.
+        limits: for the grammar.
+
+    Attributes:
+        grammar: for `commands.parse`.
+        rows: the table of states.
+        watchers: the extensions to ask about a command, by its class.
+        content_watchers: the extensions to ask about content.
+        longest: octets of the longest command line, CRLF included.
+
+    Raises:
+        ValueError: two extensions with the same keyword, verb or row, or the same parameter keyword
+            on the same command.
+    """
+
+    def __init__(
+        self, kinds: Iterable[type[Extension]], protocol: Protocol, limits: Limits
+    ) -> None:
+        self.kinds = {kind.keyword: kind for kind in kinds}
+        self.limits = limits
+        greetings = (Lhlo,) if protocol is Protocol.LMTP else (Ehlo, Helo)
+        verbs: dict[str, type[Command]] = {
+            command.verb: command for command in BASE_COMMANDS if command not in (Ehlo, Helo)
+        }
+        verbs.update({command.verb: command for command in greetings})
+        self._owners: dict[type[Command], type[Extension]] = {}
+        self._parameter_owners: dict[tuple[type[Command], type[Parameter]], list[type[Extension]]]
+        self._parameter_owners = {}
+        self._extra: dict[type[Command], list[tuple[type[Extension], int]]] = {}
+        parameters: dict[type[Command], dict[str, type[Parameter]]] = {}
+        for kind in self.kinds.values():
+            for command in kind.commands:
+                if command.verb in verbs:
+                    raise ValueError(f"{command.verb} is defined twice")
+                verbs[command.verb] = command
+                self._owners[command] = kind
+            for command, added in kind.parameters.items():
+                known = parameters.setdefault(command, {})
+                for parameter in added:
+                    if known.setdefault(parameter.keyword, parameter) is not parameter:
+                        raise ValueError(f"{command.verb} {parameter.keyword} is defined twice")
+                    self._parameter_owners.setdefault((command, parameter), []).append(kind)
+            for command, octets in kind.extra_length.items():
+                self._extra.setdefault(command, []).append((kind, octets))
+        self.rows = compile_table(kind.transitions for kind in self.kinds.values())
+        self.grammar = Grammar(
+            verbs=verbs,
+            known=_ALL_VERBS - {"EHLO", "HELO", "LHLO"},
+            parameters=parameters,
+            utf8=any(kind.utf8 for kind in self.kinds.values()),
+            limits=limits,
+        )
+        self.watchers = {
+            command: tuple(kind for kind in self.kinds.values() if _watches(kind, command))
+            for command in verbs.values()
+        }
+        self.content_watchers = tuple(
+            kind
+            for kind in self.kinds.values()
+            if kind.check_content is not Extension.check_content
+        )
+        self.longest = limits.command_line + max(
+            (sum(octets for _, octets in extra) for extra in self._extra.values()), default=0
+        )
+
+    def longest_line(self, command: type[Command], offered: Offered[object]) -> int:
+        """Octets that a line of this command may have, CRLF included (RFC 5321 section 4.5.3.1.4)."""
+        extra = self._extra.get(command)
+        if extra is None:
+            return self.limits.command_line
+        return self.limits.command_line + sum(octets for kind, octets in extra if kind in offered)
+
+    def refusal(
+        self, command: Command, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """The reply that refuses a command which the state allows, or None.
+
+        502: its extension is not in force; 555: a parameter's extension is not; else what the
+        extensions in force say.
+        """
+        kind = type(command)
+        offered = session.offered
+        owner = self._owners.get(kind)
+        if owner is not None and owner not in offered:
+            return Reply(502, "5.5.1", f"{command.verb} is not offered in this session")
+        if isinstance(command, (Mail, Rcpt)):
+            for parameter in command.parameters:
+                owners = self._parameter_owners.get((kind, type(parameter)), ())
+                if not any(owner in offered for owner in owners):
+                    name = str(parameter).partition("=")[0][:64]
+                    return Reply(555, "5.5.4", f"{command.verb}: {name} is not offered here")
+        for watcher in self.watchers.get(kind, ()):
+            extension = offered.get(watcher)
+            if extension is not None:
+                reply = extension.check(command, session, transaction)
+                if reply is not None:
+                    return reply
+        return None
+
+
+def _watches(kind: type[Extension], command: type[Command]) -> bool:
+    if kind.check is Extension.check:
+        return False
+    return command in kind.parameters or command in kind.commands or command in kind.watches
+
+
+def read_offers(lines: Sequence[str], catalogue: Catalogue) -> Offered[object]:
+    """The extensions that the lines of a reply to EHLO announce, its first line left out.
+
+    A line that cannot be read counts as not there: RFC 5321 section 4.1.1.1 leaves no reply to it,
+    and the server works without it.
+    """
+    offered: dict[str, Extension] = {}
+    for line in lines:
+        try:
+            keyword, arguments = split_line(line)
+        except LocalProtocolError:
+            continue
+        kind = catalogue.kinds.get(keyword.upper())
+        extension: Extension = UnknownExtension(keyword, arguments)
+        if kind is not None:
+            with contextlib.suppress(LocalProtocolError):
+                extension = kind.parse_offer(arguments)
+        offered.setdefault(keyword.upper(), extension)
+    return Offered(offered.values())

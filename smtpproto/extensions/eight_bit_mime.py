@@ -1,0 +1,53 @@
+"""8BITMIME: octets above 127 in the content, RFC 6152."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..commands import Mail
+from ..errors import LocalProtocolError
+from ..parameters import Parameter
+from .base import Extension
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Body", "EightBitMime"]
+
+
+@dataclass(frozen=True, slots=True)
+class Body(Parameter):
+    """What the content is made of (RFC 6152 section 2; BINARYMIME: RFC 3030 section 3).
+
+    Arguments:
+        kind: "7BIT", "8BITMIME" or "BINARYMIME".
+    """
+
+    keyword = "BODY"
+    kind: str
+
+    def __post_init__(self) -> None:
+        if self.kind not in ("7BIT", "8BITMIME", "BINARYMIME"):
+            raise LocalProtocolError(
+                f"BODY: expected 7BIT, 8BITMIME or BINARYMIME, found {self.kind[:64]!a} "
+                "(RFC 6152 section 2)"
+            )
+
+    def value(self) -> str:
+        """The kind."""
+        return self.kind
+
+    @classmethod
+    def parse(cls, value: str | None) -> Self:
+        """Read the kind in any letter case."""
+        return cls((value or "").upper())
+
+
+@dataclass(frozen=True, slots=True)
+class EightBitMime(Extension):
+    """The server takes content with octets above 127 (RFC 6152)."""
+
+    keyword = "8BITMIME"
+    parameters = {Mail: (Body,)}
+    extra_length = {Mail: 17}

@@ -1,0 +1,20 @@
+"""PIPELINING: commands in groups, RFC 2920.
+
+Which command may stand where in a group is said by `Command.ends_group`; a client's engine holds back
+what may not leave yet.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .base import Extension
+
+__all__ = ["Pipelining"]
+
+
+@dataclass(frozen=True, slots=True)
+class Pipelining(Extension):
+    """The server takes commands before it answered those before them (RFC 2920)."""
+
+    keyword = "PIPELINING"

@@ -1,0 +1,94 @@
+"""SIZE, message size declaration: RFC 1870."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..commands import Command, Mail
+from ..errors import LocalProtocolError
+from ..parameters import Parameter
+from ..replies import Reply
+from .base import Extension
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..session import Session, Transaction
+
+__all__ = ["DeclaredSize", "Size"]
+
+# size-value = 1*20DIGIT (RFC 1870 section 4)
+SIZE_VALUE = re.compile(r"[0-9]{1,20}")
+TOO_LARGE = Reply(552, "5.3.4", "Message size exceeds fixed maximum message size")
+
+
+def _number(text: str) -> int:
+    if SIZE_VALUE.fullmatch(text) is None:
+        raise LocalProtocolError(
+            f"SIZE: expected 1 to 20 digits, found {text[:64]!a} (RFC 1870 section 4)"
+        )
+    return int(text)
+
+
+@dataclass(frozen=True, slots=True)
+class DeclaredSize(Parameter):
+    """Octets that the client says the message has, dot transparency not counted (section 6).
+
+    Arguments:
+        octets: 0 to 10**20 - 1.
+    """
+
+    keyword = "SIZE"
+    octets: int
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.octets < 10**20:
+            raise LocalProtocolError(f"SIZE={self.octets} has not 1 to 20 digits (RFC 1870)")
+
+    def value(self) -> str:
+        """The number."""
+        return str(self.octets)
+
+    @classmethod
+    def parse(cls, value: str | None) -> Self:
+        """Read the number."""
+        return cls(_number(value or ""))
+
+
+@dataclass(frozen=True, slots=True)
+class Size(Extension):
+    """The largest message that a server takes (RFC 1870 section 3).
+
+    Arguments:
+        limit: in octets; None or 0: no fixed limit.
+    """
+
+    keyword = "SIZE"
+    parameters = {Mail: (DeclaredSize,)}
+    extra_length = {Mail: 26}
+    limit: int | None = None
+
+    def arguments(self) -> str:
+        """The limit, if there is one."""
+        return "" if self.limit is None else str(self.limit)
+
+    @classmethod
+    def parse_offer(cls, arguments: str) -> Self:
+        """Read the limit."""
+        return cls(_number(arguments) if arguments else None)
+
+    def check(
+        self, command: Command, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """Refuse a message that is declared too large (section 6.1)."""
+        if isinstance(command, Mail) and self.limit:
+            declared = command.get(DeclaredSize)
+            if declared is not None and declared.octets > self.limit:
+                return TOO_LARGE
+        return None
+
+    def check_content(self, octets: int, session: Session) -> Reply | None:
+        """Refuse content that is too large, whatever was declared (section 6.3)."""
+        return TOO_LARGE if self.limit and octets > self.limit else None

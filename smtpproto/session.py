@@ -1,0 +1,124 @@
+"""The facts of a session, and its mail transaction.
+
+A `Session` is immutable and replaced as a whole: when the client names itself, when TLS begins, when the
+client authenticates.  A handler may keep the one it got.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .addresses import AddressLiteral, Domain
+from .commands import Mail, Rcpt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+__all__ = ["Offered", "Protocol", "Session", "TLSFacts", "Transaction"]
+
+T = TypeVar("T")
+B = TypeVar("B")
+
+
+class Protocol(enum.Enum):
+    """What is spoken."""
+
+    SMTP = "SMTP (RFC 5321)"
+    LMTP = "LMTP (RFC 2033): LHLO, and a reply for each recipient after the content"
+
+
+class Offered(Generic[B]):
+    """The service extensions that are in force, looked up by their class.
+
+    `offered.get(Size)` is a `Size` or None; `Size in offered`; iteration gives the extensions in the order
+    of their EHLO lines.
+    """
+
+    __slots__ = ("_all", "_by_class")
+
+    def __init__(self, extensions: Iterable[B] = ()) -> None:
+        self._all = tuple(extensions)
+        self._by_class = {type(extension): extension for extension in self._all}
+
+    def get(self, kind: type[T]) -> T | None:
+        """The extension of this class, or None if it was not offered."""
+        found = self._by_class.get(kind)  # type: ignore[call-overload]
+        return found  # type: ignore[no-any-return]
+
+    def __contains__(self, kind: object) -> bool:
+        return kind in self._by_class
+
+    def __iter__(self) -> Iterator[B]:
+        return iter(self._all)
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def __repr__(self) -> str:
+        return f"Offered({self._all!r})"
+
+
+@dataclass(frozen=True, slots=True)
+class TLSFacts:
+    """What the adapter knows of a TLS connection.
+
+    Arguments:
+        version: such as "TLSv1.3".
+        cipher: the cipher suite's name.
+        server_name: the name that the client asked for (SNI), or None.
+        peer_certificate: the peer's certificate in DER, or None if it sent none.
+        peer_names: names in that certificate, if it was verified.
+        channel_bindings: data for SASL channel binding by type, such as "tls-exporter"
+            (RFC 9266) or "tls-server-end-point" (RFC 5929).
+    """
+
+    version: str
+    cipher: str = ""
+    server_name: str | None = None
+    peer_certificate: bytes | None = field(default=None, repr=False)
+    peer_names: tuple[str, ...] = ()
+    channel_bindings: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What is known of a session; the same on both sides.
+
+    Arguments:
+        hostname: the server's own name (on a client: what the greeting called it).
+        protocol: SMTP or LMTP.
+        peer: the peer's IP address or path as text, "" if it is not known.
+        name: what the client called itself in EHLO, HELO or LHLO; None before that.
+        extended: whether that was EHLO or LHLO, so that service extensions are in force.
+        offered: the extensions in force.
+        secure: whether the channel keeps secrets: TLS, or what the application vouches for.
+        tls: facts about TLS, None without.
+        identity: who the client authenticated as, None before that (RFC 4954).
+    """
+
+    hostname: str = ""
+    protocol: Protocol = Protocol.SMTP
+    peer: str = ""
+    name: Domain | AddressLiteral | None = None
+    extended: bool = False
+    offered: Offered[object] = field(default_factory=Offered, compare=False)
+    secure: bool = False
+    tls: TLSFacts | None = None
+    identity: str | None = None
+
+
+class Transaction:
+    """The mail transaction under way: what MAIL and RCPT said so far (RFC 5321 section 3.3).
+
+    Attributes:
+        mail: the accepted MAIL command.
+        recipients: the accepted RCPT commands, in their order.
+    """
+
+    __slots__ = ("mail", "recipients")
+
+    def __init__(self, mail: Mail) -> None:
+        self.mail = mail
+        self.recipients: list[Rcpt] = []

@@ -1,0 +1,206 @@
+"""Every transition of both roles, as data.
+
+Two rules hold here.  *All* knowledge about states is in this file (and in the rows that an extension
+adds in its own): nothing else compares states to decide what a command may do.  And this file does
+not know which role it serves: a reply has the same effect on the server that sends it and on the
+client that reads it.
+
+A row says what a reply does to the state, by the first digit of its code: `ok` for 2xx, `more` for 3xx,
+`no` for 4xx and 5xx.  None means: stay.  A verb that has no row in a state is not allowed there (503).
+Names in lower case are not verbs: `greeting` is the reply to the connection itself, `content` the
+reply to the end of the message content, `response` the reply to a client's answer to a challenge.
+
+A server needs one cursor on the table, since it answers one command at a time.  A client has two:
+*confirmed*, moved by the replies it read, and *projected*, where it would be if all that is pending
+succeeded.  `send` looks at the projected one, so pipelining needs no mode.
+
+Sections: RFC 5321 sections 3.1, 3.3, 4.1.4 and 4.3; RFC 2920 section 3.1.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Optional
+
+__all__ = ["BASE_TABLE", "Forget", "Go", "Rows", "State", "Step", "Table", "check", "compile_table"]
+
+
+class State(enum.Enum):
+    """Where a session stands.  Extensions add rows, never states."""
+
+    CONNECTED = "before the greeting"
+    REFUSED = "the greeting was negative: only QUIT is left"
+    GREETED = "before EHLO, HELO or LHLO"
+    READY = "no mail transaction"
+    MAIL = "a reverse-path, no recipient"
+    RCPT = "at least one recipient"
+    CONTENT = "the message content, and its reply"
+    CHUNKS = "between chunks of content (RFC 3030)"
+    EXCHANGE = "a dialogue of challenges and responses (RFC 4954)"
+    TLS = "before a TLS handshake (RFC 3207)"
+    CLOSED = "the session is over"
+    ERROR = "the peer broke the protocol; nothing more is read"
+
+    # The default hashes the name anew each time: 94 ns against 26 ns on CPython 3.11.
+    __hash__ = object.__hash__
+
+
+class Forget(enum.Enum):
+    """What a transition makes both sides forget."""
+
+    NOTHING = "nothing"
+    TRANSACTION = "the reverse-path and the recipients"
+    SESSION = "the name given, what was offered, and the transaction"
+
+
+@dataclass(frozen=True, slots=True)
+class Go:
+    """What the reply to a command does (RFC 5321 section 4.3.2).
+
+    Arguments:
+        ok: the state after 2xx; None: stay.
+        more: the state after 3xx; None: 3xx is no answer to this, and a row that has only `more`
+            takes no 2xx either.
+        no: the state after 4xx or 5xx; None: stay.
+        forget: what a positive reply, or a change of state by a negative one, makes forgotten.
+        in_flight: the row only says how to read a reply to what was pipelined before the replies
+            were known; neither role may begin there.
+    """
+
+    ok: State | None = None
+    more: State | None = None
+    no: State | None = None
+    forget: Forget = Forget.NOTHING
+    in_flight: bool = False
+
+
+Table = Mapping[State, Mapping[str, Go]]
+
+_ANYTIME = {
+    "NOOP": Go(),
+    "HELP": Go(),
+    "VRFY": Go(),
+    "EXPN": Go(),
+    "QUIT": Go(ok=State.CLOSED),
+}
+_HELLO = Go(ok=State.READY, forget=Forget.SESSION)
+_HELLOS = {"EHLO": _HELLO, "HELO": _HELLO, "LHLO": _HELLO}
+_RSET = {"RSET": Go(ok=State.READY, forget=Forget.TRANSACTION)}
+# RFC 2920 section 3.1: a client that pipelined DATA behind recipients that were all refused may be
+# told 354 all the same, and then sends an empty content.
+_DATA_IN_FLIGHT = {"DATA": Go(more=State.CONTENT, in_flight=True)}
+_DONE = Go(ok=State.READY, no=State.READY, forget=Forget.TRANSACTION)
+
+BASE_TABLE: Table = {
+    State.CONNECTED: {"greeting": Go(ok=State.GREETED, no=State.REFUSED)},
+    State.REFUSED: {"QUIT": Go(ok=State.CLOSED)},
+    State.GREETED: {**_HELLOS, "RSET": Go(), **_ANYTIME},
+    State.READY: {
+        "MAIL": Go(ok=State.MAIL),
+        **_DATA_IN_FLIGHT,
+        **_HELLOS,
+        **_RSET,
+        **_ANYTIME,
+    },
+    State.MAIL: {
+        "RCPT": Go(ok=State.RCPT),
+        **_DATA_IN_FLIGHT,
+        **_HELLOS,
+        **_RSET,
+        **_ANYTIME,
+    },
+    State.RCPT: {
+        "RCPT": Go(),
+        "DATA": Go(more=State.CONTENT),
+        **_HELLOS,
+        **_RSET,
+        **_ANYTIME,
+    },
+    State.CONTENT: {"content": _DONE},
+    State.CHUNKS: {**_RSET, **_ANYTIME},
+    State.EXCHANGE: {"response": Go(ok=State.READY, more=State.EXCHANGE, no=State.READY)},
+    State.TLS: {},
+    State.CLOSED: {},
+    State.ERROR: {},
+}
+"""The table of SMTP without extensions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A row as the connections use it.
+
+    Arguments:
+        after: the state after a reply, by the first digit of its code; None: no such reply is
+            possible.
+        forget: what is forgotten when the state changes or the reply is positive.
+        in_flight: see `Go`.
+    """
+
+    after: tuple[State | None, ...]
+    forget: Forget
+    in_flight: bool
+
+
+Rows = dict[State, dict[str, Step]]
+
+
+def compile_table(additions: Iterable[Table] = ()) -> Rows:
+    """The base table with the rows of extensions, ready for use.
+
+    Arguments:
+        additions: what each extension adds.
+
+    Raises:
+        ValueError: two rows for the same verb in the same state.
+    """
+    rows = {
+        state: {verb: _step(state, go) for verb, go in verbs.items()}
+        for state, verbs in BASE_TABLE.items()
+    }
+    for addition in additions:
+        for state, verbs in addition.items():
+            for verb, go in verbs.items():
+                if verb in rows[state]:
+                    raise ValueError(f"{verb} has a row in {state.name} already")
+                rows[state][verb] = _step(state, go)
+    return rows
+
+
+def _step(state: State, go: Go) -> Step:
+    ok: Optional[State] = go.ok or state
+    if go.ok is None and go.more is not None:
+        ok = None
+    no = go.no or state
+    return Step((None, None, ok, go.more, no, no), go.forget, go.in_flight)
+
+
+def check(rows: Rows) -> list[str]:
+    """What is wrong with a compiled table; empty if nothing is.
+
+    Every state but TLS, CLOSED and ERROR has a way to CLOSED, and every state but ERROR can be
+    reached from CONNECTED (TLS and EXCHANGE only where an extension leads there).
+    """
+    edges = {
+        state: {after for step in verbs.values() for after in step.after if after is not None}
+        for state, verbs in rows.items()
+    }
+    edges[State.TLS] = {State.GREETED}
+    optional = {State.TLS, State.EXCHANGE, State.CHUNKS, State.ERROR}
+    reached = _closure({State.CONNECTED}, edges)
+    wrong = [f"{s.name} cannot be reached" for s in State if s not in reached | optional]
+    for state in reached - {State.CLOSED}:
+        if State.CLOSED not in _closure({state}, edges):
+            wrong.append(f"{state.name} has no way to CLOSED")
+    return wrong
+
+
+def _closure(start: set[State], edges: dict[State, set[State]]) -> set[State]:
+    found, open_ = set(start), list(start)
+    while open_:
+        for state in edges[open_.pop()] - found:
+            found.add(state)
+            open_.append(state)
+    return found

@@ -1,0 +1,58 @@
+"""Mail clients that are not ours, each sending one message to a port on loopback."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.interop.peers import HOST, UNPACKED, missing, program, run
+
+
+def swaks(port: int, sender: str, recipients: Sequence[str], *options: str) -> str:
+    """The conversation that swaks had; `options` such as "--data", "@file" or "--auth", "PLAIN".
+
+    swaks puts a line end after the content of a file, also where there is one already.
+    """
+    command = [program("swaks"), "--server", HOST, "--port", str(port), "--from", sender]
+    return run([*command, "--to", ",".join(recipients), "--helo", "swaks.test", *options])
+
+
+def curl(port: int, sender: str, recipients: Sequence[str], message: Path, *options: str) -> str:
+    """The conversation that curl had; a message without CRLF line ends needs "--crlf"."""
+    url = f"smtp://{HOST}:{port}/curl.test"
+    command = [program("curl"), "--silent", "--show-error", "--verbose", "--stderr", "-"]
+    for recipient in recipients:
+        command += ["--mail-rcpt", recipient]
+    return run([*command, "--mail-from", sender, "--upload-file", str(message), *options, url])
+
+
+def msmtp(port: int, sender: str, recipients: Sequence[str], message: Path, *options: str) -> str:
+    """The conversation that msmtp had; it reads lines that end in LF."""
+    command = [program("msmtp"), "--debug", "--file=/dev/null", f"--host={HOST}", f"--port={port}"]
+    command += [f"--from={sender}", "--domain=msmtp.test", "--tls=off", *options]
+    return run(["sh", "-c", '"$@" < "$0"', str(message), *command, "--", *recipients])
+
+
+NODEMAILER = """\
+const [options, mail] = process.argv.slice(1).map(JSON.parse);
+const transport = require("nodemailer").createTransport(options);
+transport.sendMail(mail).then(
+  // Without exit, a timer keeps the program for five seconds more.
+  (info) => { console.log(JSON.stringify(info)); process.exit(0); },
+  (error) => { console.error(error); process.exit(1); },
+);
+"""
+
+
+def nodemailer(
+    port: int, sender: str, recipients: Sequence[str], message: Path, **options: object
+) -> str:
+    """What nodemailer reports, as JSON; `options` are those of its SMTP transport."""
+    modules = UNPACKED / "node" / "node_modules"
+    if not (modules / "nodemailer").is_dir():
+        missing("nodemailer")
+    transport = {"host": HOST, "port": port, "name": "nodemailer.test", "ignoreTLS": True}
+    mail = {"envelope": {"from": sender, "to": list(recipients)}, "raw": {"path": str(message)}}
+    command = [program("node"), "-e", NODEMAILER, json.dumps({**transport, **options})]
+    return run([*command, json.dumps(mail)], NODE_PATH=str(modules))

@@ -1,0 +1,64 @@
+"""An HAProxy in front of SMTP servers, which tells them who the client is."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.interop.peers import HOST, folder, free_port, program, read_log, running, until
+
+CONFIGURATION = """\
+global
+  maxconn 500
+  stats socket {home}/control level admin
+defaults
+  mode tcp
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+frontend mail
+  bind {host}:{port}
+  default_backend servers
+backend servers
+{servers}
+"""
+
+
+class HAProxy:
+    """A running HAProxy; `control` is its admin socket."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        self.port = port
+        self.control = home / "control"
+        self.home = home
+
+    def log(self) -> str:
+        return read_log(self.home / "log")
+
+
+@contextlib.contextmanager
+def haproxy(ports: Sequence[int], options: str = "send-proxy-v2") -> Iterator[HAProxy]:
+    """An HAProxy for the length of a `with` block.
+
+    Arguments:
+        ports: those of the servers behind it, on loopback.
+        options: what follows each server's address, such as "send-proxy" or "send-proxy-v2 check".
+    """
+    binary = program("haproxy")
+    with folder() as home:
+        port = free_port()
+        servers = "".join(
+            f"  server s{number} {HOST}:{behind} {options}\n" for number, behind in enumerate(ports)
+        )
+        text = CONFIGURATION.format(home=home, host=HOST, port=port, servers=servers)
+        (home / "haproxy.cfg").write_text(text, encoding="utf-8")
+        server = HAProxy(home, port)
+        with running([binary, "-db", "-f", str(home / "haproxy.cfg")], home / "log"):
+            try:
+                # A connection to find out would reach the server behind as a session.
+                until(server.control.exists, 20, f"HAProxy at port {port}")
+                yield server
+            except BaseException:
+                print(server.log())
+                raise

@@ -1,0 +1,123 @@
+"""An nginx with its mail module in front of one SMTP server.
+
+nginx asks an HTTP service where each session shall go; a few lines here answer it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.interop.peers import (
+    HOST,
+    folder,
+    free_port,
+    greets,
+    missing,
+    program,
+    read_log,
+    running,
+    until,
+)
+
+MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/lib64/nginx/modules"))
+
+CONFIGURATION = """\
+load_module {module};
+daemon off;
+worker_processes 1;
+pid {home}/pid;
+error_log {home}/log info;
+events {{ worker_connections 100; }}
+mail {{
+  server_name nginx.test;
+  auth_http {host}:{auth_port}/;
+  server {{
+    listen {host}:{port};
+    protocol smtp;
+    smtp_auth none;
+    smtp_capabilities {capabilities};
+    {options}
+  }}
+}}
+"""
+
+
+class Nginx:
+    """A running nginx."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        self.home = home
+        self.port = port
+
+    def log(self) -> str:
+        return read_log(self.home / "log")
+
+
+@contextlib.contextmanager
+def nginx(
+    behind: int,
+    options: str = "xclient on;",
+    capabilities: str = '"SIZE 14680064" 8BITMIME ENHANCEDSTATUSCODES',
+) -> Iterator[Nginx]:
+    """An nginx for the length of a `with` block.
+
+    Arguments:
+        behind: the port of the SMTP server, on loopback.
+        options: directives of the mail server block: "xclient on;", "xclient off;",
+            "proxy_protocol on;" (nginx then expects a PROXY header from its client), …
+        capabilities: what nginx offers in its own name.
+    """
+    binary = program("nginx")
+    module = next((m for place in MODULES if (m := place / "ngx_mail_module.so").exists()), None)
+    if module is None:
+        missing("nginx's mail module")
+    with folder() as home, directory_service(behind) as auth_port:
+        port = free_port()
+        text = CONFIGURATION.format(
+            module=module,
+            home=home,
+            host=HOST,
+            port=port,
+            auth_port=auth_port,
+            options=options,
+            capabilities=capabilities,
+        )
+        (home / "nginx.conf").write_text(text, encoding="utf-8")
+        server = Nginx(home, port)
+        command = [binary, "-c", str(home / "nginx.conf"), "-e", str(home / "log")]
+        with running(command, home / "log"):
+            try:
+                until(lambda: greets(port), 20, f"a greeting from nginx at port {port}")
+                yield server
+            except BaseException:
+                print(server.log())
+                raise
+
+
+@contextlib.contextmanager
+def directory_service(behind: int) -> Iterator[int]:
+    """Tell nginx for each session that it may pass, and to which port."""
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Auth-Status", "OK")
+            self.send_header("Auth-Server", HOST)
+            self.send_header("Auth-Port", str(behind))
+            self.end_headers()
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer((HOST, 0), Answer) as service:
+        thread = threading.Thread(target=service.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield service.server_address[1]
+        finally:
+            service.shutdown()
+            thread.join()
