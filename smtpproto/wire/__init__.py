@@ -1,0 +1,25 @@
+"""Octets on the wire: lines, dot transparency, counted chunks (RFC 5321 sections 2.3.8 and 4.5.2).
+
+One buffer holds what came from the peer; the reader that the state calls for takes out of it what
+is its own and leaves the rest untouched, so a change of framing loses and moves nothing.  Nothing
+here knows a command, a reply or a state.
+"""
+
+from __future__ import annotations
+
+from .buffer import ContentEnd, ReceiveBuffer
+from .counted import CountedReader
+from .dots import DotDecoder, DotEncoder
+from .lines import BadLine, LineEndings, LineFault, LineReader
+
+__all__ = [
+    "BadLine",
+    "ContentEnd",
+    "CountedReader",
+    "DotDecoder",
+    "DotEncoder",
+    "LineEndings",
+    "LineFault",
+    "LineReader",
+    "ReceiveBuffer",
+]

@@ -1,0 +1,142 @@
+"""Lines of commands and replies, and what may stand for the end of one (RFC 5321 section 2.3.8).
+
+A line ends with CRLF and with nothing else.  Whoever takes a bare LF for the end of a line sees two
+commands, or two messages, where a strict reader in front of it saw one: that is how messages were
+smuggled past filters.  So a reader here never ends a line early, whatever its policy.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from .buffer import ReceiveBuffer
+
+__all__ = ["BadLine", "LineEndings", "LineFault", "LineReader"]
+
+# As much of a refused line as people need to recognise it.
+_START = 64
+
+
+class LineEndings(Enum):
+    """What happens to a CR or LF that is not part of a CRLF (RFC 5321 section 2.3.8).
+
+    No policy makes two commands of one, or two messages of one: a line ends with CRLF and a message
+    with CRLF.CRLF under all of them.
+    """
+
+    REFUSE = "refuse"
+    """The line, or the whole message, is refused."""
+    NORMALIZE = "normalize"
+    """In content each becomes a CRLF after the end of the content was found and dots were undone,
+    so what it made a line of is data.  A command line is refused as by `REFUSE`: to read on behind
+    a bare LF would make two commands out of what a strict peer sent as one."""
+    PRESERVE = "preserve"
+    """Both are octets like others, in content and in lines.  Only for receiving: nobody may send
+    them (RFC 5321 section 2.3.8)."""
+
+
+class LineFault(Enum):
+    """Why a line is refused; why content is."""
+
+    TOO_LONG = "too long"
+    BARE_CR = "bare CR"
+    BARE_LF = "bare LF"
+    NUL = "NUL"
+
+
+@dataclass(frozen=True, slots=True)
+class BadLine:
+    """A line that is refused; it has been read up to its CRLF.
+
+    Arguments:
+        reason: what is wrong with it; of several faults the length comes first.
+        start: its first octets, at most 64.  They are not shown by `repr`, as they may belong to a
+            response within an authentication exchange.
+    """
+
+    reason: LineFault
+    start: bytes = field(repr=False)
+
+
+class LineReader:
+    """Reads lines.
+
+    A line that is too long is dropped while it comes, so that it costs no more memory than the
+    limit, and is reported at its end: a reply must not overtake the rest of what it answers.
+
+    Arguments:
+        buffer: where the octets arrive.
+        limit: octets of the longest line, CRLF included.
+        line_endings: whether a bare CR or LF within a line is refused (`REFUSE`, `NORMALIZE`) or
+            kept (`PRESERVE`).
+
+    Attributes:
+        limit: as above; may be changed between two lines.
+        dropped: octets of lines that were too long, so far and in all; a caller who watches it can
+            give up on a line that never ends.
+    """
+
+    __slots__ = ("_buffer", "_keep_bare", "_start", "dropped", "limit")
+
+    def __init__(self, buffer: ReceiveBuffer, limit: int, line_endings: LineEndings) -> None:
+        self._buffer = buffer
+        self.limit = limit
+        self.dropped = 0
+        self._keep_bare = line_endings is LineEndings.PRESERVE
+        # The first octets of the line that is being dropped.
+        self._start: bytes | None = None
+
+    def read(self) -> bytes | BadLine | None:
+        """The next line without its CRLF, or a `BadLine` for one that is refused.
+
+        None: more must come.
+        """
+        buffer = self._buffer
+        octets, offset = buffer.octets, buffer.offset
+        end = octets.find(b"\r\n", offset + buffer.searched)
+        if end < 0:
+            self._wait()
+            return None
+        length = end - offset + 2
+        if self._start is not None or length > self.limit:
+            return self._too_long(length)
+        line = bytes(octets[offset:end])
+        buffer.skip(length)
+        # Three searches in C cost 0.1 us; one pattern for all costs 0.4.
+        if b"\0" in line:
+            return BadLine(LineFault.NUL, line[:_START])
+        if self._keep_bare:
+            return line
+        if b"\n" in line:
+            return BadLine(LineFault.BARE_LF, line[:_START])
+        if b"\r" in line:
+            return BadLine(LineFault.BARE_CR, line[:_START])
+        return line
+
+    def _wait(self) -> None:
+        """There is no CRLF yet: note what was searched, or drop it if it is too much."""
+        buffer = self._buffer
+        unread = len(buffer)
+        # The CR may be the first half of a CRLF.
+        known = unread - buffer.octets.endswith(b"\r") if unread else 0
+        if self._start is None and unread < self.limit:
+            buffer.searched = known
+            return
+        self._drop(known, known)
+
+    def _too_long(self, length: int) -> BadLine:
+        start = self._drop(length, length - 2)
+        self._start = None
+        return BadLine(LineFault.TOO_LONG, start)
+
+    def _drop(self, octets: int, within: int) -> bytes:
+        """Drop octets, of which so many stand before the CRLF; return the beginning of the line."""
+        start = self._start
+        if start is None:
+            # What is known of the line when the first drop is due depends on the segmentation; so
+            # many octets are known in any case.
+            start = self._start = self._buffer.peek(min(_START, max(self.limit - 1, 0), within))
+        self._buffer.skip(octets)
+        self.dropped += octets
+        return start
