@@ -1,0 +1,517 @@
+"""Domains, address literals, mailboxes and paths: RFC 5321 sections 4.1.2 and 4.1.3.
+
+With UTF-8 as RFC 6531 section 3.3 allows it.  Each value can be written: its constructor refuses
+whatever the grammar has no form for.  Letter case is kept as written; domains are compared without
+it, local-parts with it (RFC 5321 section 2.4).
+
+Reading goes from left to right, one function for each part, each taking the text and an offset and
+giving the part and the offset behind it; `_Rules` says what is allowed on the way.
+
+Refusals: 501 with 5.1.3 for the syntax of a forward-path, 5.1.7 for that of a reverse-path, 5.5.4
+elsewhere and for whatever is too long (RFC 5321 section 4.5.3.1.9 gives 501 for a path); 553 with
+5.6.7 for text that is not ASCII where RFC 6531 is not in use (its section 3.5).  Bounds count the
+octets as written, quotes and source routes included, and hold for reading only: RFC 5321 section
+4.5.3.1 limits what a server has to take, not what is an address.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from .errors import LocalProtocolError
+from .limits import Limits
+from .syntax import (
+    DCONTENT,
+    DOMAIN,
+    DOT_STRING,
+    DOT_STRING_UTF8,
+    FULL_MAILBOX,
+    GENERAL_ADDRESS_LITERAL,
+    IPV4_ADDRESS,
+    QCONTENT,
+    QCONTENT_UTF8,
+    QUOTED_PAIR,
+    SUB_DOMAIN,
+    SUB_DOMAIN_UTF8,
+    ipv6_address,
+    outside_u_label,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["AddressLiteral", "Domain", "ForwardPath", "Mailbox", "Path", "ReversePath"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Rules:
+    """What a reader allows, and how it names what it reads when it refuses.
+
+    Arguments:
+        what: the RFC's name of the whole, which begins each message.
+        enhanced: the enhanced status code for wrong syntax.
+        utf8: whether the forms of RFC 6531 are in use.
+        limits: the bounds; None: no bounds.
+    """
+
+    what: str
+    enhanced: str
+    utf8: bool
+    limits: Limits | None
+
+    def expected(
+        self, wanted: str, text: str, at: int, section: str = "4.1.2"
+    ) -> LocalProtocolError:
+        """The refusal of what stands at offset `at`; the message counts octets from 0."""
+        found = text[at : at + 1]
+        octet = _octets(text[:at])
+        if not self.utf8 and not found.isascii():
+            return LocalProtocolError(
+                f"{self.what}: expected ASCII, found {found!a} at octet {octet}; other characters "
+                "need SMTPUTF8 (RFC 6531 section 3.5)",
+                code=553,
+                enhanced="5.6.7",
+            )
+        return LocalProtocolError(
+            f"{self.what}: expected {wanted} at octet {octet}, found "
+            f"{ascii(found) if found else 'the end'} (RFC 5321 section {section})",
+            enhanced=self.enhanced,
+        )
+
+    def bound(self, name: str, text: str, most: int, section: str) -> None:
+        """Refuse a part that is longer than `most` octets."""
+        octets = _octets(text)
+        if octets > most:
+            raise LocalProtocolError(
+                f"{self.what}: expected at most {most} octets of {name}, found {octets} "
+                f"(RFC 5321 section {section})"
+            )
+
+
+def _octets(text: str) -> int:
+    """How many octets the text takes in UTF-8."""
+    # Text to be refused can have surrogates.
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Domain:
+    """A domain name (RFC 5321 section 4.1.2; with U-labels, RFC 6531 section 3.3).
+
+    Two domains that differ in letter case only are equal (section 2.4).  An A-label and the U-label
+    it stands for are not: that takes IDNA.
+
+    Arguments:
+        name: labels with dots between them, none at the end.
+
+    Raises:
+        LocalProtocolError: it is no domain.
+    """
+
+    name: str
+
+    def __post_init__(self) -> None:
+        if DOMAIN.fullmatch(self.name) is None:
+            _expect_end(self.name, _read_domain(self.name, 0, _UNBOUND)[1], _UNBOUND)
+
+    @classmethod
+    def parse(cls, text: str, *, utf8: bool = False, limits: Limits = Limits()) -> Domain:
+        """The domain that `text` is.
+
+        Arguments:
+            text: the domain and nothing else.
+            utf8: whether U-labels are allowed.
+            limits: `domain` bounds its octets.
+
+        Raises:
+            LocalProtocolError: 501, 5.5.4: no domain, or too long; 553, 5.6.7: not ASCII.
+        """
+        rules = _Rules("domain", "5.5.4", utf8, limits)
+        domain, end = _read_domain(text, 0, rules)
+        _expect_end(text, end, rules)
+        return domain
+
+    @property
+    def ascii(self) -> bool:
+        """Whether it can be sent without SMTPUTF8."""
+        return self.name.isascii()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Domain):
+            return NotImplemented
+        return self.name == other.name or self.name.lower() == other.name.lower()
+
+    def __hash__(self) -> int:
+        return hash(self.name.lower())
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AddressLiteral:
+    """An address in brackets where a domain would stand (RFC 5321 section 4.1.3).
+
+    Two literals are equal if they differ in letter case only.
+
+    Arguments:
+        content: what stands between the brackets: `192.0.2.1`, `IPv6:2001:db8::1` or `tag:text`.
+
+    Raises:
+        LocalProtocolError: it is none of the three.
+    """
+
+    content: str
+
+    def __post_init__(self) -> None:
+        text = str(self)
+        _expect_end(text, _check_literal(text, 0, _UNBOUND), _UNBOUND)
+
+    @classmethod
+    def parse(cls, text: str, *, utf8: bool = False, limits: Limits = Limits()) -> AddressLiteral:
+        """The address literal that `text` is.
+
+        Arguments:
+            text: the literal with its brackets, and nothing else.
+            utf8: makes no difference: a literal is ASCII.
+            limits: `domain` bounds its octets.
+
+        Raises:
+            LocalProtocolError: 501, 5.5.4: no address literal, or too long; 553, 5.6.7: not ASCII.
+        """
+        rules = _Rules("address literal", "5.5.4", utf8, limits)
+        literal, end = _read_literal(text, 0, rules)
+        _expect_end(text, end, rules)
+        return literal
+
+    @property
+    def ascii(self) -> bool:
+        """Whether it can be sent without SMTPUTF8: always."""
+        return True
+
+    @property
+    def address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+        """The IP address; None if it is an address of another kind."""
+        if self.content[:5].lower() == "ipv6:":
+            return ipaddress.IPv6Address(self.content[5:])
+        return None if ":" in self.content else ipaddress.IPv4Address(self.content)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, AddressLiteral):
+            return NotImplemented
+        return self.content.lower() == other.content.lower()
+
+    def __hash__(self) -> int:
+        return hash(self.content.lower())
+
+    def __str__(self) -> str:
+        return f"[{self.content}]"
+
+
+@dataclass(frozen=True, slots=True)
+class Mailbox:
+    """A mailbox: `local-part@domain` (RFC 5321 section 4.1.2).
+
+    Arguments:
+        local_part: what it means, without quotes and backslashes; `"a b"@example.org` has `a b`.
+            It is written with quotes where it needs them, so that there is one form for each.
+        domain: the domain or address literal.
+
+    Raises:
+        LocalProtocolError: the local-part has control characters, which no form allows.
+        TypeError: the domain is neither a `Domain` nor an `AddressLiteral`.
+    """
+
+    local_part: str
+    domain: Domain | AddressLiteral
+
+    def __post_init__(self) -> None:
+        _require(self.domain, (Domain, AddressLiteral), "a Domain or an AddressLiteral")
+        text = _format_local_part(self.local_part)
+        _expect_end(text, _read_local_part(text, 0, _UNBOUND)[1], _UNBOUND)
+
+    @classmethod
+    def parse(cls, text: str, *, utf8: bool = False, limits: Limits = Limits()) -> Mailbox:
+        """The mailbox that `text` is.
+
+        Arguments:
+            text: the mailbox without angle brackets, and nothing else.
+            utf8: whether the local-part may hold UTF-8 and the domain U-labels.
+            limits: `local_part` and `domain` bound its parts.
+
+        Raises:
+            LocalProtocolError: 501, 5.5.4: no mailbox, or too long; 553, 5.6.7: not ASCII.
+        """
+        rules = _Rules("mailbox", "5.5.4", utf8, limits)
+        mailbox, end = _read_mailbox(text, 0, rules)
+        _expect_end(text, end, rules)
+        return mailbox
+
+    @property
+    def ascii(self) -> bool:
+        """Whether it can be sent without SMTPUTF8."""
+        return self.local_part.isascii() and self.domain.ascii
+
+    def __str__(self) -> str:
+        return f"{_format_local_part(self.local_part)}@{self.domain}"
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """What reverse-paths and forward-paths have in common: a mailbox in angle brackets.
+
+    Arguments:
+        mailbox: the mailbox; None for the form without one that each kind of path has.
+    """
+
+    what: ClassVar[str]
+    enhanced: ClassVar[str]
+    bare: ClassVar[str]  # what stands in the brackets if no mailbox does
+
+    mailbox: Mailbox | None
+
+    def __post_init__(self) -> None:
+        hint = f"a Mailbox or None ({type(self).__name__}.of takes text)"
+        _require(self.mailbox, (Mailbox, type(None)), hint)
+
+    @classmethod
+    def of(cls, address: str, *, limits: Limits = Limits()) -> Self:
+        """The path to an address: a mailbox as people write it, UTF-8 allowed.
+
+        Arguments:
+            address: "user@example.org", or what stands for no mailbox: "" in a reverse-path,
+                "postmaster" in a forward-path.
+            limits: the bounds.
+
+        Raises:
+            LocalProtocolError: 501: it is no mailbox, or too long.
+        """
+        if address.lower() == cls.bare:
+            return cls(None)
+        rules = _Rules(cls.what, cls.enhanced, True, limits)
+        mailbox, end = _read_mailbox(address, 0, rules)
+        _expect_end(address, end, rules)
+        rules.bound(cls.what, f"<{address}>", limits.path, "4.5.3.1.3")
+        return cls(mailbox)
+
+    @classmethod
+    def parse(cls, text: str, *, utf8: bool = False, limits: Limits = Limits()) -> Self:
+        """The path that `text` is, angle brackets and all; as `parse_prefix`."""
+        path, end = cls.parse_prefix(text, utf8=utf8, limits=limits)
+        _expect_end(text, end, _Rules(cls.what, cls.enhanced, utf8, limits))
+        return path
+
+    @classmethod
+    def parse_prefix(
+        cls, text: str, start: int = 0, *, utf8: bool = False, limits: Limits = Limits()
+    ) -> tuple[Self, int]:
+        """The path that begins at an offset.
+
+        A source route is read and dropped (RFC 5321 appendix C).
+
+        Arguments:
+            text: a line, or what is left of it.
+            start: the offset of the `<`.
+            utf8: whether UTF-8 is allowed (RFC 6531 section 3.3).
+            limits: `path`, `local_part` and `domain` bound it.
+
+        Returns:
+            The path, and the offset behind its `>`.
+
+        Raises:
+            LocalProtocolError: 501, 5.1.3 (forward-path) or 5.1.7 (reverse-path): no path; 501,
+                5.5.4: too long; 553, 5.6.7: not ASCII.
+        """
+        # Nearly every path has this form; without it, reading one takes five times as long.
+        match = FULL_MAILBOX.match(text, start)
+        if match is not None:
+            end = match.end()
+            local_part, name = match.groups()
+            # No bound can be below 64 octets of local-part and 255 of domain.
+            if end - start <= 66 or (
+                end - start <= limits.path
+                and len(local_part) <= limits.local_part
+                and len(name) <= limits.domain
+            ):
+                path = _new(cls)
+                _set(path, "mailbox", _trusted_mailbox(local_part, _trusted_domain(name)))
+                return path, end
+        return cls._read(text, start, _Rules(cls.what, cls.enhanced, utf8, limits), limits)
+
+    @classmethod
+    def _read(cls, text: str, start: int, rules: _Rules, limits: Limits) -> tuple[Self, int]:
+        """Every form of a path, part by part."""
+        mailbox: Mailbox | None = None
+        at = _expect("<", text, start, rules)
+        end = at + len(cls.bare)
+        if text[end : end + 1] != ">" or text[at:end].lower() != cls.bare:
+            at = _skip_source_route(text, at, rules)
+            mailbox, end = _read_mailbox(text, at, rules)
+        end = _expect(">", text, end, rules)
+        rules.bound(cls.what, text[start:end], limits.path, "4.5.3.1.3")
+        return cls(mailbox), end
+
+    @property
+    def ascii(self) -> bool:
+        """Whether it can be sent without SMTPUTF8."""
+        return self.mailbox is None or self.mailbox.ascii
+
+    @property
+    def address(self) -> str:
+        """The address as `of` takes it: the mailbox, or what stands for none."""
+        return self.bare if self.mailbox is None else str(self.mailbox)
+
+    def __str__(self) -> str:
+        return f"<{self.address}>"
+
+
+@dataclass(frozen=True, slots=True)
+class ReversePath(Path):
+    """Where reports of failure go (RFC 5321 section 4.1.1.2).
+
+    Arguments:
+        mailbox: the mailbox; None for the null reverse-path `<>`, which asks for no reports.
+    """
+
+    what = "reverse-path"
+    enhanced = "5.1.7"
+    bare = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardPath(Path):
+    """A recipient (RFC 5321 section 4.1.1.3).
+
+    Arguments:
+        mailbox: the mailbox; None for `<postmaster>`, the postmaster of the server itself.
+    """
+
+    what = "forward-path"
+    enhanced = "5.1.3"
+    bare = "postmaster"
+
+
+# --- Readers: (text, offset, rules) -> (part, offset behind it) ---------------------------------
+
+
+def _read_mailbox(text: str, at: int, rules: _Rules) -> tuple[Mailbox, int]:
+    local_part, at = _read_local_part(text, at, rules)
+    at = _expect("@", text, at, rules)
+    read = _read_literal if text.startswith("[", at) else _read_domain
+    domain, at = read(text, at, rules)
+    return _trusted_mailbox(local_part, domain), at
+
+
+def _read_local_part(text: str, at: int, rules: _Rules) -> tuple[str, int]:
+    if text.startswith('"', at):
+        content = (QCONTENT_UTF8 if rules.utf8 else QCONTENT).match(text, at + 1)
+        assert content is not None
+        end = _expect('"', text, content.end(), rules)
+        local_part = QUOTED_PAIR.sub(r"\1", content[0])
+    else:
+        match = (DOT_STRING_UTF8 if rules.utf8 else DOT_STRING).match(text, at)
+        if match is None:
+            raise rules.expected("a local-part", text, at)
+        end = match.end()
+        local_part = match[0]
+    if rules.limits is not None:
+        rules.bound("local-part", text[at:end], rules.limits.local_part, "4.5.3.1.1")
+    return local_part, end
+
+
+def _read_domain(text: str, at: int, rules: _Rules) -> tuple[Domain, int]:
+    sub_domain = SUB_DOMAIN_UTF8 if rules.utf8 else SUB_DOMAIN
+    end = at - 1
+    while end < at or text.startswith(".", end):
+        match = sub_domain.match(text, end + 1)
+        if match is None:
+            raise rules.expected("a letter or digit", text, end + 1)
+        end = match.end()
+    name = text[at:end]
+    outside = outside_u_label(name)
+    if outside >= 0:
+        raise rules.expected("a letter or digit of a U-label", text, at + outside)
+    if rules.limits is not None:
+        rules.bound("domain", name, rules.limits.domain, "4.5.3.1.2")
+    return _trusted_domain(name), end
+
+
+def _read_literal(text: str, at: int, rules: _Rules) -> tuple[AddressLiteral, int]:
+    end = _check_literal(text, at, rules)
+    if rules.limits is not None:
+        rules.bound("address literal", text[at:end], rules.limits.domain, "4.5.3.1.2")
+    return AddressLiteral(text[at + 1 : end - 1]), end
+
+
+def _check_literal(text: str, at: int, rules: _Rules) -> int:
+    """The offset behind the address literal that begins at `at`."""
+    at = _expect("[", text, at, rules, "4.1.3")
+    match = DCONTENT.match(text, at)
+    content = match[0] if match else ""
+    end = _expect("]", text, at + len(content), rules, "4.1.3")
+    if content[:5].lower() == "ipv6:":
+        if ipv6_address(content[5:]) is None:
+            raise rules.expected("an IPv6 address", text, at + 5, "4.1.3")
+    elif not (IPV4_ADDRESS.fullmatch(content) or GENERAL_ADDRESS_LITERAL.fullmatch(content)):
+        raise rules.expected("an IPv4 address or a tag with ':'", text, at, "4.1.3")
+    return end
+
+
+def _skip_source_route(text: str, at: int, rules: _Rules) -> int:
+    """The offset behind the source route at `at`, if there is one: `@one,@two:`."""
+    if not text.startswith("@", at):
+        return at
+    _, at = _read_domain(text, at + 1, rules)
+    while text.startswith(",", at):
+        at = _expect("@", text, at + 1, rules)
+        _, at = _read_domain(text, at, rules)
+    return _expect(":", text, at, rules)
+
+
+def _expect(character: str, text: str, at: int, rules: _Rules, section: str = "4.1.2") -> int:
+    if not text.startswith(character, at):
+        raise rules.expected(ascii(character), text, at, section)
+    return at + 1
+
+
+def _expect_end(text: str, at: int, rules: _Rules) -> None:
+    if at != len(text):
+        raise rules.expected("the end", text, at)
+
+
+def _require(value: object, kinds: tuple[type, ...], wanted: str) -> None:
+    if not isinstance(value, kinds):
+        raise TypeError(f"expected {wanted}, found {value!a}")
+
+
+def _format_local_part(local_part: str) -> str:
+    if DOT_STRING_UTF8.fullmatch(local_part):
+        return local_part
+    escaped = local_part.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+# --- Values that need no checks, because a pattern has read them --------------------------------
+
+# Their constructors would check again, which costs more than the reading.
+
+
+def _trusted_domain(name: str) -> Domain:
+    domain = _new(Domain)
+    _set(domain, "name", name)
+    return domain
+
+
+def _trusted_mailbox(local_part: str, domain: Domain | AddressLiteral) -> Mailbox:
+    mailbox = _new(Mailbox)
+    _set(mailbox, "local_part", local_part)
+    _set(mailbox, "domain", domain)
+    return mailbox
+
+
+_new = object.__new__
+_set = object.__setattr__
+
+_UNBOUND = _Rules("address", "5.5.4", utf8=True, limits=None)

@@ -1,0 +1,250 @@
+"""The grammar of commands: RFC 5321 sections 4.1.2 and 4.1.3, and the two encodings inside it.
+
+Each production stands in a comment above its pattern.  Names that end in `_UTF8` are the forms of
+RFC 6531 section 3.3.  Also here: xtext (RFC 3461 section 4) and the base64 of authentication
+exchanges (RFC 4954 section 4).  What the parts of an address mean is the affair of `addresses`.
+
+No pattern has two ways to read the same text, so that matching takes linear time on any input.
+
+Where this differs from the letter of the RFC:
+
+- Snum takes no leading zeros: `010` is ten for one program and eight for the next.
+- `::` in an IPv6 address may stand for one group, which RFC 4291 section 2.2 allows.
+- UTF8-non-ascii excludes the C1 controls, which RFC 5198 section 2 bans from network text, and
+  U+2028 and U+2029: many a program takes these for the end of a line.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import ipaddress
+import re
+import unicodedata
+
+from .errors import LocalProtocolError
+
+__all__ = [
+    "ATOM_UTF8",
+    "DCONTENT",
+    "DOMAIN",
+    "DOT_STRING",
+    "DOT_STRING_UTF8",
+    "ESMTP_KEYWORD",
+    "ESMTP_VALUE",
+    "ESMTP_VALUE_UTF8",
+    "FULL_MAILBOX",
+    "GENERAL_ADDRESS_LITERAL",
+    "IPV4_ADDRESS",
+    "QCONTENT",
+    "QCONTENT_UTF8",
+    "QUOTED_PAIR",
+    "SUB_DOMAIN",
+    "SUB_DOMAIN_UTF8",
+    "decode_base64",
+    "decode_xtext",
+    "encode_base64",
+    "encode_xtext",
+    "ipv6_address",
+    "outside_u_label",
+]
+
+# RFC 6532 section 3.1
+#   UTF8-non-ascii  = UTF8-2 / UTF8-3 / UTF8-4
+# without C1 controls, line and paragraph separators; surrogates are no characters at all.
+_NON_ASCII = r"\xa0-\u2027\u202a-\ud7ff\ue000-\U0010ffff"
+
+# RFC 5321 section 4.1.2
+#   sub-domain      = Let-dig [Ldh-str]
+#   Let-dig         = ALPHA / DIGIT
+#   Ldh-str         = *( ALPHA / DIGIT / "-" ) Let-dig
+# RFC 6531 section 3.3
+#   sub-domain     =/ U-label
+_SUB_DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+SUB_DOMAIN = re.compile(_SUB_DOMAIN)
+# Says only where a label ends; `outside_u_label` says whether its characters may stand there.
+SUB_DOMAIN_UTF8 = re.compile(
+    rf"[A-Za-z0-9{_NON_ASCII}](?:[A-Za-z0-9{_NON_ASCII}-]*[A-Za-z0-9{_NON_ASCII}])?"
+)
+
+#   Domain          = sub-domain *("." sub-domain)
+_DOMAIN = rf"{_SUB_DOMAIN}(?:\.{_SUB_DOMAIN})*"
+DOMAIN = re.compile(_DOMAIN)
+
+# RFC 5322 section 3.2.3
+#   atext           = ALPHA / DIGIT / any of !#$%&'*+-/=?^_`{|}~
+# RFC 6531 section 3.3
+#   atext          =/ UTF8-non-ascii
+_ATEXT = r"A-Za-z0-9!#$%&'*+\-/=?^_`{|}~"
+
+# RFC 5321 section 4.1.2
+#   Dot-string      = Atom *("." Atom)
+#   Atom            = 1*atext
+_DOT_STRING = rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*"
+DOT_STRING = re.compile(_DOT_STRING)
+ATOM_UTF8 = re.compile(rf"[{_ATEXT}{_NON_ASCII}]+")
+DOT_STRING_UTF8 = re.compile(rf"[{_ATEXT}{_NON_ASCII}]+(?:\.[{_ATEXT}{_NON_ASCII}]+)*")
+
+#   Quoted-string   = DQUOTE *QcontentSMTP DQUOTE
+#   QcontentSMTP    = qtextSMTP / quoted-pairSMTP
+#   qtextSMTP       = %d32-33 / %d35-91 / %d93-126
+#   quoted-pairSMTP = %d92 %d32-126
+# RFC 6531 section 3.3
+#   qtextSMTP      =/ UTF8-non-ascii
+# so a backslash stands before an ASCII character only.  The patterns leave out the quotes.
+_QTEXT = r" !#-\[\]-~"
+QCONTENT = re.compile(rf"[{_QTEXT}]*(?:\\[ -~][{_QTEXT}]*)*")
+QCONTENT_UTF8 = re.compile(rf"[{_QTEXT}{_NON_ASCII}]*(?:\\[ -~][{_QTEXT}{_NON_ASCII}]*)*")
+QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+
+#   Mailbox         = Local-part "@" ( Domain / address-literal )
+#   Path            = "<" [ A-d-l ":" ] Mailbox ">"
+# The form that nearly every path has: without source route, quotes and address literal.
+FULL_MAILBOX = re.compile(rf"<({_DOT_STRING})@({_DOMAIN})>")
+
+# RFC 5321 section 4.1.3
+#   IPv4-address-literal    = Snum 3("." Snum)
+#   Snum                    = 1*3DIGIT  ; a decimal integer value in the range 0 through 255
+_SNUM = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+IPV4_ADDRESS = re.compile(rf"{_SNUM}(?:\.{_SNUM}){{3}}")
+
+#   General-address-literal = Standardized-tag ":" 1*dcontent
+#   Standardized-tag        = Ldh-str
+#   dcontent                = %d33-90 / %d94-126
+DCONTENT = re.compile(r"[!-Z^-~]+")
+GENERAL_ADDRESS_LITERAL = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9]:[!-Z^-~]+")
+
+# RFC 5321 section 4.1.2
+#   esmtp-keyword   = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
+#   esmtp-value     = 1*(%d33-60 / %d62-126)
+# RFC 6531 section 3.3
+#   esmtp-value    =/ UTF8-non-ascii
+ESMTP_KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+ESMTP_VALUE = re.compile(r"[!-<>-~]+")
+ESMTP_VALUE_UTF8 = re.compile(rf"[!-<>-~{_NON_ASCII}]+")
+
+# RFC 3461 section 4
+#   xtext           = *( xchar / hexchar )
+#   xchar           = %d33-126 except "+" and "="
+#   hexchar         = "+" followed by two upper case hexadecimal digits
+_XTEXT = re.compile(r"[!-*,-<>-~]*(?:\+[0-9A-F]{2}[!-*,-<>-~]*)*")
+_HEXCHAR = re.compile(rb"\+(..)")
+_NOT_XCHAR = re.compile(rb"[^!-*,-<>-~]")
+
+# RFC 4648 section 4
+_BASE64 = re.compile(r"[A-Za-z0-9+/]*")
+
+_IPV6_CHARACTERS = re.compile(r"[0-9A-Fa-f:.]+")
+
+# RFC 5892 section 2.1, LetterDigits: the categories whose characters a U-label is made of;
+# and of section 2.6 and 2.7 those that are valid in some context.
+_LETTER_DIGITS = frozenset({"Ll", "Lu", "Lo", "Nd", "Lm", "Mn", "Mc"})
+_CONTEXTUAL = frozenset("\u00b7\u0375\u05f3\u05f4\u06fd\u06fe\u0f0b\u200c\u200d\u3007\u30fb")
+
+
+def outside_u_label(domain: str) -> int:
+    """The offset of the first character that no U-label can have (RFC 5890 section 2.3.2.1).
+
+    Arguments:
+        domain: text that `SUB_DOMAIN_UTF8` matches, label by label.
+
+    Returns:
+        The offset, or -1.  What passes is not yet a U-label (that takes the tables of IDNA), but
+        has no separators, symbols or compatibility forms, some of which other programs turn into
+        ASCII punctuation.
+    """
+    for at, character in enumerate(domain):
+        if character.isascii() or character in _CONTEXTUAL:
+            continue
+        if unicodedata.category(character) not in _LETTER_DIGITS:
+            return at
+        small = character.lower()
+        if unicodedata.normalize("NFKC", small) != small:
+            return at
+    return -1
+
+
+def ipv6_address(text: str) -> ipaddress.IPv6Address | None:
+    """The address in one of the four forms of RFC 5321 section 4.1.3, or None."""
+    # Also keeps out the zone identifiers that `ipaddress` allows.
+    if _IPV6_CHARACTERS.fullmatch(text) is None:
+        return None
+    try:
+        return ipaddress.IPv6Address(text)
+    except ValueError:
+        return None
+
+
+def encode_xtext(text: str) -> str:
+    """The text as xtext; what is not ASCII as its UTF-8 octets (RFC 3461 section 4).
+
+    Raises:
+        LocalProtocolError: the text has surrogates, which are no characters.
+    """
+    try:
+        octets = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise LocalProtocolError(
+            f"expected text, found a surrogate at offset {error.start} (RFC 3461 section 4)"
+        ) from None
+    return _NOT_XCHAR.sub(lambda match: b"+%02X" % match[0][0], octets).decode("ascii")
+
+
+def decode_xtext(text: str) -> str:
+    """The text that was encoded as xtext (RFC 3461 section 4).
+
+    It can hold any character, CR, LF and NUL among them: whoever uses it checks it.
+
+    Raises:
+        LocalProtocolError: 501, 5.5.4: not xtext, or octets that are not UTF-8.
+    """
+    match = _XTEXT.match(text)
+    assert match is not None
+    end = match.end()
+    if end != len(text):
+        raise LocalProtocolError(
+            f"expected xtext ('+' only before two upper case hexadecimal digits), found "
+            f"{text[end : end + 3]!a} at offset {end} (RFC 3461 section 4)"
+        )
+    octets = _HEXCHAR.sub(lambda match: bytes([int(match[1], 16)]), text.encode("ascii"))
+    try:
+        return octets.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise LocalProtocolError(
+            f"expected UTF-8 in xtext, found octet 0x{octets[error.start]:02x} (RFC 3461 section 4)"
+        ) from None
+
+
+def encode_base64(octets: bytes) -> str:
+    """The octets in base64, in one line without CRLF (RFC 4954 section 4)."""
+    return binascii.b2a_base64(octets, newline=False).decode("ascii")
+
+
+def decode_base64(line: bytes | str) -> bytes:
+    """The octets that a line of an authentication exchange holds (RFC 4954 section 4).
+
+    Arguments:
+        line: the line without CRLF.
+
+    Raises:
+        LocalProtocolError: 501, 5.5.2: white space, another alphabet, wrong padding, or bits set in
+            the padding (RFC 4648 section 3.5).  The line is a secret, so the message does not
+            repeat any of it.
+    """
+    text = line if isinstance(line, str) else line.decode("latin-1")
+    match = _BASE64.match(text)
+    assert match is not None
+    end = match.end()
+    padding = -end % 4
+    if padding == 3 or text[end:] != "=" * padding:
+        raise _not_base64(f"'=' up to a multiple of four after the data, which ends at octet {end}")
+    octets = base64.b64decode(text)
+    if encode_base64(octets) != text:
+        raise _not_base64("zeros in the bits that the padding leaves over")
+    return octets
+
+
+def _not_base64(wanted: str) -> LocalProtocolError:
+    return LocalProtocolError(
+        f"expected base64 with {wanted} (RFC 4954 section 4)", code=501, enhanced="5.5.2"
+    )
