@@ -54,6 +54,9 @@ FROM = b"\nFrom "
 # What a file system without hard links answers: FAT, some network and FUSE mounts.
 NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 
+# Somebody has the mbox locked, or took it away in this moment.
+BUSY = (mailbox.Error, FileExistsError, FileNotFoundError)
+
 _count = itertools.count()
 
 # One for each mbox of this process: a lock by fcntl is the whole process's, so it does not keep
@@ -422,7 +425,7 @@ def _locked(path: Path, timeout: float) -> Iterator[io.FileIO]:
 def _lock(path: Path, deadline: float) -> mailbox.mbox:
     while True:
         _create(path)
-        with contextlib.ExitStack() as undo, contextlib.suppress(mailbox.Error, FileExistsError):
+        with contextlib.ExitStack() as undo, contextlib.suppress(*BUSY):
             before = path.stat()
             box = mailbox.mbox(path, create=False)
             undo.callback(box.close)
