@@ -5,7 +5,7 @@ whatever the grammar has no form for.  Letter case is kept as written; domains a
 it, local-parts with it (RFC 5321 section 2.4).
 
 Reading goes from left to right, one function for each part, each taking the text and an offset and
-giving the part and the offset behind it; `_Rules` says what is allowed on the way.
+giving the part and the offset behind it; `Rules` says what is allowed on the way.
 
 Refusals: 501 with 5.1.3 for the syntax of a forward-path, 5.1.7 for that of a reverse-path, 5.5.4
 elsewhere and for whatever is too long (RFC 5321 section 4.5.3.1.9 gives 501 for a path); 553 with
@@ -20,80 +20,22 @@ import ipaddress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from .errors import LocalProtocolError
-from .limits import Limits
-from .syntax import (
-    DCONTENT,
-    DOMAIN,
-    DOT_STRING,
-    DOT_STRING_UTF8,
-    FULL_MAILBOX,
-    GENERAL_ADDRESS_LITERAL,
-    IPV4_ADDRESS,
-    QCONTENT,
-    QCONTENT_UTF8,
-    QUOTED_PAIR,
-    SUB_DOMAIN,
-    SUB_DOMAIN_UTF8,
-    ipv6_address,
-    outside_u_label,
+from .address_reader import (
+    Rules,
+    expect,
+    expect_end,
+    read_domain,
+    read_literal,
+    read_local_part,
+    skip_source_route,
 )
+from .limits import Limits
+from .syntax import DOMAIN, DOT_STRING_UTF8, FULL_MAILBOX
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = ["AddressLiteral", "Domain", "ForwardPath", "Mailbox", "Path", "ReversePath"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Rules:
-    """What a reader allows, and how it names what it reads when it refuses.
-
-    Arguments:
-        what: the RFC's name of the whole, which begins each message.
-        enhanced: the enhanced status code for wrong syntax.
-        utf8: whether the forms of RFC 6531 are in use.
-        limits: the bounds; None: no bounds.
-    """
-
-    what: str
-    enhanced: str
-    utf8: bool
-    limits: Limits | None
-
-    def expected(
-        self, wanted: str, text: str, at: int, section: str = "4.1.2"
-    ) -> LocalProtocolError:
-        """The refusal of what stands at offset `at`; the message counts octets from 0."""
-        found = text[at : at + 1]
-        octet = _octets(text[:at])
-        if not self.utf8 and not found.isascii():
-            return LocalProtocolError(
-                f"{self.what}: expected ASCII, found {found!a} at octet {octet}; other characters "
-                "need SMTPUTF8 (RFC 6531 section 3.5)",
-                code=553,
-                enhanced="5.6.7",
-            )
-        return LocalProtocolError(
-            f"{self.what}: expected {wanted} at octet {octet}, found "
-            f"{ascii(found) if found else 'the end'} (RFC 5321 section {section})",
-            enhanced=self.enhanced,
-        )
-
-    def bound(self, name: str, text: str, most: int, section: str) -> None:
-        """Refuse a part that is longer than `most` octets."""
-        octets = _octets(text)
-        if octets > most:
-            raise LocalProtocolError(
-                f"{self.what}: expected at most {most} octets of {name}, found {octets} "
-                f"(RFC 5321 section {section})"
-            )
-
-
-def _octets(text: str) -> int:
-    """How many octets the text takes in UTF-8."""
-    # Text to be refused can have surrogates.
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,7 +56,7 @@ class Domain:
 
     def __post_init__(self) -> None:
         if DOMAIN.fullmatch(self.name) is None:
-            _expect_end(self.name, _read_domain(self.name, 0, _UNBOUND)[1], _UNBOUND)
+            expect_end(self.name, read_domain(self.name, 0, _UNBOUND)[1], _UNBOUND)
 
     @classmethod
     def parse(cls, text: str, *, utf8: bool = False, limits: Limits = Limits()) -> Domain:
@@ -128,10 +70,10 @@ class Domain:
         Raises:
             LocalProtocolError: 501, 5.5.4: no domain, or too long; 553, 5.6.7: not ASCII.
         """
-        rules = _Rules("domain", "5.5.4", utf8, limits)
-        domain, end = _read_domain(text, 0, rules)
-        _expect_end(text, end, rules)
-        return domain
+        rules = Rules("domain", "5.5.4", utf8, limits)
+        name, end = read_domain(text, 0, rules)
+        expect_end(text, end, rules)
+        return _trusted_domain(name)
 
     @property
     def ascii(self) -> bool:
@@ -167,7 +109,7 @@ class AddressLiteral:
 
     def __post_init__(self) -> None:
         text = str(self)
-        _expect_end(text, _check_literal(text, 0, _UNBOUND), _UNBOUND)
+        expect_end(text, read_literal(text, 0, _UNBOUND)[1], _UNBOUND)
 
     @classmethod
     def parse(cls, text: str, *, utf8: bool = False, limits: Limits = Limits()) -> AddressLiteral:
@@ -181,10 +123,10 @@ class AddressLiteral:
         Raises:
             LocalProtocolError: 501, 5.5.4: no address literal, or too long; 553, 5.6.7: not ASCII.
         """
-        rules = _Rules("address literal", "5.5.4", utf8, limits)
-        literal, end = _read_literal(text, 0, rules)
-        _expect_end(text, end, rules)
-        return literal
+        rules = Rules("address literal", "5.5.4", utf8, limits)
+        content, end = read_literal(text, 0, rules)
+        expect_end(text, end, rules)
+        return cls(content)
 
     @property
     def ascii(self) -> bool:
@@ -230,7 +172,7 @@ class Mailbox:
     def __post_init__(self) -> None:
         _require(self.domain, (Domain, AddressLiteral), "a Domain or an AddressLiteral")
         text = _format_local_part(self.local_part)
-        _expect_end(text, _read_local_part(text, 0, _UNBOUND)[1], _UNBOUND)
+        expect_end(text, read_local_part(text, 0, _UNBOUND)[1], _UNBOUND)
 
     @classmethod
     def parse(cls, text: str, *, utf8: bool = False, limits: Limits = Limits()) -> Mailbox:
@@ -244,9 +186,9 @@ class Mailbox:
         Raises:
             LocalProtocolError: 501, 5.5.4: no mailbox, or too long; 553, 5.6.7: not ASCII.
         """
-        rules = _Rules("mailbox", "5.5.4", utf8, limits)
+        rules = Rules("mailbox", "5.5.4", utf8, limits)
         mailbox, end = _read_mailbox(text, 0, rules)
-        _expect_end(text, end, rules)
+        expect_end(text, end, rules)
         return mailbox
 
     @property
@@ -273,8 +215,7 @@ class Path:
     mailbox: Mailbox | None
 
     def __post_init__(self) -> None:
-        hint = f"a Mailbox or None ({type(self).__name__}.of takes text)"
-        _require(self.mailbox, (Mailbox, type(None)), hint)
+        _require(self.mailbox, (Mailbox, type(None)), "a Mailbox or None (`of` takes text)")
 
     @classmethod
     def of(cls, address: str, *, limits: Limits = Limits()) -> Self:
@@ -290,9 +231,9 @@ class Path:
         """
         if address.lower() == cls.bare:
             return cls(None)
-        rules = _Rules(cls.what, cls.enhanced, True, limits)
+        rules = Rules(cls.what, cls.enhanced, True, limits)
         mailbox, end = _read_mailbox(address, 0, rules)
-        _expect_end(address, end, rules)
+        expect_end(address, end, rules)
         rules.bound(cls.what, f"<{address}>", limits.path, "4.5.3.1.3")
         return cls(mailbox)
 
@@ -300,7 +241,7 @@ class Path:
     def parse(cls, text: str, *, utf8: bool = False, limits: Limits = Limits()) -> Self:
         """The path that `text` is, angle brackets and all; as `parse_prefix`."""
         path, end = cls.parse_prefix(text, utf8=utf8, limits=limits)
-        _expect_end(text, end, _Rules(cls.what, cls.enhanced, utf8, limits))
+        expect_end(text, end, Rules(cls.what, cls.enhanced, utf8, limits))
         return path
 
     @classmethod
@@ -338,18 +279,18 @@ class Path:
                 path = _new(cls)
                 _set(path, "mailbox", _trusted_mailbox(local_part, _trusted_domain(name)))
                 return path, end
-        return cls._read(text, start, _Rules(cls.what, cls.enhanced, utf8, limits), limits)
+        return cls._read(text, start, Rules(cls.what, cls.enhanced, utf8, limits), limits)
 
     @classmethod
-    def _read(cls, text: str, start: int, rules: _Rules, limits: Limits) -> tuple[Self, int]:
+    def _read(cls, text: str, start: int, rules: Rules, limits: Limits) -> tuple[Self, int]:
         """Every form of a path, part by part."""
         mailbox: Mailbox | None = None
-        at = _expect("<", text, start, rules)
+        at = expect("<", text, start, rules)
         end = at + len(cls.bare)
         if text[end : end + 1] != ">" or text[at:end].lower() != cls.bare:
-            at = _skip_source_route(text, at, rules)
+            at = skip_source_route(text, at, rules)
             mailbox, end = _read_mailbox(text, at, rules)
-        end = _expect(">", text, end, rules)
+        end = expect(">", text, end, rules)
         rules.bound(cls.what, text[start:end], limits.path, "4.5.3.1.3")
         return cls(mailbox), end
 
@@ -393,92 +334,14 @@ class ForwardPath(Path):
     bare = "postmaster"
 
 
-# --- Readers: (text, offset, rules) -> (part, offset behind it) ---------------------------------
-
-
-def _read_mailbox(text: str, at: int, rules: _Rules) -> tuple[Mailbox, int]:
-    local_part, at = _read_local_part(text, at, rules)
-    at = _expect("@", text, at, rules)
-    read = _read_literal if text.startswith("[", at) else _read_domain
-    domain, at = read(text, at, rules)
-    return _trusted_mailbox(local_part, domain), at
-
-
-def _read_local_part(text: str, at: int, rules: _Rules) -> tuple[str, int]:
-    if text.startswith('"', at):
-        content = (QCONTENT_UTF8 if rules.utf8 else QCONTENT).match(text, at + 1)
-        assert content is not None
-        end = _expect('"', text, content.end(), rules)
-        local_part = QUOTED_PAIR.sub(r"\1", content[0])
-    else:
-        match = (DOT_STRING_UTF8 if rules.utf8 else DOT_STRING).match(text, at)
-        if match is None:
-            raise rules.expected("a local-part", text, at)
-        end = match.end()
-        local_part = match[0]
-    if rules.limits is not None:
-        rules.bound("local-part", text[at:end], rules.limits.local_part, "4.5.3.1.1")
-    return local_part, end
-
-
-def _read_domain(text: str, at: int, rules: _Rules) -> tuple[Domain, int]:
-    sub_domain = SUB_DOMAIN_UTF8 if rules.utf8 else SUB_DOMAIN
-    end = at - 1
-    while end < at or text.startswith(".", end):
-        match = sub_domain.match(text, end + 1)
-        if match is None:
-            raise rules.expected("a letter or digit", text, end + 1)
-        end = match.end()
-    name = text[at:end]
-    outside = outside_u_label(name)
-    if outside >= 0:
-        raise rules.expected("a letter or digit of a U-label", text, at + outside)
-    if rules.limits is not None:
-        rules.bound("domain", name, rules.limits.domain, "4.5.3.1.2")
-    return _trusted_domain(name), end
-
-
-def _read_literal(text: str, at: int, rules: _Rules) -> tuple[AddressLiteral, int]:
-    end = _check_literal(text, at, rules)
-    if rules.limits is not None:
-        rules.bound("address literal", text[at:end], rules.limits.domain, "4.5.3.1.2")
-    return AddressLiteral(text[at + 1 : end - 1]), end
-
-
-def _check_literal(text: str, at: int, rules: _Rules) -> int:
-    """The offset behind the address literal that begins at `at`."""
-    at = _expect("[", text, at, rules, "4.1.3")
-    match = DCONTENT.match(text, at)
-    content = match[0] if match else ""
-    end = _expect("]", text, at + len(content), rules, "4.1.3")
-    if content[:5].lower() == "ipv6:":
-        if ipv6_address(content[5:]) is None:
-            raise rules.expected("an IPv6 address", text, at + 5, "4.1.3")
-    elif not (IPV4_ADDRESS.fullmatch(content) or GENERAL_ADDRESS_LITERAL.fullmatch(content)):
-        raise rules.expected("an IPv4 address or a tag with ':'", text, at, "4.1.3")
-    return end
-
-
-def _skip_source_route(text: str, at: int, rules: _Rules) -> int:
-    """The offset behind the source route at `at`, if there is one: `@one,@two:`."""
-    if not text.startswith("@", at):
-        return at
-    _, at = _read_domain(text, at + 1, rules)
-    while text.startswith(",", at):
-        at = _expect("@", text, at + 1, rules)
-        _, at = _read_domain(text, at, rules)
-    return _expect(":", text, at, rules)
-
-
-def _expect(character: str, text: str, at: int, rules: _Rules, section: str = "4.1.2") -> int:
-    if not text.startswith(character, at):
-        raise rules.expected(ascii(character), text, at, section)
-    return at + 1
-
-
-def _expect_end(text: str, at: int, rules: _Rules) -> None:
-    if at != len(text):
-        raise rules.expected("the end", text, at)
+def _read_mailbox(text: str, at: int, rules: Rules) -> tuple[Mailbox, int]:
+    local_part, at = read_local_part(text, at, rules)
+    at = expect("@", text, at, rules)
+    if text.startswith("[", at):
+        content, at = read_literal(text, at, rules)
+        return _trusted_mailbox(local_part, AddressLiteral(content)), at
+    name, at = read_domain(text, at, rules)
+    return _trusted_mailbox(local_part, _trusted_domain(name)), at
 
 
 def _require(value: object, kinds: tuple[type, ...], wanted: str) -> None:
@@ -514,4 +377,4 @@ def _trusted_mailbox(local_part: str, domain: Domain | AddressLiteral) -> Mailbo
 _new = object.__new__
 _set = object.__setattr__
 
-_UNBOUND = _Rules("address", "5.5.4", utf8=True, limits=None)
+_UNBOUND = Rules("address", "5.5.4", utf8=True, limits=None)

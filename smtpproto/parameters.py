@@ -6,6 +6,7 @@ A service extension brings its own subclasses of `Parameter`.  What no extension
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -56,11 +57,17 @@ class UnknownParameter(Parameter):
     Arguments:
         name: the keyword as received, letter case kept.
         text: what stood after `=`, or None.
+
+    Raises:
+        LocalProtocolError: it cannot be written as an esmtp-param.
     """
 
     keyword = ""
     name: str
     text: str | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.name, self.text, ESMTP_VALUE_UTF8)
 
     def value(self) -> str | None:
         """What stood after `=`."""
@@ -88,16 +95,7 @@ def parse_parameters(
     seen: set[str] = set()
     for item in text.split(" "):
         keyword, equals, value = item.partition("=")
-        if ESMTP_KEYWORD.fullmatch(keyword) is None:
-            raise LocalProtocolError(
-                f"expected the keyword of a parameter, found {item[:64]!a} "
-                "(RFC 5321 section 4.1.2)"
-            )
-        if equals and (ESMTP_VALUE_UTF8 if utf8 else ESMTP_VALUE).fullmatch(value) is None:
-            raise LocalProtocolError(
-                f"{keyword}: expected printable characters without '=' and spaces after '=', "
-                f"found {value[:64]!a} (RFC 5321 section 4.1.2)"
-            )
+        _check(keyword, value if equals else None, ESMTP_VALUE_UTF8 if utf8 else ESMTP_VALUE)
         name = keyword.upper()
         if name in seen:
             raise LocalProtocolError(f"the parameter {name} stands there twice")
@@ -108,6 +106,19 @@ def parse_parameters(
         else:
             parsed.append(kind.parse(value if equals else None))
     return tuple(parsed)
+
+
+def _check(keyword: str, value: str | None, pattern: re.Pattern[str]) -> None:
+    """Refuse what is no esmtp-param."""
+    if ESMTP_KEYWORD.fullmatch(keyword) is None:
+        raise LocalProtocolError(
+            f"expected the keyword of a parameter, found {keyword[:64]!a} (RFC 5321 section 4.1.2)"
+        )
+    if value is not None and pattern.fullmatch(value) is None:
+        raise LocalProtocolError(
+            f"{keyword[:64]}: expected printable characters without '=' and spaces after '=', "
+            f"found {value[:64]!a} (RFC 5321 section 4.1.2)"
+        )
 
 
 def format_parameters(parameters: tuple[Parameter, ...]) -> str:

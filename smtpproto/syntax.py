@@ -25,7 +25,6 @@ import unicodedata
 from .errors import LocalProtocolError
 
 __all__ = [
-    "ATOM_UTF8",
     "DCONTENT",
     "DOMAIN",
     "DOT_STRING",
@@ -82,7 +81,6 @@ _ATEXT = r"A-Za-z0-9!#$%&'*+\-/=?^_`{|}~"
 #   Atom            = 1*atext
 _DOT_STRING = rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*"
 DOT_STRING = re.compile(_DOT_STRING)
-ATOM_UTF8 = re.compile(rf"[{_ATEXT}{_NON_ASCII}]+")
 DOT_STRING_UTF8 = re.compile(rf"[{_ATEXT}{_NON_ASCII}]+(?:\.[{_ATEXT}{_NON_ASCII}]+)*")
 
 #   Quoted-string   = DQUOTE *QcontentSMTP DQUOTE
