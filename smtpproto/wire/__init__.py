@@ -11,11 +11,13 @@ from .buffer import ContentEnd, ReceiveBuffer
 from .counted import CountedReader
 from .dots import DotDecoder, DotEncoder
 from .lines import BadLine, LineEndings, LineFault, LineReader
+from .text import CountedText
 
 __all__ = [
     "BadLine",
     "ContentEnd",
     "CountedReader",
+    "CountedText",
     "DotDecoder",
     "DotEncoder",
     "LineEndings",

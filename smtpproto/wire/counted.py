@@ -29,7 +29,7 @@ class CountedReader:
     def read(self) -> bytes | ContentEnd | None:
         """What there is of the content, `ContentEnd.END` once it is complete, None: more must come.
 
-        No piece is empty or longer than 64 KiB.
+        No piece is empty or longer than 32 KiB.
         """
         if not self._left:
             return ContentEnd.END

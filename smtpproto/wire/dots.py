@@ -17,10 +17,18 @@ __all__ = ["DotDecoder", "DotEncoder"]
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 
 
+# Each octet as 1 or 0: is it a CR, is it an LF?
+_CRS = bytes([octet == 13 for octet in range(256)])
+_LFS = bytes([octet == 10 for octet in range(256)])
+
+
 def _is_clean(octets: bytes) -> bool:
-    """Whether each CR and LF is part of a CRLF; the octets must not begin or end within one."""
-    pairs = octets.count(b"\r\n")
-    return octets.count(b"\n") == pairs and octets.count(b"\r") == pairs
+    """Whether each CR and LF is part of a CRLF; the octets must not begin or end within one.
+
+    The CRs, moved by one place, must be the LFs.  That takes the same time whatever the octets are;
+    to count CR, LF and CRLF took the decoder half as long again for ordinary text.
+    """
+    return b"\0" + octets.translate(_CRS) == octets.translate(_LFS) + b"\0"
 
 
 def _first_fault(octets: bytes) -> tuple[int, LineFault]:
@@ -75,7 +83,7 @@ class DotDecoder:
     def read(self) -> bytes | ContentEnd | None:
         """A piece of the content, `ContentEnd.END` once it is complete, None: more must come.
 
-        No piece is empty or longer than 64 KiB, but that `NORMALIZE` may double it.
+        No piece is empty or longer than 32 KiB; `NORMALIZE` may double that.
         """
         if self._at_start:
             self._begin()
