@@ -16,10 +16,10 @@ from dataclasses import dataclass
 
 __all__ = ["MEANINGS", "Explanation", "default_enhanced", "explain"]
 
-# An entry is a key and what the reply says; in parentheses stands the enhanced status code for such a
-# reply that was given none, which claims no more than the reply code does.  Lines with a dash: what
-# to check or to do, the likeliest first.  The keys, from the special to the general, of which the
-# first that fits is taken:
+# An entry is a key and what the reply says.  In parentheses: the enhanced status code for such a
+# reply that was given none; it claims no more than the reply code does.  Lines with a dash: what to
+# check or to do, the likeliest first.  The keys, from the special to the general, where the first
+# that fits is taken:
 #   421 4.7.0    a reply code with an enhanced status code
 #   5.7.1 RCPT   an enhanced status code, to a verb; 5.7.1 to whatever; x.7.1 in any class but 2
 #   550 RCPT     a reply code, to a verb; 550 to whatever; 5xx for those without an entry
@@ -569,6 +569,8 @@ ABOUT = {
     "RCPT": "this recipient",
     "content": "this message",
 }
+# Details that say less than the reply codes they usually go with.
+VAGUE = frozenset({"3.2", "5.1", "5.2", "5.4", "7.8"})
 VERDICTS = {"4": "puts off", "5": "refuses"}
 NO_CODE = ("This is no reply code of SMTP (RFC 5321 section 4.2).",)
 # (RFC 3463 section 2)
@@ -641,7 +643,7 @@ def default_enhanced(code: int, verb: str) -> str:
 
 
 def explain(code: int, enhanced: str = "", verb: str = "") -> Explanation:
-    """What a reply means and what to check; never an error, whatever the arguments.
+    """What a reply means and what to check: from the table, or from class and subject of the code.
 
     Arguments:
         code: the reply code; 0 if only an enhanced status code is known.
@@ -690,6 +692,9 @@ def _together(code: int, status: re.Match[str], place: str) -> tuple[str, ...]:
     exact = _first(f"{code} {status[0]}", f"{status[0]} {place}", status[0])
     if exact:
         return exact
+    usual = status[0] == default_enhanced(code, place)
+    if usual and f"{subject}.{detail}" in VAGUE:
+        return alone
     detailed = _first(f"x.{subject}.{detail}", f"2.{subject}.{detail}")
     if detailed and detail != "0":
         about = f"The server {VERDICTS[kind]} {ABOUT[place]}. " if place in ABOUT else ""
@@ -699,7 +704,7 @@ def _together(code: int, status: re.Match[str], place: str) -> tuple[str, ...]:
         meaning += f" {status[0]} itself is in no registry: read the text of the reply."
     if str(code) not in MEANINGS:
         return (meaning, *check, *alone[1:])
-    if detailed and (subject == "0" or status[0] == default_enhanced(code, place)):
+    if detailed and (subject == "0" or usual):
         return alone
     return (f"{alone[0]} {meaning}", *alone[1:])
 
