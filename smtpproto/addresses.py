@@ -234,7 +234,7 @@ class Path:
         rules = Rules(cls.what, cls.enhanced, True, limits)
         mailbox, end = _read_mailbox(address, 0, rules)
         expect_end(address, end, rules)
-        rules.bound(cls.what, f"<{address}>", limits.path, "4.5.3.1.3")
+        rules.bound("path", f"<{address}>", limits.path, "4.5.3.1.3")
         return cls(mailbox)
 
     @classmethod
@@ -291,7 +291,7 @@ class Path:
             at = skip_source_route(text, at, rules)
             mailbox, end = _read_mailbox(text, at, rules)
         end = expect(">", text, end, rules)
-        rules.bound(cls.what, text[start:end], limits.path, "4.5.3.1.3")
+        rules.bound("path", text[start:end], limits.path, "4.5.3.1.3")
         return cls(mailbox), end
 
     @property

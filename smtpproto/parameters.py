@@ -1,7 +1,7 @@
 """Parameters of MAIL and RCPT: esmtp-param of RFC 5321 section 4.1.2, as typed values.
 
-A service extension brings its own subclasses of `Parameter`.  What no extension claims is kept as an
-`UnknownParameter`, exactly as it was written, so that a refusal can name it.
+A service extension brings its own subclasses of `Parameter`.  What no extension claims is kept as
+an `UnknownParameter`, exactly as it was written, so that a refusal can name it.
 """
 
 from __future__ import annotations
