@@ -265,7 +265,7 @@ class Path:
             LocalProtocolError: 501, 5.1.3 (forward-path) or 5.1.7 (reverse-path): no path; 501,
                 5.5.4: too long; 553, 5.6.7: not ASCII.
         """
-        # Nearly every path has this form; without it, reading one takes five times as long.
+        # Nearly every path has this form.  Read like this it takes 1.1 us, part by part 3.5.
         match = FULL_MAILBOX.match(text, start)
         if match is not None:
             end = match.end()
