@@ -1,0 +1,264 @@
+"""The PROXY protocol, versions 1 and 2, as a server meets it: who a proxy speaks for.
+
+A proxy in front of a server says in a header, before anything else, whose connection it passes on.
+This follows HAProxy's proxy-protocol.txt, whose sections are named below; no RFC defines it.  Such
+a header lets the peer choose its own address, so it is for peers in `TrustedNetworks` alone, and
+for listeners that were told to expect it: to guess whether there is one is what section 5 warns of.
+`proxy_header` has the values, and writes them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Iterable, Sequence
+
+from ..errors import LocalProtocolError, RemoteProtocolError
+from .proxy_header import (
+    LOCAL,
+    PROXY,
+    V2,
+    Border,
+    Endpoint,
+    ProxyFamily,
+    ProxyHeader,
+    TLVType,
+    address_of,
+    borders_of,
+    crc32c,
+    tlvs_of,
+    wrong,
+)
+
+__all__ = ["ProxyReader", "TrustedNetworks"]
+
+V1 = b"PROXY "
+V1_LONGEST = 107
+V1_SHORTEST = len(b"PROXY UNKNOWN\r\n")
+V2_HEAD = 16
+
+# No zero in front, so that nobody takes a number for an octal one (section 2.1).
+_PORT = re.compile("0|[1-9][0-9]{0,4}")
+
+
+class ProxyReader:
+    """Reads one header, of either version, and not an octet of what follows.
+
+    Where an error is raised the connection is to be closed, without a reply: what the peer speaks
+    is not known (section 2.1).
+
+    Arguments:
+        limit: octets of TLVs to accept; a longer block is refused by the length it announces.
+    """
+
+    __slots__ = ("_closed", "_header", "_limit", "_octets")
+
+    def __init__(self, *, limit: int = 4096) -> None:
+        self._limit = limit
+        self._octets = bytearray()
+        self._header: ProxyHeader | None = None
+        self._closed = False
+
+    @property
+    def wanted(self) -> int:
+        """How many octets can be read from the peer without one that follows the header.
+
+        For who cannot give back what was read too much, as before a TLS handshake on the same
+        socket; after `read` has said that more must come.
+        """
+        octets = self._octets
+        if self._header is not None:
+            return 0
+        if not octets.startswith(b"\r"):
+            return max(V1_SHORTEST - len(octets), 1 if octets.endswith(b"\r") else 2)
+        length = 0 if len(octets) < V2_HEAD else int.from_bytes(octets[14:V2_HEAD], "big")
+        return V2_HEAD + length - len(octets)
+
+    @property
+    def trailing(self) -> bytes:
+        """What follows the header, once that was read; all that arrived until then."""
+        return bytes(self._octets)
+
+    def feed(self, data: bytes) -> None:
+        """Take what arrived; `b""` means that the peer closed."""
+        self._octets += data
+        self._closed = self._closed or not data
+
+    def read(self) -> ProxyHeader | None:
+        """The header; None: more must come.
+
+        Raises:
+            RemoteProtocolError: what arrived is no header, or the peer closed within it.
+        """
+        if self._header is not None:
+            return self._header
+        octets = self._octets
+        binary = octets.startswith(b"\r")
+        try:
+            size = _size_v2(octets, self._limit) if binary else _size_v1(octets)
+            if size:
+                head = bytes(octets[:size])
+                self._header = _parse_v2(head) if binary else _parse_v1(head)
+                del octets[:size]
+            elif self._closed:
+                raise wrong("a whole header", f"the end after {len(octets)} octets", "2.2")
+        except LocalProtocolError as error:
+            raise RemoteProtocolError(str(error), code=554, enhanced="5.5.0") from None
+        return self._header
+
+
+class TrustedNetworks:
+    """The networks whose hosts may say for whom they speak; `address in networks` asks.
+
+    An IPv4 address is the same in the form that a socket for both IP versions gives it
+    (::ffff:192.0.2.1, RFC 4291 section 2.5.5.2).  What is no IP address is in no network.
+
+    Arguments:
+        networks: addresses and prefixes, such as "127.0.0.0/8" and "::1".
+
+    Raises:
+        ValueError: one of them is neither, or has bits set behind the prefix.
+    """
+
+    __slots__ = ("_networks",)
+
+    def __init__(self, networks: Iterable[str]) -> None:
+        self._networks = tuple(map(_unmapped, networks))
+
+    def __contains__(self, address: str) -> bool:
+        try:
+            # The zone of a link-local address says through which interface, not who.
+            ip = _unmapped(str(ipaddress.ip_address(address.partition("%")[0]))).network_address
+        except ValueError:
+            return False
+        return any(ip in network for network in self._networks)
+
+
+def _unmapped(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    """A network, or an address as the network of itself."""
+    network = ipaddress.ip_network(text)
+    if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= 96:
+        mapped = network.network_address.ipv4_mapped
+        if mapped is not None:
+            return ipaddress.IPv4Network((mapped, network.prefixlen - 96))
+    return network
+
+
+# --- version 1 ------------------------------------------------------------------------------------
+
+
+def _size_v1(octets: bytearray) -> int:
+    """Octets of the line; 0: more must come."""
+    line = bytes(octets[:V1_LONGEST])
+    if not line.startswith(V1[: len(line)]):
+        raise wrong("'PROXY' or the signature of version 2", line[: len(V2)], "2.2")
+    cr, lf = line.find(b"\r"), line.find(b"\n")
+    if lf < 0 and cr in (-1, len(line) - 1) and len(line) < V1_LONGEST:
+        return 0
+    if lf < 0 or cr != lf - 1:
+        raise wrong("CRLF within 107 octets, no other CR or LF", line, "2.1")
+    return lf + 1
+
+
+def _parse_v1(line: bytes) -> ProxyHeader:
+    words = line[:-2].split(b" ")
+    if words[1] == b"UNKNOWN":
+        # Whatever follows is to be ignored.
+        return ProxyHeader(version=1)
+    if words[1] not in (b"TCP4", b"TCP6") or len(words) != 6 or not line.isascii():
+        raise wrong("TCP4 or TCP6, two addresses and two ports, or UNKNOWN", line, "2.1")
+    _, family, source, destination, *ports = (word.decode("ascii") for word in words)
+    if not all(map(_PORT.fullmatch, ports)):
+        raise wrong("ports in decimal digits", line, "2.1")
+    return ProxyHeader(
+        version=1,
+        family=ProxyFamily[family],
+        source=Endpoint(source, int(ports[0])),
+        destination=Endpoint(destination, int(ports[1])),
+    )
+
+
+# --- version 2 ------------------------------------------------------------------------------------
+
+
+def _size_v2(octets: bytearray, limit: int) -> int:
+    """Octets of the block; 0: more must come."""
+    if not V2.startswith(octets[: len(V2)]):
+        raise wrong("the signature of version 2", bytes(octets[: len(V2)]), "2.2")
+    if len(octets) > len(V2) and octets[len(V2)] not in (LOCAL, PROXY):
+        raise wrong("version 2 and LOCAL or PROXY", hex(octets[len(V2)]), "2.2")
+    if len(octets) < V2_HEAD:
+        return 0
+    length = int.from_bytes(octets[14:V2_HEAD], "big")
+    least = _family(octets).block_octets
+    if not least <= length <= least + limit:
+        raise wrong(f"a length from {least} to {least + limit}", length, "2.2")
+    return V2_HEAD + length if len(octets) >= V2_HEAD + length else 0
+
+
+def _family(octets: Sequence[int]) -> ProxyFamily:
+    """The family of a block; UNSPEC for what is valid but as good as not said."""
+    command, value = octets[len(V2)], octets[len(V2) + 1]
+    if command == LOCAL:
+        return ProxyFamily.UNSPEC
+    if value >> 4 > 3 or value & 0xF > 2:
+        raise wrong("a family up to 3 and a protocol up to 2", hex(value), "2.2")
+    return next((family for family in ProxyFamily if family.value == value), ProxyFamily.UNSPEC)
+
+
+def _parse_v2(block: bytes) -> ProxyHeader:
+    if block[len(V2)] == LOCAL:
+        # All the rest is to be discarded.
+        return ProxyHeader(local=True)
+    family = _family(block)
+    size, first = family.address_octets, V2_HEAD + family.block_octets
+    source = destination = None
+    if family is ProxyFamily.UNSPEC:
+        borders = _borders_if_any(block)
+    else:
+        addresses = [_unpack(family, block[at : at + size]) for at in (V2_HEAD, V2_HEAD + size)]
+        at = V2_HEAD + 2 * size
+        # A Unix socket has none: the octets of its ports are no octets.
+        ports = [int.from_bytes(block[i : min(i + 2, first)], "big") for i in (at, at + 2)]
+        source, destination = map(Endpoint, addresses, ports)
+        borders = borders_of(block, first)
+    return ProxyHeader(
+        family=family,
+        source=source,
+        destination=destination,
+        checksum=_verify(block, borders),
+        tlvs=tlvs_of(block, [border for border in borders if border[0] != TLVType.CRC32C]),
+    )
+
+
+def _unpack(family: ProxyFamily, octets: bytes) -> str:
+    if family.version:
+        return address_of(family, str(ipaddress.ip_address(octets)))
+    # A path ends at the first NUL; the name of an abstract socket begins with one.
+    path = octets.rstrip(b"\0") if octets.startswith(b"\0") else octets.partition(b"\0")[0]
+    return path.decode("utf-8", "surrogateescape")
+
+
+def _borders_if_any(block: bytes) -> list[Border]:
+    """Where TLVs stand in a block without a family, which may hold what nobody can read."""
+    if block[len(V2) + 1] != ProxyFamily.UNSPEC.value:
+        # Addresses of who knows what length stand before the TLVs.
+        return []
+    try:
+        return borders_of(block, V2_HEAD)
+    except LocalProtocolError:
+        return []
+
+
+def _verify(block: bytes, borders: list[Border]) -> bool:
+    """Whether there is a checksum, which then is right (section 2.2.3)."""
+    found = [(begin, end) for kind, begin, end in borders if kind == TLVType.CRC32C]
+    if not found:
+        return False
+    begin, end = found[0]
+    if len(found) > 1 or end - begin != 4:
+        raise wrong("one CRC32C of 4 octets", f"{len(found)}, of {end - begin} octets", "2.2.3")
+    right = crc32c(block[:begin] + bytes(4) + block[end:])
+    if int.from_bytes(block[begin:end], "big") != right:
+        raise wrong(f"the checksum {right:08x}", block[begin:end].hex(), "2.2.3")
+    return True
