@@ -1,7 +1,7 @@
 """Replies: RFC 5321 section 4.2, with the enhanced status codes of RFC 2034 and 3463.
 
-A `Reply` is a value that a server sends and a client receives; `format_reply` and `ReplyReader` turn it
-into lines and back.  What a code means stands in `codes`.
+A `Reply` is a value that a server sends and a client receives; `format_reply` and `ReplyReader`
+turn it into lines and back.  What a code means stands in `codes`.
 """
 
 from __future__ import annotations
@@ -24,8 +24,11 @@ __all__ = ["Reply", "ReplyReader", "build_reply", "format_reply"]
 REPLY_LINE = re.compile(rb"([2-5][0-5][0-9])(?:([ -])(.*))?", re.DOTALL)
 # status-code = class "." subject "." detail (RFC 3463 section 2)
 ENHANCED = re.compile(r"([245])\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})")
-ENHANCED_TEXT = re.compile(r"([245]\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2}))(?: (.*))?", re.DOTALL)
-UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+ENHANCED_TEXT = re.compile(
+    r"([245]\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2}))(?: (.*))?", re.DOTALL
+)
+# Control characters but tab and line feed; those beyond ASCII can steer a terminal as well.
+UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # A reply line may have 512 octets with its code and CRLF (RFC 5321 section 4.5.3.1.5).
 LINE_OCTETS = 512
 
@@ -128,7 +131,8 @@ def format_reply(reply: Reply, verb: str, *, enhanced: bool, utf8: bool = False)
         prefix = (reply.enhanced or default_enhanced(reply.code, verb)) + " "
     *others, last = reply.text.split("\n")
     texts = [f"{reply.code}-{prefix}{line}" for line in others]
-    texts.append(f"{reply.code} {prefix}{last}".rstrip())
+    # No text, no space (RFC 5321 section 4.2: Reply-line).
+    texts.append(f"{reply.code} {prefix}{last}" if last else f"{reply.code} {prefix}".rstrip())
     lines = [text.encode("utf-8" if utf8 else "ascii", "backslashreplace") for text in texts]
     for line in lines:
         if len(line) + 2 > LINE_OCTETS:
@@ -192,11 +196,12 @@ def build_reply(
 
     The code counts as one only if every line begins with the same one and its class agrees with the
     reply code's, so a server that sends none, or that does not announce them, is read as it is.
+    A refusal in the greeting or in reply to EHLO may have one: servers do so, and it tells why.
     Control characters in the text become escapes: it is meant to be shown to people.
     """
     enhanced = ""
     verb = command.verb if command is not None else "greeting"
-    if verb not in PLAIN_REPLIES:
+    if code >= 400 or verb not in PLAIN_REPLIES:
         matches = [ENHANCED_TEXT.fullmatch(line) for line in lines]
         codes = {match[1] if match is not None else "" for match in matches}
         common = codes.pop() if len(codes) == 1 else ""
