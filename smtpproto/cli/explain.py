@@ -6,28 +6,109 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from ..codes import explain
+from ..codes import MEANINGS, explain
+from ..commands import Noop
+from ..errors import RemoteProtocolError
+from ..limits import Limits
+from ..replies import ReplyReader, build_reply
 from .common import say
 
 if TYPE_CHECKING:
     import argparse
 
+    from ..codes import Explanation
+
 __all__ = ["add_arguments", "run"]
 
-REPLY = re.compile(r"([2-5][0-5][0-9])(?:[ -]([245]\.[0-9]{1,3}\.[0-9]{1,3}))?(?:[ -].*)?", re.DOTALL)
+ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
+# How transcripts mark what the server said: this package's, curl's, swaks's, telnet's (not at all).
+MARK = re.compile(r"(?:S:|<[-~*]{0,3})?\s*")
+# A reply inside a line of a log or of a bounce: both codes, or too much else looks like one.
+QUOTED = re.compile(r"(?<![0-9.])([2-5][0-5][0-9])[ -]#?([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
+ANSWERED = re.compile(r"in reply to (?:end of )?([A-Z]+)")
+# The keys of the table that need no verb beside them.
+CODE_KEY = re.compile(r"[2-5](?:xx|[0-9]{2})")
+ENHANCED_KEY = re.compile(r"[x245]\.[0-9]+\.[0-9]+")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("reply", nargs="+", help="a reply, such as 550 or '550 5.1.1 No such user'")
+    parser.add_argument(
+        "reply",
+        nargs="*",
+        help="a reply (550, 5.1.1, '550 5.1.1 No such user'), several lines of them, or a log line "
+        "that quotes one; - for standard input; nothing: a table of all codes",
+    )
+    parser.add_argument(
+        "--to",
+        dest="answered",
+        default="",
+        metavar="VERB",
+        help="what the reply answers: EHLO, MAIL, RCPT, AUTH, ...; or greeting, or content",
+    )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Explain one reply."""
-    text = " ".join(options.reply)
-    match = REPLY.fullmatch(text.strip())
-    if match is None:
-        print(f"expected a reply such as '550 5.1.1 ...', found {text!r}", file=sys.stderr)
+    """Explain replies: 0, or 2 if there is none in the arguments."""
+    if not options.reply:
+        say(overview())
+        return 0
+    text = sys.stdin.read() if options.reply == ["-"] else " ".join(options.reply)
+    try:
+        explanations = find(text, options.answered)
+    except RemoteProtocolError as error:
+        print(f"expected a reply such as '550 5.1.1 No such user': {error}", file=sys.stderr)
         return 2
-    say(str(explain(int(match[1]), match[2] or "")))
+    say("\n\n".join(map(str, explanations)))
     return 0
+
+
+def find(text: str, verb: str) -> list[Explanation]:
+    """Explain every reply in a text.
+
+    Arguments:
+        text: an enhanced status code, the lines of replies, or a line that quotes one.
+        verb: what they answer; "" if unknown.
+
+    Raises:
+        RemoteProtocolError: there is none, or its lines are no reply.
+    """
+    lines = [MARK.sub("", line, count=1) for line in text.splitlines() if line.strip()]
+    if len(lines) == 1 and ENHANCED.fullmatch(lines[0].strip()):
+        return [explain(0, lines[0].strip(), verb)]
+    try:
+        return [explain(code, enhanced, verb) for code, enhanced in replies(lines)]
+    except RemoteProtocolError:
+        quoted = QUOTED.search(text)
+        if quoted is None:
+            raise
+        answered = ANSWERED.search(text)
+        verb = verb or (answered[1] if answered is not None else "")
+        return [explain(int(quoted[1]), quoted[2], verb)]
+
+
+def replies(lines: list[str]) -> list[tuple[int, str]]:
+    """Reply code and enhanced status code of each reply.
+
+    Raises:
+        RemoteProtocolError: a line is no line of a reply, or there is none.
+    """
+    reader = ReplyReader(Limits())
+    found = []
+    for number, line in enumerate(lines or [""], 1):
+        # Whoever pastes a part may leave out the last line.
+        cut = number == len(lines) and line[3:4] == "-"
+        whole = f"{line[:3]} {line[4:]}" if cut else line
+        complete = reader.feed(whole.strip().encode("utf-8", "backslashreplace"))
+        if complete is not None:
+            reply = build_reply(*complete, Noop())
+            found.append((reply.code, reply.enhanced))
+    return found
+
+
+def overview() -> str:
+    """All codes, one a line."""
+    rows = [f"{key:7} {MEANINGS[key][0]}" for key in MEANINGS if CODE_KEY.fullmatch(key)]
+    rows += ["", "x stands for the class: 4 not now, 5 never."]
+    rows += [f"{key:7} {MEANINGS[key][0]}" for key in MEANINGS if ENHANCED_KEY.fullmatch(key)]
+    return "\n".join(rows)
