@@ -1,3 +1,101 @@
-"""A sans-I/O implementation of SMTP for both roles."""
+r"""SMTP for both roles, sans I/O: bytes in, events out; commands and replies in, bytes out.
+
+    >>> import smtpproto
+    >>> server = smtpproto.Server("mx.example")
+    >>> server.accept()
+    >>> server.data_to_send()
+    b'220 mx.example ESMTP\r\n'
+
+What stands here is the core (layers 0 to 2).  Service extensions are in `smtpproto.extensions`,
+SASL mechanisms in `smtpproto.sasl`, whole conversations in `smtpproto.conversations`, and what
+moves bytes in `smtpproto.sync` and `smtpproto.trio`; importing this module imports neither.
+"""
+
+from __future__ import annotations
+
+from .addresses import AddressLiteral, Domain, ForwardPath, Mailbox, ReversePath
+from .client import Client
+from .codes import Explanation, explain
+from .commands import (
+    Command,
+    Data,
+    Ehlo,
+    Expn,
+    Helo,
+    Help,
+    Lhlo,
+    Mail,
+    Noop,
+    Quit,
+    Rcpt,
+    Rset,
+    Vrfy,
+)
+from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
+from .events import (
+    NEED_DATA,
+    PAUSED,
+    AuthResponse,
+    BodyChunk,
+    ConnectionClosed,
+    EndOfBody,
+    Need,
+    Rejected,
+)
+from .limits import Limits
+from .parameters import Parameter, UnknownParameter
+from .replies import Reply
+from .server import Server
+from .session import Offered, Protocol, Session, TLSFacts, Transaction
+from .states import State
+from .wire import LineEndings
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "NEED_DATA",
+    "PAUSED",
+    "AddressLiteral",
+    "AuthResponse",
+    "BodyChunk",
+    "Client",
+    "Command",
+    "ConnectionClosed",
+    "Data",
+    "Domain",
+    "Ehlo",
+    "EndOfBody",
+    "Explanation",
+    "Expn",
+    "ForwardPath",
+    "Helo",
+    "Help",
+    "Lhlo",
+    "Limits",
+    "LineEndings",
+    "LocalProtocolError",
+    "Mail",
+    "Mailbox",
+    "Need",
+    "Noop",
+    "Offered",
+    "Parameter",
+    "Protocol",
+    "ProtocolError",
+    "Quit",
+    "Rcpt",
+    "Rejected",
+    "RemoteProtocolError",
+    "Reply",
+    "ReversePath",
+    "Rset",
+    "Server",
+    "Session",
+    "State",
+    "TLSFacts",
+    "Transaction",
+    "UnknownParameter",
+    "Vrfy",
+    "__version__",
+    "explain",
+]
