@@ -9,7 +9,7 @@ formatted, and queued by `_queue`, the one place through which every outgoing li
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Callable
+from typing import TYPE_CHECKING, Callable, TypeVar
 
 from .commands import Command, Mail, Rcpt
 from .errors import LocalProtocolError
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Observer"]
 
+C = TypeVar("C", bound="Connection")
 Observer = Callable[[str, bytes, bool], None]
 """Called with "C" or "S", octets, and whether they are content: a line without its CRLF, or a chunk of
 content without dot transparency, that this side sent or received.  Secrets are left out."""
@@ -40,6 +41,23 @@ class Connection:
         transaction: what MAIL and RCPT said, None outside a mail transaction.
         line_endings: what happens to a bare CR or LF.
     """
+
+    # Thousands of idle sessions are mostly these objects.
+    __slots__ = (
+        "_buffer",
+        "_catalogue",
+        "_closing_told",
+        "_eof",
+        "_limits",
+        "_lines",
+        "_observer",
+        "_out",
+        "_rows",
+        "line_endings",
+        "session",
+        "state",
+        "transaction",
+    )
 
     def __init__(
         self,
@@ -111,8 +129,44 @@ class Connection:
             peer=self.session.peer,
             secure=True,
             tls=facts,
+            facts=self.session.facts,
         )
         self._forget_session()
+
+    def turn(self, other: C) -> C:
+        """Go on in the other role, after ATRN was answered (RFC 2645 section 5.3).
+
+        What arrived and was not read, what is still to be sent, and what is known of the link goes
+        over to the new connection; this one is over.
+
+        Arguments:
+            other: a new `Server` for a client, a new `Client` for a server.
+
+        Returns:
+            The same.
+
+        Raises:
+            LocalProtocolError: the roles do not change here, or `other` is none of these.
+        """
+        if self.state is not State.TURNED:
+            raise LocalProtocolError(f"the roles do not change here: {self.state.value}")
+        if isinstance(other, type(self)) or other.state is not State.CONNECTED:
+            raise LocalProtocolError("expected a new connection of the other role")
+        unread = self._buffer.peek(len(self._buffer))
+        other._take_over(self.session, unread, self._out, eof=self._eof)  # noqa: SLF001  of one family
+        self._out = bytearray()
+        self._buffer.clear()
+        self.state = State.CLOSED
+        self._closing_told = True
+        return other
+
+    def _take_over(self, link: Session, unread: bytes, unsent: bytearray, *, eof: bool) -> None:
+        self.session = replace(
+            self.session, peer=link.peer, secure=link.secure, tls=link.tls, facts=link.facts
+        )
+        self._buffer.feed(unread)
+        self._out = unsent + self._out
+        self._eof = eof
 
     def _observe(self, sender: str, octets: bytes, *, content: bool = False) -> None:
         if self._observer is not None:
@@ -147,15 +201,37 @@ class Connection:
                     self.session, name=None, extended=False, offered=Offered()
                 )
                 self._forget_session()
+            for kind in self._catalogue.finishers:
+                self.session = kind.finished(self.session)
         self.state = after
+
+    def authenticated(self, identity: str) -> None:
+        """Note who the client is; on a server, before AUTH is answered with 235 (RFC 4954 section 4).
+
+        Arguments:
+            identity: what `session.identity` says from now on.
+        """
+        self.session = replace(self.session, identity=identity)
 
     def _forget_session(self) -> None:
         """What a role keeps besides `session` and has to forget with it."""
 
-    def _keep(self, command: Command) -> None:
-        """Keep what MAIL and RCPT said, now that they were answered positively."""
-        if isinstance(command, Rcpt):
+    def _tell(self, command: Command) -> None:
+        """Let the extensions in force that asked for it know of a command that was answered."""
+        for kind in self._catalogue.told.get(type(command), ()):
+            if kind in self.session.offered:
+                self.session = kind.answered(command, self.session)
+
+    def _keep(self, command: Command, code: int) -> None:
+        """Keep what a command said, now that it was not refused."""
+        if isinstance(command, Mail):
+            self.transaction = Transaction(command)
+        elif code >= 300:
+            return
+        elif isinstance(command, Rcpt):
             if self.transaction is not None:
                 self.transaction.recipients.append(command)
-        elif isinstance(command, Mail):
-            self.transaction = Transaction(command)
+        else:
+            owner = self._catalogue.owner(type(command))
+            if owner is not None:
+                self.session = owner.succeeded(command, self.session)

@@ -22,12 +22,13 @@ from .commands import (
 )
 from .errors import LocalProtocolError, RemoteProtocolError
 from .events import AuthResponse, BodyChunk, ClientEvent, ConnectionClosed, EndOfBody, Need
-from .extensions import KNOWN, Catalogue, Extension, Pipelining, read_offers
+from .extensions import KNOWN, Extension, Pipelining, catalogue, read_offers
+from .extensions.chunking import is_binary
 from .limits import Limits
 from .replies import Reply, ReplyReader, build_reply
 from .session import Offered, Protocol, Session, Transaction
 from .states import Forget, State
-from .wire import BadLine, DotEncoder, LineEndings, LineReader
+from .wire import BadLine, CountedText, DotEncoder, LineEndings, LineReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,6 +68,23 @@ class Client(Connection):
         observer: called with every line and chunk, for transcripts.
     """
 
+    __slots__ = (
+        "_answered",
+        "_best",
+        "_command",
+        "_counted",
+        "_counted_left",
+        "_encoder",
+        "_error",
+        "_held",
+        "_last_mail",
+        "_pending",
+        "_projected",
+        "_replies",
+        "_text",
+        "_unsettled",
+    )
+
     def __init__(
         self,
         extensions: Iterable[type[Extension]] = KNOWN,
@@ -79,7 +97,7 @@ class Client(Connection):
     ) -> None:
         limits = limits or Limits()
         super().__init__(
-            Catalogue(extensions, protocol, limits),
+            catalogue(extensions, protocol, limits),
             replace(session or Session(), protocol=protocol),
             limits,
             line_endings,
@@ -95,12 +113,17 @@ class Client(Connection):
         self._last_mail: Transaction | None = None
         # How many pending commands will make both sides forget what was offered.
         self._unsettled = 0
-        # The content under way: with dots, or octets still owed to a counted command.
+        # The content under way: with dots, or octets still owed to the last counted command, and
+        # what watches the line endings in them.
         self._encoder: DotEncoder | None = None
+        self._counted: CountedCommand | None = None
         self._counted_left = 0
-        # The command of the content or dialogue that goes on; replies had so far to its end (LMTP).
+        self._text: CountedText | None = None
+        # The command of the content or dialogue that goes on; how many replies were had so far to
+        # its end, and the lowest code of them (LMTP).
         self._command: Command | None = None
         self._answered = 0
+        self._best = 559
         self._error: RemoteProtocolError | None = None
 
     @property
@@ -157,16 +180,35 @@ class Client(Connection):
         self._projected = step.after[3] or step.after[2] or state
         if isinstance(command, Mail):
             self._last_mail = Transaction(command)
+        elif isinstance(command, Rcpt):
+            assert self._last_mail is not None
+            self._last_mail.recipients.append(command)
         elif isinstance(command, CountedCommand):
-            self._counted_left = command.octets
+            self._begin_chunk(command, state)
+        elif self._projected is State.CHUNKS and state is not State.CHUNKS:
+            self._begin_pieces()
         self._release()
+
+    def _begin_chunk(self, command: CountedCommand, state: State) -> None:
+        self._counted, self._counted_left = command, command.octets
+        if state is not State.CHUNKS:
+            self._begin_pieces()
+
+    def _begin_pieces(self) -> None:
+        """Content in pieces begins: chunks, and what other commands bring (RFC 4468)."""
+        assert self._last_mail is not None
+        # `NORMALIZE` would come too late: the octets are counted already.
+        refuse = LineEndings.REFUSE
+        self._text = None if is_binary(self._last_mail.mail) else CountedText(refuse)
 
     def _format(self, command: Command, offered: Offered[object]) -> bytes:
         line = str(command).encode("utf-8")
         utf8 = any(isinstance(e, Extension) and e.utf8 for e in offered)
         if not utf8 and not line.isascii():
             raise LocalProtocolError(
-                f"{command.verb}: only ASCII, as SMTPUTF8 was not offered (RFC 5321 section 2.4)"
+                f"{command.verb}: only ASCII, as SMTPUTF8 was not offered (RFC 5321 section 2.4)",
+                code=553,
+                enhanced="5.6.7",
             )
         longest = self._catalogue.longest_line(type(command), offered)
         if len(line) + 2 > longest:
@@ -202,16 +244,32 @@ class Client(Connection):
                 pending.append(entry)
             held.popleft()
 
+    def _send_counted(self, octets: bytes) -> None:
+        """Send octets of the chunk that the last counted command announced."""
+        if len(octets) > self._counted_left:
+            raise LocalProtocolError(
+                f"{len(octets)} octets of content, {self._counted_left} were announced "
+                "(RFC 3030 section 2)"
+            )
+        text, counted = self._text, self._counted
+        if text is not None:
+            text.feed(octets)
+            if counted is not None and counted.last and len(octets) == self._counted_left:
+                text.finish()
+            if text.bad is not None:
+                raise LocalProtocolError(
+                    f"content: expected CRLF, found {text.bad.value}; only BODY=BINARYMIME may have "
+                    "any octets (RFC 3030 section 3)",
+                    code=550,
+                    enhanced="5.6.0",
+                )
+        self._counted_left -= len(octets)
+        self._held.append((None, bytes(octets)))
+        self._release()
+
     def _send_chunk(self, octets: bytes) -> None:
         if self._counted_left:
-            if len(octets) > self._counted_left:
-                raise LocalProtocolError(
-                    f"{len(octets)} octets of content, {self._counted_left} were announced "
-                    "(RFC 3030 section 2)"
-                )
-            self._counted_left -= len(octets)
-            self._held.append((None, bytes(octets)))
-            self._release()
+            self._send_counted(octets)
         else:
             self._out += self._content_encoder().encode(octets)
         self._observe("C", octets, content=True)
@@ -294,6 +352,8 @@ class Client(Connection):
                         "octets in plain text follow the reply to STARTTLS (RFC 3207 section 4.2)"
                     )
                 return self._closed(clean=False) if self._eof else Need.TLS
+            if self.state is State.TURNED:
+                return Need.TURN
             line = self._lines.read()
             if line is None:
                 return self._closed(clean=False) if self._eof else Need.DATA
@@ -322,8 +382,14 @@ class Client(Connection):
                 f"{code} cannot answer {entry.row} here: {self.state.value} "
                 "(RFC 5321 section 4.3.2)"
             )
+        if self._counted_left and code < 400 and len(self._pending) == 1 and not self._held:
+            raise RemoteProtocolError(
+                f"{code} came before the octets of a chunk were sent (RFC 3030 section 2)"
+            )
+        self._best = min(code, self._best)
         if reply.recipient is not None and self._more_recipients():
             return reply
+        code, self._best = self._best, 559
         self._answered = 0
         self._pending.popleft()
         self._unsettled -= entry.unsettles
@@ -332,6 +398,8 @@ class Client(Connection):
             self._move(step, code)
             if step.after[code // 100] is not (step.after[3] or step.after[2] or before):
                 self._projected = None
+            if command is not None and entry.row != "content":
+                self._tell(command)
             if code < 400:
                 self._succeeded(entry, reply)
         self._release()
@@ -373,6 +441,8 @@ class Client(Connection):
             self._command = command
             if self.state is State.CONTENT:
                 self._encoder = DotEncoder(self.line_endings)
+            elif isinstance(command, Mail):
+                self._keep(command, reply.code)
         elif entry.row == "greeting":
             self.session = replace(self.session, hostname=reply.text.partition(" ")[0])
         elif isinstance(command, Hello):
@@ -382,7 +452,7 @@ class Client(Connection):
                 self.session, name=command.name, extended=extended, offered=offers
             )
         elif command is not None and entry.row != "content":
-            self._keep(command)
+            self._keep(command, reply.code)
 
     def _closed(self, *, clean: bool) -> ClientEvent | Need:
         self._end(State.CLOSED)

@@ -6,6 +6,7 @@ RFC 5321 sections 3 and 4.  Whatever the protocol itself must refuse is answered
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -29,12 +30,21 @@ from .events import (
     Rejected,
     ServerEvent,
 )
-from .extensions import Catalogue, EnhancedStatusCodes, Extension
+from .extensions import EnhancedStatusCodes, Extension, catalogue
+from .extensions.chunking import is_binary
 from .limits import Limits
 from .replies import Reply, format_reply
 from .session import Offered, Protocol, Session
-from .states import State
-from .wire import BadLine, ContentEnd, CountedReader, DotDecoder, LineEndings, LineFault
+from .states import State, Step
+from .wire import (
+    BadLine,
+    ContentEnd,
+    CountedReader,
+    CountedText,
+    DotDecoder,
+    LineEndings,
+    LineFault,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -50,6 +60,9 @@ _FAULTS = {
     LineFault.NUL: "a line holds a NUL octet (RFC 5321 section 2.4)",
 }
 _BAD_SEQUENCE = Reply(503, "5.5.1", "bad sequence of commands")
+_CLOSING = Reply(421, "4.7.0", "closing: what follows cannot be told from commands")
+# What a client meant as its verb, whatever is wrong with the rest of the line.
+_VERB = re.compile(rb"[ \t]*([A-Za-z]+)")
 
 
 def _reply_to(error: LocalProtocolError) -> Reply:
@@ -74,8 +87,25 @@ class Server(Connection):
         line_endings: what happens to a bare CR or LF in commands and content.
         session: facts known from outside: `peer`, `secure`, `tls`, `identity`.
         observer: called with every line and chunk, for transcripts.
-        catalogue: these extensions compiled already, so that many sessions share the work.
     """
+
+    __slots__ = (
+        "_best",
+        "_command",
+        "_content",
+        "_content_watchers",
+        "_demanding",
+        "_enhanced",
+        "_errors",
+        "_extensions",
+        "_grammar",
+        "_octets",
+        "_owed",
+        "_refused",
+        "_refused_by_core",
+        "_row",
+        "_text",
+    )
 
     def __init__(
         self,
@@ -87,12 +117,11 @@ class Server(Connection):
         line_endings: LineEndings = LineEndings.REFUSE,
         session: Session | None = None,
         observer: Observer | None = None,
-        catalogue: Catalogue | None = None,
     ) -> None:
         self._extensions = tuple(extensions)
         limits = limits or Limits()
         super().__init__(
-            catalogue or Catalogue(map(type, self._extensions), protocol, limits),
+            catalogue(map(type, self._extensions), protocol, limits),
             replace(session or Session(), hostname=hostname, protocol=protocol),
             limits,
             line_endings,
@@ -103,17 +132,24 @@ class Server(Connection):
         self._content_watchers = [
             e for e in self._extensions if type(e).check_content is not Extension.check_content
         ]
+        self._demanding = [
+            e for e in self._extensions if type(e).demand is not Extension.demand
+        ]
         # What waits for a reply: the name of its row, the command, and how many replies are owed.
         self._row: str | None = "greeting"
         self._command: Command | None = None
         self._owed = 1
-        # The content under way: its reader, its octets so far, and why it is refused already.
+        # The lowest code so far of several replies to one command (LMTP).
+        self._best = 559
+        # The content under way: its reader, what watches its line endings where it is counted text,
+        # its octets so far, and why it is refused already.
         self._content: DotDecoder | CountedReader | None = None
+        self._text: CountedText | None = None
         self._octets = 0
         self._refused: Reply | None = None
         self._refused_by_core = False
         self._errors = 0
-        self._utf8 = False
+        self._grammar = self._catalogue.grammar
 
     @property
     def timeout(self) -> float:
@@ -144,6 +180,8 @@ class Server(Connection):
                 return self._closed(clean=True)
             elif self.state is State.TLS:
                 return self._before_handshake()
+            elif self.state is State.TURNED:
+                return Need.TURN
             else:
                 event = self._next_line()
             if event is not None:
@@ -155,26 +193,43 @@ class Server(Connection):
             return self._closed(clean=False) if self._eof else Need.DATA
         if isinstance(line, BadLine):
             self._observe("C", line.start)
-            return self._reject(Reply(500, "5.5.2", _FAULTS[line.reason]))
+            return self._refuse_line(Reply(500, "5.5.2", _FAULTS[line.reason]), line.start)
         if self.state is State.EXCHANGE:
             return self._next_response(line)
         try:
-            command = parse(line, self._catalogue.grammar)
+            command = parse(line, self._grammar)
         except LocalProtocolError as error:
             self._observe("C", line)
-            return self._reject(_reply_to(error))
+            return self._refuse_line(_reply_to(error), line)
         if self._observer is not None:
             self._observer("C", command.public().encode("utf-8"), False)
         refusal = self._refusal(command, len(line) + 2)
         if isinstance(command, CountedCommand):
             # Its octets follow whatever the reply will be, and must never be read as commands.
-            self._refused, self._refused_by_core = refusal, refusal is not None
-            self._begin_content(command, CountedReader(self._buffer, command.octets))
+            self._begin_chunk(command, refusal)
             return None
         if refusal is not None:
-            return self._reject(refusal)
+            return self._reject(refusal, counts=not self._is_in_flight(command.row))
         self._command, self._row = command, command.row
         return command
+
+    def _refuse_line(self, reply: Reply, line: bytes) -> Rejected:
+        """Answer a line that could not be read.
+
+        If it was to announce content that follows at once, nobody can say how much: to go on would
+        mean to take a message's content for the client's commands, so the session ends.
+        """
+        match = _VERB.match(line)
+        kind = self._grammar.verbs.get(match[1].decode().upper()) if match is not None else None
+        rejected = self._reject(reply)
+        if kind is not None and issubclass(kind, CountedCommand):
+            self._close(_CLOSING)
+        return rejected
+
+    def _is_in_flight(self, row: str) -> bool:
+        """Whether a refusal may only follow from one before it, to what was pipelined."""
+        step = self._rows[self.state].get(row)
+        return step is not None and step.in_flight
 
     def _refusal(self, command: Command, octets: int) -> Reply | None:
         """Why a command of so many octets is not possible here and now, or None."""
@@ -195,6 +250,10 @@ class Server(Connection):
             and len(transaction.recipients) >= self._limits.recipients
         ):
             return Reply(452, "4.5.3", "too many recipients (RFC 5321 section 4.5.3.1.10)")
+        for extension in self._demanding:
+            refusal = extension.demand(command, self.session)
+            if refusal is not None:
+                return refusal
         return self._catalogue.refusal(command, self.session, transaction)
 
     def _next_response(self, line: bytes) -> ServerEvent | None:
@@ -209,20 +268,26 @@ class Server(Connection):
             self.send(reply)
             return self._count(Rejected(reply, reply.text))
 
-    def _reject(self, reply: Reply, *, content: bool = False) -> Rejected:
+    def _reject(self, reply: Reply, *, content: bool = False, counts: bool = True) -> Rejected:
         """Answer what the protocol refuses; the session stays where it is."""
         self._write(reply, "")
         if reply.code == 421:
             self._end()
-        return self._count(Rejected(reply, reply.text, content))
+        rejected = Rejected(reply, reply.text, content)
+        return self._count(rejected) if counts else rejected
+
+    def _close(self, reply: Reply) -> None:
+        """Say 421 and end the session, unless it has ended already."""
+        if self.state is not State.CLOSED:
+            self._write(reply, "")
+            self._end()
 
     def _count(self, rejected: Rejected) -> Rejected:
         """Count an error of the client; too many close the session."""
         if rejected.reply.permanent:
             self._errors += 1
-            if self._errors >= self._limits.errors and self.state is not State.CLOSED:
-                self._write(Reply(421, "4.7.0", "too many errors"), "")
-                self._end()
+            if self._errors >= self._limits.errors:
+                self._close(Reply(421, "4.7.0", "too many errors"))
         return rejected
 
     def _before_handshake(self) -> ServerEvent | Need:
@@ -255,50 +320,92 @@ class Server(Connection):
     def _begin_content(self, command: Command, reader: DotDecoder | CountedReader) -> None:
         self._command = command
         self._content = reader
+        self._octets = 0
+        self._refused = None
+
+    def _begin_chunk(self, command: CountedCommand, refusal: Reply | None) -> None:
+        reader = CountedReader(self._buffer, command.octets)
         if self.state is not State.CHUNKS:
-            self._octets = 0
+            self._begin_pieces()
+        self._command, self._content = command, reader
+        # So much is known beforehand: no chunk is handed out that will be refused in the end.
+        refusal = refusal or self._too_much(self._octets + command.octets)
+        if refusal is not None:
+            self._refused, self._refused_by_core = refusal, True
+
+    def _begin_pieces(self) -> None:
+        """Content in pieces begins: chunks, and what other commands bring (RFC 4468)."""
+        self._octets = 0
+        self._refused = None
+        transaction = self.transaction
+        binary = transaction is None or is_binary(transaction.mail)
+        self._text = None if binary else CountedText(self.line_endings)
+
+    def _too_much(self, octets: int) -> Reply | None:
+        """The reply that refuses content of so many octets, or None."""
+        for watcher in self._content_watchers:
+            refusal = watcher.check_content(octets, self.session)
+            if refusal is not None:
+                return refusal
+        return None
 
     def _next_content(self, content: DotDecoder | CountedReader) -> ServerEvent | Need | None:
         chunk = content.read()
         if chunk is None:
             return self._closed(clean=False) if self._eof else Need.DATA
         if chunk is ContentEnd.END:
-            self._content = None
-            if isinstance(content, DotDecoder):
-                self._observe("C", b".")
             return self._end_content(content)
         if self._refused is not None:
             return None
         self._observe("C", chunk, content=True)
         self._octets += len(chunk)
-        for watcher in self._content_watchers:
-            refusal = watcher.check_content(self._octets, self.session)
+        if isinstance(content, DotDecoder):
+            refusal = self._too_much(self._octets)
             if refusal is not None:
                 self._refused, self._refused_by_core = refusal, True
                 return None
-        return BodyChunk(chunk)
+        elif self._text is not None:
+            chunk = self._text.feed(chunk)
+        return BodyChunk(chunk) if chunk else None
 
     def _end_content(self, content: DotDecoder | CountedReader) -> ServerEvent | None:
         """The content, or one chunk of it, is complete: who answers it, and with what?"""
-        command = self._command
-        row, last = "content", True
-        if isinstance(command, CountedCommand):
+        command, text = self._command, self._text
+        row, last, bad = "content", True, None
+        if isinstance(content, DotDecoder):
+            self._observe("C", b".")
+            bad = content.bad
+        elif isinstance(command, CountedCommand):
             row, last = command.row, command.last
-        refused, self._refused = self._refused, None
-        if refused is None and isinstance(content, DotDecoder) and content.bad is not None:
-            refused = Reply(550, "5.6.0", f"message refused: {_FAULTS[content.bad]}")
+            if last and text is not None and self._refused is None:
+                rest = text.finish()
+                if rest:
+                    # The reader says once more that it has nothing left.
+                    return BodyChunk(rest)
+                bad = text.bad
+        self._content = None
+        if bad is not None and self._refused is None:
+            self._refused = Reply(550, "5.6.0", f"message refused: {_FAULTS[bad]}")
             self._refused_by_core = True
         if row not in self._rows[self.state]:
-            # Counted octets behind a command that was not possible in this state.
-            return self._reject(refused or _BAD_SEQUENCE, content=True)
+            # Counted octets behind a command that has no meaning here, such as before EHLO.
+            return self._reject(self._refused or _BAD_SEQUENCE, content=True)
+        return self._answer_content(row, last=last)
+
+    def _answer_content(self, row: str, *, last: bool) -> ServerEvent | None:
+        """Answer complete content if the core is to do that."""
+        in_flight = self._is_in_flight(row)
+        refused, self._refused = self._refused, None
         self._row = row
         if last and self.session.protocol is Protocol.LMTP and self.transaction is not None:
-            self._owed = len(self.transaction.recipients)
+            self._owed = max(1, len(self.transaction.recipients))
         if refused is not None:
             while self._row is not None:
                 self.send(refused)
             rejected = Rejected(refused, refused.text, content=True)
-            return self._count(rejected) if self._refused_by_core else None
+            if not self._refused_by_core:
+                return None
+            return rejected if in_flight else self._count(rejected)
         if last:
             return EndOfBody()
         self.send(Reply(250, "2.0.0", f"{self._octets} octets received"))
@@ -324,34 +431,63 @@ class Server(Connection):
             self._end()
             return
         if row is None:
-            if self._content is not None and reply.negative:
-                if self._refused is None:
-                    self._refused, self._refused_by_core = reply, False
-                return
-            raise LocalProtocolError("nothing waits for a reply (RFC 5321 section 4.3.1)")
+            self._refuse_content(reply)
+            return
         step = self._rows[self.state][row]
         if step.after[reply.code // 100] is None:
             raise LocalProtocolError(f"{reply.code} does not answer {row} (RFC 5321 section 4.3.2)")
         named = None
         if isinstance(command, Hello) and reply.positive and row != "greeting":
             named = self._named(command)
-            offers = [line.line() for line in named.offered if isinstance(line, Extension)]
-            reply = replace(reply, text="\n".join([reply.text, *offers]))
+            if named.extended:
+                offers = [line.line() for line in named.offered if isinstance(line, Extension)]
+                reply = replace(reply, text="\n".join([reply.text, *offers]))
+        if not reply.text.isascii() and command is not None:
+            reply = self._fit(reply, command)
         self._write(reply, row if command is None or row == "content" else command.verb)
         self._owed -= 1
+        self._best = min(self._best, reply.code)
         if self._owed > 0:
             return
+        code, self._best = self._best, 559
         self._owed, self._row = 1, None
-        self._move(step, reply.code)
-        if named is not None:
-            self.session = named
-            self._utf8 = any(isinstance(e, Extension) and e.utf8 for e in named.offered)
-        elif command is not None and reply.positive and row != "content":
-            self._keep(command)
+        self._advance(step, code)
+        if command is not None and row != "content":
+            self._tell(command)
+            if named is not None:
+                self._begin_session(named)
+            elif code < 400:
+                self._keep(command, code)
         if self.state is State.CONTENT and command is not None:
             self._begin_content(command, DotDecoder(self._buffer, self.line_endings))
         in_dialogue = self.state is State.EXCHANGE
         self._lines.limit = self._limits.exchange_line if in_dialogue else self._catalogue.longest
+
+    def _advance(self, step: Step, code: int) -> None:
+        before = self.state
+        self._move(step, code)
+        if self.state is State.CHUNKS and before is not State.CHUNKS:
+            if not isinstance(self._command, CountedCommand):
+                self._begin_pieces()
+
+    def _refuse_content(self, reply: Reply) -> None:
+        """Keep a refusal of content that is under way until the content, or its chunk, has ended."""
+        if not reply.negative or (self._content is None and self.state is not State.CHUNKS):
+            raise LocalProtocolError("nothing waits for a reply (RFC 5321 section 4.3.1)")
+        if self._refused is None:
+            self._refused, self._refused_by_core = reply, False
+
+    def _begin_session(self, session: Session) -> None:
+        """The client has named itself, and knows what is offered."""
+        self.session = session
+        if any(isinstance(e, Extension) and e.utf8 for e in session.offered):
+            self._grammar = self._catalogue.utf8_grammar
+
+    def _keep(self, command: Command, code: int) -> None:
+        super()._keep(command, code)
+        owner = self._catalogue.owner(type(command))
+        if owner is not None and code < 300:
+            self.session = owner.served(command, self.session)
 
     def _named(self, command: Hello) -> Session:
         """The session as it is once the client has named itself."""
@@ -361,14 +497,25 @@ class Server(Connection):
             extended=not isinstance(command, Helo),
             offered=Offered(),
         )
-        if not session.extended:
-            return session
-        offers = [offer for e in self._extensions if (offer := e.offer(session)) is not None]
+        offers = [
+            offer
+            for extension in self._extensions
+            if (session.extended or extension.plain)
+            and (offer := extension.offer(session)) is not None
+        ]
         return replace(session, offered=Offered(offers))
+
+    def _fit(self, reply: Reply, command: Command) -> Reply:
+        """A reply with other characters than ASCII, as it may be sent (RFC 6531 section 3.7.4)."""
+        for extension in self.session.offered:
+            if isinstance(extension, Extension) and extension.utf8:
+                reply = extension.fit_reply(reply, command, self.transaction)
+        return reply
 
     def _write(self, reply: Reply, verb: str) -> None:
         """Queue a reply."""
-        lines = format_reply(reply, verb, enhanced=self._enhanced, utf8=self._utf8)
+        utf8 = self._grammar.utf8 and not reply.text.isascii()
+        lines = format_reply(reply, verb, enhanced=self._enhanced, utf8=utf8)
         self._queue(lines)
         if self._observer is not None:
             for line in lines:
@@ -398,16 +545,8 @@ class Server(Connection):
             reply = Reply(code, enhanced, text or usual)
         self.send(reply)
 
-    def authenticated(self, identity: str) -> None:
-        """Note who the client is, before AUTH is answered with 235 (RFC 4954 section 4).
-
-        Arguments:
-            identity: what handlers find in `session.identity`.
-        """
-        self.session = replace(self.session, identity=identity)
-
     def _forget_session(self) -> None:
-        self._utf8 = False
+        self._grammar = self._catalogue.grammar
 
     def reject(self, code: int = 550, enhanced: str = "", text: str = "") -> None:
         """Answer with a negative reply.

@@ -7,7 +7,7 @@ client authenticates.  A handler may keep the one it got.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .addresses import AddressLiteral, Domain
@@ -20,6 +20,7 @@ __all__ = ["Offered", "Protocol", "Session", "TLSFacts", "Transaction"]
 
 T = TypeVar("T")
 B = TypeVar("B")
+F = TypeVar("F")
 
 
 class Protocol(enum.Enum):
@@ -96,6 +97,7 @@ class Session:
         secure: whether the channel keeps secrets: TLS, or what the application vouches for.
         tls: facts about TLS, None without.
         identity: who the client authenticated as, None before that (RFC 4954).
+        facts: what extensions and adapters know besides, one value of each class; see `get`.
     """
 
     hostname: str = ""
@@ -107,6 +109,23 @@ class Session:
     secure: bool = False
     tls: TLSFacts | None = None
     identity: str | None = None
+    facts: tuple[object, ...] = ()
+
+    def get(self, kind: type[F]) -> F | None:
+        """The fact of this class, such as what a proxy said about the client, or None."""
+        for fact in self.facts:
+            if type(fact) is kind:
+                return fact
+        return None
+
+    def with_fact(self, fact: object) -> Session:
+        """The session with one fact more, in place of an older one of its class."""
+        others = tuple(other for other in self.facts if type(other) is not type(fact))
+        return replace(self, facts=(*others, fact))
+
+    def without_fact(self, kind: type[object]) -> Session:
+        """The session without the fact of this class."""
+        return replace(self, facts=tuple(fact for fact in self.facts if type(fact) is not kind))
 
 
 class Transaction:

@@ -58,10 +58,12 @@ class Receive:
         timeout: seconds to wait at most.
         fresh: whether a new wait begins; otherwise the time since the last fresh one counts on, so
             that a peer that sends an octet now and then gains nothing.
+        most: octets to take at most, where what follows them belongs to somebody else (TLS).
     """
 
     timeout: float
     fresh: bool
+    most: int = 65536
 
 
 @dataclass(frozen=True, slots=True)

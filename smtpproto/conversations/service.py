@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..extensions import Catalogue, Extension, standard
+from ..extensions import Extension, standard
 from ..limits import Limits
 from ..server import Server
 from ..session import Protocol, Session
@@ -70,7 +70,6 @@ class Service:
         self.line_endings = line_endings
         self.admission = admission or Admission()
         self._observer = observer
-        self._catalogue = Catalogue(map(type, self.extensions), protocol, self.limits)
         self._sessions: Counter[str] = Counter()
 
     @property
@@ -100,7 +99,6 @@ class Service:
             line_endings=self.line_endings,
             session=session,
             observer=self._observer(session) if self._observer is not None else None,
-            catalogue=self._catalogue,
         )
         return serve_session(server, self.hooks)
 

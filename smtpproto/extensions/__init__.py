@@ -7,19 +7,37 @@ demands what of which command.
 from __future__ import annotations
 
 import contextlib
+import functools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..commands import BASE_COMMANDS, Command, Ehlo, Expn, Grammar, Helo, Help, Lhlo, Mail, Rcpt
+from ..commands import (
+    BASE_COMMANDS,
+    Command,
+    Ehlo,
+    Expn,
+    Grammar,
+    Helo,
+    Help,
+    Lhlo,
+    Mail,
+    Rcpt,
+    Vrfy,
+)
 from ..errors import LocalProtocolError
 from ..replies import Reply
 from ..session import Offered, Protocol, Session, Transaction
 from ..states import compile_table
 from .base import Extension, UnknownExtension, split_line
+from .chunking import Bdat, BinaryMime, Chunking
+from .dsn import Dsn, EnvelopeId, Notify, OriginalRecipient, Return
 from .eight_bit_mime import Body, EightBitMime
 from .enhanced_status_codes import EnhancedStatusCodes
 from .help import Expansion, HelpTexts
 from .pipelining import Pipelining
+from .server_limits import ServerLimits, Usage
 from .size import DeclaredSize, Size
+from .smtputf8 import Internationalized, SmtpUtf8
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,17 +47,30 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KNOWN",
+    "Bdat",
+    "BinaryMime",
     "Body",
     "Catalogue",
+    "Chunking",
     "DeclaredSize",
+    "Dsn",
     "EightBitMime",
     "EnhancedStatusCodes",
+    "EnvelopeId",
     "Expansion",
     "Extension",
     "HelpTexts",
+    "Internationalized",
+    "Notify",
+    "OriginalRecipient",
     "Pipelining",
+    "Return",
+    "ServerLimits",
     "Size",
+    "SmtpUtf8",
     "UnknownExtension",
+    "Usage",
+    "catalogue",
     "read_offers",
     "standard",
 ]
@@ -51,6 +82,11 @@ KNOWN: tuple[type[Extension], ...] = (
     EnhancedStatusCodes,
     HelpTexts,
     Expansion,
+    Chunking,
+    BinaryMime,
+    SmtpUtf8,
+    Dsn,
+    ServerLimits,
 )
 """Every service extension of this package."""
 
@@ -91,21 +127,27 @@ class Catalogue:
         limits: for the grammar.
 
     Attributes:
-        grammar: for `commands.parse`.
+        grammar: for `commands.parse`, as long as no extension with `utf8` is in force.
+        utf8_grammar: for `commands.parse`, once one is.
         rows: the table of states.
         watchers: the extensions to ask about a command, by its class.
+        told: the extensions to tell of an answered command, by its class.
+        finishers: the extensions to tell of the end of a mail transaction.
         content_watchers: the extensions to ask about content.
         longest: octets of the longest command line, CRLF included.
 
     Raises:
         ValueError: two extensions with the same keyword, verb or row, or the same parameter keyword
-            on the same command.
+            on the same command; an extension without one that it requires.
     """
 
     def __init__(
         self, kinds: Iterable[type[Extension]], protocol: Protocol, limits: Limits
     ) -> None:
-        self.kinds = {kind.keyword: kind for kind in kinds}
+        self.kinds: dict[str, type[Extension]] = {}
+        for kind in kinds:
+            if self.kinds.setdefault(kind.keyword, kind) is not kind:
+                raise ValueError(f"{kind.keyword} is defined twice")
         self.limits = limits
         greetings = (Lhlo,) if protocol is Protocol.LMTP else (Ehlo, Helo)
         verbs: dict[str, type[Command]] = {
@@ -118,6 +160,9 @@ class Catalogue:
         self._extra: dict[type[Command], list[tuple[type[Extension], int]]] = {}
         parameters: dict[type[Command], dict[str, type[Parameter]]] = {}
         for kind in self.kinds.values():
+            for keyword in kind.requires:
+                if keyword not in self.kinds:
+                    raise ValueError(f"{kind.keyword} requires {keyword}")
             for command in kind.commands:
                 if command.verb in verbs:
                     raise ValueError(f"{command.verb} is defined twice")
@@ -136,13 +181,18 @@ class Catalogue:
             verbs=verbs,
             known=_ALL_VERBS - {"EHLO", "HELO", "LHLO"},
             parameters=parameters,
-            utf8=any(kind.utf8 for kind in self.kinds.values()),
             limits=limits,
         )
+        self.utf8_grammar = replace(self.grammar, utf8=True)
         self.watchers = {
             command: tuple(kind for kind in self.kinds.values() if _watches(kind, command))
             for command in verbs.values()
         }
+        self.told = {
+            command: tuple(kind for kind in self.kinds.values() if _is_told(kind, command))
+            for command in verbs.values()
+        }
+        self.finishers = tuple(kind for kind in self.kinds.values() if _overrides(kind, "finished"))
         self.content_watchers = tuple(
             kind
             for kind in self.kinds.values()
@@ -151,6 +201,10 @@ class Catalogue:
         self.longest = limits.command_line + max(
             (sum(octets for _, octets in extra) for extra in self._extra.values()), default=0
         )
+
+    def owner(self, command: type[Command]) -> type[Extension] | None:
+        """The extension that adds this command, None for those of RFC 5321."""
+        return self._owners.get(command)
 
     def longest_line(self, command: type[Command], offered: Offered[object]) -> int:
         """Octets that a line of this command may have, CRLF included (RFC 5321 section 4.5.3.1.4)."""
@@ -171,13 +225,17 @@ class Catalogue:
         offered = session.offered
         owner = self._owners.get(kind)
         if owner is not None and owner not in offered:
-            return Reply(502, "5.5.1", f"{command.verb} is not offered in this session")
-        if isinstance(command, (Mail, Rcpt)):
+            return owner.not_offered or Reply(
+                502, "5.5.1", f"{command.verb} is not offered in this session"
+            )
+        if isinstance(command, (Mail, Rcpt, Vrfy, Expn)):
             for parameter in command.parameters:
                 owners = self._parameter_owners.get((kind, type(parameter)), ())
-                if not any(owner in offered for owner in owners):
-                    name = str(parameter).partition("=")[0][:64]
-                    return Reply(555, "5.5.4", f"{command.verb}: {name} is not offered here")
+                present = [extension for owner in owners if (extension := offered.get(owner))]
+                if not any(extension.covers(parameter) for extension in present):
+                    # Only where another value would do does the value matter.
+                    name = str(parameter) if present else str(parameter).partition("=")[0]
+                    return Reply(555, "5.5.4", f"{command.verb}: {name[:64]} is not offered here")
         for watcher in self.watchers.get(kind, ()):
             extension = offered.get(watcher)
             if extension is not None:
@@ -185,6 +243,30 @@ class Catalogue:
                 if reply is not None:
                     return reply
         return None
+
+
+def catalogue(
+    kinds: Iterable[type[Extension]], protocol: Protocol, limits: Limits
+) -> Catalogue:
+    """The catalogue of these extensions, compiled once for all sessions that use the same."""
+    return _compiled(tuple(kinds), protocol, limits)
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(
+    kinds: tuple[type[Extension], ...], protocol: Protocol, limits: Limits
+) -> Catalogue:
+    return Catalogue(kinds, protocol, limits)
+
+
+def _overrides(kind: type[Extension], name: str) -> bool:
+    """Whether an extension has a class method of its own."""
+    own, inherited = getattr(kind, name), getattr(Extension, name)
+    return own.__func__ is not inherited.__func__
+
+
+def _is_told(kind: type[Extension], command: type[Command]) -> bool:
+    return _overrides(kind, "answered") and command in kind.watches
 
 
 def _watches(kind: type[Extension], command: type[Command]) -> bool:

@@ -25,6 +25,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError
+from ..parameters import Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -32,12 +33,11 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ..commands import Command
-    from ..parameters import Parameter
     from ..replies import Reply
     from ..session import Session, Transaction
     from ..states import Table
 
-__all__ = ["Extension", "UnknownExtension"]
+__all__ = ["Extension", "Flag", "UnknownExtension"]
 
 # ehlo-line = ehlo-keyword *( SP ehlo-param )
 # ehlo-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
@@ -59,6 +59,10 @@ class Extension:
         watches: classes of commands for which `check` is called, besides those that it adds or
             adds parameters to.
         utf8: whether commands and replies may hold UTF-8 once it is in force (RFC 6531).
+        not_offered: the reply to one of its commands in a session where it is not in force.
+        requires: keywords of extensions without which it may not be offered.
+        plain: whether it is in force on a server after HELO, too, where nothing is announced: for
+            commands that clients in the field send unasked.
     """
 
     __slots__ = ()
@@ -69,6 +73,9 @@ class Extension:
     extra_length: ClassVar[Mapping[type[Command], int]] = {}
     watches: ClassVar[tuple[type[Command], ...]] = ()
     utf8: ClassVar[bool] = False
+    not_offered: ClassVar[Reply | None] = None
+    requires: ClassVar[tuple[str, ...]] = ()
+    plain: ClassVar[bool] = False
 
     def arguments(self) -> str:
         """What follows the keyword in the EHLO line; empty if nothing does."""
@@ -93,6 +100,13 @@ class Extension:
         """
         return cls()
 
+    def covers(self, parameter: Parameter) -> bool:
+        """Whether it allows a parameter, one of its classes, with this value.
+
+        Another extension may have the same parameter and allow more.
+        """
+        return True
+
     def check(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
@@ -106,6 +120,52 @@ class Extension:
             transaction: what MAIL and RCPT said, None outside a mail transaction.
         """
         return None
+
+    def demand(self, command: Command, session: Session) -> Reply | None:
+        """The reply by which a server refuses a command for lack of something, or None.
+
+        Asked about every command, whether the extension is in force or not: so a client that never
+        said EHLO does not get around what it is to do first, such as to authenticate.
+        """
+        return None
+
+    @classmethod
+    def succeeded(cls, command: Command, session: Session) -> Session:
+        """The session after a positive reply to one of its commands; both roles.
+
+        Called after the transition, so whatever that forgot is forgotten already.
+        """
+        return session
+
+    def fit_reply(
+        self, reply: Reply, command: Command, transaction: Transaction | None
+    ) -> Reply:
+        """What a server says in place of a reply whose text is not all ASCII.
+
+        Asked of extensions with `utf8` only; whatever they return leaves as UTF-8.
+        """
+        return reply
+
+    @classmethod
+    def answered(cls, command: Command, session: Session) -> Session:
+        """The session after any final reply, positive or not, to a command that it watches.
+
+        Both roles; called only while the extension is in force, before `succeeded`.
+        """
+        return session
+
+    @classmethod
+    def served(cls, command: Command, session: Session) -> Session:
+        """The session of a server after a positive reply to one of its commands.
+
+        Called on servers only, after `succeeded`: for what the command says about the client.
+        """
+        return session
+
+    @classmethod
+    def finished(cls, session: Session) -> Session:
+        """The session after the end of a mail transaction, or after RSET; both roles."""
+        return session
 
     def check_content(self, octets: int, session: Session) -> Reply | None:
         """The reply that refuses content of so many octets so far, or None."""
@@ -128,6 +188,26 @@ class UnknownExtension(Extension):
     def line(self) -> str:
         """The line as received."""
         return f"{self.name} {self.text}" if self.text else self.name
+
+
+class Flag(Parameter):
+    """A parameter without a value: its presence says it all.
+
+    A subclass is a frozen dataclass with slots that sets `keyword`.
+    """
+
+    __slots__ = ()
+
+    def value(self) -> str | None:
+        """None: there is no value."""
+        return None
+
+    @classmethod
+    def parse(cls, value: str | None) -> Self:
+        """Refuse a value."""
+        if value is not None:
+            raise LocalProtocolError(f"{cls.keyword}: expected no value, found {value[:64]!a}")
+        return cls()
 
 
 def split_line(line: str) -> tuple[str, str]:

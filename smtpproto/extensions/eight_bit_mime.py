@@ -51,3 +51,7 @@ class EightBitMime(Extension):
     keyword = "8BITMIME"
     parameters = {Mail: (Body,)}
     extra_length = {Mail: 17}
+
+    def covers(self, parameter: Parameter) -> bool:
+        """All kinds but the one that another extension adds."""
+        return not isinstance(parameter, Body) or parameter.kind != "BINARYMIME"
