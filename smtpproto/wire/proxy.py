@@ -127,15 +127,16 @@ class TrustedNetworks:
 
     def __contains__(self, address: str) -> bool:
         try:
-            # The zone of a link-local address says through which interface, not who.
-            ip = _unmapped(str(ipaddress.ip_address(address.partition("%")[0]))).network_address
+            ip = ipaddress.ip_address(address)
         except ValueError:
             return False
+        if isinstance(ip, ipaddress.IPv6Address):
+            ip = ip.ipv4_mapped or ip
         return any(ip in network for network in self._networks)
 
 
 def _unmapped(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """A network, or an address as the network of itself."""
+    """A network, of IPv4 where all of it is mapped; an address is the network of itself."""
     network = ipaddress.ip_network(text)
     if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= 96:
         mapped = network.network_address.ipv4_mapped
