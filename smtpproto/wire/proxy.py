@@ -125,7 +125,10 @@ class TrustedNetworks:
     def __init__(self, networks: Iterable[str]) -> None:
         self._networks = tuple(map(_unmapped, networks))
 
-    def __contains__(self, address: str) -> bool:
+    def __contains__(self, address: object) -> bool:
+        if not isinstance(address, str):
+            # A number would be taken for an address.
+            return False
         try:
             ip = ipaddress.ip_address(address)
         except ValueError:

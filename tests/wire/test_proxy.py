@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Container
 from typing import Any
 
 import pytest
@@ -412,6 +413,13 @@ def test_trusted_networks(networks: list[str], inside: list[str], outside: list[
     trusted = TrustedNetworks(networks)
     assert [address for address in inside if address not in trusted] == []
     assert [address for address in outside if address in trusted] == []
+
+
+def test_trusted_networks_are_a_container_of_text() -> None:
+    trusted: Container[str] = TrustedNetworks(["127.0.0.1"])
+    assert "127.0.0.1" in trusted
+    for other in (0x7F000001, b"\x7f\0\0\1", None):
+        assert other not in trusted
 
 
 @pytest.mark.parametrize("network", ["localhost", "127.0.0.1/8", "10.0.0.0/33", "", "1.2.3"])
