@@ -416,8 +416,9 @@ def test_trusted_networks(networks: list[str], inside: list[str], outside: list[
 
 
 def test_trusted_networks_are_a_container_of_text() -> None:
-    trusted: Container[str] = TrustedNetworks(["127.0.0.1"])
-    assert "127.0.0.1" in trusted
+    trusted = TrustedNetworks(["127.0.0.1"])
+    container: Container[str] = trusted
+    assert "127.0.0.1" in container
     for other in (0x7F000001, b"\x7f\0\0\1", None):
         assert other not in trusted
 
