@@ -11,17 +11,27 @@ from .buffer import ContentEnd, ReceiveBuffer
 from .counted import CountedReader
 from .dots import DotDecoder, DotEncoder
 from .lines import BadLine, LineEndings, LineFault, LineReader
+from .proxy import ProxyReader, TrustedNetworks
+from .proxy_header import TLV, Endpoint, ProxyFamily, ProxyHeader, ProxySSL, TLVType
 from .text import CountedText
 
 __all__ = [
+    "TLV",
     "BadLine",
     "ContentEnd",
     "CountedReader",
     "CountedText",
     "DotDecoder",
     "DotEncoder",
+    "Endpoint",
     "LineEndings",
     "LineFault",
     "LineReader",
+    "ProxyFamily",
+    "ProxyHeader",
+    "ProxyReader",
+    "ProxySSL",
     "ReceiveBuffer",
+    "TLVType",
+    "TrustedNetworks",
 ]
