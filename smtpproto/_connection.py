@@ -12,17 +12,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Callable, TypeVar
 
 from .commands import Command, Mail, Rcpt
-from .errors import LocalProtocolError
+from .errors import LocalProtocolError, RemoteProtocolError
 from .extensions import Catalogue
 from .session import Offered, Session, TLSFacts, Transaction
 from .states import Forget, State, Step
-from .wire import LineReader, ReceiveBuffer
+from .wire import LineEndings, LineReader, ReceiveBuffer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .limits import Limits
-    from .wire import LineEndings
 
 __all__ = ["Connection", "Observer"]
 
@@ -39,7 +38,7 @@ class Connection:
         state: where the session stands.
         session: what is known of it.
         transaction: what MAIL and RCPT said, None outside a mail transaction.
-        line_endings: what happens to a bare CR or LF.
+        line_endings: what happens to a bare CR or LF in content; in lines both are refused.
     """
 
     # Thousands of idle sessions are mostly these objects.
@@ -76,7 +75,8 @@ class Connection:
         self.line_endings = line_endings
         self._observer = observer
         self._buffer = ReceiveBuffer()
-        self._lines = LineReader(self._buffer, limits.command_line, line_endings)
+        # No policy lets a bare CR or LF into a command or a reply: `line_endings` is for content.
+        self._lines = LineReader(self._buffer, limits.command_line, LineEndings.REFUSE)
         self._out = bytearray()
         self._eof = False
         self._closing_told = False
@@ -119,9 +119,15 @@ class Connection:
 
         Raises:
             LocalProtocolError: no handshake is due in this state.
+            RemoteProtocolError: octets in plain text came before the handshake and were not read
+                yet; the connection must not go on.
         """
         if self.state is not State.TLS:
             raise LocalProtocolError(f"no TLS handshake is due: {self.state.value}")
+        if len(self._buffer):
+            raise RemoteProtocolError(
+                "octets in plain text came before the TLS handshake (RFC 3207 section 4.2)"
+            )
         self.state = State.GREETED
         self.session = Session(
             hostname=self.session.hostname,

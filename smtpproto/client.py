@@ -28,7 +28,7 @@ from .limits import Limits
 from .replies import Reply, ReplyReader, build_reply
 from .session import Offered, Protocol, Session, Transaction
 from .states import Forget, State
-from .wire import BadLine, CountedText, DotEncoder, LineEndings, LineReader
+from .wire import BadLine, CountedText, DotEncoder, LineEndings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -103,7 +103,7 @@ class Client(Connection):
             line_endings,
             observer,
         )
-        self._lines = LineReader(self._buffer, limits.reply_line, LineEndings.REFUSE)
+        self._lines.limit = limits.reply_line
         self._replies = ReplyReader(limits)
         # Under way, oldest first; then what is held back, with the octets that follow each command.
         self._pending: deque[_Pending] = deque([_Pending("greeting", None)])
@@ -258,8 +258,8 @@ class Client(Connection):
                 text.finish()
             if text.bad is not None:
                 raise LocalProtocolError(
-                    f"content: expected CRLF, found {text.bad.value}; only BODY=BINARYMIME may have "
-                    "any octets (RFC 3030 section 3)",
+                    f"content: expected CRLF, found {text.bad.value}; only BODY=BINARYMIME may "
+                    "have any octets (RFC 3030 section 3)",
                     code=550,
                     enhanced="5.6.0",
                 )
@@ -355,6 +355,9 @@ class Client(Connection):
             if self.state is State.TURNED:
                 return Need.TURN
             line = self._lines.read()
+            if self._lines.dropped:
+                # Waiting for its end could take for ever.
+                raise RemoteProtocolError(f"a line of a reply has more than {self._lines.limit} octets")
             if line is None:
                 return self._closed(clean=False) if self._eof else Need.DATA
             if isinstance(line, BadLine):
@@ -444,7 +447,7 @@ class Client(Connection):
             elif isinstance(command, Mail):
                 self._keep(command, reply.code)
         elif entry.row == "greeting":
-            self.session = replace(self.session, hostname=reply.text.partition(" ")[0])
+            self.session = replace(self.session, hostname=reply.lines[0].partition(" ")[0])
         elif isinstance(command, Hello):
             extended = not isinstance(command, Helo)
             offers = read_offers(reply.lines[1:], self._catalogue) if extended else Offered()
@@ -469,3 +472,5 @@ class Client(Connection):
         self._encoder = None
         self._counted_left = 0
         self._buffer.clear()
+        # Above all the end of some content must not leave after its failure was reported.
+        self._out = bytearray()

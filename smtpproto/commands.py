@@ -168,17 +168,31 @@ class Hello(Command):
 
     name: Domain | AddressLiteral
 
+    def __post_init__(self) -> None:
+        self._check_ascii(self.name.ascii)
+
+    @classmethod
+    def _check_ascii(cls, is_ascii: bool) -> None:  # noqa: FBT001  the answer to the only question
+        if not is_ascii:
+            raise LocalProtocolError(
+                f"{cls.verb}: expected a domain in ASCII, with A-labels (RFC 6531 section 3.7.1)"
+            )
+
     def arguments(self) -> str:
         """The name as it is written."""
         return str(self.name)
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
-        """Read the name; 501 unless it is a domain or an address literal."""
+        """Read the name; 501 unless it is a domain or an address literal.
+
+        It is ASCII even where SMTPUTF8 is in force (RFC 6531 section 3.7.1).
+        """
+        cls._check_ascii(arguments.isascii())
         kind = AddressLiteral if arguments.startswith("[") else Domain
         if not arguments:
             raise LocalProtocolError(f"{cls.verb}: expected a domain or an address literal")
-        return cls(kind.parse(arguments, utf8=grammar.utf8, limits=grammar.limits))
+        return cls(kind.parse(arguments, limits=grammar.limits))
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +216,13 @@ class Lhlo(Hello):
     verb = "LHLO"
 
 
+def _find(parameters: tuple[Parameter, ...], kind: type[P]) -> P | None:
+    for parameter in parameters:
+        if type(parameter) is kind:
+            return parameter
+    return None
+
+
 class _WithParameters(Command):
     """What MAIL and RCPT have in common: a label, a path and parameters."""
 
@@ -209,12 +230,17 @@ class _WithParameters(Command):
     label: ClassVar[str]
     parameters: tuple[Parameter, ...]
 
+    @property
+    def row(self) -> str:
+        """The verb, unless a parameter changes what replies do."""
+        for parameter in self.parameters:
+            if parameter.row:
+                return parameter.row
+        return self.verb
+
     def get(self, kind: type[P]) -> P | None:
         """The parameter of this class, or None if the command has none."""
-        for parameter in self.parameters:
-            if type(parameter) is kind:
-                return parameter
-        return None
+        return _find(self.parameters, kind)
 
     @classmethod
     def _parameters(cls, text: str, end: int, grammar: Grammar) -> tuple[Parameter, ...]:
@@ -338,10 +364,13 @@ class _WithString(Command):
     """
 
     needs_string: ClassVar[bool] = True
+    takes_utf8: ClassVar[bool] = False
 
     string: str
 
     def __post_init__(self) -> None:
+        if not self.takes_utf8 and not self.string.isascii():
+            raise LocalProtocolError(f"{self.verb}: expected ASCII (RFC 5321 section 2.4)")
         if not self.string:
             if self.needs_string:
                 raise LocalProtocolError(f"{self.verb}: expected a string (RFC 5321 section 4.1.1)")
@@ -371,7 +400,40 @@ class Noop(_WithString):
 
 
 @dataclass(frozen=True, slots=True)
-class Vrfy(_WithString):
+class _Question(_WithString):
+    """What VRFY and EXPN share: a string, and maybe a parameter (RFC 6531 section 3.7.4.2).
+
+    Arguments:
+        string: the text after the verb.
+        parameters: what a service extension adds, without a value; one at most.
+    """
+
+    takes_utf8 = True
+    parameters: tuple[Parameter, ...] = ()
+
+    def __post_init__(self) -> None:
+        # `super()` knows not the class that `slots` makes of this one.
+        _WithString.__post_init__(self)
+
+    def get(self, kind: type[P]) -> P | None:
+        """The parameter of this class, or None if the command has none."""
+        return _find(self.parameters, kind)
+
+    def arguments(self) -> str:
+        """The string and the parameters."""
+        return f"{self.string}{format_parameters(self.parameters)}"
+
+    @classmethod
+    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+        """Read the string, and a parameter if the last word is one; others belong to the string."""
+        string, space, word = arguments.rpartition(" ")
+        known = grammar.parameters.get(cls, {})
+        kind = known.get(word.upper()) if space and word.isascii() else None
+        return cls(arguments) if kind is None else cls(string, (kind.parse(None),))
+
+
+@dataclass(frozen=True, slots=True)
+class Vrfy(_Question):
     """VRFY: ask whether a user or mailbox is there (RFC 5321 section 4.1.1.6)."""
 
     verb = "VRFY"
@@ -379,7 +441,7 @@ class Vrfy(_WithString):
 
 
 @dataclass(frozen=True, slots=True)
-class Expn(_WithString):
+class Expn(_Question):
     """EXPN: ask for the members of a mailing list (RFC 5321 section 4.1.1.7)."""
 
     verb = "EXPN"
@@ -410,6 +472,11 @@ BASE_COMMANDS: tuple[type[Command], ...] = (
 """The commands that every server has (RFC 5321 section 4.5.1)."""
 
 
+_BAD = (500, "5.5.2")
+# RFC 6531 section 3.5: such an address is refused, not the command.
+_NOT_ASCII = {b"MAIL ": (550, "5.6.7"), b"RCPT ": (553, "5.6.7")}
+
+
 def parse(line: bytes, grammar: Grammar) -> Command:
     """The command in a command line.
 
@@ -425,23 +492,26 @@ def parse(line: bytes, grammar: Grammar) -> Command:
     try:
         text = line.decode("utf-8" if grammar.utf8 else "ascii")
     except UnicodeDecodeError as error:
+        code, enhanced = _BAD if grammar.utf8 else _NOT_ASCII.get(line[:5].upper(), _BAD)
         raise LocalProtocolError(
             f"expected {'UTF-8' if grammar.utf8 else 'ASCII'}, found octet "
             f"0x{line[error.start]:02x} at offset {error.start} (RFC 5321 section 2.4)",
-            code=500,
-            enhanced="5.5.2",
+            code=code,
+            enhanced=enhanced,
         ) from None
     # Section 4.1.1 asks servers to tolerate white space before the CRLF.
     verb, _, arguments = text.rstrip(" \t").partition(" ")
-    kind = grammar.verbs.get(verb) or grammar.verbs.get(verb.upper())
+    # `upper` makes ASCII of some other characters, such as the dotless i.
+    name = verb.upper() if verb.isascii() else ""
+    kind = grammar.verbs.get(name)
     if kind is None:
-        if verb.upper() in grammar.known:
+        if name in grammar.known:
             raise LocalProtocolError(
-                f"{verb.upper()} is not implemented here", code=502, enhanced="5.5.1"
+                f"{name} is not implemented here", code=502, enhanced="5.5.1"
             )
         # A stray line may be the secret of an authentication that went wrong, so what does not look
         # like a verb is not repeated in errors and logs.
-        shown = f"'{verb}'" if len(verb) <= 10 and verb.isascii() and verb.isalpha() else "the line"
+        shown = f"'{verb}'" if len(name) <= 10 and name.isalpha() else "the line"
         raise LocalProtocolError(
             f"{shown} is not a command (RFC 5321 section 4.1.1)", code=500, enhanced="5.5.2"
         )

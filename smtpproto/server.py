@@ -60,6 +60,7 @@ _FAULTS = {
     LineFault.NUL: "a line holds a NUL octet (RFC 5321 section 2.4)",
 }
 _BAD_SEQUENCE = Reply(503, "5.5.1", "bad sequence of commands")
+_ENDLESS = Reply(421, "4.7.0", "too long lines (RFC 5321 section 4.5.3.1.4)")
 _CLOSING = Reply(421, "4.7.0", "closing: what follows cannot be told from commands")
 # What a client meant as its verb, whatever is wrong with the rest of the line.
 _VERB = re.compile(rb"[ \t]*([A-Za-z]+)")
@@ -67,7 +68,7 @@ _VERB = re.compile(rb"[ \t]*([A-Za-z]+)")
 
 def _reply_to(error: LocalProtocolError) -> Reply:
     """The reply to what a parser refused."""
-    text = "".join([c if c.isprintable() else "?" for c in str(error)[:_TEXT_MOST]])
+    text = "".join([c if " " <= c <= "~" else "?" for c in str(error)[:_TEXT_MOST]])
     return Reply(error.code, error.enhanced, text)
 
 
@@ -84,7 +85,7 @@ class Server(Connection):
         extensions: the service extensions it offers, in the order of their EHLO lines.
         limits: bounds on what a client can make it hold or do.
         protocol: SMTP or LMTP.
-        line_endings: what happens to a bare CR or LF in commands and content.
+        line_endings: what happens to a bare CR or LF in content; in commands they are refused.
         session: facts known from outside: `peer`, `secure`, `tls`, `identity`.
         observer: called with every line and chunk, for transcripts.
     """
@@ -189,11 +190,17 @@ class Server(Connection):
 
     def _next_line(self) -> ServerEvent | Need | None:
         line = self._lines.read()
+        if self._lines.dropped > self._limits.overlong:
+            # A line that never ends would be read for ever.
+            return self._reject(_ENDLESS)
         if line is None:
             return self._closed(clean=False) if self._eof else Need.DATA
         if isinstance(line, BadLine):
+            reply = Reply(500, "5.5.2", _FAULTS[line.reason])
+            if self.state is State.EXCHANGE:
+                return self._refuse_response(reply)
             self._observe("C", line.start)
-            return self._refuse_line(Reply(500, "5.5.2", _FAULTS[line.reason]), line.start)
+            return self._refuse_line(reply, line.start)
         if self.state is State.EXCHANGE:
             return self._next_response(line)
         try:
@@ -211,6 +218,19 @@ class Server(Connection):
         if refusal is not None:
             return self._reject(refusal, counts=not self._is_in_flight(command.row))
         self._command, self._row = command, command.row
+        if self.state is State.CHUNKS and self._text is not None:
+            return self._between_chunks(command, self._text)
+        return command
+
+    def _between_chunks(self, command: Command, text: CountedText) -> ServerEvent:
+        """A command between chunks: if it brings content as well, the text before it is complete."""
+        if self._rows[self.state][command.row].after[5] is State.SPOILED:
+            if text.finish():
+                text.bad = text.bad or LineFault.BARE_CR
+            if text.bad is not None:
+                refused = Reply(550, "5.6.0", f"message refused: {_FAULTS[text.bad]}")
+                self.send(refused)
+                return self._count(Rejected(refused, refused.text, content=True))
         return command
 
     def _refuse_line(self, reply: Reply, line: bytes) -> Rejected:
@@ -264,9 +284,13 @@ class Server(Connection):
             assert isinstance(self._command, DialogueCommand)
             return AuthResponse(self._command.parse_response(line))
         except LocalProtocolError as error:
-            reply = _reply_to(error)
-            self.send(reply)
-            return self._count(Rejected(reply, reply.text))
+            return self._refuse_response(_reply_to(error))
+
+    def _refuse_response(self, reply: Reply) -> Rejected:
+        """End a dialogue whose response cannot be read (RFC 4954 section 4); it is not shown."""
+        self._row = "response"
+        self.send(reply)
+        return self._count(Rejected(reply, reply.text))
 
     def _reject(self, reply: Reply, *, content: bool = False, counts: bool = True) -> Rejected:
         """Answer what the protocol refuses; the session stays where it is."""
@@ -400,7 +424,7 @@ class Server(Connection):
         if last and self.session.protocol is Protocol.LMTP and self.transaction is not None:
             self._owed = max(1, len(self.transaction.recipients))
         if refused is not None:
-            while self._row is not None:
+            while self.owed:
                 self.send(refused)
             rejected = Rejected(refused, refused.text, content=True)
             if not self._refused_by_core:

@@ -38,8 +38,10 @@ class State(enum.Enum):
     RCPT = "at least one recipient"
     CONTENT = "the message content, and its reply"
     CHUNKS = "between chunks of content (RFC 3030)"
+    SPOILED = "after a chunk that failed: only RSET helps (RFC 3030)"
     EXCHANGE = "a dialogue of challenges and responses (RFC 4954)"
     TLS = "before a TLS handshake (RFC 3207)"
+    TURNED = "client and server change their roles (RFC 2645)"
     CLOSED = "the session is over"
     ERROR = "the peer broke the protocol; nothing more is read"
 
@@ -120,8 +122,10 @@ BASE_TABLE: Table = {
     },
     State.CONTENT: {"content": _DONE},
     State.CHUNKS: {**_RSET, **_ANYTIME},
+    State.SPOILED: {**_RSET, **_ANYTIME},
     State.EXCHANGE: {"response": Go(ok=State.READY, more=State.EXCHANGE, no=State.READY)},
     State.TLS: {},
+    State.TURNED: {},
     State.CLOSED: {},
     State.ERROR: {},
 }
@@ -188,7 +192,8 @@ def check(rows: Rows) -> list[str]:
         for state, verbs in rows.items()
     }
     edges[State.TLS] = {State.GREETED}
-    optional = {State.TLS, State.EXCHANGE, State.CHUNKS, State.ERROR}
+    edges[State.TURNED] = {State.CLOSED}
+    optional = {State.TLS, State.EXCHANGE, State.CHUNKS, State.SPOILED, State.ERROR, State.TURNED}
     reached = _closure({State.CONNECTED}, edges)
     wrong = [f"{s.name} cannot be reached" for s in State if s not in reached | optional]
     for state in reached - {State.CLOSED}:

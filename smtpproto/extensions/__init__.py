@@ -28,16 +28,35 @@ from ..errors import LocalProtocolError
 from ..replies import Reply
 from ..session import Offered, Protocol, Session, Transaction
 from ..states import compile_table
-from .base import Extension, UnknownExtension, split_line
+from .atrn import Atrn, OnDemandRelay, Turned
+from .base import Extension, Flag, UnknownExtension, split_line
+from .burl import Burl, ContentByUrl
+from .checkpoint import Checkpoint, TransactionId
 from .chunking import Bdat, BinaryMime, Chunking
+from .conneg import (
+    CapabilitiesWanted,
+    ContentNegotiation,
+    ConversionPermission,
+    ConversionPermitted,
+)
+from .deliverby import By, DeliverBy
 from .dsn import Dsn, EnvelopeId, Notify, OriginalRecipient, Return
 from .eight_bit_mime import Body, EightBitMime
 from .enhanced_status_codes import EnhancedStatusCodes
+from .etrn import Etrn, QueueStarting
+from .futurerelease import FutureRelease, HoldFor, HoldUntil
 from .help import Expansion, HelpTexts
+from .mt_priority import MtPriority, Priority
+from .mtrk import MessageTracking, Tracking
+from .no_soliciting import NoSoliciting, Solicit
 from .pipelining import Pipelining
+from .requiretls import RequireTls, TlsRequired
+from .rrvs import Rrvs, ValidSince
 from .server_limits import ServerLimits, Usage
 from .size import DeclaredSize, Size
 from .smtputf8 import Internationalized, SmtpUtf8
+from .xclient import ClientOverride, ClientOverriding, XClient
+from .xforward import ClientForwarding, ForwardedClient, XForward
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,29 +66,64 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KNOWN",
+    "Atrn",
     "Bdat",
     "BinaryMime",
     "Body",
+    "Burl",
+    "By",
+    "CapabilitiesWanted",
     "Catalogue",
+    "Checkpoint",
     "Chunking",
+    "ClientForwarding",
+    "ClientOverride",
+    "ClientOverriding",
+    "ContentByUrl",
+    "ContentNegotiation",
+    "ConversionPermission",
+    "ConversionPermitted",
     "DeclaredSize",
+    "DeliverBy",
     "Dsn",
     "EightBitMime",
     "EnhancedStatusCodes",
     "EnvelopeId",
+    "Etrn",
     "Expansion",
     "Extension",
+    "Flag",
+    "ForwardedClient",
+    "FutureRelease",
     "HelpTexts",
+    "HoldFor",
+    "HoldUntil",
     "Internationalized",
+    "MessageTracking",
+    "MtPriority",
+    "NoSoliciting",
     "Notify",
+    "OnDemandRelay",
     "OriginalRecipient",
     "Pipelining",
+    "Priority",
+    "QueueStarting",
+    "RequireTls",
     "Return",
+    "Rrvs",
     "ServerLimits",
     "Size",
     "SmtpUtf8",
+    "Solicit",
+    "TlsRequired",
+    "Tracking",
+    "TransactionId",
+    "Turned",
     "UnknownExtension",
     "Usage",
+    "ValidSince",
+    "XClient",
+    "XForward",
     "catalogue",
     "read_offers",
     "standard",
@@ -87,6 +141,21 @@ KNOWN: tuple[type[Extension], ...] = (
     SmtpUtf8,
     Dsn,
     ServerLimits,
+    RequireTls,
+    DeliverBy,
+    FutureRelease,
+    MtPriority,
+    Rrvs,
+    MessageTracking,
+    NoSoliciting,
+    ContentByUrl,
+    Checkpoint,
+    ConversionPermission,
+    ContentNegotiation,
+    QueueStarting,
+    OnDemandRelay,
+    ClientOverriding,
+    ClientForwarding,
 )
 """Every service extension of this package."""
 

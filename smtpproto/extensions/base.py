@@ -1,8 +1,9 @@
 """What a service extension is: RFC 5321 section 2.2.
 
-To add one is to write one file with a subclass of `Extension`: its keyword and EHLO line, the parameters
-it adds to commands, the commands it adds with their rows in the table of states, and what it demands.
-Both roles use the same object, and a private one outside the package is written the same way:
+To add one is to write one file with a subclass of `Extension`: its keyword and EHLO line, the
+parameters it adds to commands, the commands it adds with their rows in the table of states, and
+what it demands.  Both roles use the same object, and a private one outside the package is written
+the same way:
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Extension:
         utf8: whether commands and replies may hold UTF-8 once it is in force (RFC 6531).
         not_offered: the reply to one of its commands in a session where it is not in force.
         requires: keywords of extensions without which it may not be offered.
+        old_form: whether its EHLO line may have "=" behind the keyword, as that of AUTH had once.
         plain: whether it is in force on a server after HELO, too, where nothing is announced: for
             commands that clients in the field send unasked.
     """
@@ -75,6 +77,7 @@ class Extension:
     utf8: ClassVar[bool] = False
     not_offered: ClassVar[Reply | None] = None
     requires: ClassVar[tuple[str, ...]] = ()
+    old_form: ClassVar[bool] = False
     plain: ClassVar[bool] = False
 
     def arguments(self) -> str:

@@ -11,9 +11,9 @@ __all__ = ["CountedText"]
 class CountedText:
     """What the policy for a bare CR or LF makes of text that comes in counted chunks.
 
-    RFC 3030 section 2 asks for CRLF in text here as well.  Nothing depends on it while the octets are
-    counted, but whoever sends the message on after DATA would pass a bare LF to a peer that may take
-    it for the end of a line.
+    RFC 3030 section 2 asks for CRLF in text here as well.  Nothing depends on it while the octets
+    are counted, but whoever sends the message on after DATA would pass a bare LF to a peer that may
+    take it for the end of a line.
 
     Arguments:
         line_endings: what happens to a bare CR or LF.
@@ -32,7 +32,7 @@ class CountedText:
         self.bad: LineFault | None = None
 
     def feed(self, octets: bytes) -> bytes:
-        """A piece of the text as it is to be handed out; a CR at its end comes out with the next."""
+        """A piece of the text as it is to be handed out; a CR at its end comes with the next."""
         octets = self._rest + octets
         self._rest = b""
         if octets.endswith(b"\r"):

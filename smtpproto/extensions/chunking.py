@@ -1,0 +1,129 @@
+"""CHUNKING and BINARYMIME: content in counted chunks, and content of any octets, RFC 3030.
+
+The states: BDAT leads from RCPT to CHUNKS, BDAT LAST ends the mail transaction.  Section 2 leaves
+the state after a failed chunk open and asks for RSET; here that is SPOILED, where nothing else
+helps.  A chunk may be on its way already when the recipients or the chunk before it turn out to be
+refused: the rows marked `in_flight` say what its refusal does.
+
+A chunk that is refused is read and dropped.  Where its size cannot be read, or is beyond 2**63 - 1,
+that is impossible: the server answers 501 and closes with 421, as whatever it read on might be the
+content of a message, which must never speak for the client.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..commands import Command, CountedCommand, Data, Grammar, Mail
+from ..errors import LocalProtocolError
+from ..replies import Reply
+from ..states import Forget, Go, State
+from .base import Extension
+from .eight_bit_mime import Body
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..session import Session, Transaction
+
+__all__ = ["Bdat", "BinaryMime", "Chunking"]
+
+# bdat-cmd   = "BDAT" SP chunk-size [ SP end-marker ] CR LF
+# chunk-size = 1*DIGIT
+# end-marker = "LAST" (RFC 3030 section 2)
+# Leading zeros are no reason to refuse, a line full of them is.
+_ARGUMENTS = re.compile(r"([0-9]{1,20})(?: (LAST))?", re.IGNORECASE | re.ASCII)
+_MOST = 2**63 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Bdat(CountedCommand):
+    """BDAT: a chunk of the message content follows at once (RFC 3030 section 2).
+
+    A client sends it and then its octets, as `BodyChunk`s; a server shows the octets alone, and
+    `EndOfBody` behind the last of them.
+
+    Arguments:
+        octets: of the chunk, 0 to 2**63 - 1.
+        last: whether it is the last one.
+    """
+
+    verb = "BDAT"
+    # Section 4.2 shows chunks in one group.
+    ends_group = False
+    timeout = 600.0
+    octets: int
+    last: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.octets <= _MOST:
+            raise LocalProtocolError(
+                f"BDAT: expected 0 to {_MOST} octets, found "
+                f"{'more' if self.octets > 0 else 'less'} (RFC 3030 section 2)"
+            )
+
+    @property
+    def row(self) -> str:
+        return "BDAT LAST" if self.last else "BDAT"
+
+    def arguments(self) -> str:
+        return f"{self.octets} LAST" if self.last else str(self.octets)
+
+    @classmethod
+    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+        match = _ARGUMENTS.fullmatch(arguments)
+        if match is None:
+            raise LocalProtocolError(
+                f"BDAT: expected a number of octets, and LAST or nothing, found {arguments[:64]!a} "
+                "(RFC 3030 section 2)"
+            )
+        return cls(int(match[1]), match[2] is not None)
+
+
+_LAST = Go(ok=State.READY, no=State.SPOILED, forget=Forget.TRANSACTION)
+_IN_FLIGHT = Go(no=State.SPOILED, in_flight=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Chunking(Extension):
+    """The server takes content in chunks (RFC 3030 section 2)."""
+
+    keyword = "CHUNKING"
+    commands = (Bdat,)
+    transitions = {
+        State.READY: {"BDAT": _IN_FLIGHT, "BDAT LAST": _IN_FLIGHT},
+        State.MAIL: {"BDAT": _IN_FLIGHT, "BDAT LAST": _IN_FLIGHT},
+        State.RCPT: {"BDAT": Go(ok=State.CHUNKS, no=State.SPOILED), "BDAT LAST": _LAST},
+        State.CHUNKS: {"BDAT": Go(no=State.SPOILED), "BDAT LAST": _LAST},
+        State.SPOILED: {"BDAT": _IN_FLIGHT, "BDAT LAST": _IN_FLIGHT},
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryMime(Extension):
+    """The server takes content of any octets, in chunks (RFC 3030 section 3)."""
+
+    keyword = "BINARYMIME"
+    parameters = {Mail: (Body,)}
+    extra_length = {Mail: 16}
+    watches = (Data,)
+    requires = ("CHUNKING",)
+
+    def check(
+        self, command: Command, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """Refuse DATA for such content, and the content where CHUNKING is not offered."""
+        if isinstance(command, Mail):
+            if is_binary(command) and Chunking not in session.offered:
+                return Reply(555, "5.5.4", "BODY=BINARYMIME needs CHUNKING (RFC 3030 section 3)")
+        elif isinstance(command, Data) and transaction is not None and is_binary(transaction.mail):
+            return Reply(503, "5.5.1", "BODY=BINARYMIME needs BDAT, not DATA (RFC 3030 section 3)")
+        return None
+
+
+def is_binary(mail: Mail) -> bool:
+    """Whether the content may be any octets, so that CR and LF mean nothing in it."""
+    body = mail.get(Body)
+    return body is not None and body.kind == "BINARYMIME"

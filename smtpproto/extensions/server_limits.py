@@ -1,0 +1,186 @@
+"""LIMITS: what a server accepts in one session and one mail transaction, RFC 9422."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..commands import Command, Mail, Rcpt
+from ..errors import LocalProtocolError
+from ..replies import Reply
+from .base import Extension
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from typing_extensions import Self
+
+    from ..addresses import AddressLiteral, Domain
+    from ..session import Session, Transaction
+
+__all__ = ["ServerLimits", "Usage"]
+
+# RFC 9422 section 3
+#   limit-name-value = limit-name ["=" limit-value]
+#   limit-name       = 1*(ALPHA / DIGIT / "-" / "_")
+#   limit-value      = 1*(%x21-3A / %x3C-7E)
+_LIMIT = re.compile(r"([A-Za-z0-9_-]+)(?:=([!-:<-~]+))?")
+# Section 4: %x31-39 0*5DIGIT
+_NUMBER = re.compile(r"[1-9][0-9]{0,5}")
+_MOST = 999_999
+_NAMES = ("MAILMAX", "RCPTMAX", "RCPTDOMAINMAX")
+
+# No code is prescribed.  A client that goes on after MAILMAX needs a new session, which 421 says.
+_MAILS = Reply(421, "4.7.0", "too many mail transactions in this session (RFC 9422 section 4.1)")
+_RCPTS = Reply(452, "4.5.3", "too many recipients (RFC 9422 section 4.2)")
+_DOMAINS = Reply(452, "4.5.3", "recipients in too many domains (RFC 9422 section 4.3)")
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """What counts for the limits so far, a fact of the session.
+
+    Arguments:
+        mails: MAIL commands that were answered, positively or not.
+        domains: domains of RCPT commands that were answered; empty where their number is no matter.
+    """
+
+    mails: int = 0
+    domains: frozenset[Domain | AddressLiteral] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits(Extension):
+    """How much a server accepts (RFC 9422 section 4).
+
+    A server that offers it holds clients to it.  To a client it says how to divide what it has to
+    send (`batches`) and when to begin a new session (`allows`).
+
+    Arguments:
+        mailmax: mail transactions in one session; refused MAIL commands count as well.
+        rcptmax: RCPT commands in one mail transaction.
+        rcptdomainmax: different domains of recipients in one session.
+        others: further limits by name, as written; None for one without a value.
+
+    Raises:
+        LocalProtocolError: a number out of 1 to 999999, or a limit that cannot be written.
+    """
+
+    keyword = "LIMITS"
+    watches = (Mail, Rcpt)
+    mailmax: int | None = None
+    rcptmax: int | None = None
+    rcptdomainmax: int | None = None
+    others: tuple[tuple[str, str | None], ...] = ()
+
+    def __post_init__(self) -> None:
+        for name, number in self._known():
+            if number is not None and not 1 <= number <= _MOST:
+                raise LocalProtocolError(
+                    f"{name}: expected 1 to {_MOST}, found {number} (RFC 9422 section 4)"
+                )
+        for name, value in self.others:
+            limit = _written(name, value)
+            if _LIMIT.fullmatch(limit) is None or name.upper() in _NAMES:
+                raise LocalProtocolError(f"{limit[:64]!a} is no further limit (RFC 9422 section 3)")
+
+    def _known(self) -> Iterator[tuple[str, int | None]]:
+        yield "MAILMAX", self.mailmax
+        yield "RCPTMAX", self.rcptmax
+        yield "RCPTDOMAINMAX", self.rcptdomainmax
+
+    def arguments(self) -> str:
+        """The limits that there are."""
+        known = [(name, str(number)) for name, number in self._known() if number is not None]
+        return " ".join([_written(name, value) for name, value in (*known, *self.others)])
+
+    @classmethod
+    def parse_offer(cls, arguments: str) -> Self:
+        """Read the limits; what is malformed counts as not there (section 3)."""
+        numbers: dict[str, int] = {}
+        others: list[tuple[str, str | None]] = []
+        for word in arguments.split():
+            match = _LIMIT.fullmatch(word)
+            if match is None:
+                continue
+            name, value = match[1], match[2]
+            if name.upper() not in _NAMES:
+                others.append((name, value))
+            elif value is not None and _NUMBER.fullmatch(value) is not None:
+                numbers.setdefault(name.upper(), int(value))
+        mailmax, rcptmax, rcptdomainmax = (numbers.get(name) for name in _NAMES)
+        return cls(mailmax, rcptmax, rcptdomainmax, tuple(others))
+
+    def check(
+        self, command: Command, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """Refuse what is beyond a limit."""
+        usage = session.get(Usage) or Usage()
+        if isinstance(command, Mail):
+            return _MAILS if self.mailmax is not None and usage.mails >= self.mailmax else None
+        if not isinstance(command, Rcpt) or transaction is None:
+            return None
+        if self.rcptmax is not None and len(transaction.recipients) >= self.rcptmax:
+            return _RCPTS
+        return None if self._has_room(usage, (command,)) else _DOMAINS
+
+    @classmethod
+    def answered(cls, command: Command, session: Session) -> Session:
+        """Count it."""
+        usage, limits = session.get(Usage) or Usage(), session.offered.get(cls)
+        if isinstance(command, Mail):
+            return session.with_fact(Usage(usage.mails + 1, usage.domains))
+        # No more domains are kept than a limit allows.
+        if isinstance(command, Rcpt) and limits is not None and limits.rcptdomainmax is not None:
+            domains = usage.domains.union(_domains((command,)))
+            if len(domains) > len(usage.domains):
+                return session.with_fact(Usage(usage.mails, domains))
+        return session
+
+    # --- for clients --------------------------------------------------------------------------
+
+    def batches(self, recipients: Iterable[Rcpt]) -> list[tuple[Rcpt, ...]]:
+        """The recipients, divided so that each batch fits into one mail transaction.
+
+        The batches with the same domains follow each other; within one the order is kept.
+        """
+        by_domain: dict[Domain | AddressLiteral | None, list[Rcpt]] = {}
+        for rcpt in recipients:
+            domain = None if self.rcptdomainmax is None else next(_domains((rcpt,)), None)
+            by_domain.setdefault(domain, []).append(rcpt)
+        # Those without a domain go along with whatever comes.
+        anywhere = by_domain.pop(None, [])
+        domains = list(by_domain.values())
+        most = self.rcptdomainmax or 1
+        groups = [domains[at : at + most] for at in range(0, len(domains), most)] or [[]]
+        batches = []
+        for group in groups:
+            rcpts = [*anywhere, *(rcpt for one in group for rcpt in one)]
+            anywhere = []
+            size = self.rcptmax or len(rcpts) or 1
+            batches += [tuple(rcpts[at : at + size]) for at in range(0, len(rcpts), size)]
+        return batches
+
+    def allows(self, batch: Iterable[Rcpt], session: Session) -> bool:
+        """Whether a session has room for one more mail transaction, with these recipients."""
+        usage = session.get(Usage) or Usage()
+        if self.mailmax is not None and usage.mails >= self.mailmax:
+            return False
+        return self._has_room(usage, batch)
+
+    def _has_room(self, usage: Usage, rcpts: Iterable[Rcpt]) -> bool:
+        if self.rcptdomainmax is None:
+            return True
+        new = set(_domains(rcpts)) - usage.domains
+        return not new or len(usage.domains) + len(new) <= self.rcptdomainmax
+
+
+def _written(name: str, value: str | None) -> str:
+    return name if value is None else f"{name}={value}"
+
+
+def _domains(rcpts: Iterable[Rcpt]) -> Iterator[Domain | AddressLiteral]:
+    for rcpt in rcpts:
+        if rcpt.forward_path.mailbox is not None:
+            yield rcpt.forward_path.mailbox.domain

@@ -1,0 +1,87 @@
+"""SMTPUTF8, internationalized email: RFC 6531.
+
+The grammar reads UTF-8 once this is in force; what remains to be said here is who may use it: a
+mail transaction whose MAIL has the parameter, and replies to clients that asked for it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..commands import Command, Expn, Mail, Rcpt, Vrfy
+from ..replies import Reply
+from .base import Extension, Flag
+
+if TYPE_CHECKING:
+    from ..session import Session, Transaction
+
+__all__ = ["Internationalized", "SmtpUtf8"]
+
+# RFC 6531 section 3.5 and 4.2
+_MAIL = Reply(
+    550, "5.6.7", "MAIL: an address that is not ASCII needs SMTPUTF8 (RFC 6531 section 3.4)"
+)
+_RCPT = Reply(
+    553, "5.6.7", "RCPT: an address that is not ASCII needs SMTPUTF8 on MAIL (RFC 6531 section 3.4)"
+)
+# RFC 6531 section 3.7.4: what a reply becomes that would have to show such an address.
+_HIDDEN = "the mailbox name is not ASCII, and the client did not ask for SMTPUTF8"
+_IN_PLACE_OF = {250: (252, "2.6.8"), 251: (252, "2.6.8"), 551: (550, "5.6.8"), 553: (550, "5.6.8")}
+
+
+@dataclass(frozen=True, slots=True)
+class Internationalized(Flag):
+    """The transaction may need UTF-8 (section 3.4), or the reply to VRFY or EXPN (3.7.4)."""
+
+    keyword = "SMTPUTF8"
+
+
+@dataclass(frozen=True, slots=True)
+class SmtpUtf8(Extension):
+    """Addresses and headers may be in UTF-8 (RFC 6531)."""
+
+    keyword = "SMTPUTF8"
+    parameters = {
+        Mail: (Internationalized,),
+        Vrfy: (Internationalized,),
+        Expn: (Internationalized,),
+    }
+    # Section 3.1 names MAIL alone; VRFY and EXPN have the same parameter.
+    extra_length = {Mail: 10, Vrfy: 10, Expn: 10}
+    watches = (Rcpt,)
+    utf8 = True
+    requires = ("8BITMIME",)
+
+    def check(
+        self, command: Command, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """Refuse UTF-8 in an envelope that was not declared to have it (section 3.5)."""
+        if isinstance(command, Mail):
+            needs = not (command.reverse_path.ascii and _all_ascii(command))
+            return _MAIL if needs and command.get(Internationalized) is None else None
+        if isinstance(command, Rcpt) and not (command.forward_path.ascii and _all_ascii(command)):
+            declared = transaction is not None and transaction.mail.get(Internationalized)
+            return None if declared else _RCPT
+        return None
+
+    def fit_reply(self, reply: Reply, command: Command, transaction: Transaction | None) -> Reply:
+        """Show such an address only to a client that asked for it (section 3.7.4)."""
+        if isinstance(command, (Vrfy, Expn)):
+            if command.get(Internationalized) is not None:
+                return reply
+            code, enhanced = _IN_PLACE_OF.get(reply.code, (reply.code, ""))
+            return replace(reply, code=code, enhanced=enhanced, text=_HIDDEN)
+        if reply.code in (251, 551):
+            if transaction is not None and transaction.mail.get(Internationalized) is not None:
+                return reply
+            if reply.code == 251:
+                return replace(reply, code=250, text="OK")
+            return replace(reply, code=550, text="user not local")
+        # Everywhere else the text is ASCII.
+        return replace(reply, text=reply.text.encode("ascii", "backslashreplace").decode("ascii"))
+
+
+def _all_ascii(command: Mail | Rcpt) -> bool:
+    """Whether the parameters are ASCII; an ORCPT, for example, need not be (RFC 6533)."""
+    return all(str(parameter).isascii() for parameter in command.parameters)
