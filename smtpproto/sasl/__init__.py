@@ -1,0 +1,198 @@
+"""SASL mechanisms, both halves of each, without I/O, clock or randomness (RFC 4422).
+
+A mechanism is an object with two generators (`mechanism`); `ClientExchange` and `ServerExchange`
+drive them.  The framing that SMTP gives an exchange (base64, reply codes) is not here but in the
+AUTH extension.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from types import MappingProxyType
+
+from .anonymous import Anonymous
+from .cram_md5 import CramMD5
+from .errors import SASLError, SASLRefused
+from .exchange import ClientExchange, ServerExchange
+from .external import External
+from .keys import ScramKeys, scram_keys, unknown_user_keys
+from .login import Login
+from .mechanism import (
+    ClientHalf,
+    Mechanism,
+    ServerHalf,
+    authorized,
+    decode,
+    expect_challenge,
+    expect_success,
+)
+from .oauthbearer import OAuthBearer
+from .plain import Plain
+from .questions import (
+    AdmitAnonymous,
+    Authorize,
+    Challenge,
+    CheckPassword,
+    CheckToken,
+    CredentialStore,
+    FetchSecret,
+    Question,
+    Request,
+    TokenRefused,
+    decided,
+)
+from .saslprep import prepare
+from .scram_sha1 import ScramSHA1, ScramSHA1Plus
+from .scram_sha256 import ScramSHA256, ScramSHA256Plus
+from .store import Users
+from .values import CHANNEL_BINDINGS, Context, Credentials, Identity
+from .xoauth2 import XOAuth2
+
+__all__ = [
+    "CHANNEL_BINDINGS",
+    "MECHANISMS",
+    "AdmitAnonymous",
+    "Anonymous",
+    "Authorize",
+    "Challenge",
+    "CheckPassword",
+    "CheckToken",
+    "ClientExchange",
+    "ClientHalf",
+    "Context",
+    "CramMD5",
+    "CredentialStore",
+    "Credentials",
+    "External",
+    "FetchSecret",
+    "Identity",
+    "Login",
+    "Mechanism",
+    "OAuthBearer",
+    "Plain",
+    "Question",
+    "Request",
+    "SASLError",
+    "SASLRefused",
+    "ScramKeys",
+    "ScramSHA1",
+    "ScramSHA1Plus",
+    "ScramSHA256",
+    "ScramSHA256Plus",
+    "ServerExchange",
+    "ServerHalf",
+    "TokenRefused",
+    "Users",
+    "XOAuth2",
+    "authorized",
+    "available",
+    "choose",
+    "decided",
+    "decode",
+    "expect_challenge",
+    "expect_success",
+    "obstacles",
+    "prepare",
+    "scram_keys",
+    "unknown_user_keys",
+]
+
+ALL: tuple[Mechanism, ...] = (
+    External(),
+    ScramSHA256Plus(),
+    ScramSHA1Plus(),
+    ScramSHA256(),
+    ScramSHA1(),
+    OAuthBearer(),
+    XOAuth2(),
+    CramMD5(),
+    Plain(),
+    Login(),
+    Anonymous(),
+)
+
+MECHANISMS: Mapping[str, Mechanism] = MappingProxyType({each.name: each for each in ALL})
+"""The mechanisms by name; for more or fewer, pass a mapping of your own to the functions below."""
+
+
+def choose(
+    credentials: Credentials,
+    context: Context,
+    *,
+    allowed: Collection[str] = (),
+    mechanisms: Mapping[str, Mechanism] = MECHANISMS,
+) -> tuple[Mechanism, ...]:
+    """The mechanisms that a client can use, the strongest first.
+
+    Arguments:
+        credentials: what it has.
+        context: of the session; `offered` is what the server offers.
+        allowed: names of mechanisms that may send a reusable secret though the channel is not
+            secure.
+        mechanisms: what the client knows.
+    """
+    found = obstacles(credentials, context, allowed=allowed, mechanisms=mechanisms)
+    return strongest_first(mechanisms[name] for name, obstacle in found.items() if not obstacle)
+
+
+def obstacles(
+    credentials: Credentials,
+    context: Context,
+    *,
+    allowed: Collection[str] = (),
+    mechanisms: Mapping[str, Mechanism] = MECHANISMS,
+) -> dict[str, str]:
+    """For each mechanism that the server offers, why a client cannot use it; "" if it can.
+
+    Arguments:
+        credentials: as for `choose`.
+        context: as for `choose`.
+        allowed: as for `choose`.
+        mechanisms: as for `choose`.
+    """
+    found = {}
+    for name in dict.fromkeys(each.upper() for each in context.offered):
+        mechanism = mechanisms.get(name)
+        if mechanism is None:
+            obstacle = "it is not known here"
+        elif mechanism.plaintext and not context.secure and name not in allowed:
+            obstacle = (
+                "it sends a secret that anybody on the way could use, and the channel is open"
+            )
+        else:
+            obstacle = mechanism.obstacle(credentials, context) or ""
+        found[name] = obstacle
+    return found
+
+
+def available(
+    context: Context,
+    store: object,
+    *,
+    names: Collection[str] | None = None,
+    allowed: Collection[str] = (),
+    mechanisms: Mapping[str, Mechanism] = MECHANISMS,
+) -> tuple[str, ...]:
+    """Names of the mechanisms that a server can offer, the strongest first.
+
+    Arguments:
+        context: of the session.
+        store: a `CredentialStore`; mechanisms whose questions it cannot answer are left out.
+        names: which ones the server wants to offer; None means those that are by default.
+        allowed: names of mechanisms that may have a client send a reusable secret though the
+            channel is not secure.
+        mechanisms: what the server knows.
+    """
+    return tuple(
+        mechanism.name
+        for mechanism in strongest_first(mechanisms.values())
+        if (mechanism.default if names is None else mechanism.name in names)
+        and (context.secure or not mechanism.plaintext or mechanism.name in allowed)
+        and mechanism.offered_in(context)
+        and all(question.asked_of(store) is not None for question in mechanism.asks)
+    )
+
+
+def strongest_first(mechanisms: Iterable[Mechanism]) -> tuple[Mechanism, ...]:
+    """In the order of strength."""
+    return tuple(sorted(mechanisms, key=lambda each: each.strength, reverse=True))

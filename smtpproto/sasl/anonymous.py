@@ -1,0 +1,40 @@
+"""ANONYMOUS (RFC 4505): no credentials, but a word for the log if the client likes."""
+
+from __future__ import annotations
+
+from .errors import SASLRefused
+from .mechanism import ClientHalf, Mechanism, ServerHalf, expect_success
+from .questions import AdmitAnonymous, Challenge, decided
+from .saslprep import check_trace
+from .text import decode
+from .values import Context, Credentials, Identity
+
+__all__ = ["Anonymous"]
+
+# 255 characters of up to 4 octets (RFC 4505 section 2).
+TRACE = 1020
+
+
+class Anonymous(Mechanism):
+    """ANONYMOUS: the one message is trace information, or empty; the identity is "anonymous"."""
+
+    __slots__ = ()
+    name = "ANONYMOUS"
+    default = False
+    asks = (AdmitAnonymous,)
+
+    def obstacle(self, credentials: Credentials, context: Context) -> str | None:
+        return "anonymity was not asked for" if credentials.anonymous is None else None
+
+    def client(self, credentials: Credentials, context: Context) -> ClientHalf:
+        trace = credentials.anonymous or ""
+        check_trace(trace)
+        expect_success(self, (yield trace.encode()))
+
+    def server(self, context: Context) -> ServerHalf:
+        trace = decode((yield Challenge(b"")), "trace information", TRACE)
+        check_trace(trace)
+        question = AdmitAnonymous(trace)
+        if not decided(question, (yield question)):
+            raise SASLRefused
+        return Identity("anonymous", "anonymous")

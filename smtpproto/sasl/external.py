@@ -1,0 +1,41 @@
+"""EXTERNAL (RFC 4422 appendix A): the client is known from its certificate."""
+
+from __future__ import annotations
+
+from .errors import SASLRefused
+from .mechanism import ClientHalf, Mechanism, ServerHalf, authorized, expect_success
+from .questions import Authorize, Challenge
+from .text import decode, presented
+from .values import Context, Credentials
+
+__all__ = ["External"]
+
+
+class External(Mechanism):
+    """EXTERNAL: the one message is the authorization identity, or empty."""
+
+    __slots__ = ()
+    name = "EXTERNAL"
+    strength = 100
+    asks = (Authorize,)
+
+    def obstacle(self, credentials: Credentials, context: Context) -> str | None:
+        if not credentials.external:
+            return "the credentials do not say to rely on a certificate"
+        return None if context.secure else "a TLS connection is needed"
+
+    def offered_in(self, context: Context) -> bool:
+        return bool(context.external)
+
+    def client(self, credentials: Credentials, context: Context) -> ClientHalf:
+        expect_success(self, (yield credentials.authorization.encode()))
+
+    def server(self, context: Context) -> ServerHalf:
+        authorization = decode((yield Challenge(b"")), "authorization identity")
+        if not context.external:
+            raise SASLRefused("the client showed no certificate that could be verified")
+        # A certificate may hold several names; the client can say which of them it means.
+        wanted = presented(authorization) if authorization else ""
+        authentication = wanted if wanted in context.external else context.external[0]
+        # That a certificate is valid does not mean that its holder may come in.
+        return (yield from authorized(authentication, wanted, always=True))

@@ -1,0 +1,54 @@
+"""LOGIN: user name and password in two messages.
+
+It was never standardised (draft-murchison-sasl-login), is obsolete, and much in use.
+"""
+
+from __future__ import annotations
+
+from .errors import SASLRefused
+from .mechanism import (
+    ClientHalf,
+    Mechanism,
+    ServerHalf,
+    authorized,
+    expect_challenge,
+    expect_success,
+    password_obstacle,
+)
+from .questions import Challenge, CheckPassword, decided
+from .text import decode, presented
+from .values import Context, Credentials
+
+__all__ = ["Login"]
+
+
+class Login(Mechanism):
+    """LOGIN: the server asks for the user name, then for the password."""
+
+    __slots__ = ()
+    name = "LOGIN"
+    strength = 10
+    plaintext = True
+    # The server speaks first, yet many clients put the user name into the AUTH command.
+    client_first = False
+    takes_initial = True
+    asks = (CheckPassword,)
+
+    def obstacle(self, credentials: Credentials, context: Context) -> str | None:
+        return password_obstacle(credentials, delegation=False)
+
+    def client(self, credentials: Credentials, context: Context) -> ClientHalf:
+        # Servers word the two prompts as they like, so only their order counts.
+        expect_challenge(self, (yield b""))
+        expect_challenge(self, (yield credentials.username.encode()))
+        expect_success(self, (yield (credentials.password or "").encode()))
+
+    def server(self, context: Context) -> ServerHalf:
+        # Some clients compare the prompts with these two.
+        name = yield Challenge(b"Username:")
+        secret = yield Challenge(b"Password:")
+        username = presented(decode(name, "user name"))
+        question = CheckPassword(username, presented(decode(secret, "password")))
+        if not decided(question, (yield question)):
+            raise SASLRefused
+        return (yield from authorized(username, ""))

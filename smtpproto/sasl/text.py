@@ -1,0 +1,94 @@
+"""What messages of several mechanisms are made of: UTF-8 fields, saslnames, strict base64.
+
+`saslname` and its quoting are those of RFC 5801 section 4, which RFC 5802 and RFC 7628 use.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from .errors import SASLError, SASLRefused
+from .saslprep import prepare
+
+__all__ = ["FIELD", "decode", "from_base64", "presented", "quote", "to_base64", "unquote"]
+
+# Octets of a name or a password; RFC 4616 section 2 asks for 255.
+FIELD = 1024
+
+# saslname = 1*(value-safe-char / "=2C" / "=3D")
+# value-safe-char = UTF-8 character except NUL, "=" and ","  (RFC 5802 section 7)
+SASLNAME = re.compile(r"(?:[^=,\0]|=2C|=3D)+")
+
+
+def decode(octets: bytes, what: str, limit: int = FIELD) -> str:
+    """The text of a field.
+
+    Arguments:
+        octets: as received.
+        what: its name, for the error.
+        limit: octets that it may have.
+
+    Raises:
+        SASLError: it is too long, or not UTF-8.
+    """
+    if len(octets) > limit:
+        raise SASLError(f"{what}: expected at most {limit} octets, found {len(octets)}")
+    try:
+        return octets.decode()
+    except UnicodeDecodeError as error:
+        # `from None`: the original would carry the octets along.
+        start = error.start
+    raise SASLError(f"{what}: expected UTF-8, found something else at octet {start} (RFC 3629)")
+
+
+def presented(text: str) -> str:
+    """A name or password that a client presented, prepared as a query (RFC 4616 section 2).
+
+    Raises:
+        SASLRefused: it cannot be prepared, so it belongs to nobody.
+    """
+    try:
+        return prepare(text)
+    except SASLError as error:
+        raise SASLRefused(str(error)) from None
+
+
+def quote(name: str) -> str:
+    """A name as a saslname."""
+    return name.replace("=", "=3D").replace(",", "=2C")
+
+
+def unquote(saslname: str) -> str:
+    """The name that a saslname stands for.
+
+    Raises:
+        SASLError: it is no saslname, or longer than names may be.
+    """
+    if SASLNAME.fullmatch(saslname) is None:
+        raise SASLError("expected a saslname, found another text (RFC 5802 section 7)")
+    name = saslname.replace("=2C", ",").replace("=3D", "=")
+    decode(name.encode(), "saslname")
+    return name
+
+
+def to_base64(octets: bytes) -> str:
+    """Octets in base64 (RFC 4648 section 4)."""
+    return base64.b64encode(octets).decode()
+
+
+def from_base64(text: str, what: str) -> bytes:
+    """The octets that canonical base64 without white space stands for (RFC 5802 section 2.1).
+
+    Raises:
+        SASLError: it is not that.
+    """
+    try:
+        octets = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        octets = b""
+    # The standard library forgives bits that have no meaning; two texts for one value invite games.
+    if not octets or to_base64(octets) != text:
+        raise SASLError(f"{what}: expected base64, found another text (RFC 5802 section 7)")
+    return octets

@@ -1,0 +1,156 @@
+"""What both halves of a mechanism work with: credentials, context, identity (RFC 4422)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ..session import Session
+from .errors import SASLError
+from .text import FIELD
+
+__all__ = ["CHANNEL_BINDINGS", "Context", "Credentials", "Identity"]
+
+# Types of channel binding in the order in which a client prefers them: RFC 9266 section 3 for
+# TLS 1.3, RFC 5802 section 6.1 before; the last one binds to the server's certificate alone.
+CHANNEL_BINDINGS = ("tls-exporter", "tls-unique", "tls-server-end-point")
+
+# Octets of a token: what base64 leaves of the 12288 octets of a line (RFC 4954 section 4), with
+# room for what stands around it.
+TOKEN = 8192
+
+# A bearer token is narrower (RFC 6750 section 2.1); whatever stands here cannot end its field.
+VISIBLE = re.compile(r"[!-~]*")
+HOST = re.compile(r"[!-;=?A-~]*")  # without "<", ">" and "@"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Credentials:
+    """What a client may prove itself with; mechanisms take what they need.
+
+    Arguments:
+        username: the authentication identity.
+        password: for PLAIN, LOGIN, CRAM-MD5 and SCRAM; never shown.
+        token: an OAuth 2.0 bearer token, for OAUTHBEARER and XOAUTH2; never shown.
+        authorization: the identity to act as; empty means the one that goes with the credentials.
+        external: whether to rely on the certificate shown in the TLS handshake (EXTERNAL).
+        anonymous: trace information for ANONYMOUS, which may be empty; None for never.
+
+    Raises:
+        SASLError: a field is too long, or holds what no mechanism can carry.
+    """
+
+    username: str = ""
+    password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+    authorization: str = ""
+    external: bool = False
+    anonymous: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("username", "password", "authorization", "anonymous"):
+            _check_field(name, getattr(self, name) or "")
+        token = self.token or ""
+        if len(token) > TOKEN or VISIBLE.fullmatch(token) is None:
+            raise SASLError(f"token: expected at most {TOKEN} visible ASCII characters (RFC 6750)")
+
+
+def _check_field(name: str, text: str) -> None:
+    try:
+        length = len(text.encode())
+    except UnicodeEncodeError:
+        length = -1
+    if length < 0:
+        raise SASLError(f"{name}: expected Unicode text, found a lone surrogate (RFC 3629)")
+    if length > FIELD:
+        raise SASLError(f"{name}: expected at most {FIELD} octets, found {length}")
+    if "\0" in text:
+        raise SASLError(f"{name}: expected no NUL (RFC 4616 section 2)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Context:
+    """What a half of a mechanism may know of the session it runs in.
+
+    Arguments:
+        nonce: gives a fresh text of visible ASCII characters without a comma, at least 18 octets of
+            good randomness in it, such as `secrets.token_urlsafe(18)`.
+        host: the server's host name: on a client the one it connected to, not what the greeting
+            said.
+        port: the server's port, 0 if it is not known.
+        service: the service name of RFC 4422 section 4.
+        secure: whether the channel keeps secrets.
+        channel_bindings: data by type of channel binding (RFC 5056).
+        external: on a server, the identities in the client's verified certificate.
+        aliases: on a server, names by which clients may know it; empty if it cannot tell.
+        offered: the mechanisms that the server offers.
+
+    Raises:
+        SASLError: the host is not printable ASCII.
+    """
+
+    nonce: Callable[[], str] = field(repr=False, compare=False)
+    host: str = ""
+    port: int = 0
+    service: str = "smtp"
+    secure: bool = False
+    channel_bindings: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+    external: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    offered: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if HOST.fullmatch(self.host) is None:
+            raise SASLError("host: expected a domain in ASCII or an address literal (RFC 5321)")
+
+    @classmethod
+    def of(
+        cls,
+        session: Session,
+        nonce: Callable[[], str],
+        *,
+        host: str | None = None,
+        port: int = 0,
+        offered: tuple[str, ...] = (),
+    ) -> Context:
+        """The context that a session gives.
+
+        Arguments:
+            session: the facts, TLS among them.
+            nonce: as for the class.
+            host: as for the class; None takes the session's, which is right on a server only.
+            port: as for the class.
+            offered: as for the class.
+        """
+        tls = session.tls
+        name = tls.server_name if tls else None
+        return cls(
+            nonce=nonce,
+            host=session.hostname if host is None else host,
+            port=port,
+            secure=session.secure,
+            channel_bindings=tls.channel_bindings if tls else {},
+            external=tls.peer_names if tls else (),
+            aliases=(name,) if name else (),
+            offered=offered,
+        )
+
+    @property
+    def binding(self) -> str | None:
+        """The type of channel binding that a client uses here, None if there is none."""
+        usable = (kind for kind in CHANNEL_BINDINGS if self.channel_bindings.get(kind))
+        return next(usable, None)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a server let in (RFC 4422 section 2).
+
+    Arguments:
+        authentication: whose credentials they were.
+        authorization: who the client acts as; mostly the same.
+    """
+
+    authentication: str
+    authorization: str

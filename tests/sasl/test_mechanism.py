@@ -1,0 +1,91 @@
+"""What a mechanism is, and the last step of a server's half."""
+
+from __future__ import annotations
+
+import doctest
+
+import pytest
+
+from smtpproto.sasl import (
+    MECHANISMS,
+    Authorize,
+    Credentials,
+    Identity,
+    Mechanism,
+    Plain,
+    SASLError,
+    SASLRefused,
+    ServerHalf,
+    authorized,
+    expect_challenge,
+    expect_success,
+)
+from smtpproto.sasl import (
+    mechanism as module,
+)
+from tests.sasl.driver import context
+
+
+def test_the_example_in_the_docstring() -> None:
+    assert doctest.testmod(module).attempted > 3
+    assert doctest.testmod(module).failed == 0
+
+
+@pytest.mark.parametrize("mechanism", MECHANISMS.values(), ids=list(MECHANISMS))
+def test_names_are_what_rfc_4422_allows(mechanism: Mechanism) -> None:
+    assert 1 <= len(mechanism.name) <= 20
+    assert mechanism.name == mechanism.name.upper()
+    assert set(mechanism.name) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_")
+    assert mechanism.asks
+
+
+def test_strengths_are_all_different() -> None:
+    assert len({mechanism.strength for mechanism in MECHANISMS.values()}) == len(MECHANISMS)
+
+
+def test_what_a_subclass_inherits() -> None:
+    mechanism = Mechanism()
+    assert mechanism.obstacle(Credentials(), context()) is None
+    assert mechanism.offered_in(context())
+    assert (mechanism.client_first, mechanism.plaintext, mechanism.default) == (True, False, True)
+
+
+def run(half: ServerHalf, answer: object) -> tuple[list[object], Identity]:
+    asked: list[object] = []
+    try:
+        asked.append(next(half))
+        while True:
+            asked.append(half.send(answer))
+    except StopIteration as stop:
+        identity = stop.value
+        assert isinstance(identity, Identity)
+        return asked, identity
+
+
+@pytest.mark.parametrize(
+    "half, asked, identity",
+    [
+        (authorized("tim", ""), [], Identity("tim", "tim")),
+        (authorized("tim", "tim"), [], Identity("tim", "tim")),
+        (authorized("IX", "\u2168"), [], Identity("IX", "IX")),
+        (authorized("tim", "", always=True), [Authorize("tim", "tim")], Identity("tim", "tim")),
+        (authorized("tim", "\u2168"), [Authorize("tim", "IX")], Identity("tim", "IX")),
+    ],
+)
+def test_who_the_client_acts_as(half: ServerHalf, asked: list[object], identity: Identity) -> None:
+    assert run(half, True) == (asked, identity)
+
+
+@pytest.mark.parametrize("authorization", ["ursel", "\x07"])
+def test_not_allowed(authorization: str) -> None:
+    with pytest.raises(SASLRefused):
+        run(authorized("tim", authorization), False)
+
+
+def test_what_comes_when_it_should() -> None:
+    assert expect_challenge(Plain(), b"") == b""
+    expect_success(Plain(), None)
+    with pytest.raises(SASLError, match="PLAIN: expected a challenge, found success"):
+        expect_challenge(Plain(), None)
+    with pytest.raises(SASLError, match="PLAIN: expected the outcome"):
+        expect_success(Plain(), b"")
