@@ -27,7 +27,7 @@ _RCPT = Reply(
 )
 # RFC 6531 section 3.7.4: what a reply becomes that would have to show such an address.
 _HIDDEN = "the mailbox name is not ASCII, and the client did not ask for SMTPUTF8"
-_IN_PLACE_OF = {250: (252, "2.6.8"), 251: (252, "2.6.8"), 551: (550, "5.6.8"), 553: (550, "5.6.8")}
+_IN_PLACE_OF = {250: 252, 251: 252, 551: 550, 553: 550}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,8 @@ class SmtpUtf8(Extension):
         if isinstance(command, (Vrfy, Expn)):
             if command.get(Internationalized) is not None:
                 return reply
-            code, enhanced = _IN_PLACE_OF.get(reply.code, (reply.code, ""))
-            return replace(reply, code=code, enhanced=enhanced, text=_HIDDEN)
+            code = _IN_PLACE_OF.get(reply.code, reply.code)
+            return replace(reply, code=code, enhanced=f"{code // 100}.6.8", text=_HIDDEN)
         if reply.code in (251, 551):
             if transaction is not None and transaction.mail.get(Internationalized) is not None:
                 return reply
