@@ -44,6 +44,7 @@ LAYERS: dict[str, float] = {
     "smtpproto.sync": 4.0,
     "smtpproto.trio": 4.0,
     "smtpproto.stores": 4.0,
+    "smtpproto.idn": 4.0,
     "smtpproto.testing": 4.0,
     "smtpproto.cli": 5.0,
     "smtpproto.__main__": 5.1,
@@ -64,6 +65,7 @@ IMPURE = frozenset(
 OUTSIDERS = {
     "trio": "smtpproto.trio",
     "hypothesis": "smtpproto.testing",
+    "idna": "smtpproto.idn",
     "trustme": "smtpproto.cli",
     "typing_extensions": "smtpproto",
 }

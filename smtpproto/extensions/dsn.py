@@ -171,7 +171,7 @@ class Return(Parameter):
     kind: str
 
     def __post_init__(self) -> None:
-        if self.kind.upper() not in ("FULL", "HDRS"):
+        if not self.kind.isascii() or self.kind.upper() not in ("FULL", "HDRS"):
             raise _expected(Return, "FULL or HDRS", self.kind, "4.3")
 
     @property

@@ -1,0 +1,75 @@
+"""Internationalized domain names for whoever has to do without SMTPUTF8: RFC 6531 section 3.2.
+
+Needs the optional package `idna` (`pip install smtpproto-sansio[idna]`), because the core carries
+no tables of Unicode.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TypeVar
+
+import idna
+
+from .addresses import Domain, Path
+from .errors import LocalProtocolError
+
+__all__ = ["ascii_alternative", "to_ascii", "to_unicode"]
+
+P = TypeVar("P", bound=Path)
+
+
+def to_ascii(domain: Domain | str) -> Domain:
+    """The domain with A-labels in place of its U-labels (RFC 5890 section 2.3.2.1).
+
+    Letter case and compatibility forms are mapped first, as people type them (RFC 5895).
+
+    Arguments:
+        domain: a domain, or text that is to be one, without a dot at the end.
+
+    Raises:
+        LocalProtocolError: it is no domain, or IDNA 2008 has no A-label for it.
+    """
+    name = str(domain)
+    if name.isascii():
+        return Domain(name)
+    try:
+        return Domain(idna.encode(name, uts46=True).decode("ascii"))
+    except UnicodeError as error:
+        raise _no_domain(name, error) from error
+
+
+def to_unicode(domain: Domain) -> Domain:
+    """The domain with U-labels in place of its A-labels, to be shown to people.
+
+    Raises:
+        LocalProtocolError: a label that begins with `xn--` is no A-label.
+    """
+    try:
+        return Domain(idna.decode(domain.name))
+    except UnicodeError as error:
+        raise _no_domain(domain.name, error) from error
+
+
+def ascii_alternative(path: P) -> P | None:
+    """The same path as it may be sent without SMTPUTF8; None if there is none.
+
+    A domain has a form in ASCII, a local-part has none: only its host knows what it means.
+
+    Raises:
+        LocalProtocolError: IDNA 2008 has no A-label for the domain.
+    """
+    mailbox = path.mailbox
+    if mailbox is None or path.ascii:
+        return path
+    if not mailbox.local_part.isascii():
+        return None
+    assert isinstance(mailbox.domain, Domain)
+    return replace(path, mailbox=replace(mailbox, domain=to_ascii(mailbox.domain)))
+
+
+def _no_domain(name: str, error: UnicodeError) -> LocalProtocolError:
+    return LocalProtocolError(
+        f"{name[:64]!a} has no other form under IDNA 2008: {ascii(str(error))[1:200]} "
+        "(RFC 5890 section 2.3.2.1)"
+    )
