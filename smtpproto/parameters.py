@@ -26,10 +26,15 @@ class Parameter:
 
     A subclass is a frozen dataclass with slots that sets `keyword` and implements `value` and
     `parse`; its constructor refuses with `LocalProtocolError` whatever it could not format.
+
+    Attributes:
+        keyword: in upper case.
+        row: the row in the table of states of a MAIL or RCPT that has it; empty: the usual one.
     """
 
     __slots__ = ()
     keyword: ClassVar[str]
+    row: ClassVar[str] = ""
 
     def value(self) -> str | None:
         """What stands after `=`, or None for a parameter without a value."""

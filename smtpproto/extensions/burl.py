@@ -1,0 +1,165 @@
+"""BURL: content that the server fetches by its URL, RFC 4468; for message submission only.
+
+The URL is for the application to resolve, between the command and its reply; `Burl` is an event
+like other commands, and no octets follow it.  Where CHUNKING is on, BURL and BDAT may alternate,
+and the one with LAST ends the content.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..commands import Command, Grammar
+from ..errors import LocalProtocolError
+from ..replies import Reply
+from ..session import Protocol
+from ..states import Forget, Go, State
+from .base import Extension
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..session import Session, Transaction
+
+__all__ = ["Burl", "ContentByUrl"]
+
+# burl-cmd     = "BURL" SP absolute-URI [SP "LAST"]
+# absolute-URI = scheme ":" hier-part ["?" query] (RFC 3986 section 4.3), so without a fragment
+ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?@!$&'()*+,;=%\[\]-]*")
+# burl-param   = "imap" / ("imap://" authority)
+PARAM = re.compile(r"[!-~]+")
+# Only the user of this name may use the URL (RFC 4467 section 3, RFC 4468 section 3.3).
+SUBMIT_USER = re.compile(r";URLAUTH=submit\+([^:;/]*)", re.IGNORECASE)
+ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+
+NEEDS_LOGIN = Reply(530, "5.7.0", "BURL needs authentication (RFC 4468 section 3.1)")
+NO_TRUST = Reply(554, "5.7.14", "BURL: such a URL cannot be resolved here (RFC 4468 section 3.3)")
+NOT_YOURS = Reply(554, "5.7.0", "BURL: the URL is for another user (RFC 4468 section 3.3)")
+
+
+@dataclass(frozen=True, slots=True)
+class Burl(Command):
+    """BURL: the content, or a part of it, is what the URL leads to (section 3).
+
+    Arguments:
+        url: an absolute URI.  It may hold a token that gives access, so it is never shown.
+        last: whether that ends the content.
+    """
+
+    verb = "BURL"
+    accepted = (250, "2.5.0", "OK")
+    timeout = 600.0
+    url: str = field(repr=False)
+    last: bool = False
+
+    def __post_init__(self) -> None:
+        if ABSOLUTE_URI.fullmatch(self.url) is None:
+            raise LocalProtocolError("BURL: expected an absolute URI (RFC 4468 section 3.5)")
+
+    @property
+    def row(self) -> str:
+        """The end of the content has a row of its own."""
+        return "BURL LAST" if self.last else "BURL"
+
+    @property
+    def scheme(self) -> str:
+        """The scheme of the URL, in lower case."""
+        return self.url.partition(":")[0].lower()
+
+    @property
+    def host(self) -> str:
+        """The host of the URL and its port, in lower case; "" if there is none."""
+        rest = self.url.partition(":")[2]
+        authority = re.split(r"[/?]", rest[2:], maxsplit=1)[0] if rest.startswith("//") else ""
+        return authority.rpartition("@")[2].lower()
+
+    def arguments(self) -> str:
+        """The URL, and LAST."""
+        return f"{self.url} LAST" if self.last else self.url
+
+    def public(self) -> str:
+        """The command without what may be secret in the URL."""
+        return f"BURL {self.scheme}://{self.host}/...{' LAST' if self.last else ''}"
+
+    @classmethod
+    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+        """Read both."""
+        url, space, marker = arguments.partition(" ")
+        if space and not (marker.isascii() and marker.upper() == "LAST"):
+            raise LocalProtocolError("BURL: expected LAST after the URL (RFC 4468 section 3.5)")
+        return cls(url, bool(space))
+
+
+@dataclass(frozen=True, slots=True)
+class ContentByUrl(Extension):
+    """Content that the server fetches by its URL, BURL (RFC 4468).
+
+    Arguments:
+        options: what can be resolved: "imap" for IMAP URLs that carry their authorization, and
+            "imap://host" for others on a host that trusts the server.
+        early: whether that is told before authentication, too, which lets clients send all in one
+            group.
+
+    Raises:
+        LocalProtocolError: an option is no word.
+    """
+
+    keyword = "BURL"
+    commands = (Burl,)
+    transitions = {
+        state: {
+            "BURL": Go(ok=State.CHUNKS, no=State.SPOILED),
+            "BURL LAST": Go(ok=State.READY, no=State.SPOILED, forget=Forget.TRANSACTION),
+        }
+        for state in (State.RCPT, State.CHUNKS)
+    }
+    requires = ("8BITMIME",)
+    options: tuple[str, ...] = ("imap",)
+    early: bool = field(default=False, compare=False)
+
+    def __post_init__(self) -> None:
+        for option in self.options:
+            if PARAM.fullmatch(option) is None:
+                raise LocalProtocolError(f"BURL: expected a word, found {option[:64]!a}")
+
+    def arguments(self) -> str:
+        """The options."""
+        return " ".join(self.options)
+
+    @classmethod
+    def parse_offer(cls, arguments: str) -> Self:
+        """Read the options."""
+        return cls(tuple(arguments.split()))
+
+    def offer(self, session: Session) -> Self | None:
+        """Itself without options before authentication (section 3.1), nothing on LMTP."""
+        if session.protocol is Protocol.LMTP:
+            return None
+        return self if self.early or session.identity is not None else type(self)(())
+
+    def demand(self, command: Command, session: Session) -> Reply | None:
+        """Refuse clients that did not authenticate, and URLs that are for other users."""
+        if not isinstance(command, Burl):
+            return None
+        if session.identity is None:
+            return NEEDS_LOGIN
+        users = SUBMIT_USER.findall(command.url)
+        return NOT_YOURS if any(_decoded(user) != session.identity for user in users) else None
+
+    def check(
+        self, command: Command, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """Refuse URLs that no option stands for (section 3.3)."""
+        assert isinstance(command, Burl)
+        if not self.options:
+            return NEEDS_LOGIN
+        options = {option.lower() for option in self.options}
+        carried = ";urlauth=" in command.url.lower()
+        trusted = not carried and f"{command.scheme}://{command.host}" in options
+        return None if trusted or command.scheme in options else NO_TRUST
+
+
+def _decoded(text: str) -> str:
+    return ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)

@@ -1,0 +1,125 @@
+"""DELIVERBY: messages to be delivered within some time, RFC 2852.
+
+What becomes of a message whose time is over (sections 4.1.2 to 4.1.5) is the affair of whoever
+delivers.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..commands import Command, Mail
+from ..errors import LocalProtocolError
+from ..parameters import Parameter
+from ..replies import Reply
+from .base import Extension
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..session import Session, Transaction
+
+__all__ = ["By", "DeliverBy"]
+
+# by-value = by-time ";" by-mode [by-trace]
+# by-time  = ["-" / "+"] 1*9DIGIT
+# by-mode  = "N" / "R"
+# by-trace = "T" (section 4)
+BY_VALUE = re.compile(r"([+-]?[0-9]{1,9});([NRnr])([Tt]?)")
+# deliverby-param = min-by-time *("," extension-token)
+# min-by-time     = [1*9DIGIT] (section 2)
+PARAM = re.compile(r"([0-9]{0,9})((?:,[!-+\--~]+)*)")
+MOST = 10**9 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class By(Parameter):
+    """The time within which a message is to be delivered, and what happens otherwise (section 4).
+
+    Arguments:
+        seconds: from now on; 0 or negative (the time is over) only if the message is not returned.
+        returned: whether the message is given up when the time is over ("R"), or its sender is
+            notified of the delay ("N").
+        trace: whether the sender is notified when the message leaves for another server ("T").
+    """
+
+    keyword = "BY"
+    seconds: int
+    returned: bool = False
+    trace: bool = False
+
+    def __post_init__(self) -> None:
+        if abs(self.seconds) > MOST:
+            raise LocalProtocolError(
+                f"BY: expected up to nine digits of seconds, found {self.seconds} "
+                "(RFC 2852 section 4)"
+            )
+        if self.returned and self.seconds <= 0:
+            raise LocalProtocolError(
+                f"BY: expected more than 0 seconds with mode R, found {self.seconds} "
+                "(RFC 2852 section 4)"
+            )
+
+    def value(self) -> str:
+        """Seconds, mode, and trace."""
+        return f"{self.seconds};{'R' if self.returned else 'N'}{'T' if self.trace else ''}"
+
+    @classmethod
+    def parse(cls, value: str | None) -> Self:
+        """Read a by-value."""
+        match = BY_VALUE.fullmatch(value or "")
+        if match is None:
+            raise LocalProtocolError(
+                f"BY: expected seconds, a semicolon, N or R, and perhaps T; found "
+                f"{(value or '')[:64]!a} (RFC 2852 section 4)"
+            )
+        return cls(int(match[1]), match[2] in "Rr", bool(match[3]))
+
+
+@dataclass(frozen=True, slots=True)
+class DeliverBy(Extension):
+    """Messages to be delivered within some time (RFC 2852).
+
+    Arguments:
+        least: the shortest time in seconds that the server takes with mode R; None if unsaid.
+        tokens: further words of the EHLO line, which the RFC leaves room for.
+
+    Raises:
+        ValueError: `least` has more than nine digits or is negative, or a token cannot be written.
+    """
+
+    keyword = "DELIVERBY"
+    parameters = {Mail: (By,)}
+    extra_length = {Mail: 17}
+    least: int | None = None
+    tokens: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if PARAM.fullmatch(self.arguments()) is None:
+            raise ValueError(f"{self.arguments()!a} is no deliverby-param (RFC 2852 section 2)")
+
+    def arguments(self) -> str:
+        """The least time and the other tokens."""
+        return ",".join(["" if self.least is None else str(self.least), *self.tokens])
+
+    @classmethod
+    def parse_offer(cls, arguments: str) -> Self:
+        """Read a deliverby-param."""
+        match = PARAM.fullmatch(arguments)
+        if match is None:
+            raise LocalProtocolError(
+                f"DELIVERBY: expected seconds, found {arguments[:64]!a} (RFC 2852 section 2)"
+            )
+        return cls(int(match[1]) if match[1] else None, tuple(match[2].split(",")[1:]))
+
+    def check(
+        self, command: Command, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """Refuse a time that is too short for the server (section 3)."""
+        assert isinstance(command, Mail)
+        by = command.get(By)
+        if by is not None and by.returned and self.least is not None and by.seconds < self.least:
+            return Reply(555, "5.5.4", f"BY: the least time is {self.least} seconds")
+        return None

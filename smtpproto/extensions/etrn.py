@@ -1,0 +1,89 @@
+"""ETRN: asking for the mail that waits for a host, RFC 1985.
+
+The mail comes over another connection, which the server opens.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..commands import Command, Grammar
+from ..errors import LocalProtocolError
+from ..replies import Reply
+from ..states import Go, State
+from .base import Extension
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["Etrn", "QueueStarting", "node_refused", "pending_messages", "queue_failed"]
+
+# ETRN [option-character] node-name (section 5)
+# A node is a domain name, and so it is behind "@"; what stands behind "#" is up to the server.
+NODE = re.compile(r"@?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|#[!-~]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Etrn(Command):
+    """ETRN: start to send what is queued for a host (section 5).
+
+    Arguments:
+        node: a domain name; "@" and a domain name for all hosts below it, too; or "#" and the
+            name of a queue (section 5.3).
+    """
+
+    verb = "ETRN"
+    accepted = (250, "2.0.0", "OK, queuing for node started")
+    node: str
+
+    def __post_init__(self) -> None:
+        if NODE.fullmatch(self.node) is None:
+            raise LocalProtocolError(
+                "ETRN: expected a fully qualified domain name, perhaps behind '@', or '#' and the "
+                f"name of a queue, found {self.node[:64]!a} (RFC 1985 section 5)"
+            )
+
+    def arguments(self) -> str:
+        """The node."""
+        return self.node
+
+    @classmethod
+    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+        """Read the node."""
+        return cls(arguments)
+
+
+@dataclass(frozen=True, slots=True)
+class QueueStarting(Extension):
+    """Asking for the mail that waits for a host (RFC 1985)."""
+
+    keyword = "ETRN"
+    commands = (Etrn,)
+    transitions = {State.READY: {"ETRN": Go()}}
+    plain = True
+
+
+def pending_messages(node: str, count: int | None = None) -> Reply:
+    """The positive reply that says what waits (section 5.1).
+
+    Arguments:
+        node: the node of the command.
+        count: how many messages; None: some.
+    """
+    if count is None:
+        return Reply(252, "2.0.0", f"OK, pending messages for node {node} started")
+    if count:
+        return Reply(253, "2.0.0", f"OK, {count} pending messages for node {node} started")
+    return Reply(251, "2.0.0", f"OK, no messages waiting for node {node}")
+
+
+def queue_failed(node: str) -> Reply:
+    """The reply of a server that cannot start the queue now (section 5.1)."""
+    return Reply(458, "4.3.0", f"Unable to queue messages for node {node}")
+
+
+def node_refused(node: str, reason: str) -> Reply:
+    """The reply of a server that does not do this for this client (section 5.1)."""
+    return Reply(459, "4.7.0", f"Node {node} not allowed: {reason}")

@@ -1,0 +1,145 @@
+"""FUTURERELEASE: messages to be held until some time, RFC 4865; for message submission only.
+
+Nothing here knows what time it is.  How long a HOLDUNTIL makes the server wait, and whether it lies
+in the past, is for the application to find out.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING
+
+from ..commands import Command, Mail
+from ..errors import LocalProtocolError
+from ..parameters import Parameter
+from ..replies import Reply
+from .base import Extension
+from .deliverby import By
+from .timestamps import check_timestamp, format_timestamp, parse_timestamp
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..session import Session, Transaction
+
+__all__ = ["FutureRelease", "HoldFor", "HoldUntil"]
+
+# future-release-integer = %x31-39 *8DIGIT (section 3)
+INTEGER = re.compile(r"[1-9][0-9]{0,8}")
+MOST = 10**9 - 1
+
+
+def _seconds(what: str, text: str) -> int:
+    if INTEGER.fullmatch(text) is None:
+        raise LocalProtocolError(
+            f"{what}: expected 1 to {MOST} seconds, found {text[:64]!a} (RFC 4865 section 3)"
+        )
+    return int(text)
+
+
+def _moment(what: str, text: str) -> datetime:
+    moment = parse_timestamp(what, text, fractions=True)
+    if moment.utcoffset():
+        raise LocalProtocolError(f"{what}: expected a time in UTC, found {text[:64]!a}")
+    return moment
+
+
+@dataclass(frozen=True, slots=True)
+class HoldFor(Parameter):
+    """How long the message is to be held (section 3).
+
+    Arguments:
+        seconds: 1 to 999,999,999.
+    """
+
+    keyword = "HOLDFOR"
+    seconds: int
+
+    def __post_init__(self) -> None:
+        _seconds("HOLDFOR", str(self.seconds))
+
+    def value(self) -> str:
+        """The seconds."""
+        return str(self.seconds)
+
+    @classmethod
+    def parse(cls, value: str | None) -> Self:
+        """Read the seconds."""
+        return cls(_seconds("HOLDFOR", value or ""))
+
+
+@dataclass(frozen=True, slots=True)
+class HoldUntil(Parameter):
+    """Until when the message is to be held (section 3).
+
+    Arguments:
+        moment: with a time zone; it is written in UTC.
+    """
+
+    keyword = "HOLDUNTIL"
+    moment: datetime
+
+    def __post_init__(self) -> None:
+        check_timestamp("HOLDUNTIL", self.moment)
+
+    def value(self) -> str:
+        """The date-time in UTC."""
+        return format_timestamp(self.moment.astimezone(timezone.utc))
+
+    @classmethod
+    def parse(cls, value: str | None) -> Self:
+        """Read a date-time in UTC."""
+        return cls(_moment("HOLDUNTIL", value or ""))
+
+
+@dataclass(frozen=True, slots=True)
+class FutureRelease(Extension):
+    """Messages to be held until some time (RFC 4865).
+
+    Arguments:
+        longest: for how many seconds the server holds a message at most.
+        latest: until when the server holds a message at most, with a time zone.
+
+    Raises:
+        LocalProtocolError: `longest` is not 1 to 999,999,999, or `latest` has no time zone.
+    """
+
+    keyword = "FUTURERELEASE"
+    parameters = {Mail: (HoldFor, HoldUntil)}
+    extra_length = {Mail: 34}
+    longest: int
+    latest: datetime
+
+    def __post_init__(self) -> None:
+        _seconds("FUTURERELEASE", str(self.longest))
+        check_timestamp("FUTURERELEASE", self.latest)
+
+    def arguments(self) -> str:
+        """The longest interval and the latest moment."""
+        return f"{self.longest} {format_timestamp(self.latest.astimezone(timezone.utc))}"
+
+    @classmethod
+    def parse_offer(cls, arguments: str) -> Self:
+        """Read both."""
+        longest, _, latest = arguments.partition(" ")
+        return cls(_seconds("FUTURERELEASE", longest), _moment("FUTURERELEASE", latest))
+
+    def check(
+        self, command: Command, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """Refuse both parameters at once, and times that are too far away (sections 4.2, 5.2.2)."""
+        assert isinstance(command, Mail)
+        hold_for, hold_until = command.get(HoldFor), command.get(HoldUntil)
+        by = command.get(By)
+        reason = ""
+        if hold_for is not None and hold_until is not None:
+            reason = "HOLDFOR and HOLDUNTIL exclude each other"
+        elif hold_for is not None and hold_for.seconds > self.longest:
+            reason = f"HOLDFOR: at most {self.longest} seconds"
+        elif hold_until is not None and hold_until.moment > self.latest:
+            reason = f"HOLDUNTIL: at the latest {format_timestamp(self.latest)}"
+        elif hold_for is not None and by is not None and by.seconds < hold_for.seconds:
+            reason = "the message would be held for longer than BY allows for its delivery"
+        return Reply(501, "5.5.4", f"{reason} (RFC 4865)") if reason else None

@@ -1,0 +1,115 @@
+"""NO-SOLICITING: classes of solicitation that a server does not take, RFC 3865.
+
+The header field Solicitation, which SOLICIT repeats (section 2.3), belongs to the content.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..commands import Command, Mail
+from ..errors import LocalProtocolError
+from ..parameters import Parameter
+from ..replies import Reply
+from .base import Extension
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..session import Session, Transaction
+
+__all__ = ["NoSoliciting", "Solicit", "unsolicited"]
+
+# Solicitation-keywords = word *("," word)  ; at most 1000 characters
+# word     = ALPHA *wordchar
+# wordchar = "." / "-" / "_" / ":" / ALPHA / DIGIT (section 2.2)
+KEYWORDS = re.compile(r"[A-Za-z][A-Za-z0-9._:-]*(?:,[A-Za-z][A-Za-z0-9._:-]*)*")
+LONGEST = 1000
+# What a reply has room for besides its code and the parameter's name.
+SHOWN = 400
+
+
+def _check(what: str, text: str) -> None:
+    if KEYWORDS.fullmatch(text) is None or len(text) > LONGEST:
+        raise LocalProtocolError(
+            f"{what}: expected solicitation class keywords with commas between them, in {LONGEST} "
+            f"characters, found {text[:64]!a} (RFC 3865 section 2.2)"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Solicit(Parameter):
+    """The classes of solicitation that the message belongs to (section 2.3).
+
+    Arguments:
+        keywords: such as "net.example:ADV"; at least one.
+    """
+
+    keyword = "SOLICIT"
+    keywords: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        _check("SOLICIT", self.value())
+
+    def value(self) -> str:
+        """The keywords."""
+        return ",".join(self.keywords)
+
+    @classmethod
+    def parse(cls, value: str | None) -> Self:
+        """Read the keywords."""
+        return cls(tuple((value or "").split(",")))
+
+
+@dataclass(frozen=True, slots=True)
+class NoSoliciting(Extension):
+    """Classes of solicitation that are not taken (RFC 3865).
+
+    Arguments:
+        keywords: the classes that no recipient takes; none: SOLICIT is understood, and that is all
+            (section 2.8 asks for no default).  A server's have to fit a line of the reply to EHLO.
+    """
+
+    keyword = "NO-SOLICITING"
+    parameters = {Mail: (Solicit,)}
+    extra_length = {Mail: 1007}
+    keywords: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.keywords:
+            _check("NO-SOLICITING", self.arguments())
+
+    def arguments(self) -> str:
+        """The keywords."""
+        return ",".join(self.keywords)
+
+    @classmethod
+    def parse_offer(cls, arguments: str) -> Self:
+        """Read the keywords."""
+        return cls(tuple(arguments.split(",")) if arguments else ())
+
+    def check(
+        self, command: Command, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """Refuse a message of a class that nobody here takes (sections 2.3 and 2.4)."""
+        assert isinstance(command, Mail)
+        return unsolicited(command, self.keywords)
+
+
+def unsolicited(mail: Mail, keywords: tuple[str, ...]) -> Reply | None:
+    """The reply that refuses a message of one of these classes, or None (section 2.4).
+
+    Also for the answer to RCPT, with the classes that one recipient does not take.
+
+    Arguments:
+        mail: the command that began the transaction.
+        keywords: the classes that are not taken; compared without regard to letter case.
+    """
+    solicit = mail.get(Solicit)
+    if solicit is None:
+        return None
+    unwanted = {keyword.lower() for keyword in keywords}
+    found = ",".join(keyword for keyword in solicit.keywords if keyword.lower() in unwanted)
+    return Reply(550, "5.7.1", f"SOLICIT={found[:SHOWN]}") if found else None

@@ -1,0 +1,80 @@
+"""RRVS: recipients whose mailbox has had one owner since some time, RFC 7293.
+
+Whether it has is for the server's application to find out; the replies for that stand here.  The
+header field Require-Recipient-Valid-Since (section 3.2) belongs to the content.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from ..commands import Rcpt
+from ..errors import LocalProtocolError
+from ..parameters import Parameter
+from ..replies import Reply
+from .base import Extension
+from .timestamps import check_timestamp, format_timestamp, parse_timestamp
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["NEW_DOMAIN_OWNER", "NEW_OWNER", "OWNER_UNKNOWN", "Rrvs", "ValidSince"]
+
+NEW_OWNER = Reply(550, "5.7.17", "the mailbox has changed its owner since then")
+NEW_DOMAIN_OWNER = Reply(550, "5.7.18", "the domain has changed its owner since then")
+OWNER_UNKNOWN = Reply(550, "5.7.19", "whether the mailbox has changed its owner is unknown")
+"""Replies to RCPT, section 15.3."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValidSince(Parameter):
+    """Since when the mailbox has to have the same owner (section 3.1).
+
+    Arguments:
+        moment: with a time zone, without fractions of a second.
+        go_on: whether the message may go to a server without RRVS ("C"), or not ("R"); None: not
+            said, which means not.
+    """
+
+    keyword = "RRVS"
+    moment: datetime
+    go_on: bool | None = None
+
+    def __post_init__(self) -> None:
+        check_timestamp("RRVS", self.moment)
+        if self.moment.microsecond:
+            raise LocalProtocolError(
+                f"RRVS: expected whole seconds, found {self.moment.isoformat()} "
+                "(RFC 7293 section 3.1)"
+            )
+
+    # rrvs-param = "RRVS=" date-time [ ";" ( "C" / "R" ) ]
+    def value(self) -> str:
+        """The date-time, and what to do where there is no RRVS."""
+        action = {None: "", True: ";C", False: ";R"}[self.go_on]
+        return format_timestamp(self.moment) + action
+
+    @classmethod
+    def parse(cls, value: str | None) -> Self:
+        """Read both."""
+        text, semicolon, action = (value or "").partition(";")
+        moment = parse_timestamp("RRVS", text, fractions=False)
+        if not semicolon:
+            return cls(moment)
+        if action.upper() not in ("C", "R"):
+            raise LocalProtocolError(
+                f"RRVS: expected C or R after the semicolon, found {action[:64]!a} "
+                "(RFC 7293 section 3.1)"
+            )
+        return cls(moment, action.upper() == "C")
+
+
+@dataclass(frozen=True, slots=True)
+class Rrvs(Extension):
+    """Recipients whose mailbox has had one owner since some time (RFC 7293)."""
+
+    keyword = "RRVS"
+    parameters = {Rcpt: (ValidSince,)}
+    extra_length = {Rcpt: 33}

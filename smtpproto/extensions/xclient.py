@@ -1,0 +1,163 @@
+"""XCLIENT: a proxy takes the place of the client it speaks for; Postfix's XCLIENT_README.
+
+After the positive reply the session is where it was after the greeting, and the server treats the
+client as the attributes say.  That holds until the end of the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ..addresses import AddressLiteral, Domain
+from ..commands import Command
+from ..errors import LocalProtocolError
+from ..replies import Reply
+from ..session import Offered, Session, Transaction
+from ..states import Forget, Go, State
+from .base import Extension
+from .client_attributes import (
+    AttributeCommand,
+    Attributes,
+    Speaker,
+    ip_address,
+    merged,
+    speaker,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["ClientOverride", "ClientOverriding", "XClient"]
+
+NAMES = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN", "DESTADDR", "DESTPORT")
+NOT_TRUSTED = Reply(550, "5.7.0", "XCLIENT: insufficient authorization")
+
+
+@dataclass(frozen=True, slots=True)
+class XClient(AttributeCommand):
+    """XCLIENT: take this client in place of me.
+
+    Arguments:
+        attributes: NAME, ADDR (an IP address, IPv6 with "IPV6:" before it), PORT, PROTO (SMTP or
+            ESMTP), HELO, LOGIN, DESTADDR, DESTPORT.
+    """
+
+    verb = "XCLIENT"
+    accepted = (220, "2.0.0", "ESMTP")
+    temporary = frozenset({"NAME"})
+
+    @classmethod
+    def check_value(cls, name: str, text: str) -> None:
+        if name.endswith("ADDR") and ip_address(text) is None:
+            raise cls.wrong(f"an IP address for {name}, IPv6 with 'IPV6:' before it", text)
+        if name == "PROTO" and text.upper() not in ("SMTP", "ESMTP"):
+            raise cls.wrong("PROTO=SMTP or PROTO=ESMTP", text)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOverride:
+    """A fact of a session: what XCLIENT said of the client; see `Session.get`.
+
+    Arguments:
+        attributes: by name in upper case; those of later commands count.
+    """
+
+    attributes: Attributes
+
+    def get(self, name: str) -> str | None:
+        """The value of an attribute; None if it is not known."""
+        value = dict(self.attributes).get(name)
+        return value if isinstance(value, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientOverriding(Extension):
+    """A proxy takes the place of its client, XCLIENT (Postfix).
+
+    Arguments:
+        trusted: the peers that may, such as `TrustedNetworks(["127.0.0.0/8"])`; nobody by default.
+        names: the attributes that are understood.
+    """
+
+    keyword = "XCLIENT"
+    commands = (XClient,)
+    transitions = {
+        state: {"XCLIENT": Go(ok=State.GREETED, forget=Forget.TRANSACTION)}
+        for state in (State.GREETED, State.READY)
+    }
+    plain = True
+    trusted: Container[str] = field(default=(), compare=False)
+    names: tuple[str, ...] = NAMES
+
+    def arguments(self) -> str:
+        """The attributes."""
+        return " ".join(self.names)
+
+    @classmethod
+    def parse_offer(cls, arguments: str) -> Self:
+        """Read the attributes."""
+        return cls(names=tuple(arguments.upper().split()))
+
+    def offer(self, session: Session) -> Self | None:
+        """Itself to trusted peers."""
+        return self if speaker(session) in self.trusted else None
+
+    def demand(self, command: Command, session: Session) -> Reply | None:
+        """Refuse peers that are not trusted, whatever they were offered."""
+        refused = isinstance(command, XClient) and speaker(session) not in self.trusted
+        return NOT_TRUSTED if refused else None
+
+    def check(
+        self, command: Command, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """Refuse attributes that were not offered."""
+        return check_names(command, self.names)
+
+    @classmethod
+    def succeeded(cls, command: Command, session: Session) -> Session:
+        """As after the greeting; another XCLIENT may follow before EHLO."""
+        offer = session.offered.get(cls)
+        return replace(
+            session,
+            name=None,
+            extended=False,
+            identity=None,
+            offered=Offered(() if offer is None else (offer,)),
+        )
+
+    @classmethod
+    def served(cls, command: Command, session: Session) -> Session:
+        """Take the client of the proxy for the client."""
+        assert isinstance(command, XClient)
+        before = session.get(ClientOverride)
+        attributes = merged(() if before is None else before.attributes, command.attributes)
+        fact = ClientOverride(attributes)
+        address, helo = dict(attributes).get("ADDR"), fact.get("HELO")
+        peer = session.peer
+        if address is not None:
+            peer = (ip_address(address) or "") if isinstance(address, str) else ""
+        return replace(
+            session.with_fact(Speaker(speaker(session))).with_fact(fact),
+            peer=peer,
+            identity=fact.get("LOGIN"),
+            name=None if helo is None else _name(helo),
+        )
+
+
+def _name(helo: str) -> Domain | AddressLiteral | None:
+    try:
+        return AddressLiteral.parse(helo) if helo.startswith("[") else Domain.parse(helo)
+    except LocalProtocolError:
+        # Clients in the field call themselves all kinds of things; the fact has it as it is.
+        return None
+
+
+def check_names(command: Command, names: tuple[str, ...]) -> Reply | None:
+    """The reply that refuses an attribute which is not among `names`, or None."""
+    assert isinstance(command, AttributeCommand)
+    for name, _ in command.attributes:
+        if name not in names:
+            return Reply(501, "5.5.4", f"{command.verb}: {name[:64]} is not offered here")
+    return None

@@ -1,0 +1,115 @@
+"""XFORWARD: a filter tells whose message it passes on, for logs; Postfix's XFORWARD_README.
+
+Nothing of the session changes: what was said is a fact for whoever writes logs, and is forgotten
+with the end of the next mail transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Container
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ..commands import Command
+from ..replies import Reply
+from ..session import Session, Transaction
+from ..states import Go, State
+from .base import Extension
+from .client_attributes import AttributeCommand, Attributes, merged, speaker
+from .xclient import check_names
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["ClientForwarding", "ForwardedClient", "XForward"]
+
+NAMES = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT", "SOURCE")
+NOT_TRUSTED = Reply(550, "5.7.0", "XFORWARD: insufficient authorization")
+
+
+@dataclass(frozen=True, slots=True)
+class XForward(AttributeCommand):
+    """XFORWARD: the next message came from this client.
+
+    Arguments:
+        attributes: NAME, ADDR, PORT, PROTO, HELO, IDENT, SOURCE (LOCAL or REMOTE); none has to be
+            an IP address or a domain.
+    """
+
+    verb = "XFORWARD"
+
+    @classmethod
+    def check_value(cls, name: str, text: str) -> None:
+        if name == "SOURCE" and text.upper() not in ("LOCAL", "REMOTE"):
+            raise cls.wrong("SOURCE=LOCAL or SOURCE=REMOTE", text)
+        if name == "PROTO" and len(text) > 64:
+            raise cls.wrong("up to 64 characters for PROTO", text)
+
+
+@dataclass(frozen=True, slots=True)
+class ForwardedClient:
+    """A fact of a session: whom the next message came from; see `Session.get`.
+
+    Arguments:
+        attributes: by name in upper case; those of later commands count.
+    """
+
+    attributes: Attributes
+
+    def get(self, name: str) -> str | None:
+        """The value of an attribute; None if it is not known."""
+        value = dict(self.attributes).get(name)
+        return value if isinstance(value, str) else None
+
+
+@dataclass(frozen=True, slots=True)
+class ClientForwarding(Extension):
+    """A filter tells whose message it passes on, XFORWARD (Postfix).
+
+    Arguments:
+        trusted: the peers that may, such as `TrustedNetworks(["127.0.0.0/8"])`; nobody by default.
+        names: the attributes that are understood.
+    """
+
+    keyword = "XFORWARD"
+    commands = (XForward,)
+    transitions = {State.READY: {"XFORWARD": Go()}}
+    trusted: Container[str] = field(default=(), compare=False)
+    names: tuple[str, ...] = NAMES
+
+    def arguments(self) -> str:
+        """The attributes."""
+        return " ".join(self.names)
+
+    @classmethod
+    def parse_offer(cls, arguments: str) -> Self:
+        """Read the attributes."""
+        return cls(names=tuple(arguments.upper().split()))
+
+    def offer(self, session: Session) -> Self | None:
+        """Itself to trusted peers."""
+        return self if speaker(session) in self.trusted else None
+
+    def demand(self, command: Command, session: Session) -> Reply | None:
+        """Refuse peers that are not trusted, whatever they were offered."""
+        refused = isinstance(command, XForward) and speaker(session) not in self.trusted
+        return NOT_TRUSTED if refused else None
+
+    def check(
+        self, command: Command, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """Refuse attributes that were not offered."""
+        return check_names(command, self.names)
+
+    @classmethod
+    def succeeded(cls, command: Command, session: Session) -> Session:
+        """Keep what was said, besides what was said before and not again."""
+        assert isinstance(command, XForward)
+        before = session.get(ForwardedClient)
+        attributes = merged(() if before is None else before.attributes, command.attributes)
+        return session.with_fact(ForwardedClient(attributes))
+
+    @classmethod
+    def finished(cls, session: Session) -> Session:
+        """Forget it: it was about one message."""
+        return session.without_fact(ForwardedClient)

@@ -1,0 +1,244 @@
+"""BURL (RFC 4468)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smtpproto import (
+    BodyChunk,
+    EndOfBody,
+    LocalProtocolError,
+    Protocol,
+    Rejected,
+    Reply,
+    Rset,
+    Session,
+    State,
+)
+from smtpproto.commands import Grammar, parse
+from smtpproto.extensions import (
+    Bdat,
+    Burl,
+    Chunking,
+    ContentByUrl,
+    EightBitMime,
+    Extension,
+    Pipelining,
+    Size,
+)
+from tests.pair import Pair, mail, rcpt
+
+GRAMMAR = Grammar({"BURL": Burl})
+HARRY = Session(identity="harry")
+OUTBOX = "imap://harry@imap.example/outbox;uidvalidity=1078863300/;uid=25"
+CARRIED = f"{OUTBOX};urlauth=submit+harry:internal:91354a473744909de610943775f92038"
+URLS = st.from_regex(
+    r"[a-z][a-z0-9+.-]{0,9}:[A-Za-z0-9._~:/?@!$&'()*+,;=%\[\]-]{0,60}", fullmatch=True
+)
+
+
+@given(st.builds(Burl, URLS, st.booleans()))
+def test_what_is_written_is_read_again(burl: Burl) -> None:
+    assert parse(str(burl).encode(), GRAMMAR) == burl
+    assert burl.host == burl.host.lower()
+
+
+@pytest.mark.parametrize(
+    "arguments, reason",
+    [
+        ("", "expected an absolute URI"),
+        ("outbox", "expected an absolute URI"),
+        ("1map:x", "expected an absolute URI"),
+        ("imap://a/b#c", "expected an absolute URI"),
+        ('imap://a/"', "expected an absolute URI"),
+        ("imap://a/b NEXT", "expected LAST after the URL"),
+        ("imap://a/b LAST LAST", "expected LAST after the URL"),
+    ],
+)
+def test_malformed_arguments(arguments: str, reason: str) -> None:
+    with pytest.raises(LocalProtocolError, match=reason) as caught:
+        Burl.parse(arguments, GRAMMAR)
+    assert caught.value.code == 501
+
+
+def test_a_url_is_never_shown() -> None:
+    burl = Burl(f"{CARRIED}", last=True)
+    assert burl.public() == "BURL imap://imap.example/... LAST"
+    assert "91354" not in repr(burl)
+    assert Burl("mid:x").public() == "BURL mid:///..."
+    with pytest.raises(LocalProtocolError) as caught:
+        Burl(f"{CARRIED}#")
+    assert "91354" not in str(caught.value)
+
+
+def pair_of(*more: Extension, session: Session = HARRY, burl: ContentByUrl | None = None) -> Pair:
+    pair = Pair(EightBitMime(), Pipelining(), burl or ContentByUrl(), *more, session=session)
+    return pair.hello()
+
+
+def test_a_message_that_the_server_fetches() -> None:
+    pair = pair_of()
+    burl = Burl(CARRIED, last=True)
+    assert [reply.code for reply in pair.talk(mail(), rcpt(), burl)] == [250, 250, 250]
+    assert pair.events[-1] == burl
+    assert pair.client.state is pair.server.state is State.READY
+    assert pair.client.transaction is pair.server.transaction is None
+
+
+def test_urls_and_chunks_alternate() -> None:
+    pair = pair_of(Chunking())
+    pair.talk(mail(), rcpt())
+    assert pair.say(Bdat(6), BodyChunk(b"From:\r")).code == 250
+    assert pair.say(Bdat(1), BodyChunk(b"\n")).code == 250
+    assert pair.say(Burl(CARRIED)).text == "OK"
+    assert pair.client.state is pair.server.state is State.CHUNKS
+    assert pair.say(Bdat(4, last=True), BodyChunk(b"--\r\n")).code == 250
+    assert pair.events[2:] == [
+        BodyChunk(b"From:"),
+        BodyChunk(b"\r\n"),
+        Burl(CARRIED),
+        BodyChunk(b"--\r\n"),
+        EndOfBody(),
+    ]
+
+
+def test_a_url_first_and_chunks_then() -> None:
+    """What was counted and watched of the message before counts no more."""
+    pair = pair_of(Chunking(), Size(10))
+    for _ in range(3):
+        pair.talk(mail(), rcpt())
+        assert pair.say(Burl(CARRIED)).code == 250
+        assert pair.say(Bdat(10, last=True), BodyChunk(b"12345678\r\n")).code == 250
+        assert pair.events[-2:] == [BodyChunk(b"12345678\r\n"), EndOfBody()]
+
+
+def test_a_url_ends_what_chunks_began() -> None:
+    pair = pair_of(Chunking())
+    pair.talk(mail(), rcpt())
+    pair.say(Bdat(4), BodyChunk(b"Hi\r\n"))
+    assert pair.say(Burl(CARRIED, last=True)).code == 250
+    assert pair.client.state is pair.server.state is State.READY
+
+
+@pytest.mark.parametrize("chunk", [b"a\nb\r\n", b"a\rb\r\n", b"ab\r"])
+def test_bare_line_endings_before_a_url(chunk: bytes) -> None:
+    """The end of the content is no way around the policy, whichever command says it."""
+    pair = pair_of(Chunking())
+    pair.server.receive_data(
+        b"MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mx.example>\r\n"
+        b"BDAT %d\r\n%sBURL %s LAST\r\n" % (len(chunk), chunk, CARRIED.encode())
+    )
+    seen = []
+    while pair.server.state is not State.SPOILED:
+        event = pair.server.next_event()
+        seen.append(event)
+        if pair.server.owed:
+            pair.server.accept()
+    rejected = seen[-1]
+    assert isinstance(rejected, Rejected)
+    assert (rejected.reply.code, rejected.content) == (550, True)
+    assert not any(isinstance(event, Burl) for event in seen)
+
+
+def test_other_commands_between_chunks_need_no_complete_line() -> None:
+    pair = pair_of(Chunking())
+    pair.talk(mail(), rcpt())
+    pair.say(Bdat(1), BodyChunk(b"\r"))
+    assert pair.raw("NOOP").startswith("250 ")
+    pair.say(Bdat(1, last=True), BodyChunk(b"\n"))
+    assert pair.events[-2:] == [BodyChunk(b"\r\n"), EndOfBody()]
+
+
+def test_a_url_that_cannot_be_fetched() -> None:
+    pair = pair_of()
+    pair.talk(mail(), rcpt())
+    failed = Reply(554, "5.6.6", "IMAP URL resolution failed")
+    assert pair.say(Burl(CARRIED), answer=failed).code == 554
+    assert pair.client.state is pair.server.state is State.SPOILED
+    with pytest.raises(LocalProtocolError, match="BURL is not possible here"):
+        pair.client.send(Burl(CARRIED))
+    assert pair.say(Rset()).code == 250
+
+
+def test_all_recipients_refused_in_one_group() -> None:
+    pair = pair_of()
+    replies = pair.talk(mail(), rcpt(), Burl(CARRIED, last=True), answers=[None, Reply(550)])
+    assert [reply.code for reply in replies] == [250, 550, 503]
+    assert pair.client.state is pair.server.state is State.MAIL
+
+
+@pytest.mark.parametrize(
+    "options, url, taken",
+    [
+        (("imap",), CARRIED, True),
+        (("imap",), OUTBOX, True),
+        (("IMAP",), CARRIED, True),
+        (("imap://imap.example",), OUTBOX, True),
+        (("imap://imap.example",), OUTBOX.replace("imap.example", "IMAP.Example"), True),
+        (("imap://imap.example",), CARRIED, False),
+        (("imap://imap.example",), "imap://evil.example/x", False),
+        (("imap://imap.example",), "imap:x//imap.example", False),
+        (("imap", "imap://imap.example"), "http://imap.example/x", False),
+        (("http",), "http://imap.example/x", True),
+    ],
+)
+def test_what_an_option_stands_for(options: tuple[str, ...], url: str, taken: bool) -> None:
+    pair = pair_of(burl=ContentByUrl(options))
+    pair.talk(mail(), rcpt())
+    reply = pair.raw(f"BURL {url} LAST")
+    assert reply.startswith("250 " if taken else "554 BURL: such a URL cannot be resolved")
+
+
+def test_the_url_of_somebody_else() -> None:
+    pair = pair_of(session=Session(identity="malfoy"))
+    pair.talk(mail(), rcpt())
+    assert pair.raw(f"BURL {CARRIED} LAST").startswith("554 BURL: the URL is for another user")
+
+
+def test_names_of_users_may_be_encoded() -> None:
+    pair = pair_of(session=Session(identity="harry@x"))
+    pair.talk(mail(), rcpt())
+    url = CARRIED.replace("submit+harry", "SUBMIT+harry%40x")
+    assert pair.raw(f"BURL {url} LAST").startswith("250 ")
+
+
+def test_before_authentication_no_option_is_told() -> None:
+    pair = pair_of(session=Session())
+    assert pair.client.offered.get(ContentByUrl) == ContentByUrl(())
+    pair.talk(mail(), rcpt())
+    with pytest.raises(LocalProtocolError, match="BURL needs authentication"):
+        pair.client.send(Burl(CARRIED, last=True))
+    assert pair.raw(f"BURL {CARRIED} LAST").startswith("530 BURL needs authentication")
+    pair.server.authenticated("harry")
+    pair.client.send(Rset())
+    pair.sent.append(Rset())
+    pair.pump()
+    pair.hello()
+    assert pair.client.offered.get(ContentByUrl) == ContentByUrl()
+
+
+def test_options_may_be_told_early_and_authentication_is_needed_all_the_same() -> None:
+    pair = pair_of(session=Session(), burl=ContentByUrl(early=True))
+    assert pair.client.offered.get(ContentByUrl) == ContentByUrl()
+    pair.talk(mail(), rcpt())
+    assert pair.raw(f"BURL {CARRIED} LAST").startswith("530 ")
+
+
+def test_not_for_lmtp() -> None:
+    pair = Pair(EightBitMime(), ContentByUrl(), session=HARRY, protocol=Protocol.LMTP).hello()
+    assert ContentByUrl not in pair.client.offered
+
+
+def test_ehlo_lines() -> None:
+    extension = ContentByUrl(("imap", "imap://imap.example"))
+    assert extension.line() == "BURL imap imap://imap.example"
+    assert pair_of(burl=extension).client.offered.get(ContentByUrl) == extension
+    with pytest.raises(LocalProtocolError, match="expected a word"):
+        ContentByUrl(("a b",))
+
+
+def test_it_goes_with_8bitmime() -> None:
+    with pytest.raises(ValueError, match="BURL requires 8BITMIME"):
+        Pair(ContentByUrl())

@@ -1,0 +1,69 @@
+"""MT-PRIORITY (RFC 6710)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smtpproto import LocalProtocolError, Session
+from smtpproto.extensions import EnhancedStatusCodes, MtPriority, Priority
+from smtpproto.extensions.mt_priority import granted_priority, priority_changed
+from tests.pair import Pair, mail, read_again
+
+
+@given(st.builds(Priority, st.integers(-9, 9)))
+def test_what_is_written_is_read_again(priority: Priority) -> None:
+    assert read_again(priority) == priority
+
+
+@pytest.mark.parametrize("text", ["", "=10", "=-10", "=+1", "=-0", "=01", "=high", "=--1"])
+def test_malformed_values(text: str) -> None:
+    reply = Pair(MtPriority()).hello().raw(f"MAIL FROM:<a@client.example> MT-PRIORITY{text}")
+    assert reply.startswith("501 MT-PRIORITY: expected -9 to 9")
+
+
+@pytest.mark.parametrize("level", [10, -10])
+def test_levels_that_cannot_be_written(level: int) -> None:
+    with pytest.raises(LocalProtocolError, match="expected -9 to 9") as caught:
+        Priority(level)
+    assert caught.value.enhanced == "5.5.2"
+
+
+@pytest.mark.parametrize("profile", ["", "MIXER", "STANAG4406", "NS-EP.1_a"])
+def test_ehlo_lines(profile: str) -> None:
+    extension = MtPriority(profile)
+    assert extension.line() == f"MT-PRIORITY {profile}".rstrip()
+    assert Pair(extension).hello().client.offered.get(MtPriority) == extension
+
+
+@pytest.mark.parametrize("profile", ["a b", "x" * 21, "a/b"])
+def test_profiles_that_are_none(profile: str) -> None:
+    with pytest.raises(LocalProtocolError, match="expected the name of a policy"):
+        MtPriority(profile)
+
+
+@pytest.mark.parametrize(
+    "level, identity, trusted, granted",
+    [
+        (3, None, False, 0),
+        (3, "user", False, 3),
+        (3, None, True, 3),
+        (-3, None, False, -3),
+        (None, "user", False, 0),
+        (None, None, True, 0),
+    ],
+)
+def test_nobody_unknown_pushes_in(
+    level: int | None, identity: str | None, trusted: bool, granted: int
+) -> None:
+    command = mail() if level is None else mail(Priority(level))
+    assert granted_priority(command, Session(identity=identity), trusted=trusted) == granted
+
+
+def test_a_priority_that_the_server_changes() -> None:
+    pair = Pair(MtPriority(), EnhancedStatusCodes()).hello()
+    reply = pair.say(mail(Priority(6)), answer=priority_changed(3))
+    assert (reply.code, reply.enhanced) == (250, "2.3.6")
+    assert reply.text.startswith("3 ")
+    assert pair.server.transaction is not None

@@ -1,0 +1,74 @@
+"""NO-SOLICITING (RFC 3865)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smtpproto import LocalProtocolError
+from smtpproto.extensions import NoSoliciting, Solicit
+from smtpproto.extensions.no_soliciting import unsolicited
+from tests.pair import Pair, mail, rcpt, read_again
+
+ADV, ADLT = "net.example:ADV", "org.example:ADV:ADLT"
+WORDS = st.from_regex(r"[A-Za-z][A-Za-z0-9._:-]{0,20}", fullmatch=True)
+
+
+@given(st.builds(Solicit, st.lists(WORDS, min_size=1, max_size=40).map(tuple)))
+def test_what_is_written_is_read_again(solicit: Solicit) -> None:
+    assert read_again(solicit) == solicit
+
+
+@pytest.mark.parametrize("text", ["", "=1ADV", "=net.example:ADV,", "=,a", "=a+b"])
+def test_malformed_values(text: str) -> None:
+    reply = Pair(NoSoliciting()).hello().raw(f"MAIL FROM:<a@client.example> SOLICIT{text}")
+    assert reply.startswith("501 SOLICIT: expected solicitation class keywords")
+
+
+def test_too_many_characters() -> None:
+    Solicit(("a" * 1000,))
+    with pytest.raises(LocalProtocolError, match="in 1000 characters"):
+        Solicit(("a" * 1001,))
+
+
+@pytest.mark.parametrize("keywords", [(), (ADV,), (ADV, ADLT)])
+def test_ehlo_lines(keywords: tuple[str, ...]) -> None:
+    extension = NoSoliciting(keywords)
+    assert Pair(extension).hello().client.offered.get(NoSoliciting) == extension
+
+
+def test_offers_that_are_none() -> None:
+    with pytest.raises(LocalProtocolError, match="NO-SOLICITING: expected"):
+        NoSoliciting.parse_offer("a b")
+
+
+def test_classes_that_nobody_takes() -> None:
+    pair = Pair(NoSoliciting((ADV,))).hello()
+    reply = pair.raw(f"MAIL FROM:<a@client.example> SOLICIT={ADLT},NET.example:adv")
+    assert reply == "550 SOLICIT=NET.example:adv\r\n"
+    with pytest.raises(LocalProtocolError, match=f"SOLICIT={ADV}"):
+        pair.client.send(mail(Solicit((ADV,))))
+
+
+@pytest.mark.parametrize("command", [mail(), mail(Solicit((ADLT,)))])
+def test_other_messages(command: object) -> None:
+    assert Pair(NoSoliciting((ADV,))).hello().say(command).code == 250  # type: ignore[arg-type]
+
+
+def test_a_recipient_with_a_sign_of_its_own() -> None:
+    pair = Pair(NoSoliciting()).hello()
+    command = mail(Solicit((ADLT,)))
+    refusal = unsolicited(command, (ADLT,))
+    assert refusal is not None
+    replies = pair.talk(command, rcpt(), answers=[None, refusal])
+    assert [str(reply) for reply in replies[1:]] == [f"550 SOLICIT={ADLT}"]
+
+
+def test_the_line_may_be_longer() -> None:
+    long = Solicit(("a" * 1000,))
+    pair = Pair(NoSoliciting()).hello()
+    assert pair.say(mail(long)).code == 250
+    refusal = unsolicited(mail(long), long.keywords)
+    assert refusal is not None
+    assert len(refusal.text) < 500
