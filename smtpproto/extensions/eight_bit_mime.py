@@ -41,7 +41,9 @@ class Body(Parameter):
     @classmethod
     def parse(cls, value: str | None) -> Self:
         """Read the kind in any letter case."""
-        return cls((value or "").upper())
+        value = value or ""
+        # `upper` makes ASCII of some other characters, such as the dotless i.
+        return cls(value.upper() if value.isascii() else value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class DeclaredSize(Parameter):
 
     def __post_init__(self) -> None:
         if not 0 <= self.octets < 10**20:
-            raise LocalProtocolError(f"SIZE={self.octets} has not 1 to 20 digits (RFC 1870)")
+            raise LocalProtocolError("SIZE: expected 1 to 20 digits (RFC 1870 section 4)")
 
     def value(self) -> str:
         """The number."""
@@ -63,12 +63,21 @@ class Size(Extension):
 
     Arguments:
         limit: in octets; None or 0: no fixed limit.
+
+    Raises:
+        LocalProtocolError: the limit cannot be written.
     """
 
     keyword = "SIZE"
     parameters = {Mail: (DeclaredSize,)}
     extra_length = {Mail: 26}
     limit: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.limit is not None and not 0 <= self.limit < 10**20:
+            raise LocalProtocolError(
+                "SIZE: expected a limit of 1 to 20 digits (RFC 1870 section 4)"
+            )
 
     def arguments(self) -> str:
         """The limit, if there is one."""

@@ -1,0 +1,91 @@
+"""8BITMIME: the kinds of content that it allows."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smtpproto import (
+    BodyChunk,
+    Data,
+    EndOfBody,
+    ForwardPath,
+    LocalProtocolError,
+    Mail,
+    Rcpt,
+    ReversePath,
+)
+from smtpproto.extensions import Body, DeclaredSize, EightBitMime
+from tests.pair import Pair
+
+A = ReversePath.of("a@client.example")
+B = ForwardPath.of("b@mx.example")
+
+
+@pytest.mark.parametrize("kind", ["7BIT", "8BITMIME", "BINARYMIME"])
+def test_what_is_written_is_read_again(kind: str) -> None:
+    body = Body(kind)
+    assert str(body) == f"BODY={kind}"
+    assert Body.parse(kind) == Body.parse(kind.lower()) == body
+
+
+@given(st.none() | st.text(max_size=12))
+def test_malformed_kinds(value: str | None) -> None:
+    with pytest.raises(LocalProtocolError, match="BODY: expected 7BIT") as caught:
+        Body.parse(value)
+    assert caught.value.code == 501
+
+
+@pytest.mark.parametrize(
+    "value", ["7bits", "8BIT", "", "7BIT,8BITMIME", "B\N{LATIN SMALL LETTER DOTLESS I}NARYMIME"]
+)
+def test_other_values(value: str) -> None:
+    with pytest.raises(LocalProtocolError, match="BODY: expected 7BIT"):
+        Body.parse(value)
+
+
+@pytest.mark.parametrize("kind", ["7BIT", "8BITMIME"])
+def test_content_of_octets(kind: str) -> None:
+    both = Pair(EightBitMime()).hello()
+    mail = Mail(A, (Body(kind),))
+    both.say(mail)
+    both.say(Rcpt(B))
+    both.say(Data())
+    octets = bytes(range(128, 256)) + b"\r\n"
+    assert both.say(BodyChunk(octets), EndOfBody()).code == 250
+    assert both.events == [mail, Rcpt(B), Data(), BodyChunk(octets), EndOfBody()]
+
+
+def test_a_kind_of_another_extension() -> None:
+    both = Pair(EightBitMime()).hello()
+    with pytest.raises(LocalProtocolError, match=r"BODY=BINARYMIME is not offered"):
+        both.client.send(Mail(A, (Body("BINARYMIME"),)))
+    assert both.raw(f"MAIL FROM:{A} BODY=BINARYMIME").startswith("555 ")
+    assert EightBitMime().covers(DeclaredSize(1))
+
+
+def test_it_belongs_to_mail() -> None:
+    both = Pair(EightBitMime()).hello()
+    both.say(Mail(A))
+    with pytest.raises(LocalProtocolError, match="BODY is not offered"):
+        both.client.send(Rcpt(B, (Body("7BIT"),)))
+    assert both.raw(f"RCPT TO:{B} BODY=7BIT").startswith("555 ")
+
+
+def test_twice() -> None:
+    assert Pair(EightBitMime()).hello().raw(f"MAIL FROM:{A} BODY=7BIT body=7BIT").startswith("501 ")
+
+
+def test_longer_lines() -> None:
+    """RFC 6152 section 2: 17 octets more for MAIL."""
+    server = Pair(EightBitMime()).hello().server
+    longest = server._catalogue.longest_line
+    assert longest(Mail, server.offered) - longest(Rcpt, server.offered) == 17
+
+
+def test_where_it_is_not_offered() -> None:
+    both = Pair().hello()
+    with pytest.raises(LocalProtocolError, match="BODY is not offered"):
+        both.client.send(Mail(A, (Body("8BITMIME"),)))
+    assert both.raw(f"MAIL FROM:{A} BODY=8BITMIME").startswith("555 ")

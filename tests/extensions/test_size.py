@@ -1,0 +1,128 @@
+"""SIZE: what is declared, what is offered, and what comes."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smtpproto import (
+    BodyChunk,
+    Data,
+    EndOfBody,
+    ForwardPath,
+    LocalProtocolError,
+    Mail,
+    Rcpt,
+    Rejected,
+    ReversePath,
+)
+from smtpproto.extensions import DeclaredSize, Size
+from tests.pair import Pair
+
+A = ReversePath.of("a@client.example")
+B = ForwardPath.of("b@mx.example")
+
+
+@given(st.integers(0, 10**20 - 1))
+def test_what_is_written_is_read_again(octets: int) -> None:
+    declared = DeclaredSize(octets)
+    keyword, _, value = str(declared).partition("=")
+    assert keyword == "SIZE"
+    assert DeclaredSize.parse(value) == declared
+    size = Size(octets)
+    assert Size.parse_offer(size.line().partition(" ")[2]) == size
+
+
+@pytest.mark.parametrize(
+    "value", [None, "", "-1", "+1", "1.5", "1k", " 1", "1" * 21, "\N{ARABIC-INDIC DIGIT FIVE}"]
+)
+def test_malformed_numbers(value: str | None) -> None:
+    with pytest.raises(LocalProtocolError, match="SIZE: expected 1 to 20 digits") as caught:
+        DeclaredSize.parse(value)
+    assert caught.value.code == 501
+    if value:
+        with pytest.raises(LocalProtocolError, match="SIZE: expected 1 to 20 digits"):
+            Size.parse_offer(value)
+
+
+@pytest.mark.parametrize("octets", [-1, 10**20, 10**4000])
+def test_numbers_that_cannot_be_written(octets: int) -> None:
+    with pytest.raises(LocalProtocolError, match="1 to 20 digits"):
+        DeclaredSize(octets)
+    with pytest.raises(LocalProtocolError, match="1 to 20 digits"):
+        Size(octets)
+
+
+@pytest.mark.parametrize(
+    "size, line", [(Size(), "SIZE"), (Size(0), "SIZE 0"), (Size(1000), "SIZE 1000")]
+)
+def test_offers(size: Size, line: str) -> None:
+    assert size.line() == line
+    assert Pair(size).hello().client.offered.get(Size) == size
+
+
+@pytest.mark.parametrize("limit", [None, 0])
+def test_no_limit(limit: int | None) -> None:
+    """RFC 1870 section 4: 0 means no fixed limit."""
+    both = Pair(Size(limit)).hello()
+    both.say(Mail(A, (DeclaredSize(10**19),)))
+    both.say(Rcpt(B))
+    both.say(Data())
+    assert both.say(BodyChunk(b"x" * 100_000 + b"\r\n"), EndOfBody()).code == 250
+
+
+@pytest.mark.parametrize("octets, fits", [(0, True), (1000, True), (1001, False), (10**19, False)])
+def test_declared(octets: int, fits: bool) -> None:
+    both = Pair(Size(1000)).hello()
+    mail = Mail(A, (DeclaredSize(octets),))
+    if fits:
+        assert both.say(mail).code == 250
+    else:
+        with pytest.raises(LocalProtocolError, match="exceeds fixed maximum") as caught:
+            both.client.send(mail)
+        assert caught.value.code == 552
+    assert both.raw(f"MAIL FROM:{A} SIZE={octets}").startswith("503 " if fits else "552 ")
+
+
+@pytest.mark.parametrize("declared", [(), (DeclaredSize(10),)])
+@pytest.mark.parametrize("octets, fits", [(998, True), (999, False), (5000, False)])
+def test_what_comes(declared: tuple[DeclaredSize, ...], octets: int, fits: bool) -> None:
+    """Whatever was declared (RFC 1870 section 6.3)."""
+    both = Pair(Size(1000)).hello()
+    both.talk(Mail(A, declared))
+    both.talk(Rcpt(B))
+    both.talk(Data())
+    reply = both.say(BodyChunk(b"x" * octets + b"\r\n"), EndOfBody())
+    assert reply.code == (250 if fits else 552)
+    assert isinstance(both.events[-1], EndOfBody if fits else Rejected)
+
+
+def test_dot_transparency_does_not_count() -> None:
+    both = Pair(Size(8)).hello()
+    both.talk(Mail(A))
+    both.talk(Rcpt(B))
+    both.talk(Data())
+    assert both.say(BodyChunk(b".\r\n...\r\n"), EndOfBody()).code == 250
+
+
+def test_it_belongs_to_mail() -> None:
+    both = Pair(Size(1000)).hello()
+    both.say(Mail(A))
+    with pytest.raises(LocalProtocolError, match="SIZE is not offered"):
+        both.client.send(Rcpt(B, (DeclaredSize(10),)))
+    assert both.raw(f"RCPT TO:{B} SIZE=10").startswith("555 ")
+
+
+def test_longer_lines() -> None:
+    """RFC 1870 section 3: 26 octets more for MAIL."""
+    server = Pair(Size()).hello().server
+    longest = server._catalogue.longest_line
+    assert longest(Mail, server.offered) - longest(Rcpt, server.offered) == 26
+
+
+def test_where_it_is_not_offered() -> None:
+    both = Pair().hello()
+    with pytest.raises(LocalProtocolError, match="not offered"):
+        both.client.send(Mail(A, (DeclaredSize(10),)))
+    assert both.raw(f"MAIL FROM:{A} SIZE=10").startswith("555 ")
