@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "Observer"]
 
 C = TypeVar("C", bound="Connection")
+# Where nothing is read any more.
+_OVER = (State.CLOSED, State.ERROR)
+
 Observer = Callable[[str, bytes, bool], None]
 """Called with "C" or "S", octets, and whether they are content: a line without its CRLF, or a chunk of
 content without dot transparency, that this side sent or received.  Secrets are left out."""
@@ -100,7 +103,7 @@ class Connection:
             return
         if self._eof:
             raise LocalProtocolError("bytes came after the end of the connection")
-        if self.state is not State.CLOSED:
+        if self.state not in _OVER:
             self._buffer.feed(data)
 
     def data_to_send(self) -> bytes:
@@ -114,6 +117,8 @@ class Connection:
     def tls_established(self, facts: TLSFacts | None = None) -> None:
         """Go on inside TLS: what was known before the handshake is forgotten (RFC 3207 section 4.2).
 
+        Where TLS comes before all else (RFC 8314 section 3.3), it is called before the greeting.
+
         Arguments:
             facts: what the adapter knows of the TLS connection.
 
@@ -122,13 +127,15 @@ class Connection:
             RemoteProtocolError: octets in plain text came before the handshake and were not read
                 yet; the connection must not go on.
         """
-        if self.state is not State.TLS:
+        begun = self.state is not State.CONNECTED
+        if begun and self.state is not State.TLS:
             raise LocalProtocolError(f"no TLS handshake is due: {self.state.value}")
         if len(self._buffer):
             raise RemoteProtocolError(
                 "octets in plain text came before the TLS handshake (RFC 3207 section 4.2)"
             )
-        self.state = State.GREETED
+        if begun:
+            self.state = State.GREETED
         self.session = Session(
             hostname=self.session.hostname,
             protocol=self.session.protocol,

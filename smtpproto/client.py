@@ -24,6 +24,7 @@ from .errors import LocalProtocolError, RemoteProtocolError
 from .events import AuthResponse, BodyChunk, ClientEvent, ConnectionClosed, EndOfBody, Need
 from .extensions import KNOWN, Extension, Pipelining, catalogue, read_offers
 from .extensions.chunking import is_binary
+from .lenient import NoDomain
 from .limits import Limits
 from .replies import Reply, ReplyReader, build_reply
 from .session import Offered, Protocol, Session, Transaction
@@ -66,6 +67,9 @@ class Client(Connection):
         line_endings: what happens to a bare CR or LF in content; `PRESERVE` is not possible.
         session: facts known from outside: `peer`, `secure`, `tls`.
         observer: called with every line and chunk, for transcripts.
+
+    Raises:
+        ValueError: `PRESERVE`.
     """
 
     __slots__ = (
@@ -103,6 +107,7 @@ class Client(Connection):
             line_endings,
             observer,
         )
+        DotEncoder(line_endings)
         self._lines.limit = limits.reply_line
         self._replies = ReplyReader(limits)
         # Under way, oldest first; then what is held back, with the octets that follow each command.
@@ -168,6 +173,10 @@ class Client(Connection):
                 code=503,
                 enhanced="5.5.1",
             )
+        if isinstance(command, Hello) and command.verb not in self._catalogue.grammar.verbs:
+            raise LocalProtocolError(
+                f"{command.verb} is not spoken here: {self.session.protocol.value}", code=500
+            )
         session = replace(self.session, offered=Offered()) if self._unsettled else self.session
         refusal = self._catalogue.refusal(command, session, self._last_mail)
         if refusal is not None:
@@ -202,6 +211,11 @@ class Client(Connection):
         self._text = None if is_binary(self._last_mail.mail) else CountedText(refuse)
 
     def _format(self, command: Command, offered: Offered[object]) -> bytes:
+        if isinstance(command, Hello) and isinstance(command.name, NoDomain):
+            raise LocalProtocolError(
+                f"{command.verb}: expected a domain, found {command.name.name!a} "
+                "(RFC 5321 section 4.1.1.1)"
+            )
         line = str(command).encode("utf-8")
         utf8 = any(isinstance(e, Extension) and e.utf8 for e in offered)
         if not utf8 and not line.isascii():
@@ -242,6 +256,8 @@ class Client(Connection):
                 if self._observer is not None and entry.command is not None:
                     self._observer("C", entry.command.public().encode("utf-8"), False)
                 pending.append(entry)
+                if isinstance(entry.command, DialogueCommand):
+                    self._expect_challenge()
             held.popleft()
 
     def _send_counted(self, octets: bytes) -> None:
@@ -311,6 +327,15 @@ class Client(Connection):
         self._queue([line])
         self._observe("C", b"(response)")
         self._pending.append(_Pending("response", command))
+        self._expect_challenge()
+
+    def _expect_challenge(self) -> None:
+        """The next line may be longer than that of another reply (RFC 4954 section 4)."""
+        self._lines.limit = max(self._limits.exchange_line, self._limits.reply_line)
+
+    def _forget_session(self) -> None:
+        # After a TLS handshake the session is elsewhere, and no reply said so.
+        self._projected = None
 
     def _project(self) -> State:
         """Where the session will be if all that is pending succeeds."""
@@ -360,14 +385,29 @@ class Client(Connection):
                 raise RemoteProtocolError(f"a line of a reply has more than {self._lines.limit} octets")
             if line is None:
                 return self._closed(clean=False) if self._eof else Need.DATA
-            if isinstance(line, BadLine):
+            pending = self._pending
+            if pending and isinstance(pending[0].command, DialogueCommand):
+                complete = self._feed_privately(line)
+            elif isinstance(line, BadLine):
                 raise RemoteProtocolError(
                     f"a line of a reply is refused ({line.reason.value}): {line.start!r}"
                 )
-            self._observe("S", line)
-            complete = self._replies.feed(line)
+            else:
+                self._observe("S", line)
+                complete = self._replies.feed(line)
             if complete is not None:
                 return self._reply(*complete)
+
+    def _feed_privately(self, line: bytes | BadLine) -> tuple[int, list[str]] | None:
+        """Read a line within a dialogue: whoever speaks there may repeat the secret it got."""
+        try:
+            if isinstance(line, bytes):
+                complete = self._replies.feed(line)
+                self._observe("S", b"334 (challenge)" if line.startswith(b"3") else line)
+                return complete
+        except RemoteProtocolError:
+            pass
+        raise RemoteProtocolError("a line in reply to AUTH is no reply line; it is not shown")
 
     def _reply(self, code: int, lines: list[str]) -> Reply:
         """Tie a reply to the command it answers, and do what it does."""
@@ -395,6 +435,8 @@ class Client(Connection):
         code, self._best = self._best, 559
         self._answered = 0
         self._pending.popleft()
+        if not self._pending:
+            self._lines.limit = self._limits.reply_line
         self._unsettled -= entry.unsettles
         if step is not None:
             before = self.state

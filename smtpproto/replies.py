@@ -31,6 +31,7 @@ ENHANCED_TEXT = re.compile(
 UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # A reply line may have 512 octets with its code and CRLF (RFC 5321 section 4.5.3.1.5).
 LINE_OCTETS = 512
+EXCHANGE_OCTETS = 12288
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,20 +125,24 @@ def format_reply(reply: Reply, verb: str, *, enhanced: bool, utf8: bool = False)
             ASCII is written as an escape.
 
     Raises:
-        LocalProtocolError: a line would have more than 512 octets.
+        LocalProtocolError: a line would have more than 512 octets; 12,288 for a challenge (RFC 4954
+            section 4).
     """
     prefix = ""
     if enhanced and not reply.intermediate and verb not in PLAIN_REPLIES:
         prefix = (reply.enhanced or default_enhanced(reply.code, verb)) + " "
     *others, last = reply.text.split("\n")
     texts = [f"{reply.code}-{prefix}{line}" for line in others]
-    # No text, no space (RFC 5321 section 4.2: Reply-line).
-    texts.append(f"{reply.code} {prefix}{last}" if last else f"{reply.code} {prefix}".rstrip())
+    # No text, no space (RFC 5321 section 4.2: Reply-line), but for a challenge (RFC 4954 section 8).
+    challenge = reply.code == 334
+    bare = not last and not challenge
+    texts.append(f"{reply.code} {prefix}".rstrip() if bare else f"{reply.code} {prefix}{last}")
+    most = EXCHANGE_OCTETS if challenge else LINE_OCTETS
     lines = [text.encode("utf-8" if utf8 else "ascii", "backslashreplace") for text in texts]
     for line in lines:
-        if len(line) + 2 > LINE_OCTETS:
+        if len(line) + 2 > most:
             raise LocalProtocolError(
-                f"a line of the reply {reply.code} has more than {LINE_OCTETS} octets "
+                f"a line of the reply {reply.code} has more than {most} octets "
                 "(RFC 5321 section 4.5.3.1.5)"
             )
     return lines

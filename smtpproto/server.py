@@ -18,13 +18,14 @@ from .commands import (
     Hello,
     Helo,
     Rcpt,
-    parse,
+    Syntax,
 )
 from .errors import LocalProtocolError
 from .events import (
     AuthResponse,
     BodyChunk,
     ConnectionClosed,
+    Deviation,
     EndOfBody,
     Need,
     Rejected,
@@ -32,6 +33,7 @@ from .events import (
 )
 from .extensions import EnhancedStatusCodes, Extension, catalogue
 from .extensions.chunking import is_binary
+from .lenient import read
 from .limits import Limits
 from .replies import Reply, format_reply
 from .session import Offered, Protocol, Session
@@ -62,6 +64,12 @@ _FAULTS = {
 _BAD_SEQUENCE = Reply(503, "5.5.1", "bad sequence of commands")
 _ENDLESS = Reply(421, "4.7.0", "too long lines (RFC 5321 section 4.5.3.1.4)")
 _CLOSING = Reply(421, "4.7.0", "closing: what follows cannot be told from commands")
+_NO_COMMAND = Reply(500, "5.5.2", "the line is not a command (RFC 5321 section 4.1.1)")
+# What observers see of a line that may be a secret.
+_HIDDEN = b"(a line that is no command)"
+_AUTH = re.compile(rb"AUTH", re.IGNORECASE)
+# Within the line of another command "AUTH=" is a parameter, and the word may be part of an address.
+_AUTH_AND_MORE = re.compile(rb"(?:^|[^A-Za-z])AUTH(?=[ \t])", re.IGNORECASE)
 # What a client meant as its verb, whatever is wrong with the rest of the line.
 _VERB = re.compile(rb"[ \t]*([A-Za-z]+)")
 
@@ -86,6 +94,7 @@ class Server(Connection):
         limits: bounds on what a client can make it hold or do.
         protocol: SMTP or LMTP.
         line_endings: what happens to a bare CR or LF in content; in commands they are refused.
+        syntax: whether command lines that real clients get wrong are read; see docs/lenient.md.
         session: facts known from outside: `peer`, `secure`, `tls`, `identity`.
         observer: called with every line and chunk, for transcripts.
     """
@@ -96,6 +105,7 @@ class Server(Connection):
         "_content",
         "_content_watchers",
         "_demanding",
+        "_deviant",
         "_enhanced",
         "_errors",
         "_extensions",
@@ -105,6 +115,7 @@ class Server(Connection):
         "_refused",
         "_refused_by_core",
         "_row",
+        "_secrets_follow",
         "_text",
     )
 
@@ -116,13 +127,14 @@ class Server(Connection):
         limits: Limits | None = None,
         protocol: Protocol = Protocol.SMTP,
         line_endings: LineEndings = LineEndings.REFUSE,
+        syntax: Syntax = Syntax.STRICT,
         session: Session | None = None,
         observer: Observer | None = None,
     ) -> None:
         self._extensions = tuple(extensions)
         limits = limits or Limits()
         super().__init__(
-            catalogue(map(type, self._extensions), protocol, limits),
+            catalogue(map(type, self._extensions), protocol, limits, syntax),
             replace(session or Session(), hostname=hostname, protocol=protocol),
             limits,
             line_endings,
@@ -136,6 +148,8 @@ class Server(Connection):
         self._demanding = [
             e for e in self._extensions if type(e).demand is not Extension.demand
         ]
+        # A command that was read leniently and comes after the event that says so, with its octets.
+        self._deviant: tuple[Command, int] | None = None
         # What waits for a reply: the name of its row, the command, and how many replies are owed.
         self._row: str | None = "greeting"
         self._command: Command | None = None
@@ -150,6 +164,7 @@ class Server(Connection):
         self._refused: Reply | None = None
         self._refused_by_core = False
         self._errors = 0
+        self._secrets_follow = False
         self._grammar = self._catalogue.grammar
 
     @property
@@ -189,6 +204,9 @@ class Server(Connection):
                 return event
 
     def _next_line(self) -> ServerEvent | Need | None:
+        if self._deviant is not None:
+            (command, octets), self._deviant = self._deviant, None
+            return self._admit(command, octets)
         line = self._lines.read()
         if self._lines.dropped > self._limits.overlong:
             # A line that never ends would be read for ever.
@@ -199,18 +217,29 @@ class Server(Connection):
             reply = Reply(500, "5.5.2", _FAULTS[line.reason])
             if self.state is State.EXCHANGE:
                 return self._refuse_response(reply)
-            self._observe("C", line.start)
+            self._observe("C", self._shown(line.start))
             return self._refuse_line(reply, line.start)
         if self.state is State.EXCHANGE:
             return self._next_response(line)
         try:
-            command = parse(line, self._grammar)
+            command, fault = read(line, self._grammar)
         except LocalProtocolError as error:
-            self._observe("C", line)
-            return self._refuse_line(_reply_to(error), line)
+            shown = self._shown(line)
+            self._observe("C", shown)
+            hidden = shown is not line and error.code == 500
+            return self._refuse_line(_NO_COMMAND if hidden else _reply_to(error), line)
+        if fault:
+            self._deviant = (command, len(line) + 2)
+            return Deviation(fault, command)
+        return self._admit(command, len(line) + 2)
+
+    def _admit(self, command: Command, octets: int) -> ServerEvent | None:
+        """Give a command that had so many octets to the application, or refuse it."""
         if self._observer is not None:
             self._observer("C", command.public().encode("utf-8"), False)
-        refusal = self._refusal(command, len(line) + 2)
+        if isinstance(command, DialogueCommand):
+            self._secrets_follow = True
+        refusal = self._refusal(command, octets)
         if isinstance(command, CountedCommand):
             # Its octets follow whatever the reply will be, and must never be read as commands.
             self._begin_chunk(command, refusal)
@@ -221,6 +250,21 @@ class Server(Connection):
         if self.state is State.CHUNKS and self._text is not None:
             return self._between_chunks(command, self._text)
         return command
+
+    def _shown(self, line: bytes) -> bytes:
+        """A line that is no command, as observers may see it.
+
+        It may be AUTH with a password behind it, or, once the client has tried AUTH and was refused,
+        the password alone.
+        """
+        match = _VERB.match(line)
+        verb = match[1].decode().upper() if match is not None else ""
+        is_command = verb in self._grammar.verbs or verb in self._grammar.known
+        found = (_AUTH_AND_MORE if is_command else _AUTH).search(line)
+        if found is not None:
+            self._secrets_follow = True
+            return line[: found.end()] + b" (not shown)"
+        return line if is_command or not self._secrets_follow else _HIDDEN
 
     def _between_chunks(self, command: Command, text: CountedText) -> ServerEvent:
         """A command between chunks: if it brings content as well, the text before it is complete."""
@@ -503,7 +547,8 @@ class Server(Connection):
 
     def _begin_session(self, session: Session) -> None:
         """The client has named itself, and knows what is offered."""
-        self.session = session
+        # Facts may have been forgotten since.
+        self.session = replace(session, facts=self.session.facts)
         if any(isinstance(e, Extension) and e.utf8 for e in session.offered):
             self._grammar = self._catalogue.utf8_grammar
 
@@ -542,6 +587,9 @@ class Server(Connection):
         lines = format_reply(reply, verb, enhanced=self._enhanced, utf8=utf8)
         self._queue(lines)
         if self._observer is not None:
+            if reply.intermediate and isinstance(self._command, DialogueCommand):
+                # What the client said may be in it.
+                lines = [b"334 (challenge)"]
             for line in lines:
                 self._observer("S", line, False)
 

@@ -173,7 +173,7 @@ LINES = [
     (Reply(250, "2.0.0", "mx.example"), "HELO", True, [b"250 mx.example"]),
     (Reply(250, "", "mx.example"), "LHLO", True, [b"250 mx.example"]),
     (Reply(354, "", "go on"), "DATA", True, [b"354 go on"]),
-    (Reply(334, "", ""), "AUTH", True, [b"334"]),
+    (Reply(334, "", ""), "AUTH", True, [b"334 "]),
     # Spaces of the text are the text's.
     (Reply(250, "", " a "), "", False, [b"250  a "]),
 ]

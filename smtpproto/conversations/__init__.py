@@ -12,9 +12,10 @@ from .errors import (
     TransientError,
 )
 from .handler import Answer, Handler, Hooks
+from .opening import Opening, TLSMode, TLSPolicy
 from .outcome import Delivery, Envelope, Outcome, Status
 from .serve import ContentLost, serve_session
-from .service import Admission, Service
+from .service import Admission, ServerTLS, Service
 from .transcript import Transcript
 
 __all__ = [
@@ -28,12 +29,16 @@ __all__ = [
     "Envelope",
     "Handler",
     "Hooks",
+    "Opening",
     "Outcome",
     "PermanentError",
     "SMTPError",
+    "ServerTLS",
     "Service",
     "Status",
     "TLSError",
+    "TLSMode",
+    "TLSPolicy",
     "Transcript",
     "TransientError",
     "serve_session",

@@ -11,21 +11,28 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..commands import Command, Expn, Hello, Help, Mail, Rcpt, Vrfy
 from ..events import BodyChunk, ConnectionClosed, EndOfBody, Need, Rejected, ServerEvent
+from ..extensions import Authenticate
 from ..replies import Reply
 from .outcome import Envelope
 from .requests import Call, CallWithContent, Draining, Flow, Receive, Report, Send, StartTLS
 
 if TYPE_CHECKING:
     from ..server import Server
+    from .authenticate import Desk
     from .handler import Answer, Hooks
 
-__all__ = ["BUSY", "ContentLost", "serve_session"]
+__all__ = ["BUSY", "HANDSHAKE_TIMEOUT", "ContentLost", "serve_session", "tell"]
 
 FAILED = Reply(451, "4.3.0", "local error in processing")
 DRAINING = Reply(421, "4.3.2", "the server is being stopped, try again later")
 TIMED_OUT = Reply(421, "4.4.2", "timeout exceeded")
 BUSY = Reply(421, "4.3.2", "too many connections, try again later")
 """What a client is told that comes when the server has as many sessions as it may have."""
+
+NO_TLS = Reply(421, "4.7.0", "no TLS, and nothing can be said without it")
+
+HANDSHAKE_TIMEOUT = 60.0
+"""Seconds for the TLS handshake: a few round trips."""
 
 # What concerns the protocol alone: no hook is asked.
 _BASIC = frozenset({"DATA", "RSET", "NOOP", "QUIT"})
@@ -39,7 +46,7 @@ class _Over(Exception):
     """The session is over; what is queued may still be sent."""
 
 
-def serve_session(server: Server, hooks: Hooks) -> Flow[None]:
+def serve_session(server: Server, hooks: Hooks, desk: Desk | None = None) -> Flow[None]:
     """Serve one session.
 
     Returns when the session is over, for whatever reason; the adapter closes the link then.  Errors
@@ -48,8 +55,9 @@ def serve_session(server: Server, hooks: Hooks) -> Flow[None]:
     Arguments:
         server: a new connection; it has not greeted yet.
         hooks: what the handler wants to be asked.
+        desk: where clients authenticate; None if AUTH is not among the extensions.
     """
-    session = _Session(server, hooks)
+    session = _Session(server, hooks, desk)
     try:
         try:
             yield from session.run()
@@ -60,16 +68,27 @@ def serve_session(server: Server, hooks: Hooks) -> Flow[None]:
             yield Send(data, server.timeout)
     except OSError:
         pass
-    if hooks.closed is not None:
-        yield from session.tell(hooks.closed, server.session)
+    finally:
+        # Also where something interrupted the adapter.
+        if hooks.closed is not None:
+            yield from tell(hooks.closed, server.session)
+
+
+def tell(hook: Any, *arguments: object) -> Flow[None]:
+    """Let the handler know of something that it need not answer."""
+    try:
+        yield Call(hook, arguments)
+    except Exception as error:
+        yield Report(error)
 
 
 class _Session:
     """A session under way: what the conversation has to remember besides the core."""
 
-    def __init__(self, server: Server, hooks: Hooks) -> None:
+    def __init__(self, server: Server, hooks: Hooks, desk: Desk | None) -> None:
         self.server = server
         self.hooks = hooks
+        self.desk = desk
         self.draining = False
         self.fresh = True
         self.asks: dict[type[Command], Any] = {
@@ -83,9 +102,13 @@ class _Session:
     def run(self) -> Flow[None]:
         """From the greeting to the end of the session."""
         yield from self.ask(self.hooks.connect, self.server.session)
+        event: ServerEvent | None = None
         while True:
-            event = yield from self.next_event()
-            if isinstance(event, Command):
+            event = event or (yield from self.next_event())
+            after: ServerEvent | None = None
+            if isinstance(event, Authenticate) and self.desk is not None:
+                after = yield from self.desk.examine(self.server, event, self.next_event)
+            elif isinstance(event, Command):
                 yield from self.command(event)
             elif isinstance(event, (BodyChunk, EndOfBody)):
                 yield from self.content(event)
@@ -93,6 +116,7 @@ class _Session:
                 yield from self.rejected(event)
             elif isinstance(event, ConnectionClosed):
                 return
+            event = after
 
     # --- waiting ------------------------------------------------------------------------------
 
@@ -110,9 +134,21 @@ class _Session:
             if data:
                 yield Send(data, server.timeout)
             if event is Need.TLS:
-                server.tls_established((yield StartTLS(server.timeout)))
-            else:
+                yield from self.start_tls()
+            elif event is Need.DATA:
                 yield from self.receive()
+            else:
+                # The connection is to turn round (RFC 2645), and nobody is here who would send.
+                raise _Over
+
+    def start_tls(self) -> Flow[None]:
+        """Do the TLS handshake; an error of the link ends the session."""
+        try:
+            facts = yield StartTLS(HANDSHAKE_TIMEOUT)
+        except OSError as error:
+            yield from self.rejected(Rejected(NO_TLS, f"the TLS handshake failed: {error}"))
+            raise _Over from error
+        self.server.tls_established(facts)
 
     def receive(self) -> Flow[None]:
         """Wait for the client once."""
@@ -175,17 +211,10 @@ class _Session:
         for _ in range(self.server.owed):
             self.server.send(FAILED)
 
-    def tell(self, hook: Any, *arguments: object) -> Flow[None]:
-        """Let the handler know of something that it need not answer."""
-        try:
-            yield Call(hook, arguments)
-        except Exception as error:
-            yield Report(error)
-
     def rejected(self, rejected: Rejected) -> Flow[None]:
         """Let the handler know what the protocol refused."""
         if self.hooks.rejected is not None:
-            yield from self.tell(self.hooks.rejected, self.server.session, rejected)
+            yield from tell(self.hooks.rejected, self.server.session, rejected)
 
     # --- content ------------------------------------------------------------------------------
 
@@ -197,11 +226,12 @@ class _Session:
         content = _Content(self, first)
         about = (self.server.session, envelope)
         try:
-            if self.hooks.body is not None:
-                answer = yield CallWithContent(self.hooks.body, about, content.read)
-            else:
+            if self.hooks.message is not None:
                 whole = yield from content.whole()
                 answer = yield Call(self.hooks.message, (*about, whole))
+            else:
+                assert self.hooks.body is not None
+                answer = yield CallWithContent(self.hooks.body, about, content.read)
             if content.lost is None:
                 yield from self.answer_content(answer, content)
         except Exception as error:

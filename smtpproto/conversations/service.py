@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
+import enum
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from ..extensions import Extension, standard
+from ..errors import RemoteProtocolError
+from ..events import Rejected
+from ..extensions import Auth, Extension, StartTls, standard
 from ..limits import Limits
+from ..replies import Reply
+from ..sasl import CHANNEL_BINDINGS, Context, available
 from ..server import Server
 from ..session import Protocol, Session
 from ..wire import LineEndings
+from .authenticate import Desk
 from .handler import Hooks
-from .serve import BUSY, serve_session
+from .proxied import from_proxy, read_header
+from .requests import Draining, Flow, Send, StartTLS
+from .serve import BUSY, HANDSHAKE_TIMEOUT, serve_session, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from .._connection import Observer
-    from .requests import Flow
 
-__all__ = ["Admission", "Service"]
+__all__ = ["Admission", "ServerTLS", "Service"]
+
+
+class ServerTLS(enum.Enum):
+    """When a server begins TLS."""
+
+    NONE = "never"
+    STARTTLS = "when the client says STARTTLS (RFC 3207)"
+    IMPLICIT = "before all else (RFC 8314 section 3.3)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +46,15 @@ class Admission:
 
     Arguments:
         most: in all.
-        each: from one peer address; None: no bound of its own.
+        each: from one client address; None: no bound of its own.
     """
 
     most: int = 1000
     each: int | None = None
+
+
+def _epoch() -> datetime:
+    return datetime.fromtimestamp(0, timezone.utc)
 
 
 class Service:
@@ -48,6 +69,16 @@ class Service:
         line_endings: what happens to a bare CR or LF.
         admission: how many sessions at once.
         observer: called for each session; gives the observer of its transcript, or None.
+        tls: when TLS begins; with STARTTLS the extension is added, unless it is there already.
+        proxy: the networks whose PROXY header is read and believed, such as `TrustedNetworks`;
+            everybody there has to send one.
+        users: a credential store (`sasl.CredentialStore`); with one, AUTH is offered.
+        clock: what time it is, with its zone.
+        nonce: gives something that was never there before, see `sasl.Context`; needed with `users`.
+
+    Raises:
+        ValueError: STARTTLS or AUTH is among the extensions, and what it needs is not there.
+        TypeError: the handler is none.
     """
 
     def __init__(
@@ -61,21 +92,73 @@ class Service:
         line_endings: LineEndings = LineEndings.REFUSE,
         admission: Admission | None = None,
         observer: Callable[[Session], Observer | None] | None = None,
+        tls: ServerTLS = ServerTLS.NONE,
+        proxy: Container[str] | None = None,
+        users: object | None = None,
+        clock: Callable[[], datetime] = _epoch,
+        nonce: Callable[[], str] | None = None,
     ) -> None:
         self.hooks = Hooks.of(handler)
         self.hostname = hostname
-        self.extensions = tuple(standard() if extensions is None else extensions)
         self.limits = limits or Limits()
         self.protocol = protocol
         self.line_endings = line_endings
         self.admission = admission or Admission()
+        self.tls = tls
+        self.proxy = proxy
+        self.users = users
+        self.clock = clock
+        self.nonce = nonce
+        self.extensions = self._complete(standard() if extensions is None else extensions)
         self._observer = observer
-        self._sessions: Counter[str] = Counter()
+        self._sessions = 0
+        self._by_peer: Counter[str] = Counter()
+
+    def _complete(self, extensions: Iterable[Extension]) -> tuple[Extension, ...]:
+        """The extensions, with those that other settings bring along."""
+        complete = list(extensions)
+        starts = any(isinstance(each, StartTls) for each in complete)
+        if self.tls is ServerTLS.STARTTLS and not starts:
+            complete.insert(0, StartTls())
+        elif starts and self.tls is ServerTLS.NONE:
+            raise ValueError("STARTTLS is to be offered: say tls=ServerTLS.STARTTLS")
+        given = next((each for each in complete if isinstance(each, Auth)), None)
+        if self.users is None:
+            if given is not None:
+                raise ValueError("AUTH is to be offered: give users")
+            return tuple(complete)
+        if self.nonce is None:
+            raise ValueError("to authenticate users takes a source of nonces")
+        auth = self._auth(given or Auth())
+        if given is None:
+            return (*complete, auth)
+        return tuple(auth if each is given else each for each in complete)
+
+    def _auth(self, given: Auth) -> Auth:
+        """AUTH with the mechanisms that the store can serve, session by session."""
+        users, names, allowed = self.users, given.mechanisms or None, given.allow_plaintext
+
+        def in_session(session: Session) -> tuple[str, ...]:
+            return available(self._context(session), users, names=names, allowed=allowed)
+
+        # All that there may be inside TLS, whatever it binds to.
+        bindings = dict.fromkeys(CHANNEL_BINDINGS, b"?")
+        best = replace(
+            self._context(Session(secure=True)), channel_bindings=bindings, external=("?",)
+        )
+        known = available(best, users, names=names)
+        return replace(given, mechanisms=known, in_session=given.in_session or in_session)
+
+    def _context(self, session: Session) -> Context:
+        assert self.nonce is not None
+        return Context.of(session, self.nonce, host=self.hostname)
+
+    # --- sessions -----------------------------------------------------------------------------
 
     @property
     def sessions(self) -> int:
         """How many sessions there are."""
-        return self._sessions.total()
+        return self._sessions
 
     def open(self, session: Session) -> Flow[None] | None:
         """The conversation of a new session, or None if there are too many; say `busy()` then.
@@ -85,12 +168,83 @@ class Service:
 
         Every session that this opened has to be closed with `close`.
         """
-        peer, each = session.peer, self.admission.each
-        if self.sessions >= self.admission.most:
+        if self._sessions >= self.admission.most:
             return None
-        if each is not None and self._sessions[peer] >= each:
+        if self._is_proxy(session):
+            self._sessions += 1
+            return self._behind_proxy(session)
+        if not self._admit(session.peer):
             return None
-        self._sessions[peer] += 1
+        self._sessions += 1
+        return self._session(session)
+
+    def close(self, session: Session) -> None:
+        """A session is over.
+
+        Arguments:
+            session: as it was passed to `open`.
+        """
+        self._sessions -= 1
+        if not self._is_proxy(session):
+            self._leave(session.peer)
+
+    def busy(self) -> bytes:
+        """What to tell a client for whom there is no session, before closing.
+
+        Empty where it would not be understood.
+        """
+        if self.proxy is not None or self.tls is ServerTLS.IMPLICIT:
+            return b""
+        server = Server(self.hostname)
+        server.send(BUSY)
+        return server.data_to_send()
+
+    def _is_proxy(self, session: Session) -> bool:
+        return self.proxy is not None and session.peer in self.proxy
+
+    def _admit(self, peer: str) -> bool:
+        """Count one more session from an address, if it may have one more."""
+        each = self.admission.each
+        # A Unix socket gives no address.
+        if each is not None and peer and self._by_peer[peer] >= each:
+            return False
+        self._by_peer[peer] += 1
+        return True
+
+    def _leave(self, peer: str) -> None:
+        self._by_peer[peer] -= 1
+        if not self._by_peer[peer]:
+            del self._by_peer[peer]
+
+    # --- what comes before the greeting -------------------------------------------------------
+
+    def _behind_proxy(self, session: Session) -> Flow[None]:
+        """Read the PROXY header, then serve the client it names."""
+        try:
+            header = yield from read_header()
+        except RemoteProtocolError as error:
+            yield from self._refused(session, f"{error}")
+            return
+        except (OSError, Draining) as error:
+            yield from self._refused(session, f"no PROXY header from {session.peer}: {error}")
+            return
+        session = from_proxy(session, header)
+        admitted = self._admit(session.peer)
+        try:
+            yield from self._session(session, admitted=admitted)
+        finally:
+            if admitted:
+                self._leave(session.peer)
+
+    def _session(self, session: Session, *, admitted: bool = True) -> Flow[None]:
+        """Begin TLS if it comes first, then serve the client."""
+        if self.tls is ServerTLS.IMPLICIT:
+            try:
+                facts = yield StartTLS(HANDSHAKE_TIMEOUT)
+            except OSError as error:
+                yield from self._refused(session, f"the TLS handshake failed: {error}")
+                return
+            session = replace(session, secure=True, tls=facts)
         server = Server(
             self.hostname,
             self.extensions,
@@ -100,16 +254,16 @@ class Service:
             session=session,
             observer=self._observer(session) if self._observer is not None else None,
         )
-        return serve_session(server, self.hooks)
+        if not admitted:
+            server.send(BUSY)
+            with contextlib.suppress(OSError):
+                yield Send(server.data_to_send(), server.timeout)
+            return
+        desk = Desk(self.users, self._context) if self.users is not None else None
+        yield from serve_session(server, self.hooks, desk)
 
-    def close(self, session: Session) -> None:
-        """A session is over."""
-        self._sessions[session.peer] -= 1
-        if not self._sessions[session.peer]:
-            del self._sessions[session.peer]
-
-    def busy(self) -> bytes:
-        """What to tell a client for whom there is no session, before closing."""
-        server = Server(self.hostname)
-        server.send(BUSY)
-        return server.data_to_send()
+    def _refused(self, session: Session, reason: str) -> Flow[None]:
+        """Let the handler know of a connection that ended before the greeting, without a word."""
+        if self.hooks.rejected is not None:
+            rejected = Rejected(Reply(421, "4.7.0", "closed without a greeting"), reason)
+            yield from tell(self.hooks.rejected, session, rejected)

@@ -22,6 +22,7 @@ from ..commands import (
     Lhlo,
     Mail,
     Rcpt,
+    Syntax,
     Vrfy,
 )
 from ..errors import LocalProtocolError
@@ -29,7 +30,8 @@ from ..replies import Reply
 from ..session import Offered, Protocol, Session, Transaction
 from ..states import compile_table
 from .atrn import Atrn, OnDemandRelay, Turned
-from .base import Extension, Flag, UnknownExtension, split_line
+from .auth import Auth, Authenticate, SubmittedBy
+from .base import EHLO_KEYWORD, Extension, Flag, UnknownExtension, split_line
 from .burl import Burl, ContentByUrl
 from .checkpoint import Checkpoint, TransactionId
 from .chunking import Bdat, BinaryMime, Chunking
@@ -55,6 +57,7 @@ from .rrvs import Rrvs, ValidSince
 from .server_limits import ServerLimits, Usage
 from .size import DeclaredSize, Size
 from .smtputf8 import Internationalized, SmtpUtf8
+from .starttls import StartTLS, StartTls
 from .xclient import ClientOverride, ClientOverriding, XClient
 from .xforward import ClientForwarding, ForwardedClient, XForward
 
@@ -67,6 +70,8 @@ if TYPE_CHECKING:
 __all__ = [
     "KNOWN",
     "Atrn",
+    "Auth",
+    "Authenticate",
     "Bdat",
     "BinaryMime",
     "Body",
@@ -114,6 +119,9 @@ __all__ = [
     "ServerLimits",
     "Size",
     "SmtpUtf8",
+    "StartTLS",
+    "StartTls",
+    "SubmittedBy",
     "Solicit",
     "TlsRequired",
     "Tracking",
@@ -131,6 +139,8 @@ __all__ = [
 
 KNOWN: tuple[type[Extension], ...] = (
     Size,
+    StartTls,
+    Auth,
     EightBitMime,
     Pipelining,
     EnhancedStatusCodes,
@@ -194,6 +204,7 @@ class Catalogue:
         kinds: the classes of the extensions in use.
         protocol: SMTP or LMTP; decides between EHLO, HELO and LHLO.
         limits: for the grammar.
+        syntax: for the grammar.
 
     Attributes:
         grammar: for `commands.parse`, as long as no extension with `utf8` is in force.
@@ -202,21 +213,27 @@ class Catalogue:
         watchers: the extensions to ask about a command, by its class.
         told: the extensions to tell of an answered command, by its class.
         finishers: the extensions to tell of the end of a mail transaction.
-        content_watchers: the extensions to ask about content.
         longest: octets of the longest command line, CRLF included.
 
     Raises:
         ValueError: two extensions with the same keyword, verb or row, or the same parameter keyword
-            on the same command; an extension without one that it requires.
+            on the same command; an extension without one that it requires; a name that is no
+            keyword in upper case.
     """
 
     def __init__(
-        self, kinds: Iterable[type[Extension]], protocol: Protocol, limits: Limits
+        self,
+        kinds: Iterable[type[Extension]],
+        protocol: Protocol,
+        limits: Limits,
+        syntax: Syntax = Syntax.STRICT,
     ) -> None:
         self.kinds: dict[str, type[Extension]] = {}
         for kind in kinds:
-            if self.kinds.setdefault(kind.keyword, kind) is not kind:
+            _check_names(kind)
+            if kind.keyword in self.kinds:
                 raise ValueError(f"{kind.keyword} is defined twice")
+            self.kinds[kind.keyword] = kind
         self.limits = limits
         greetings = (Lhlo,) if protocol is Protocol.LMTP else (Ehlo, Helo)
         verbs: dict[str, type[Command]] = {
@@ -251,6 +268,7 @@ class Catalogue:
             known=_ALL_VERBS - {"EHLO", "HELO", "LHLO"},
             parameters=parameters,
             limits=limits,
+            syntax=syntax,
         )
         self.utf8_grammar = replace(self.grammar, utf8=True)
         self.watchers = {
@@ -262,11 +280,6 @@ class Catalogue:
             for command in verbs.values()
         }
         self.finishers = tuple(kind for kind in self.kinds.values() if _overrides(kind, "finished"))
-        self.content_watchers = tuple(
-            kind
-            for kind in self.kinds.values()
-            if kind.check_content is not Extension.check_content
-        )
         self.longest = limits.command_line + max(
             (sum(octets for _, octets in extra) for extra in self._extra.values()), default=0
         )
@@ -315,17 +328,29 @@ class Catalogue:
 
 
 def catalogue(
-    kinds: Iterable[type[Extension]], protocol: Protocol, limits: Limits
+    kinds: Iterable[type[Extension]],
+    protocol: Protocol,
+    limits: Limits,
+    syntax: Syntax = Syntax.STRICT,
 ) -> Catalogue:
     """The catalogue of these extensions, compiled once for all sessions that use the same."""
-    return _compiled(tuple(kinds), protocol, limits)
+    return _compiled(tuple(kinds), protocol, limits, syntax)
 
 
 @functools.lru_cache(maxsize=64)
 def _compiled(
-    kinds: tuple[type[Extension], ...], protocol: Protocol, limits: Limits
+    kinds: tuple[type[Extension], ...], protocol: Protocol, limits: Limits, syntax: Syntax
 ) -> Catalogue:
-    return Catalogue(kinds, protocol, limits)
+    return Catalogue(kinds, protocol, limits, syntax)
+
+
+def _check_names(kind: type[Extension]) -> None:
+    """Refuse names that nobody could write, or that no received name would be equal to."""
+    added = [parameter for each in kind.parameters.values() for parameter in each]
+    verbs = [command.verb for command in kind.commands]
+    for name in (kind.keyword, *verbs, *(parameter.keyword for parameter in added)):
+        if EHLO_KEYWORD.fullmatch(name) is None or name != name.upper():
+            raise ValueError(f"{kind.__name__}: {name!a} is no keyword in upper case")
 
 
 def _overrides(kind: type[Extension], name: str) -> bool:
@@ -351,10 +376,12 @@ def read_offers(lines: Sequence[str], catalogue: Catalogue) -> Offered[object]:
     and the server works without it.
     """
     offered: dict[str, Extension] = {}
+    old_lines = []
     for line in lines:
         try:
             keyword, arguments = split_line(line)
         except LocalProtocolError:
+            old_lines.append(line)
             continue
         kind = catalogue.kinds.get(keyword.upper())
         extension: Extension = UnknownExtension(keyword, arguments)
@@ -362,4 +389,11 @@ def read_offers(lines: Sequence[str], catalogue: Catalogue) -> Offered[object]:
             with contextlib.suppress(LocalProtocolError):
                 extension = kind.parse_offer(arguments)
         offered.setdefault(keyword.upper(), extension)
+    for line in old_lines:
+        # Only what no line of the usual form says.
+        keyword, equals, arguments = line.partition("=")
+        kind = catalogue.kinds.get(keyword.strip(" ").upper())
+        if equals and kind is not None and kind.old_form and kind.keyword not in offered:
+            with contextlib.suppress(LocalProtocolError):
+                offered[kind.keyword] = kind.parse_offer(arguments)
     return Offered(offered.values())

@@ -167,7 +167,10 @@ class Extension:
 
     @classmethod
     def finished(cls, session: Session) -> Session:
-        """The session after the end of a mail transaction, or after RSET; both roles."""
+        """The session after the end of a mail transaction, and after what would end one, as RSET.
+
+        Both roles; called for EHLO as well.
+        """
         return session
 
     def check_content(self, octets: int, session: Session) -> Reply | None:

@@ -1,0 +1,94 @@
+"""What every conversation of a client is made of: send a command, read a reply, take leave.
+
+RFC 5321 sections 4.2 and 4.1.1.10; time limits are those of section 4.5.3.2.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..commands import Command, Quit
+from ..errors import LocalProtocolError, RemoteProtocolError
+from ..events import ConnectionClosed, Need
+from ..replies import Reply
+from ..states import State
+from .errors import ConnectionLost
+from .requests import Flow, Receive, Send
+
+if TYPE_CHECKING:
+    from ..client import Client
+
+__all__ = ["ask", "end", "flush", "is_ready", "next_reply"]
+
+
+def next_reply(client: Client) -> Flow[Reply]:
+    """The next reply, with as much writing and reading as it takes.
+
+    Raises:
+        ConnectionLost: the link broke, the server closed it, or the time ran out.
+        RemoteProtocolError: the server broke the protocol.
+    """
+    fresh = True
+    while True:
+        event = client.next_event()
+        if isinstance(event, Reply):
+            return event
+        if isinstance(event, ConnectionClosed):
+            raise ConnectionLost("the server closed the connection without a reply")
+        if event is not Need.DATA:
+            raise LocalProtocolError(f"no reply is due: {event.value}")
+        timeout = client.timeout
+        try:
+            yield from flush(client)
+            received = yield Receive(timeout, fresh)
+        except TimeoutError as error:
+            raise ConnectionLost(f"no reply within {timeout:g} seconds") from error
+        except OSError as error:
+            raise ConnectionLost(f"the link broke: {error}") from error
+        fresh = False
+        client.receive_data(received)
+
+
+def flush(client: Client) -> Flow[None]:
+    """Write what is queued.
+
+    A server that closes early may have said why, so an error here is passed over if there is still
+    something to read.
+    """
+    data = client.data_to_send()
+    if not data:
+        return
+    try:
+        yield Send(data, client.timeout)
+    except TimeoutError:
+        raise
+    except OSError:
+        received = yield Receive(client.timeout, True)
+        if not received:
+            raise
+        client.receive_data(received)
+
+
+def ask(client: Client, command: Command) -> Flow[Reply]:
+    """Send one command and get its reply, whatever it says.
+
+    Raises:
+        LocalProtocolError: the command is not possible now; nothing was sent.
+        ConnectionLost, RemoteProtocolError: see `next_reply`.
+    """
+    client.send(command)
+    return (yield from next_reply(client))
+
+
+def end(client: Client) -> Flow[None]:
+    """Say QUIT and wait for the answer, if there still is somebody to answer (section 4.1.1.10)."""
+    try:
+        yield from ask(client, Quit())
+    except (LocalProtocolError, RemoteProtocolError, ConnectionLost):
+        # The session is over in any case, and nothing depends on how.
+        return
+
+
+def is_ready(client: Client) -> bool:
+    """Whether a new command may be sent: nothing is under way, nothing is broken."""
+    return client.state in (State.GREETED, State.READY) and client.pending == 0

@@ -1,0 +1,204 @@
+"""AUTH: who the client is, RFC 4954.
+
+The states: a 334 leads from READY to `State.EXCHANGE`, where lines of base64 are exchanged instead of
+commands; the final reply leads back.  What the octets in them mean is the affair of `smtpproto.sasl`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from ..addresses import Mailbox
+from ..commands import Command, DialogueCommand, Grammar, Mail
+from ..errors import LocalProtocolError
+from ..parameters import Parameter
+from ..replies import Reply
+from ..session import Session
+from ..states import Go, State
+from ..syntax import decode_base64, decode_xtext, encode_base64, encode_xtext
+from .base import Extension
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..session import Transaction
+
+__all__ = ["Auth", "Authenticate", "SubmittedBy"]
+
+# sasl-mech = 1*20mech-char; mech-char = %x41-5A / DIGIT / "-" / "_" (RFC 4422 section 3.1)
+_MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}")
+# Section 6: what may be said before AUTH.  LHLO is the EHLO of LMTP; STARTTLS has to come first.
+_BEFORE = frozenset({"EHLO", "HELO", "LHLO", "AUTH", "STARTTLS", "NOOP", "RSET", "QUIT"})
+_FIRST = Reply(530, "5.7.0", "Authentication required (RFC 4954 section 6)")
+_TWICE = Reply(503, "5.5.1", "AUTH succeeded already, and is possible once (RFC 4954 section 4)")
+_IN_PLAIN_TEXT = Reply(
+    538, "5.7.11", "Encryption required for this authentication mechanism (RFC 4954 section 6)"
+)
+_UNKNOWN = Reply(504, "5.5.4", "the authentication mechanism is not offered (RFC 4954 section 4)")
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticate(DialogueCommand):
+    """AUTH: prove who the client is (section 4).
+
+    Arguments:
+        mechanism: name of a SASL mechanism, in upper case.
+        initial: the initial response, not encoded; empty is not the same as None.  Never shown.
+
+    Raises:
+        LocalProtocolError: the mechanism's name cannot be one.
+    """
+
+    verb = "AUTH"
+    accepted = (235, "2.7.0", "Authentication successful")
+    mechanism: str
+    initial: bytes | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        # What stands in its place may be a password, so no error repeats it.
+        if _MECHANISM.fullmatch(self.mechanism) is None:
+            raise LocalProtocolError(
+                "AUTH: expected the name of a SASL mechanism, 1 to 20 of A-Z, 0-9, '-' and '_', "
+                "found another text (RFC 4422 section 3.1)"
+            )
+
+    def arguments(self) -> str:
+        """The mechanism and, if there is one, the initial response in base64."""
+        if self.initial is None:
+            return self.mechanism
+        # A response of no octets has no base64 (section 4).
+        return f"{self.mechanism} {encode_base64(self.initial) or '='}"
+
+    def public(self) -> str:
+        """The command without the initial response."""
+        return f"AUTH {self.mechanism}" + ("" if self.initial is None else " (response)")
+
+    @classmethod
+    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+        """Read both."""
+        mechanism, space, response = arguments.partition(" ")
+        if not space:
+            return cls(mechanism.upper())
+        return cls(mechanism.upper(), b"" if response == "=" else _decoded(response))
+
+    def parse_response(self, line: bytes) -> bytes:
+        """The octets of a response; a lone "*" gives up (section 4)."""
+        if line == b"*":
+            raise LocalProtocolError(
+                "the client cancelled the exchange (RFC 4954 section 4)", enhanced="5.7.0"
+            )
+        return decode_base64(line)
+
+    def format_response(self, octets: bytes | None) -> bytes:
+        """Base64, or "*" to give up (section 4)."""
+        return b"*" if octets is None else encode_base64(octets).encode("ascii")
+
+
+def _decoded(response: str) -> bytes:
+    if not response:
+        raise LocalProtocolError(
+            "AUTH: expected an initial response after the space; an empty one is written '=' "
+            "(RFC 4954 section 4)",
+            enhanced="5.5.2",
+        )
+    return decode_base64(response)
+
+
+@dataclass(frozen=True, slots=True)
+class SubmittedBy(Parameter):
+    """Who submitted the message, as far as the sender knows and trusts it (section 5).
+
+    Arguments:
+        mailbox: None where that is not known, or not trusted; written `AUTH=<>`.
+    """
+
+    keyword = "AUTH"
+    mailbox: Mailbox | None
+
+    def value(self) -> str:
+        """The mailbox as xtext, or `<>`."""
+        return "<>" if self.mailbox is None else encode_xtext(str(self.mailbox))
+
+    @classmethod
+    def parse(cls, value: str | None) -> Self:
+        """Read the mailbox."""
+        if value is None:
+            raise LocalProtocolError(
+                "AUTH: expected a mailbox or <> after '=' (RFC 4954 section 5)"
+            )
+        return cls(None if value == "<>" else Mailbox.parse(decode_xtext(value), utf8=True))
+
+
+@dataclass(frozen=True, slots=True)
+class Auth(Extension):
+    """Authentication of the client (RFC 4954).
+
+    Arguments:
+        mechanisms: names of SASL mechanisms, the best first; on a server all that it knows.
+        allow_plaintext: on a server, names of those that may be used outside TLS.
+        in_session: on a server, what gives the names for one session, in place of the two above.
+        required: on a server, whether the client has to authenticate before anything else.
+    """
+
+    keyword = "AUTH"
+    commands = (Authenticate,)
+    transitions = {State.READY: {"AUTH": Go(ok=State.READY, more=State.EXCHANGE)}}
+    parameters = {Mail: (SubmittedBy,)}
+    # Section 3, and section 4: 12,288 octets for a line of an exchange.
+    extra_length = {Mail: 500, Authenticate: 12288 - 512}
+    # Servers announced it so before it was a standard, for clients that still looked for that.
+    old_form = True
+    not_offered = Reply(503, "5.5.1", "AUTH is not offered in this session (RFC 4954 section 4)")
+    mechanisms: tuple[str, ...] = ()
+    allow_plaintext: tuple[str, ...] = ()
+    in_session: Callable[[Session], tuple[str, ...]] | None = field(
+        default=None, repr=False, compare=False
+    )
+    required: bool = False
+
+    def arguments(self) -> str:
+        """The mechanisms."""
+        return " ".join(self.mechanisms)
+
+    @classmethod
+    def parse_offer(cls, arguments: str) -> Self:
+        """Read the mechanisms; what cannot be one is left out."""
+        names = [name for word in arguments.split() if _MECHANISM.fullmatch(name := word.upper())]
+        return cls(tuple(dict.fromkeys(names)))
+
+    def offer(self, session: Session) -> Self | None:
+        """The mechanisms for this session; nothing once the client has authenticated."""
+        if session.identity is not None:
+            return None
+        names = self._names(session)
+        return replace(self, mechanisms=names) if names else None
+
+    def _names(self, session: Session) -> tuple[str, ...]:
+        if self.in_session is not None:
+            return self.in_session(session)
+        allowed = self.allow_plaintext
+        return tuple(name for name in self.mechanisms if session.secure or name in allowed)
+
+    def demand(self, command: Command, session: Session) -> Reply | None:
+        """Refuse what has to wait for AUTH, and AUTH where it would give away a secret."""
+        if isinstance(command, Authenticate):
+            if session.identity is not None:
+                return _TWICE
+            name = command.mechanism
+            hidden = name in self.mechanisms and name not in self._names(session)
+            return _IN_PLAIN_TEXT if hidden and not session.secure else None
+        wanted = self.required and session.identity is None and command.verb not in _BEFORE
+        return _FIRST if wanted else None
+
+    def check(
+        self, command: Command, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """Refuse a second success, and what was not offered."""
+        if not isinstance(command, Authenticate):
+            return None
+        if session.identity is not None:
+            return _TWICE
+        return None if command.mechanism in self.mechanisms else _UNKNOWN

@@ -1,0 +1,61 @@
+"""STARTTLS: TLS in the middle of a session, RFC 3207.
+
+The states: a positive reply leads to `State.TLS`, where nothing but the handshake is possible; behind it the
+session begins anew.  What either side sent in plain text behind the command or its reply was put there by
+somebody in between (CVE-2011-0411 and its likes), and the connections end at it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..commands import Command
+from ..replies import Reply
+from ..states import Go, State
+from .base import Extension
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..session import Session
+
+__all__ = ["StartTLS", "StartTls"]
+
+# Section 4: what may be said before STARTTLS.  LHLO is the EHLO of LMTP (RFC 2033 section 4.1).
+_BEFORE = frozenset({"EHLO", "LHLO", "NOOP", "STARTTLS", "QUIT"})
+_FIRST = Reply(530, "5.7.0", "Must issue a STARTTLS command first (RFC 3207 section 4)")
+
+
+@dataclass(frozen=True, slots=True)
+class StartTLS(Command):
+    """STARTTLS: begin TLS (section 4).  With an argument it is refused with 501."""
+
+    verb = "STARTTLS"
+    accepted = (220, "2.0.0", "Ready to start TLS")
+
+
+@dataclass(frozen=True, slots=True)
+class StartTls(Extension):
+    """TLS in the middle of a session (RFC 3207).
+
+    Arguments:
+        required: on a server, whether it is to come before anything else.
+    """
+
+    keyword = "STARTTLS"
+    commands = (StartTLS,)
+    transitions = {State.READY: {"STARTTLS": Go(ok=State.TLS)}}
+    not_offered = Reply(
+        503, "5.5.1", "STARTTLS is possible once, outside TLS and after EHLO (RFC 3207 section 4.2)"
+    )
+    required: bool = False
+
+    def offer(self, session: Session) -> Self | None:
+        """Itself outside TLS, otherwise nothing (section 4.2)."""
+        return None if session.secure else self
+
+    def demand(self, command: Command, session: Session) -> Reply | None:
+        """Refuse what is not to be said in plain text (section 4)."""
+        wanted = self.required and not session.secure and command.verb not in _BEFORE
+        return _FIRST if wanted else None
