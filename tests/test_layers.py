@@ -29,6 +29,7 @@ LAYERS: dict[str, float] = {
     "smtpproto.addresses": 1.0,
     "smtpproto.parameters": 1.0,
     "smtpproto.commands": 1.1,
+    "smtpproto.lenient": 1.2,
     "smtpproto.replies": 1.2,
     "smtpproto.codes": 1.1,
     "smtpproto.events": 1.3,
@@ -41,6 +42,9 @@ LAYERS: dict[str, float] = {
     "smtpproto.server": 2.1,
     "smtpproto": 2.2,  # its __init__ alone: a folder below it needs a line of its own
     "smtpproto.conversations": 3.0,
+    "smtpproto.tls": 3.5,
+    "smtpproto.host": 3.5,
+    "smtpproto.options": 3.6,
     "smtpproto.sync": 4.0,
     "smtpproto.trio": 4.0,
     "smtpproto.stores": 4.0,
@@ -50,7 +54,8 @@ LAYERS: dict[str, float] = {
     "smtpproto.__main__": 5.1,
 }
 
-ADAPTERS = 4.0
+# From here up: the adapters, and what they share.
+ADAPTERS = 3.5
 
 # Whatever moves bytes, tells the time, rolls dice or looks at the machine: adapters only.
 IMPURE = frozenset(
@@ -182,7 +187,9 @@ CLEAN = {
         "if TYPE_CHECKING:\n    from typing_extensions import Self\nelse:\n    import re\n"
     ),
     "smtpproto.client": "from .wire.lines import LineReader\nfrom smtpproto import errors\n",
+    "smtpproto.tls": "import ssl\nfrom .client import Client\n",
     "smtpproto.sync.__init__": "import socket\nfrom ..client import Client\n",
+    "smtpproto.sync._run": "from .. import tls\n",
     "smtpproto.trio.__init__": "",
     "smtpproto.trio._run": "import trio\nfrom datetime import datetime\ndatetime.now()\n",
 }
@@ -220,6 +227,9 @@ def test_the_checker_accepts_what_is_right() -> None:
         ("smtpproto.errors", "def f():\n    import socket", ":2: socket is for adapters"),
         ("smtpproto.errors", "if TYPE_CHECKING:\n    import ssl", ":2: ssl is for adapters"),
         ("smtpproto.errors", "from os.path import join", ":1: os is for adapters"),
+        ("smtpproto.conversations.x", "import ssl", ":1: ssl is for adapters"),
+        ("smtpproto.tls", "from .sync import _run", ":1: smtpproto.sync._run does not stand lower"),
+        ("smtpproto.tls", "import trio", ":1: trio belongs to smtpproto.trio alone"),
         ("smtpproto.client", "from asyncio import streams", ":1: asyncio is for adapters"),
         ("smtpproto.client", "import attrs", ":1: attrs is not in the standard library"),
         ("smtpproto.sync.__init__", "import attrs", ":1: attrs is not in the standard library"),

@@ -1,0 +1,240 @@
+"""What both adapters take from their host: its name, clock, randomness and listening sockets."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import secrets
+import socket
+import stat
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from pathlib import Path
+
+__all__ = [
+    "LOG",
+    "PAUSE",
+    "Overloaded",
+    "accept",
+    "address_of",
+    "adopt",
+    "close_listeners",
+    "hostname",
+    "is_unix",
+    "listen",
+    "listeners_from_environment",
+    "nonce",
+    "now",
+    "prepare",
+    "report",
+]
+
+PAUSE = 0.1
+"""Seconds to wait before accepting again after `Overloaded`: to retry at once would be to spin."""
+
+LOG = logging.getLogger("smtpproto")
+BACKLOG = 1024
+_OVERLOAD = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+# Passed sockets begin at this file number: sd_listen_fds(3).
+_FIRST_PASSED = 3
+
+
+def hostname() -> str:
+    """The host's own name."""
+    return socket.gethostname()
+
+
+def now() -> datetime:
+    """The time, with its zone."""
+    return datetime.now(timezone.utc)
+
+
+def nonce() -> str:
+    """Something that was never there before: 144 bits, printable and without a comma (RFC 5802)."""
+    return secrets.token_urlsafe(18)
+
+
+def report(error: BaseException) -> None:
+    """Log an exception that a handler raised."""
+    LOG.error("a handler failed", exc_info=error)
+
+
+# --- listening --------------------------------------------------------------------------------
+
+
+def adopt(listeners: Iterable[socket.socket]) -> list[socket.socket]:
+    """Ready listening sockets, wherever they come from, to be waited for.
+
+    Raises:
+        ValueError: one of them does not listen.
+    """
+    adopted = list(listeners)
+    for listener in adopted:
+        if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise ValueError(f"expected a listening socket, found {listener!r}")
+        listener.setblocking(False)
+    return adopted
+
+
+def listen(
+    host: str | None = "127.0.0.1",
+    port: int = 0,
+    *,
+    path: str | None = None,
+    reuse_port: bool = False,
+) -> list[socket.socket]:
+    """Sockets that listen.
+
+    Arguments:
+        host: a name or an IP address, whose every address is listened on; None for all of the host.
+        port: 0 for any that is free, the same for every address.
+        path: a Unix socket instead of host and port; one that nobody listens on is replaced.
+        reuse_port: whether other processes may listen there too and share the load (SO_REUSEPORT).
+
+    Raises:
+        OSError: it cannot listen there.
+    """
+    if path is not None:
+        return [_listen_unix(path)]
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    listeners: list[socket.socket] = []
+    try:
+        for family, address in dict.fromkeys((entry[0], entry[4]) for entry in found):
+            if port == 0 and listeners:
+                chosen = listeners[0].getsockname()[1]
+                address = (address[0], chosen, *address[2:])  # noqa: PLW2901
+            listeners.append(_listen_tcp(family, address, reuse_port=reuse_port))
+    except BaseException:
+        close_listeners(listeners)
+        raise
+    return listeners
+
+
+def _listen_tcp(family: int, address: tuple[object, ...], *, reuse_port: bool) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            # The IPv4 addresses have a socket of their own.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _listen_unix(path: str) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        try:
+            sock.bind(path)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not _is_orphan(path):
+                raise
+            Path(path).unlink()
+            sock.bind(path)
+        sock.listen(BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _is_orphan(path: str) -> bool:
+    """Whether a path is a Unix socket that nobody listens on any more."""
+    if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(path) == errno.ECONNREFUSED
+
+
+def listeners_from_environment() -> list[socket.socket]:
+    """The listening sockets that the service manager handed over (socket activation).
+
+    Reads and removes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES as sd_listen_fds(3) describes them;
+    what is meant for another process gives an empty list.
+
+    Raises:
+        OSError: one of the file numbers is no socket.
+    """
+    passed = {
+        name: os.environ.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+    }
+    if passed["LISTEN_PID"] != str(os.getpid()) or not passed["LISTEN_FDS"].isdigit():
+        return []
+    numbers = range(_FIRST_PASSED, _FIRST_PASSED + int(passed["LISTEN_FDS"]))
+    for number in numbers:
+        os.set_inheritable(number, False)
+    return [socket.socket(fileno=number) for number in numbers]
+
+
+def close_listeners(listeners: Iterable[socket.socket], path: str | None = None) -> None:
+    """Close listening sockets.
+
+    Arguments:
+        listeners: as from `listen`.
+        path: the Unix socket that `listen` made; it is removed.
+    """
+    for listener in listeners:
+        listener.close()
+    if path is not None:
+        Path(path).unlink(missing_ok=True)
+
+
+# --- connections ------------------------------------------------------------------------------
+
+
+def is_unix(sock: socket.socket) -> bool:
+    """Whether this is a Unix socket."""
+    return sock.family == getattr(socket, "AF_UNIX", None)
+
+
+def prepare(sock: socket.socket) -> None:
+    """Ready a connected socket for a conversation: non-blocking, nothing held back.
+
+    Without Nagle's algorithm, as a conversation writes what it has to say in one piece.
+    """
+    sock.setblocking(False)
+    if not is_unix(sock):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+class Overloaded(Exception):
+    """There is no room for one connection more; it passes (see `PAUSE`)."""
+
+
+def accept(listener: socket.socket) -> tuple[socket.socket, str] | None:
+    """Accept a connection: its socket and the peer's IP address ("" on a Unix socket).
+
+    Arguments:
+        listener: non-blocking.
+
+    Returns:
+        None if there is nobody, or nobody any more.
+
+    Raises:
+        Overloaded: no file number or no memory is left.
+    """
+    try:
+        sock, address = listener.accept()
+    except OSError as error:
+        if error.errno in _OVERLOAD:
+            LOG.warning("accepting waits: %s", error)
+            raise Overloaded from error
+        # Whatever else it is concerns one connection that is gone already (accept(2)).
+        return None
+    return sock, str(address[0]) if isinstance(address, tuple) else ""
+
+
+def address_of(listener: socket.socket) -> tuple[str, int]:
+    """Host and port of a listening socket; of a Unix socket its path and 0."""
+    name = listener.getsockname()
+    if isinstance(name, tuple):
+        return str(name[0]), int(name[1])
+    return os.fsdecode(name), 0
