@@ -29,6 +29,7 @@ from .commands import (
     Quit,
     Rcpt,
     Rset,
+    Syntax,
     Vrfy,
 )
 from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
@@ -38,10 +39,12 @@ from .events import (
     AuthResponse,
     BodyChunk,
     ConnectionClosed,
+    Deviation,
     EndOfBody,
     Need,
     Rejected,
 )
+from .lenient import NoDomain
 from .limits import Limits
 from .parameters import Parameter, UnknownParameter
 from .replies import Reply
@@ -62,6 +65,7 @@ __all__ = [
     "Command",
     "ConnectionClosed",
     "Data",
+    "Deviation",
     "Domain",
     "Ehlo",
     "EndOfBody",
@@ -77,6 +81,7 @@ __all__ = [
     "Mail",
     "Mailbox",
     "Need",
+    "NoDomain",
     "Noop",
     "Offered",
     "Parameter",
@@ -92,6 +97,7 @@ __all__ = [
     "Server",
     "Session",
     "State",
+    "Syntax",
     "TLSFacts",
     "Transaction",
     "UnknownParameter",

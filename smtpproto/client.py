@@ -81,6 +81,7 @@ class Client(Connection):
         "_encoder",
         "_error",
         "_held",
+        "_held_commands",
         "_last_mail",
         "_pending",
         "_projected",
@@ -113,6 +114,7 @@ class Client(Connection):
         # Under way, oldest first; then what is held back, with the octets that follow each command.
         self._pending: deque[_Pending] = deque([_Pending("greeting", None)])
         self._held: deque[tuple[_Pending | None, bytes]] = deque()
+        self._held_commands = 0
         # Where the session would be if all that is pending succeeded; None: to be found out.
         self._projected: State | None = State.GREETED
         self._last_mail: Transaction | None = None
@@ -141,7 +143,7 @@ class Client(Connection):
     @property
     def pending(self) -> int:
         """How many replies are still to come for what was sent."""
-        return len(self._pending) + sum(1 for entry, _ in self._held if entry is not None)
+        return len(self._pending) + self._held_commands
 
     # --- out: commands and content to bytes ----------------------------------------------------
 
@@ -235,6 +237,7 @@ class Client(Connection):
     def _hold(self, entry: _Pending, line: bytes) -> None:
         self._check_line(line)
         self._held.append((entry, line))
+        self._held_commands += 1
 
     def _release(self) -> None:
         """Let leave what may leave (RFC 2920 section 3.1)."""
@@ -256,6 +259,7 @@ class Client(Connection):
                 if self._observer is not None and entry.command is not None:
                     self._observer("C", entry.command.public().encode("utf-8"), False)
                 pending.append(entry)
+                self._held_commands -= 1
                 if isinstance(entry.command, DialogueCommand):
                     self._expect_challenge()
             held.popleft()
@@ -511,6 +515,7 @@ class Client(Connection):
         self.state = self._projected = state
         self._pending.clear()
         self._held.clear()
+        self._held_commands = 0
         self._encoder = None
         self._counted_left = 0
         self._buffer.clear()

@@ -40,6 +40,7 @@ __all__ = [
     "Quit",
     "Rcpt",
     "Rset",
+    "Syntax",
     "Vrfy",
     "parse",
 ]
@@ -54,6 +55,13 @@ class Framing(enum.Enum):
     COUNTED = "as many octets as the command says (RFC 3030 section 2)"
 
 
+class Syntax(enum.Enum):
+    """How much of what real clients get wrong a server reads nevertheless."""
+
+    STRICT = "the grammar of RFC 5321, and nothing else"
+    LENIENT = "faults whose meaning is beyond doubt are repaired, and reported"
+
+
 @dataclass(frozen=True, slots=True)
 class Grammar:
     """What `parse` has to know: the verbs and parameters in use.
@@ -64,6 +72,7 @@ class Grammar:
         parameters: the parameters of each class of command, by keyword in upper case.
         utf8: whether a line may hold UTF-8 (RFC 6531 section 3.3).
         limits: the sizes to hold addresses to.
+        syntax: for `lenient.read`; `parse` is always strict.
     """
 
     verbs: Mapping[str, type[Command]]
@@ -71,6 +80,7 @@ class Grammar:
     parameters: Mapping[type[Command], Mapping[str, type[Parameter]]] = field(default_factory=dict)
     utf8: bool = False
     limits: Limits = Limits()
+    syntax: Syntax = Syntax.STRICT
 
 
 class Command:

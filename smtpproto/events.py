@@ -20,6 +20,7 @@ __all__ = [
     "BodyChunk",
     "ClientEvent",
     "ConnectionClosed",
+    "Deviation",
     "EndOfBody",
     "Event",
     "Need",
@@ -84,6 +85,21 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
+class Deviation:
+    """A command line that is wrong, but that a lenient server understood all the same.
+
+    It needs no answer.  The command, or what refuses it, is the next event.
+
+    Arguments:
+        reason: what is wrong with it.
+        command: what was understood.
+    """
+
+    reason: str
+    command: Command
+
+
+@dataclass(frozen=True, slots=True)
 class ConnectionClosed:
     """Nothing more will come; given once.
 
@@ -94,6 +110,8 @@ class ConnectionClosed:
     clean: bool = True
 
 
-ServerEvent = Union[Command, BodyChunk, EndOfBody, AuthResponse, Rejected, ConnectionClosed]
+ServerEvent = Union[
+    Command, BodyChunk, EndOfBody, AuthResponse, Rejected, Deviation, ConnectionClosed
+]
 ClientEvent = Union[Reply, ConnectionClosed]
 Event = Union[ServerEvent, ClientEvent]
