@@ -37,6 +37,7 @@ class Limits:
         domain: octets of a domain or an address literal.
         recipients: accepted recipients of one mail transaction.
         errors: commands the server refuses by itself before it closes with 421.
+        overlong: octets of lines that were too long, in all, before the server closes with 421.
         unanswered: commands the client has under way at once, so that neither side's socket
             buffers fill up with the other one not reading (RFC 2920 section 3.1).
 
@@ -53,6 +54,7 @@ class Limits:
     domain: int = 255
     recipients: int = 1000
     errors: int = 20
+    overlong: int = 65536
     unanswered: int = 512
 
     def __post_init__(self) -> None:

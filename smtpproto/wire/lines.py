@@ -32,8 +32,8 @@ class LineEndings(Enum):
     so what it made a line of is data.  A command line is refused as by `REFUSE`: to read on behind
     a bare LF would make two commands out of what a strict peer sent as one."""
     PRESERVE = "preserve"
-    """Both are octets like others, in content and in lines.  Only for receiving: nobody may send
-    them (RFC 5321 section 2.3.8)."""
+    """In content both are octets like others.  A `Server` refuses them in command lines
+    nevertheless.  Only for receiving: nobody may send them (RFC 5321 section 2.3.8)."""
 
 
 class LineFault(Enum):
