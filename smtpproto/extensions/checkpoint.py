@@ -86,7 +86,12 @@ def go_on_at(offset: int) -> Reply:
     Arguments:
         offset: how many octets of the content the server has, dot transparency not counted; for
             DATA they end at the end of a line.
+
+    Raises:
+        LocalProtocolError: no such number can be written.
     """
+    if not 0 <= offset < 10**20:
+        raise LocalProtocolError("355: expected an offset of 0 or more, in up to 20 digits")
     return Reply(355, "", f"{offset} is the transaction offset")
 
 

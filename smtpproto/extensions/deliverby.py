@@ -53,8 +53,7 @@ class By(Parameter):
     def __post_init__(self) -> None:
         if abs(self.seconds) > MOST:
             raise LocalProtocolError(
-                f"BY: expected up to nine digits of seconds, found {self.seconds} "
-                "(RFC 2852 section 4)"
+                "BY: expected up to nine digits of seconds, found more (RFC 2852 section 4)"
             )
         if self.returned and self.seconds <= 0:
             raise LocalProtocolError(

@@ -39,6 +39,14 @@ def _seconds(what: str, text: str) -> int:
     return int(text)
 
 
+def _check_seconds(what: str, seconds: int) -> None:
+    if not 1 <= seconds <= MOST:
+        found = "more" if seconds > 0 else "less"
+        raise LocalProtocolError(
+            f"{what}: expected 1 to {MOST} seconds, found {found} (RFC 4865 section 3)"
+        )
+
+
 def _moment(what: str, text: str) -> datetime:
     moment = parse_timestamp(what, text, fractions=True)
     if moment.utcoffset():
@@ -58,7 +66,7 @@ class HoldFor(Parameter):
     seconds: int
 
     def __post_init__(self) -> None:
-        _seconds("HOLDFOR", str(self.seconds))
+        _check_seconds("HOLDFOR", self.seconds)
 
     def value(self) -> str:
         """The seconds."""
@@ -113,7 +121,7 @@ class FutureRelease(Extension):
     latest: datetime
 
     def __post_init__(self) -> None:
-        _seconds("FUTURERELEASE", str(self.longest))
+        _check_seconds("FUTURERELEASE", self.longest)
         check_timestamp("FUTURERELEASE", self.latest)
 
     def arguments(self) -> str:

@@ -1,4 +1,7 @@
-"""HELP and EXPN as keywords: RFC 5321 sections 4.1.1.7, 4.1.1.8 and 2.2.2, from RFC 1869 section 6."""
+"""HELP and EXPN as keywords: RFC 5321 sections 4.1.1.7, 4.1.1.8 and 2.2.2, RFC 1869 section 6.
+
+Both commands are older than EHLO, so they are answered after HELO, too.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,17 @@ __all__ = ["Expansion", "HelpTexts"]
 
 @dataclass(frozen=True, slots=True)
 class HelpTexts(Extension):
-    """The server answers HELP."""
+    """The server answers HELP (RFC 5321 section 4.1.1.8)."""
 
     keyword = "HELP"
     commands = (Help,)
+    plain = True
 
 
 @dataclass(frozen=True, slots=True)
 class Expansion(Extension):
-    """The server answers EXPN."""
+    """The server answers EXPN (RFC 5321 section 4.1.1.7)."""
 
     keyword = "EXPN"
     commands = (Expn,)
+    plain = True

@@ -22,6 +22,7 @@ __all__ = ["MtPriority", "Priority", "granted_priority", "priority_changed"]
 # priority-value   = (["-"] NZDIGIT) / "0"
 # priority-profile = 1*20(ALPHA / DIGIT / "-" / "_" / ".") (section 7)
 VALUE = re.compile(r"-?[1-9]|0")
+HIGHEST = 9
 PROFILE = re.compile(r"[A-Za-z0-9._-]{1,20}")
 
 
@@ -37,7 +38,8 @@ class Priority(Parameter):
     level: int
 
     def __post_init__(self) -> None:
-        _level(str(self.level))
+        if not -HIGHEST <= self.level <= HIGHEST:
+            raise _wrong("more" if self.level > 0 else "less")
 
     def value(self) -> str:
         """The number."""
@@ -46,16 +48,15 @@ class Priority(Parameter):
     @classmethod
     def parse(cls, value: str | None) -> Self:
         """Read the number."""
-        return cls(_level(value or ""))
+        if VALUE.fullmatch(value or "") is None:
+            raise _wrong(ascii((value or "")[:64]))
+        return cls(int(value or ""))
 
 
-def _level(text: str) -> int:
-    if VALUE.fullmatch(text) is None:
-        raise LocalProtocolError(
-            f"MT-PRIORITY: expected -9 to 9, found {text[:64]!a} (RFC 6710 section 7)",
-            enhanced="5.5.2",
-        )
-    return int(text)
+def _wrong(found: str) -> LocalProtocolError:
+    return LocalProtocolError(
+        f"MT-PRIORITY: expected -9 to 9, found {found} (RFC 6710 section 7)", enhanced="5.5.2"
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,8 @@ __all__ = ["MessageTracking", "Tracking"]
 # mtrk-timeout   = 1*9DIGIT (section 3.1)
 # The value of a parameter has no place for "=" (RFC 5321 section 4.1.2), so the padding of the
 # base64 is left out: section 3.2 counts 27 octets for a hash of 20.
-VALUE = re.compile(r"([A-Za-z0-9+/]+)(?::([0-9]{1,9}))?")
+BASE64 = re.compile(r"[A-Za-z0-9+/]+")
+VALUE = re.compile(rf"({BASE64.pattern})(?::([0-9]{{1,9}}))?")
 MOST = 10**9 - 1
 
 
@@ -45,12 +46,18 @@ class Tracking(Parameter):
     timeout: int | None = None
 
     def __post_init__(self) -> None:
-        value = self.value()
-        if VALUE.fullmatch(value) is None or len(self.certifier) % 4 == 1:
-            raise LocalProtocolError(
-                "MTRK: expected base64 without padding, and perhaps a colon and up to nine digits "
-                f"of seconds, found {value[:64]!a} (RFC 3885 section 3.1)"
-            )
+        certifier = self.certifier
+        if BASE64.fullmatch(certifier) is None or len(certifier) % 4 == 1:
+            raise self._wrong(certifier)
+        if self.timeout is not None and not 0 <= self.timeout <= MOST:
+            raise self._wrong("another number" if self.timeout > 0 else "less than 0 seconds")
+
+    @staticmethod
+    def _wrong(found: str) -> LocalProtocolError:
+        return LocalProtocolError(
+            "MTRK: expected base64 without padding, and perhaps a colon and up to nine digits of "
+            f"seconds, found {found[:64]!a} (RFC 3885 section 3.1)"
+        )
 
     def value(self) -> str:
         """The certifier and the seconds."""
@@ -59,11 +66,9 @@ class Tracking(Parameter):
     @classmethod
     def parse(cls, value: str | None) -> Self:
         """Read both."""
-        certifier, colon, timeout = (value or "").partition(":")
         match = VALUE.fullmatch(value or "")
         if match is None:
-            # The constructor says what is wrong; what is no number cannot get there.
-            return cls(f"{certifier}{colon}{timeout}")
+            raise cls._wrong(value or "")
         return cls(match[1], int(match[2]) if match[2] else None)
 
 

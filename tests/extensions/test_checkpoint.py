@@ -107,6 +107,12 @@ def test_offsets_that_are_none(text: str) -> None:
         offset_of(Reply(355, "", text))
 
 
+@pytest.mark.parametrize("offset", [-1, 10**20])
+def test_offsets_that_cannot_be_written(offset: int) -> None:
+    with pytest.raises(LocalProtocolError, match="expected an offset of 0 or more"):
+        go_on_at(offset)
+
+
 @pytest.mark.parametrize("text", ["0", "6135 is the transaction offset", "6135\tis it"])
 def test_offsets(text: str) -> None:
     assert offset_of(Reply(355, "", text)) == int(text.split(maxsplit=1)[0])

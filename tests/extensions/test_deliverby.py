@@ -46,7 +46,7 @@ def test_malformed_values(text: str, reason: str) -> None:
     assert "RFC 2852 section 4" in reply
 
 
-@pytest.mark.parametrize("seconds", [10**9, -(10**9)])
+@pytest.mark.parametrize("seconds", [10**9, -(10**9), pytest.param(10**5000, id="huge")])
 def test_more_than_nine_digits(seconds: int) -> None:
     with pytest.raises(LocalProtocolError, match="up to nine digits"):
         By(seconds)

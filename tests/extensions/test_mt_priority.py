@@ -23,7 +23,7 @@ def test_malformed_values(text: str) -> None:
     assert reply.startswith("501 MT-PRIORITY: expected -9 to 9")
 
 
-@pytest.mark.parametrize("level", [10, -10])
+@pytest.mark.parametrize("level", [10, -10, pytest.param(10**5000, id="huge")])
 def test_levels_that_cannot_be_written(level: int) -> None:
     with pytest.raises(LocalProtocolError, match="expected -9 to 9") as caught:
         Priority(level)

@@ -45,8 +45,9 @@ def test_malformed_values(text: str) -> None:
 
 
 def test_timeouts_that_cannot_be_written() -> None:
-    with pytest.raises(LocalProtocolError, match="up to nine digits"):
-        Tracking(CERTIFIER, 10**9)
+    for timeout in (10**9, -1, 10**5000):
+        with pytest.raises(LocalProtocolError, match="up to nine digits"):
+            Tracking(CERTIFIER, timeout)
 
 
 @pytest.mark.parametrize("envid", ["", " ENVID=1234"])

@@ -1,0 +1,378 @@
+"""How a set of extensions works together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from smtpproto import (
+    Command,
+    Ehlo,
+    EndOfBody,
+    Helo,
+    Lhlo,
+    Limits,
+    LocalProtocolError,
+    Mail,
+    Noop,
+    Protocol,
+    Rejected,
+    Reply,
+    Rset,
+    Session,
+    State,
+)
+from smtpproto.commands import parse
+from smtpproto.extensions import (
+    KNOWN,
+    BinaryMime,
+    Catalogue,
+    DeclaredSize,
+    EightBitMime,
+    Expansion,
+    Extension,
+    Flag,
+    HelpTexts,
+    Size,
+    UnknownExtension,
+    catalogue,
+    read_offers,
+    standard,
+)
+from smtpproto.session import Offered
+from smtpproto.states import Go
+from tests.pair import CLIENT, Pair, mail
+
+
+@dataclass(frozen=True, slots=True)
+class Loud(Flag):
+    keyword = "LOUD"
+
+
+@dataclass(frozen=True, slots=True)
+class OtherLoud(Flag):
+    keyword = "LOUD"
+
+
+@dataclass(frozen=True, slots=True)
+class Shout(Command):
+    verb = "SHOUT"
+
+
+@dataclass(frozen=True, slots=True)
+class Shouting(Extension):
+    """Adds one of everything, and takes a note of what it is told."""
+
+    keyword = "X-SHOUT"
+    parameters = {Mail: (Loud,)}
+    commands = (Shout,)
+    transitions = {State.READY: {"SHOUT": Go()}}
+    extra_length = {Mail: 5}
+    watches = (Noop,)
+    refuse: bool = False
+
+    @classmethod
+    def parse_offer(cls, arguments: str) -> Shouting:
+        if arguments:
+            raise LocalProtocolError("no arguments")
+        return cls()
+
+    def check(self, command: Command, session: Session, transaction: object) -> Reply | None:
+        return Reply(450, "4.7.1", f"not {command.verb}") if self.refuse else None
+
+    def demand(self, command: Command, session: Session) -> Reply | None:
+        return Reply(530, "5.7.0", "whisper first") if isinstance(command, Rset) else None
+
+    @classmethod
+    def answered(cls, command: Command, session: Session) -> Session:
+        return session.with_fact(Heard((*heard(session), f"answered {command.verb}")))
+
+    @classmethod
+    def succeeded(cls, command: Command, session: Session) -> Session:
+        return session.with_fact(Heard((*heard(session), f"succeeded {command.verb}")))
+
+    @classmethod
+    def served(cls, command: Command, session: Session) -> Session:
+        return session.with_fact(Heard((*heard(session), f"served {command.verb}")))
+
+    @classmethod
+    def finished(cls, session: Session) -> Session:
+        return session.with_fact(Heard((*heard(session), "finished")))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    what: tuple[str, ...]
+
+
+def heard(session: Session) -> tuple[str, ...]:
+    fact = session.get(Heard)
+    return () if fact is None else fact.what
+
+
+def compiled(*kinds: type[Extension], protocol: Protocol = Protocol.SMTP) -> Catalogue:
+    return Catalogue(kinds, protocol, Limits())
+
+
+# --- compiling --------------------------------------------------------------------------------
+
+
+def variant(**changes: Any) -> type[Extension]:
+    """Another extension: "X-OTHER", and what is given."""
+    return type("Other", (Extension,), {"__slots__": (), "keyword": "X-OTHER", **changes})
+
+
+@pytest.mark.parametrize(
+    "kind, conflict",
+    [
+        (variant(keyword="X-SHOUT"), "X-SHOUT is defined twice"),
+        (Shouting, "X-SHOUT is defined twice"),
+        (variant(commands=(Shout,)), "SHOUT is defined twice"),
+        (variant(commands=(Noop,)), "NOOP is defined twice"),
+        (variant(parameters={Mail: (OtherLoud,)}), "MAIL LOUD is defined twice"),
+        (variant(transitions={State.READY: {"SHOUT": Go()}}), "SHOUT has a row in READY already"),
+        (variant(transitions={State.READY: {"NOOP": Go()}}), "NOOP has a row in READY already"),
+        (variant(requires=("SIZE",)), "X-OTHER requires SIZE"),
+        (variant(keyword="x-other"), "'x-other' is no keyword in upper case"),
+        (variant(keyword=""), "'' is no keyword"),
+        (variant(commands=(variant(verb="sing"),)), "'sing' is no keyword"),
+        (variant(parameters={Mail: (variant(keyword="A=B"),)}), "'A=B' is no keyword"),
+    ],
+)
+def test_conflicts(kind: type[Extension], conflict: str) -> None:
+    with pytest.raises(ValueError, match=conflict):
+        compiled(Shouting, kind)
+
+
+def test_two_extensions_may_share_a_parameter_and_require_one_another() -> None:
+    shared = compiled(Shouting, variant(parameters={Mail: (Loud,)}, requires=("X-SHOUT",)))
+    assert shared.grammar.parameters[Mail] == {"LOUD": Loud}
+
+
+def test_all_known_extensions_go_together() -> None:
+    whole = compiled(*KNOWN)
+    assert set(whole.kinds.values()) == set(KNOWN)
+    assert all(kind.__doc__ and "(" in kind.__doc__ for kind in KNOWN)
+
+
+def test_the_same_set_is_compiled_once() -> None:
+    first = catalogue([Size, EightBitMime], Protocol.SMTP, Limits())
+    assert catalogue(iter([Size, EightBitMime]), Protocol.SMTP, Limits()) is first
+    assert catalogue([EightBitMime, Size], Protocol.SMTP, Limits()) is not first
+
+
+@pytest.mark.parametrize(
+    "protocol, verbs, others",
+    [(Protocol.SMTP, (Ehlo, Helo), (Lhlo,)), (Protocol.LMTP, (Lhlo,), (Ehlo, Helo))],
+)
+def test_each_protocol_has_its_hello(
+    protocol: Protocol, verbs: tuple[type[Command]], others: tuple[type[Command]]
+) -> None:
+    grammar = compiled(protocol=protocol).grammar
+    for kind in verbs:
+        assert grammar.verbs[kind.verb] is kind
+    for kind in others:
+        with pytest.raises(LocalProtocolError, match="is not a command") as caught:
+            parse(f"{kind.verb} client.example".encode(), grammar)
+        assert caught.value.code == 500
+
+
+def test_verbs_of_other_extensions_exist_but_are_not_in_use() -> None:
+    with pytest.raises(LocalProtocolError, match="BDAT is not implemented here") as caught:
+        parse(b"BDAT 10", compiled().grammar)
+    assert caught.value.code == 502
+
+
+def test_only_the_grammar_of_utf8_takes_utf8() -> None:
+    plain = compiled(Shouting)
+    assert (plain.grammar.utf8, plain.utf8_grammar.utf8) == (False, True)
+    assert plain.utf8_grammar.verbs is plain.grammar.verbs
+
+
+def test_lines_may_be_longer() -> None:
+    both = compiled(Shouting, Size)
+    assert both.longest == 512 + 5 + 26
+    assert compiled().longest == 512
+    assert both.longest_line(Mail, Offered()) == 512
+    assert both.longest_line(Mail, Offered([Shouting()])) == 517
+    assert both.longest_line(Mail, Offered([Shouting(), Size()])) == 543
+    assert both.longest_line(Noop, Offered([Shouting(), Size()])) == 512
+
+
+def test_who_owns_a_command() -> None:
+    assert compiled(Shouting).owner(Shout) is Shouting
+    assert compiled(Shouting).owner(Noop) is None
+
+
+def test_what_suits_a_server_that_wants_nothing_special() -> None:
+    extensions = standard(size=1000)
+    assert Size(1000) in extensions
+    assert Pair(*extensions).hello().client.offered.get(Size) == Size(1000)
+    assert Size(None) in standard(None)
+
+
+# --- in force ---------------------------------------------------------------------------------
+
+
+def pair_of(*extensions: Extension) -> Pair:
+    return Pair(*extensions, known=(*KNOWN, Shouting)).hello()
+
+
+def test_what_an_extension_is_told() -> None:
+    pair = pair_of(Shouting())
+    assert pair.say(Shout()).code == 250
+    assert pair.say(Noop(), answer=Reply(450)).code == 450
+    told = ("finished", "succeeded SHOUT", "served SHOUT", "answered NOOP")
+    assert heard(pair.server.session) == told
+    assert heard(pair.client.session) == tuple(what for what in told if "served" not in what)
+
+
+def test_what_an_extension_is_told_at_the_end_of_a_transaction() -> None:
+    pair = pair_of(Shouting())
+    pair.talk(mail())
+    assert heard(pair.server.session) == heard(pair.client.session) == ("finished",)
+    pair.hello()
+    assert heard(pair.server.session) == heard(pair.client.session) == ("finished", "finished")
+
+
+def test_a_refused_command_succeeded_not() -> None:
+    pair = pair_of(Shouting())
+    assert pair.say(Shout(), answer=Reply(550)).code == 550
+    assert heard(pair.server.session) == heard(pair.client.session) == ("finished",)
+
+
+def test_without_an_offer_nothing_of_it_is_there() -> None:
+    pair = pair_of()
+    for command, reason in ((Shout(), "SHOUT is not offered"), (mail(Loud()), "LOUD is not off")):
+        with pytest.raises(LocalProtocolError, match=reason):
+            pair.client.send(command)
+    assert pair.raw("SHOUT").startswith("500 ")
+    assert pair.raw("MAIL FROM:<a@client.example> LOUD").startswith("555 MAIL: LOUD is not off")
+    pair.raw("NOOP")
+    assert heard(pair.server.session) == ()
+
+
+def test_after_helo_nothing_is_in_force() -> None:
+    pair = Pair(Shouting(), HelpTexts(), Expansion()).hello(helo=True)
+    assert pair.raw("SHOUT").startswith("502 SHOUT is not offered in this session")
+    # But what is older than EHLO.
+    assert pair.raw("HELP").startswith("214 ")
+    assert pair.raw("EXPN list").startswith("252 ")
+
+
+def test_the_reply_to_a_command_that_is_not_offered() -> None:
+    kind = variant(
+        commands=(Shout,),
+        transitions={State.READY: {"SHOUT": Go()}},
+        offer=lambda self, session: None,
+        not_offered=Reply(454, "4.7.0", "ask again later"),
+    )
+    assert Pair(kind()).hello().raw("SHOUT") == "454 ask again later\r\n"
+
+
+@pytest.mark.parametrize("line", ["SHOUT", "NOOP", "MAIL FROM:<a@client.example>"])
+def test_what_an_extension_refuses(line: str) -> None:
+    """A command that it adds, one that it watches, and one that it adds a parameter to."""
+    pair = pair_of(Shouting(refuse=True))
+    verb = line.partition(" ")[0]
+    assert pair.raw(line) == f"450 not {verb}\r\n"
+    assert isinstance(pair.events[-1], Rejected)
+    # The client has it from the EHLO line alone, which does not tell.
+    assert pair.client.offered.get(Shouting) == Shouting()
+
+
+def test_what_an_extension_demands_is_asked_of_everybody() -> None:
+    assert pair_of(Shouting()).raw("RSET") == "530 whisper first\r\n"
+    assert Pair(Shouting()).raw("RSET") == "530 whisper first\r\n"
+    assert Pair(Shouting()).hello(helo=True).raw("RSET") == "530 whisper first\r\n"
+
+
+def test_a_value_that_only_another_extension_would_allow() -> None:
+    pair = Pair(EightBitMime()).hello()
+    reply = pair.raw("MAIL FROM:<a@client.example> BODY=BINARYMIME")
+    assert reply.startswith("555 MAIL: BODY=BINARYMIME is not offered here")
+    assert BinaryMime not in pair.server.offered
+
+
+# --- offers -----------------------------------------------------------------------------------
+
+WHOLE = compiled(*KNOWN, Shouting)
+
+
+def test_offers_that_nobody_knows_are_kept() -> None:
+    offered = read_offers(["x-Novelty a b", "SIZE 1000"], WHOLE)
+    assert list(offered) == [UnknownExtension("x-Novelty", "a b"), Size(1000)]
+    assert offered.get(UnknownExtension) == UnknownExtension("x-Novelty", "a b")
+
+
+def test_offers_in_any_letter_case() -> None:
+    assert list(read_offers(["Size 1000", "x-shout"], WHOLE)) == [Size(1000), Shouting()]
+
+
+@pytest.mark.parametrize("line", ["", "-", "=X", "8BIT_MIME", "\x00", "ÄUTH", "SIZE=1000"])
+def test_lines_that_are_no_offer(line: str) -> None:
+    assert list(read_offers([line, "SIZE 1000"], WHOLE)) == [Size(1000)]
+
+
+@pytest.mark.parametrize("line", ["SIZE lots", "X-SHOUT loudly", "DELIVERBY soon"])
+def test_offers_that_cannot_be_understood_are_not_in_force(line: str) -> None:
+    (found,) = read_offers([line], WHOLE)
+    assert found == UnknownExtension(*line.split(" "))
+
+
+def test_the_first_of_two_offers_counts() -> None:
+    assert list(read_offers(["SIZE 1000", "SIZE 2000"], WHOLE)) == [Size(1000)]
+
+
+@pytest.mark.parametrize(
+    "lines, found",
+    [
+        (["X-OLD=a b"], "a b"),
+        (["x-old=a"], "a"),
+        (["X-OLD=a", "X-OLD b"], "b"),
+        (["X-OLD b", "X-OLD=a"], "b"),
+        (["X-OLD=!"], None),
+        (["X-NEW=a"], None),
+    ],
+)
+def test_the_form_that_offers_had_once(lines: list[str], found: str | None) -> None:
+    offered = read_offers(lines, compiled(Old))
+    old = offered.get(Old)
+    assert (None if old is None else old.text) == found
+
+
+@dataclass(frozen=True, slots=True)
+class Old(Extension):
+    keyword = "X-OLD"
+    old_form = True
+    text: str = ""
+
+    @classmethod
+    def parse_offer(cls, arguments: str) -> Old:
+        if arguments == "!":
+            raise LocalProtocolError("no")
+        return cls(arguments)
+
+
+def test_what_a_server_writes_is_what_a_client_reads() -> None:
+    pair = Pair(*standard(), Shouting(), known=(*KNOWN, Shouting)).hello()
+    assert list(pair.client.offered) == list(pair.server.offered) == [*standard(), Shouting()]
+
+
+def test_a_line_that_would_be_two_is_never_sent() -> None:
+    smuggling = variant(arguments=lambda self: "a\r\n250 b")
+    pair = Pair(smuggling())
+    pair.client.send(Ehlo(CLIENT))
+    pair.server.receive_data(pair.client.data_to_send())
+    assert pair.server.next_event() == Ehlo(CLIENT)
+    with pytest.raises(LocalProtocolError):
+        pair.server.accept()
+    assert pair.server.data_to_send() == b""
+
+
+def test_parameters_of_the_package_stay_typed() -> None:
+    pair = Pair(Size(1000)).hello()
+    assert pair.say(mail(DeclaredSize(1000))).code == 250
+    assert EndOfBody() not in pair.events
