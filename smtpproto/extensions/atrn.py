@@ -87,7 +87,7 @@ class Turned:
 
 @dataclass(frozen=True, slots=True)
 class OnDemandRelay(Extension):
-    """Fetching mail over a connection that turns round, ATRN (RFC 2645)."""
+    """Fetching mail over a connection that turns round (RFC 2645)."""
 
     keyword = "ATRN"
     commands = (Atrn,)

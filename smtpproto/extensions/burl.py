@@ -94,7 +94,7 @@ class Burl(Command):
 
 @dataclass(frozen=True, slots=True)
 class ContentByUrl(Extension):
-    """Content that the server fetches by its URL, BURL (RFC 4468).
+    """Content that the server fetches by its URL (RFC 4468).
 
     Arguments:
         options: what can be resolved: "imap" for IMAP URLs that carry their authorization, and

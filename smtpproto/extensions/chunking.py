@@ -88,7 +88,7 @@ _IN_FLIGHT = Go(no=State.SPOILED, in_flight=True)
 
 @dataclass(frozen=True, slots=True)
 class Chunking(Extension):
-    """The server takes content in chunks (RFC 3030 section 2)."""
+    """Content in counted chunks (RFC 3030 section 2)."""
 
     keyword = "CHUNKING"
     commands = (Bdat,)
@@ -103,7 +103,7 @@ class Chunking(Extension):
 
 @dataclass(frozen=True, slots=True)
 class BinaryMime(Extension):
-    """The server takes content of any octets, in chunks (RFC 3030 section 3)."""
+    """Content of any octets, in chunks (RFC 3030 section 3)."""
 
     keyword = "BINARYMIME"
     parameters = {Mail: (Body,)}

@@ -231,7 +231,7 @@ class EnvelopeId(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class Dsn(Extension):
-    """The server notifies, or does not, as the client wishes (RFC 3461)."""
+    """Delivery status notifications (RFC 3461)."""
 
     keyword = "DSN"
     parameters = {Mail: (Return, EnvelopeId), Rcpt: (Notify, OriginalRecipient)}

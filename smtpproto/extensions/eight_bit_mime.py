@@ -48,7 +48,7 @@ class Body(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class EightBitMime(Extension):
-    """The server takes content with octets above 127 (RFC 6152)."""
+    """Content with octets above 127 (RFC 6152)."""
 
     keyword = "8BITMIME"
     parameters = {Mail: (Body,)}

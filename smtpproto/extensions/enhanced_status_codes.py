@@ -11,6 +11,6 @@ __all__ = ["EnhancedStatusCodes"]
 
 @dataclass(frozen=True, slots=True)
 class EnhancedStatusCodes(Extension):
-    """The server's replies carry enhanced status codes (RFC 2034)."""
+    """Replies that carry enhanced status codes (RFC 2034)."""
 
     keyword = "ENHANCEDSTATUSCODES"

@@ -15,7 +15,7 @@ __all__ = ["Expansion", "HelpTexts"]
 
 @dataclass(frozen=True, slots=True)
 class HelpTexts(Extension):
-    """The server answers HELP (RFC 5321 section 4.1.1.8)."""
+    """Help about commands (RFC 5321 section 4.1.1.8)."""
 
     keyword = "HELP"
     commands = (Help,)
@@ -24,7 +24,7 @@ class HelpTexts(Extension):
 
 @dataclass(frozen=True, slots=True)
 class Expansion(Extension):
-    """The server answers EXPN (RFC 5321 section 4.1.1.7)."""
+    """Members of mailing lists (RFC 5321 section 4.1.1.7)."""
 
     keyword = "EXPN"
     commands = (Expn,)

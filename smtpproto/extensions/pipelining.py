@@ -15,6 +15,6 @@ __all__ = ["Pipelining"]
 
 @dataclass(frozen=True, slots=True)
 class Pipelining(Extension):
-    """The server takes commands before it answered those before them (RFC 2920)."""
+    """Commands sent before those before them were answered (RFC 2920)."""
 
     keyword = "PIPELINING"

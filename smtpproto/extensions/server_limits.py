@@ -52,7 +52,7 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class ServerLimits(Extension):
-    """How much a server accepts (RFC 9422 section 4).
+    """What a server accepts in a session and a mail transaction (RFC 9422 section 4).
 
     A server that offers it holds clients to it.  To a client it says how to divide what it has to
     send (`batches`) and when to begin a new session (`allows`).

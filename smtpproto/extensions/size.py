@@ -59,7 +59,7 @@ class DeclaredSize(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class Size(Extension):
-    """The largest message that a server takes (RFC 1870 section 3).
+    """Message size declaration (RFC 1870).
 
     Arguments:
         limit: in octets; None or 0: no fixed limit.

@@ -39,7 +39,7 @@ class Internationalized(Flag):
 
 @dataclass(frozen=True, slots=True)
 class SmtpUtf8(Extension):
-    """Addresses and headers may be in UTF-8 (RFC 6531)."""
+    """Addresses and headers in UTF-8 (RFC 6531)."""
 
     keyword = "SMTPUTF8"
     parameters = {

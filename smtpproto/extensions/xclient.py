@@ -74,7 +74,7 @@ class ClientOverride:
 
 @dataclass(frozen=True, slots=True)
 class ClientOverriding(Extension):
-    """A proxy takes the place of its client, XCLIENT (Postfix).
+    """A proxy takes the place of its client (Postfix).
 
     Arguments:
         trusted: the peers that may, such as `TrustedNetworks(["127.0.0.0/8"])`; nobody by default.

@@ -64,7 +64,7 @@ class ForwardedClient:
 
 @dataclass(frozen=True, slots=True)
 class ClientForwarding(Extension):
-    """A filter tells whose message it passes on, XFORWARD (Postfix).
+    """A filter tells whose message it passes on (Postfix).
 
     Arguments:
         trusted: the peers that may, such as `TrustedNetworks(["127.0.0.0/8"])`; nobody by default.

@@ -1,0 +1,110 @@
+"""Writes docs/extensions.md from the extensions themselves; `--check` only compares.
+
+Run it as `python docs/make_extensions.py`.  What an extension is comes from the first line of its
+docstring, "What it is (RFC 1234).", everything else from its class.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+from smtpproto import Mail, Rcpt
+from smtpproto.extensions import KNOWN, Extension, standard
+
+PAGE = Path(__file__).parent / "extensions.md"
+# What it is (RFC 1234).   or   What it is (RFC 1234 section 5).   or   What it is (Postfix).
+FIRST_LINE = re.compile(r"(?P<what>[^()]+) \((?:RFC (?P<rfc>[0-9]+)|(?P<other>[A-Z]\w+))[^()]*\)\.")
+TICK, NOTHING = "\u2713", "\u2013"
+COLUMNS = (
+    *("keyword", "what it is", "class", "RFC", "MAIL", "RCPT", "others", "verbs"),
+    *("client", "server", "standard"),
+)
+
+HEAD = """\
+# Service extensions
+
+Each is one file in `smtpproto/extensions/`, and both roles use the same object: a server is given
+it (`Server("mx.example", [Size(1_000_000)])`), a client finds it in `client.offered`.
+A client understands all of them unless it is told otherwise; "standard" marks what `standard()`
+gives a server.
+The columns MAIL, RCPT and others name the parameters that are added to these commands.
+
+"""
+FOOT = """
+To write one of your own, see `examples/private_extension.py`.
+
+The reply codes of hosts and domains that accept no mail (RFC 7504) need no extension: they stand in
+`smtpproto/extensions/refusals.py`.
+"""
+
+
+def main(arguments: list[str], page: Path = PAGE) -> int:
+    new = HEAD + table(KNOWN) + FOOT
+    old = page.read_text("utf-8") if page.exists() else ""
+    if old == new:
+        return 0
+    if "--check" not in arguments:
+        page.write_text(new, "utf-8")
+        return 0
+    before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
+    made_by = "docs/make_extensions.py"
+    sys.stdout.writelines(difflib.unified_diff(before, after, page.name, made_by))
+    return 1
+
+
+def table(kinds: tuple[type[Extension], ...]) -> str:
+    """One row for each extension, in the order of their keywords."""
+    rows = [row(kind) for kind in sorted(kinds, key=lambda kind: kind.keyword)]
+    lines = [COLUMNS, tuple("---" for _ in COLUMNS), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+
+
+def row(kind: type[Extension]) -> tuple[str, ...]:
+    what, source = described(kind)
+    others = {
+        f"{command.verb} {parameter.keyword}"
+        for command, parameters in kind.parameters.items()
+        if command not in {Mail, Rcpt}
+        for parameter in parameters
+    }
+    return (
+        f"`{kind.keyword}`",
+        what,
+        f"`{kind.__name__}`",
+        source,
+        names(parameter.keyword for parameter in kind.parameters.get(Mail, ())),
+        names(parameter.keyword for parameter in kind.parameters.get(Rcpt, ())),
+        names(sorted(others)),
+        names(command.verb for command in kind.commands),
+        TICK if kind in KNOWN else NOTHING,
+        TICK,
+        TICK if kind in map(type, standard()) else NOTHING,
+    )
+
+
+def described(kind: type[Extension]) -> tuple[str, str]:
+    """What an extension is, and where that is defined, as Markdown.
+
+    Raises:
+        ValueError: the first line of its docstring is not uniform with the others.
+    """
+    line = (kind.__doc__ or "").partition("\n")[0]
+    match = FIRST_LINE.fullmatch(line)
+    if match is None:
+        raise ValueError(f"{kind.__name__}: expected 'What it is (RFC 1234).', found {line!r}")
+    rfc = match["rfc"]
+    source = f"[{rfc}](https://www.rfc-editor.org/rfc/rfc{rfc})" if rfc else match["other"]
+    return match["what"], source
+
+
+def names(found: Iterable[str]) -> str:
+    """Names in a cell of the table."""
+    return ", ".join(f"`{name}`" for name in found) or NOTHING
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
