@@ -10,7 +10,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..commands import Command, Expn, Hello, Help, Mail, Rcpt, Vrfy
-from ..events import BodyChunk, ConnectionClosed, EndOfBody, Need, Rejected, ServerEvent
+from ..events import (
+    BodyChunk,
+    ConnectionClosed,
+    Deviation,
+    EndOfBody,
+    Need,
+    Rejected,
+    ServerEvent,
+)
 from ..extensions import Authenticate
 from ..replies import Reply
 from .outcome import Envelope
@@ -240,7 +248,7 @@ class _Session:
                     # Kept by the core until the content has ended.
                     self.server.send(FAILED)
                 yield from self.failed(error)
-        if content.lost is not None and not isinstance(content.lost, Rejected):
+        if isinstance(content.lost, Exception):
             raise content.lost
 
     def answer_content(self, answer: Answer, content: _Content) -> Flow[None]:
@@ -258,14 +266,15 @@ class _Content:
 
     Attributes:
         complete: whether its end was read.
-        lost: what ended it otherwise: a refusal by the core, or an error of the link.
+        lost: what ended it otherwise: a refusal by the core, a command that ended the transaction,
+            or an error of the link.
     """
 
     def __init__(self, session: _Session, first: BodyChunk | EndOfBody) -> None:
         self.session = session
         self.first: BodyChunk | EndOfBody | None = first
         self.complete = False
-        self.lost: Rejected | Exception | None = None
+        self.lost: ServerEvent | Exception | None = None
 
     def read(self) -> Flow[bytes | None]:
         """The next chunk; None at the end.
@@ -279,6 +288,11 @@ class _Content:
         event, self.first = self.first, None
         if event is None:
             event = yield from self.next_event()
+        while isinstance(event, (Command, Deviation)) or (
+            isinstance(event, Rejected) and not event.content
+        ):
+            yield from self.between_chunks(event)
+            event = yield from self.next_event()
         if isinstance(event, BodyChunk):
             return event.octets
         if isinstance(event, EndOfBody):
@@ -290,6 +304,21 @@ class _Content:
             raise ContentLost(event.reason)
         self.lost = _Over()
         raise ContentLost("the client closed before the end of the content")
+
+    def between_chunks(self, event: Command | Deviation | Rejected) -> Flow[None]:
+        """What a client says between two chunks (RFC 3030): nothing, or that it gives up.
+
+        Raises:
+            ContentLost: the mail transaction is over.
+        """
+        session = self.session
+        if isinstance(event, Rejected):
+            yield from session.rejected(event)
+        elif isinstance(event, Command):
+            yield from session.command(event)
+        if session.server.transaction is None:
+            self.lost = event
+            raise ContentLost("the mail transaction was over before the end of the content")
 
     def next_event(self) -> Flow[ServerEvent]:
         if self.lost is not None:
