@@ -10,6 +10,7 @@ from smtpproto.sasl import (
     ClientHalf,
     Context,
     Credentials,
+    SASLError,
     SASLRefused,
     ServerExchange,
     ServerHalf,
@@ -79,6 +80,43 @@ def test_a_token_that_the_server_echoes_is_not_told(token: str, told: bool) -> N
 )
 def test_whom_the_client_acts_as(credentials: Credentials, who: str) -> None:
     assert acting(credentials) == who
+
+
+@pytest.mark.parametrize("explanation", [b"not JSON", b"[]", b"{}", b"[" * 9000])
+def test_an_explanation_that_explains_nothing(explanation: bytes) -> None:
+    assert explained(explanation, ME) == "the server refused the token (RFC 7628 section 3.2.2)"
+
+
+@pytest.mark.parametrize(
+    "credentials, obstacle",
+    [
+        (ME, None),
+        (Credentials(username="tim"), "a token is needed"),
+        (Credentials(username="\x01", token="t"), "the user name may not hold a control-A"),
+    ],
+)
+def test_what_it_needs(credentials: Credentials, obstacle: str | None) -> None:
+    found = Bare().obstacle(credentials, context())
+    assert found == obstacle if obstacle is None else (found or "").startswith(obstacle)
+
+
+def test_after_an_explanation_only_failure_can_come() -> None:
+    here = ClientExchange(Bare(), ME, context())
+    here.respond(b"{}")
+    with pytest.raises(SASLError, match="X-BARE: expected a failure, found success"):
+        here.succeeded()
+    here = ClientExchange(Bare(), ME, context())
+    here.respond(b"{}")
+    with pytest.raises(SASLError, match="X-BARE: expected a failure, found another challenge"):
+        here.respond(b"{}")
+
+
+@pytest.mark.parametrize("answer", [True, "", b"tim", object()])
+def test_other_answers_let_nobody_in(answer: object) -> None:
+    there = ServerExchange(Bare(), context(), b"s3cret")
+    with pytest.raises(TypeError, match="check_token: expected an identity or a refusal"):
+        there.answer(answer)
+    assert there.identity is None
 
 
 def test_how_a_refusal_is_worded_is_left_to_subclasses() -> None:

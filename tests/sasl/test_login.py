@@ -47,6 +47,14 @@ def test_a_wrong_password() -> None:
     assert outcome.identity is None
 
 
+def test_an_answer_that_is_merely_true_lets_nobody_in() -> None:
+    there = ServerExchange(Login(), context(), b"tim")
+    there.answer(b"tanstaaftanstaaf")
+    with pytest.raises(TypeError, match="check_password: expected True or False"):
+        there.answer("yes")
+    assert there.identity is None
+
+
 @pytest.mark.parametrize("username, password", [(b"\xff", b"x"), (b"tim", b"x" * 1025)])
 def test_malformed(username: bytes, password: bytes) -> None:
     there = ServerExchange(Login(), context(), username)

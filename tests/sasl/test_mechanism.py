@@ -82,6 +82,42 @@ def test_not_allowed(authorization: str) -> None:
         run(authorized("tim", authorization), False)
 
 
+@pytest.mark.parametrize(
+    "credentials, delegation, lacking",
+    [
+        (Credentials(username="u", password="p"), True, None),
+        (Credentials(username="u", password="p", authorization="v"), True, None),
+        (Credentials(username="u", password="p", authorization="u"), False, None),
+        (
+            Credentials(username="u", password="p", authorization="v"),
+            False,
+            "it cannot carry an authorization identity",
+        ),
+        (Credentials(username="u"), True, "a user name and a password are needed"),
+    ],
+)
+def test_what_a_mechanism_with_password_lacks(
+    credentials: Credentials, delegation: bool, lacking: str | None
+) -> None:
+    assert module.password_obstacle(credentials, delegation=delegation) == lacking
+
+
+@pytest.mark.parametrize(
+    "password, stored, fits",
+    [("x", True, True), ("\U0001f511", False, True), ("\U0001f511", True, False)],
+)
+def test_what_cannot_be_hashed(password: str, stored: bool, fits: bool) -> None:
+    me = Credentials(username="u", password=password)
+    assert (module.preparation_obstacle(me, stored=stored) is None) is fits
+
+
+def test_the_base_class_has_no_halves() -> None:
+    with pytest.raises(NotImplementedError):
+        Mechanism().client(Credentials(), context())
+    with pytest.raises(NotImplementedError):
+        Mechanism().server(context())
+
+
 def test_what_comes_when_it_should() -> None:
     assert expect_challenge(Plain(), b"") == b""
     expect_success(Plain(), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,7 +11,6 @@ from smtpproto.sasl import (
     MECHANISMS,
     Credentials,
     Mechanism,
-    SASLError,
     Users,
     available,
     choose,
@@ -122,10 +120,3 @@ def test_all_that_is_public_is_there() -> None:
     assert sorted(smtpproto.sasl.__all__, key=str) == sorted(set(smtpproto.sasl.__all__))
     for name in smtpproto.sasl.__all__:
         assert hasattr(smtpproto.sasl, name)
-
-
-def test_errors_carry_the_codes_of_rfc_4954() -> None:
-    assert (SASLError("x").code, SASLError("x").enhanced) == (501, "5.5.2")
-    refused = smtpproto.sasl.SASLRefused()
-    assert (refused.code, refused.enhanced) == (535, "5.7.8")
-    assert replace(context(), port=1).port == 1

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smtpproto.sasl.errors import SASLError
-from smtpproto.sasl.scram_messages import ClientFinal, ClientFirst, ServerFirst
+from smtpproto.sasl.errors import SASLError, SASLRefused
+from smtpproto.sasl.scram_messages import ClientFinal, ClientFirst, ServerFirst, raise_error
 
 PARSERS = (ClientFirst.parse, ServerFirst.parse, ClientFinal.parse)
 
@@ -112,6 +112,24 @@ def test_no_server_first(message: bytes, why: str) -> None:
 def test_no_client_final(message: bytes, why: str) -> None:
     with pytest.raises(SASLError, match=why):
         ClientFinal.parse(message)
+
+
+@pytest.mark.parametrize(
+    "message, error",
+    [
+        (b"e=invalid-proof", "invalid-proof"),
+        (b"e=invalid-proof,x=y", "invalid-proof"),
+        (b"e=", "other-error"),
+        (b"e=new\r\n\xff", "other-error"),
+    ],
+)
+def test_an_error_of_the_server(message: bytes, error: str) -> None:
+    with pytest.raises(SASLRefused, match=f"the server reports {error} "):
+        raise_error(message)
+
+
+def test_no_error_of_the_server() -> None:
+    raise_error(b"v=AAAA")
 
 
 pieces = st.sampled_from(

@@ -91,6 +91,13 @@ def test_a_check_costs_one_derivation_whoever_it_is(
     assert costs == [(4096, "sha256")]
 
 
+def test_an_unknown_user_has_no_password_not_even_by_chance(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "unknown_user_keys", lambda *arguments: KEYS)
+    assert users().check_password("nobody", "pencil") is False
+
+
 def test_who_may_act_as_whom() -> None:
     store = Users({"tim": "x"}, secret=SECRET, delegates={"tim": ["ursel"], "cert": {"tim"}})
     assert store.authorize("tim", "tim")
@@ -132,6 +139,15 @@ def test_keys_for_another_hash_alone_do_not_serve() -> None:
     other = scram_keys("pencil", b"salt", 4096, "sha512")
     with pytest.raises(ValueError, match="SHA-256 or SHA-1"):
         Users({"user": other}, secret=SECRET)
+
+
+def test_anonymous_clients() -> None:
+    assert users().admit_anonymous("trace") is False
+    assert Users({}, secret=SECRET, anonymous=True).admit_anonymous("trace") is True
+
+
+def test_a_store_shows_how_many_it_holds_and_no_more() -> None:
+    assert repr(users(tim="x", tom="y")) == "<Users: 2 users>"
 
 
 def test_plain_through_the_store() -> None:

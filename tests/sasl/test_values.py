@@ -31,6 +31,13 @@ def test_credentials_that_nothing_can_carry(fields: dict[str, Any], why: str) ->
         Credentials(**fields)
 
 
+def test_credentials_as_long_as_they_may_be() -> None:
+    longest = Credentials(username="é" * 512, password="x" * 1024, token="~" * 8192)
+    assert "xx" not in repr(longest)
+    assert "~" not in repr(longest)
+    assert longest == Credentials(username="é" * 512, password="x" * 1024, token="~" * 8192)
+
+
 @pytest.mark.parametrize("host", ["a b", "a<b", "a>b", "a@b", "a\r\n", "é.example", "\x01"])
 def test_a_host_cannot_break_a_message(host: str) -> None:
     with pytest.raises(SASLError, match="host"):
