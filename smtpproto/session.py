@@ -125,6 +125,8 @@ class Session:
 
     def without_fact(self, kind: type[object]) -> Session:
         """The session without the fact of this class."""
+        if self.get(kind) is None:
+            return self
         return replace(self, facts=tuple(fact for fact in self.facts if type(fact) is not kind))
 
 
