@@ -583,7 +583,8 @@ class Server(Connection):
 
     def _write(self, reply: Reply, verb: str) -> None:
         """Queue a reply."""
-        utf8 = self._grammar.utf8 and not reply.text.isascii()
+        # What the core says by itself answers nothing that may be answered in UTF-8.
+        utf8 = self._grammar.utf8 and verb != ""
         lines = format_reply(reply, verb, enhanced=self._enhanced, utf8=utf8)
         self._queue(lines)
         if self._observer is not None:

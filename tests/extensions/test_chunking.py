@@ -754,6 +754,45 @@ def test_lmtp_without_recipients() -> None:
 
 # --- everything together ----------------------------------------------------------------------
 
+RAW = st.lists(
+    st.sampled_from(
+        b"""EHLO c.example|MAIL FROM:<a@c.example>|RCPT TO:<b@mx.example>|BDAT 3|BDAT 12 LAST|BDAT 0
+BDAT 0 LAST|BDAT 99|BDAT x|RSET|NOOP|a|.""".replace(b"\n", b"|").split(b"|")
+    ).map(lambda line: line + b"\r\n")
+    | st.sampled_from([b"\r", b"\n", b"\xff"]),
+    max_size=16,
+).map(b"".join)
+
+
+def shown(data: bytes, step: int, protocol: Protocol) -> tuple[list[object], bytes, State]:
+    """Events with content in one piece, output and state of a server that takes `step` at once."""
+    server = Server("mx.example", [Chunking(), Pipelining(), Size(40)], protocol=protocol)
+    server.accept()
+    events: list[object] = []
+    for at in range(0, len(data), step):
+        server.receive_data(data[at : at + step])
+        while True:
+            event = server.next_event()
+            if event is Need.REPLY:
+                server.accept()
+            elif isinstance(event, Need):
+                break
+            elif isinstance(event, BodyChunk) and events and isinstance(events[-1], bytes):
+                events[-1] += event.octets
+            else:
+                events.append(event.octets if isinstance(event, BodyChunk) else event)
+            if server.state is State.CLOSED:
+                return events, server.data_to_send(), server.state
+    return events, server.data_to_send(), server.state
+
+
+@given(RAW, st.integers(1, 30), st.sampled_from(Protocol))
+def test_the_segments_make_no_difference(data: bytes, step: int, protocol: Protocol) -> None:
+    start = b"LHLO c.example\r\n" if protocol is Protocol.LMTP else b"EHLO c.example\r\n"
+    data = start + data
+    assert shown(data, step, protocol) == shown(data, len(data), protocol)
+
+
 STEPS: tuple[tuple[Command | BodyChunk, ...], ...] = (
     (MAIL,),
     (RCPT,),
