@@ -9,6 +9,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Transcript", "printable"]
 
+# Octets of a line of content that are shown.
+LONGEST = 2000
+
 
 def printable(octets: bytes) -> str:
     """Octets as text that is safe to show: whatever is not printable becomes an escape."""
@@ -51,11 +54,15 @@ class Transcript:
             self._hidden += octets.count(b"\n")
             self._rest = b""
             return
-        *lines, self._rest = (self._rest + octets).split(b"\r\n")
+        # What is sent may have had bare LFs before it was normalised.
+        *lines, rest = (self._rest + octets).split(b"\n")
         for line in lines:
-            self._line(sender, line)
+            self._line(sender, line.removesuffix(b"\r"))
+        # Nobody reads on that far in one line, and it may have no end.
+        self._rest = rest[:LONGEST]
 
     def _line(self, sender: str, line: bytes) -> None:
+        line = line[:LONGEST]
         if self._shown < self._most:
             self._shown += 1
             self._write(f"{sender}: {'.' if line.startswith(b'.') else ''}{printable(line)}")
