@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from . import demo, explain, send, serve
+from .common import CannotRun, complain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,5 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         module.add_arguments(verb)
         verb.set_defaults(run=module.run)
     options = parser.parse_args(arguments)
-    status: int = options.run(options)
+    try:
+        status: int = options.run(options)
+    except CannotRun as error:
+        complain(f"{parser.prog} {options.verb}: {error}")
+        return 2
     return status

@@ -1,8 +1,9 @@
-"""What several verbs use: addresses of servers, outcomes for people."""
+"""What several verbs use: addresses of servers, outcomes for people, what ends a verb early."""
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import sys
 from typing import TYPE_CHECKING
 
@@ -11,15 +12,36 @@ from ..conversations import Status, Transcript
 if TYPE_CHECKING:
     from ..conversations import Delivery, Outcome
 
-__all__ = ["exit_status", "host_and_port", "outcome_line", "say", "transcript_to_stderr"]
+__all__ = [
+    "CannotRun",
+    "complain",
+    "exit_status",
+    "host_and_port",
+    "need",
+    "outcome_line",
+    "say",
+    "transcript_to_stderr",
+]
+
+EXTRAS = {"trio": "trio", "trustme": "cli"}
+
+
+class CannotRun(Exception):
+    """What was asked for is not possible: the text goes to standard error, the exit status is 2."""
 
 
 def host_and_port(text: str) -> tuple[str, int]:
     """HOST:PORT, with an IPv6 address in brackets; the type of an option."""
     host, colon, port = text.rpartition(":")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise argparse.ArgumentTypeError(
+            f"expected HOST:PORT, an IPv6 address in brackets, found {text!r}"
+        )
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"expected HOST:PORT, found {text!r}")
-    return host.strip("[]"), int(port)
+    return host, int(port)
 
 
 def say(text: str) -> None:
@@ -27,9 +49,31 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-def transcript_to_stderr() -> Transcript:
+def complain(text: str) -> None:
+    """Print a line to standard error."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def need(package: str, what: str) -> None:
+    """Make sure that an optional package is there.
+
+    Arguments:
+        package: its name.
+        what: the option that wants it.
+
+    Raises:
+        CannotRun: it is not installed.
+    """
+    if importlib.util.find_spec(package) is None:
+        raise CannotRun(
+            f"{what} needs the package {package!r}, which is not installed: "
+            f"python3 -m pip install 'smtpproto-sansio[{EXTRAS[package]}]'"
+        )
+
+
+def transcript_to_stderr(prefix: str = "") -> Transcript:
     """An observer that writes the conversation to standard error."""
-    return Transcript(lambda line: print(line, file=sys.stderr, flush=True))
+    return Transcript(lambda line: complain(prefix + line))
 
 
 def outcome_line(outcome: Outcome) -> str:

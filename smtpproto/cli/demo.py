@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
+import contextlib
+import ssl
 import tempfile
 from email.message import EmailMessage
+from email.utils import formatdate, make_msgid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import sync
-from ..conversations import Transcript
+from ..conversations import ServerTLS, TLSMode, TLSPolicy, Transcript
 from ..replies import Reply
 from ..stores import MaildirStore
-from .common import outcome_line, say
-from .serve import Store
+from ..tls import client_context, server_context
+from .common import need, outcome_line, say
+from .receiving import Receiver, storing
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterator
 
     from ..commands import Rcpt
-    from ..session import Session
+    from ..conversations import Delivery
+    from ..session import Session, TLSFacts
 
 __all__ = ["add_arguments", "run"]
 
+SERVER = "mail.example.com"
+CLIENT = "client.example.org"
 MAILBOXES = ("alice@example.com", "bob@example.com")
+# Lines of each message to show.
+SHOWN = 60
 
 
-class Inbox(Store):
+class Inbox(Receiver):
     """Stores mail for the mailboxes there are, and refuses the others."""
 
     def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
@@ -39,7 +49,12 @@ class Inbox(Store):
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """There are none."""
+    """Declare the arguments."""
+    parser.add_argument(
+        "--tls",
+        action="store_true",
+        help="show STARTTLS, then TLS from the start, with a throw-away certificate (extra 'cli')",
+    )
 
 
 def with_attachment() -> EmailMessage:
@@ -48,6 +63,7 @@ def with_attachment() -> EmailMessage:
     message["From"] = "Eve Example <eve@example.org>"
     message["To"] = "Alice <alice@example.com>"
     message["Subject"] = "The figures"
+    _complete(message)
     message.set_content("Hello Alice,\n\nhere they are.\n.\nThe dot above is part of the text.\n")
     message.add_attachment(
         b"month,kg\n" + b"".join(b"%d,%d\n" % (month, month * 7) for month in range(1, 13)),
@@ -58,12 +74,19 @@ def with_attachment() -> EmailMessage:
     return message
 
 
+def _complete(message: EmailMessage) -> None:
+    """Add what RFC 5322 section 3.6 asks for besides."""
+    message["Date"] = formatdate()
+    message["Message-ID"] = make_msgid(domain=CLIENT)
+
+
 def to_many() -> EmailMessage:
     """A message to good recipients and to some that are refused."""
     message = EmailMessage()
     message["From"] = "eve@example.org"
     message["To"] = "alice@example.com, nobody@example.com, bob@example.com, full@example.com"
     message["Subject"] = "Lunch"
+    _complete(message)
     message.set_content("At noon?\n")
     return message
 
@@ -71,14 +94,14 @@ def to_many() -> EmailMessage:
 def run(options: argparse.Namespace) -> int:
     """Run the demonstration; 0 if everything went as it should."""
     maildir = Path(tempfile.mkdtemp(prefix="smtpproto-demo-")) / "Maildir"
-    deliveries = []
-    with sync.serve(Inbox(MaildirStore(maildir)), hostname="mail.example.com") as server:
-        say(f"# a server on 127.0.0.1:{server.port}, and a client that sends two messages\n")
-        observer = Transcript(say, content=60)
-        with sync.connect(
-            "127.0.0.1", server.port, name="client.example.org", observer=observer
-        ) as client:
-            deliveries = [client.send_message(message) for message in (with_attachment(), to_many())]
+    if options.tls:
+        need("trustme", "demo --tls")
+        deliveries = _with_tls(maildir)
+    else:
+        with _server(maildir) as server, _client(server.port) as client:
+            deliveries = [
+                client.send_message(message) for message in (with_attachment(), to_many())
+            ]
     stored = sorted((maildir / "new").iterdir())
     say(f"\n# stored in {maildir / 'new'}:")
     for path in stored:
@@ -87,6 +110,62 @@ def run(options: argparse.Namespace) -> int:
     for number, delivery in enumerate(deliveries, 1):
         for outcome in delivery.outcomes:
             say(f"message {number}  {outcome_line(outcome)}")
-    expected = [1, 2]
     found = [len(delivery.accepted) for delivery in deliveries]
-    return 0 if found == expected and len(stored) == len(deliveries) else 1
+    return 0 if found == [1, 2] and len(stored) == len(deliveries) else 1
+
+
+def _with_tls(maildir: Path) -> list[Delivery]:
+    """The first message by STARTTLS, the second with TLS from the start."""
+    from .certificate import throw_away
+
+    with throw_away(SERVER) as files:
+        certificate = server_context(files.certificate, files.key)
+        trusting = client_context()
+        trusting.load_verify_locations(files.authority)
+        with (
+            _server(maildir, ServerTLS.STARTTLS, certificate) as server,
+            _client(server.port, TLSMode.STARTTLS, trusting) as client,
+        ):
+            deliveries = [client.send_message(with_attachment())]
+        say("")
+        with (
+            _server(maildir, ServerTLS.IMPLICIT, certificate) as server,
+            _client(server.port, TLSMode.IMPLICIT, trusting) as client,
+        ):
+            deliveries.append(client.send_message(to_many()))
+    return deliveries
+
+
+def _server(
+    maildir: Path, tls: ServerTLS = ServerTLS.NONE, context: ssl.SSLContext | None = None
+) -> sync.Server:
+    """A server on a free port of loopback."""
+    inbox = Inbox(storing(MaildirStore(maildir)))
+    server = sync.serve(inbox, hostname=SERVER, tls=tls, tls_context=context)
+    how = "" if tls is ServerTLS.NONE else f", TLS begins {tls.value}"
+    say(f"# a server on 127.0.0.1:{server.port}{how}\n")
+    return server
+
+
+@contextlib.contextmanager
+def _client(
+    port: int, tls: TLSMode = TLSMode.NONE, context: ssl.SSLContext | None = None
+) -> Iterator[sync.Client]:
+    """A client that shows all that is said."""
+    with sync.connect(
+        "127.0.0.1",
+        port,
+        name=CLIENT,
+        tls=tls,
+        tls_context=context,
+        server_hostname=SERVER,
+        policy=None if tls is TLSMode.NONE else TLSPolicy(hosts=(SERVER,), check=_show),
+        observer=Transcript(say, content=SHOWN),
+    ) as client:
+        yield client
+
+
+def _show(facts: TLSFacts) -> None:
+    """Say that a handshake took place, in the middle of the conversation."""
+    names = ", ".join(facts.peer_names)
+    say(f"# TLS handshake: {facts.version}, {facts.cipher}, a certificate for {names}")

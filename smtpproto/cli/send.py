@@ -2,34 +2,50 @@
 
 from __future__ import annotations
 
+import getpass
+import os
+import ssl
 import sys
 from email.parser import BytesHeaderParser
 from email.policy import default as policy
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from .. import sync
-from ..conversations import SMTPError, Status
+from ..conversations import SMTPError, Status, TLSMode
 from ..conversations.message import envelope_of, split_header
 from ..errors import LocalProtocolError, RemoteProtocolError
+from ..sasl import Credentials, SASLError
+from ..session import Protocol
+from ..tls import client_context
 from ..wire import LineEndings
-from .common import exit_status, host_and_port, outcome_line, transcript_to_stderr
+from .common import (
+    CannotRun,
+    complain,
+    exit_status,
+    host_and_port,
+    need,
+    outcome_line,
+    transcript_to_stderr,
+)
+from .settings import read_password
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
     from ..conversations import Delivery
+    from ..options import ConnectOptions
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["add_arguments", "connect_options", "run"]
 
 CHUNK = 65536
+PASSWORD = "SMTP_PASSWORD"  # noqa: S105  # the name of a variable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument(
-        "--server", type=host_and_port, default=("localhost", 25), metavar="HOST:PORT"
-    )
+    parser.add_argument("file", metavar="FILE", help="the message; - for standard input")
     parser.add_argument(
         "--from", dest="sender", metavar="ADDR", help="default: Sender or From of the message"
     )
@@ -40,40 +56,138 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ADDR",
         help="default: To, Cc and Bcc of the message",
     )
+    add_connecting(parser)
+    parser.add_argument(
+        "--io", choices=("sync", "trio"), default="sync", help="blocking (the default), or trio"
+    )
+
+
+def add_connecting(parser: argparse.ArgumentParser) -> None:
+    """Declare what says where to connect, and how."""
+    where = parser.add_mutually_exclusive_group()
+    where.add_argument(
+        "--server",
+        type=host_and_port,
+        default=("localhost", 25),
+        metavar="HOST:PORT",
+        help="default: localhost:25",
+    )
+    where.add_argument("--unix", metavar="PATH", help="a Unix socket instead")
+    parser.add_argument("--name", help="what to call oneself in EHLO")
+    parser.add_argument("--lmtp", action="store_true", help="LMTP (RFC 2033) instead of SMTP")
+    parser.add_argument(
+        "--tls",
+        choices=[mode.name.lower() for mode in TLSMode],
+        help="when TLS begins; default: implicit on port 465, starttls on 587 or with --user, "
+        "otherwise opportunistic",
+    )
+    parser.add_argument("--ca", metavar="FILE", help="authorities to trust besides, PEM")
+    parser.add_argument(
+        "--user",
+        metavar="NAME",
+        help=f"log in; the password is in --password-file or {PASSWORD}, or is asked for",
+    )
+    parser.add_argument("--password-file", metavar="FILE", help="its first line is the password")
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        metavar="SECONDS",
+        help="for each wait; default: what the RFC allows",
+    )
     parser.add_argument(
         "--transcript", action="store_true", help="write all that is said to standard error"
     )
-    parser.add_argument("file", metavar="FILE", help="the message; - for standard input")
 
 
 def run(options: argparse.Namespace) -> int:
     """Send one message: 0 all accepted, 1 some refused, 2 none accepted or no connection."""
+    if options.io == "trio":
+        need("trio", "--io trio")
+    connecting = connect_options(options)
     try:
         if options.file == "-":
-            delivery = _send(options, sys.stdin.buffer)
+            delivery = _send(options, connecting, sys.stdin.buffer)
         else:
-            with open(options.file, "rb") as file:
-                delivery = _send(options, file)
+            with Path(options.file).open("rb") as file:
+                delivery = _send(options, connecting, file)
     except (OSError, SMTPError, ValueError, LocalProtocolError, RemoteProtocolError) as error:
-        print(f"not sent: {error}", file=sys.stderr)
+        complain(f"not sent: {error}")
         return 2
     for outcome in delivery.outcomes:
         if outcome.status is not Status.ACCEPTED:
-            print(f"{outcome_line(outcome)}\n{outcome.explain()}", file=sys.stderr)
+            complain(f"{outcome_line(outcome)}\n{outcome.explain()}")
     return exit_status(delivery)
 
 
-def _send(options: argparse.Namespace, file: BinaryIO) -> Delivery:
+def connect_options(options: argparse.Namespace) -> ConnectOptions:
+    """What `connect` of both adapters is to be told.
+
+    Raises:
+        CannotRun: a file cannot be used, or there is no password.
+    """
+    found: ConnectOptions = {
+        "name": options.name,
+        "timeout": options.timeout,
+        "protocol": Protocol.LMTP if options.lmtp else Protocol.SMTP,
+        "line_endings": LineEndings.NORMALIZE,
+    }
+    if options.unix:
+        found["path"] = options.unix
+    if options.tls:
+        found["tls"] = TLSMode[options.tls.upper()]
+    if options.ca:
+        found["tls_context"] = _trusting(options.ca)
+    if options.user is not None:
+        try:
+            found["credentials"] = Credentials(username=options.user, password=_password(options))
+        except SASLError as error:
+            raise CannotRun(f"--user: {error}") from None
+    elif options.password_file:
+        raise CannotRun("--password-file needs --user")
+    if options.transcript:
+        found["observer"] = transcript_to_stderr()
+    return found
+
+
+def _trusting(path: str) -> ssl.SSLContext:
+    context = client_context()
+    try:
+        context.load_verify_locations(path)
+    except OSError as error:
+        what = "" if error.filename else "expected certificates in PEM, found "
+        raise CannotRun(f"--ca {path}: {what}{error}") from None
+    return context
+
+
+def _password(options: argparse.Namespace) -> str:
+    """The password from where it is, which is never the command line."""
+    if options.password_file:
+        return read_password(options.password_file)
+    if PASSWORD in os.environ:
+        return os.environ[PASSWORD]
+    try:
+        # Asked there, standard input stays free for the message.
+        with Path("/dev/tty").open("r+b", buffering=0):
+            return getpass.getpass(f"Password of {options.user}: ")
+    except (OSError, EOFError):
+        raise CannotRun(
+            f"--user {options.user}: no password: give --password-file FILE or set {PASSWORD}"
+        ) from None
+
+
+def _send(options: argparse.Namespace, connecting: ConnectOptions, file: BinaryIO) -> Delivery:
     """Send the message in a file, without holding more of it than its header."""
     header, rest = split_header(file)
     message = BytesHeaderParser(policy=policy).parsebytes(header)
     envelope = envelope_of(message, options.sender, options.recipients)
+    chunks = _chunks(header, rest, file)
     host, port = options.server
-    observer = transcript_to_stderr() if options.transcript else None
-    with sync.connect(
-        host, port, line_endings=LineEndings.NORMALIZE, observer=observer
-    ) as client:
-        return client.send(envelope, _chunks(header, rest, file))
+    if options.io == "trio":
+        from .sending_trio import send_over_trio
+
+        return send_over_trio(host, port, connecting, envelope, chunks)
+    with sync.connect(host, port, **connecting) as client:
+        return client.send(envelope, chunks)
 
 
 def _chunks(header: bytes, rest: bytes, file: BinaryIO) -> Iterator[bytes]:

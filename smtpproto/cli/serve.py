@@ -2,112 +2,96 @@
 
 from __future__ import annotations
 
-import signal
+import contextlib
+import logging
 import socket
 import sys
-import threading
 from typing import TYPE_CHECKING
 
-from .. import sync
-from ..conversations import Handler
-from ..extensions import standard
-from ..stores import MaildirStore, MboxStore
-from .common import host_and_port, say, transcript_to_stderr
+from .. import host as machine
+from .common import CannotRun, complain, say
+from .serving import serve_until
+from .settings import add_arguments, check, serve_options
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
-    from ..conversations import Envelope
-    from ..session import Session
+__all__ = ["add_arguments", "run"]
 
-__all__ = ["Discard", "Print", "Store", "add_arguments", "run"]
-
-SIZE = 50 * 1024 * 1024
-
-
-class Store(Handler):
-    """A handler that stores each message; 250 is said once it is safe on the disk."""
-
-    def __init__(self, store: MaildirStore | MboxStore) -> None:
-        self._store = store
-
-    def body(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> None:
-        """Store a message while it arrives."""
-        mailbox = envelope.reverse_path.mailbox
-        with self._store.open("" if mailbox is None else str(mailbox)) as delivery:
-            for chunk in chunks:
-                delivery.write(chunk)
-            delivery.commit()
-
-
-class Print(Handler):
-    """A handler that prints each message."""
-
-    def message(self, session: Session, envelope: Envelope, content: bytes) -> None:
-        """Print envelope and content."""
-        recipients = ", ".join(map(str, envelope.forward_paths))
-        head = f"---- from {envelope.reverse_path} to {recipients}\n"
-        sys.stdout.buffer.write(head.encode() + content.replace(b"\r\n", b"\n"))
-        sys.stdout.buffer.flush()
-
-
-class Discard(Handler):
-    """A handler that reads and forgets."""
-
-    def body(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> None:
-        """Read to the end."""
-        for _ in chunks:
-            pass
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the arguments."""
-    parser.add_argument(
-        "--listen", type=host_and_port, default=("127.0.0.1", 8025), metavar="HOST:PORT"
-    )
-    parser.add_argument("--hostname", default=socket.gethostname(), help="the server's own name")
-    where = parser.add_mutually_exclusive_group()
-    where.add_argument("--maildir", metavar="DIR", help="store messages in a Maildir")
-    where.add_argument("--mbox", metavar="FILE", help="store messages in an mbox")
-    where.add_argument("--print", action="store_true", help="print messages (the default)")
-    where.add_argument("--discard", action="store_true", help="read messages and forget them")
-    parser.add_argument(
-        "--size", type=int, default=SIZE, metavar="BYTES", help="the largest message"
-    )
-    parser.add_argument(
-        "--transcript", action="store_true", help="write all that is said to standard error"
-    )
-
-
-def _handler(options: argparse.Namespace) -> Handler:
-    if options.maildir:
-        return Store(MaildirStore(options.maildir))
-    if options.mbox:
-        return Store(MboxStore(options.mbox))
-    return Discard() if options.discard else Print()
+DEFAULT = ("127.0.0.1", 8025)
 
 
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM, then let running transactions finish."""
-    host, port = options.listen
-    stopping = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: stopping.set())
+    logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
+    check(options)
+    with contextlib.ExitStack() as stack:
+        if options.self_signed:
+            _make_certificate(options, stack)
+        # Whatever is wrong in files is told before anybody can connect.
+        serve_options(options)
+        places = _listen(options, stack)
+        announce = _announcement(places[0])
+        try:
+            if options.workers is None:
+                serve_until(options, places[0], announce)
+                return 0
+            return _supervise(options, places, announce)
+        except OSError as error:
+            raise CannotRun(f"cannot serve: {error}") from None
+
+
+def _make_certificate(options: argparse.Namespace, stack: contextlib.ExitStack) -> None:
+    from .certificate import throw_away
+
+    names = dict.fromkeys([options.hostname, "localhost", "127.0.0.1", "::1"])
+    files = stack.enter_context(throw_away(*names))
+    options.cert, options.key = str(files.certificate), str(files.key)
+    complain(f"clients that are to trust the certificate: send --ca {files.authority}")
+
+
+def _listen(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[list[socket.socket]]:
+    """The listening sockets of each worker."""
+    count = options.workers or 1
     try:
-        server = sync.serve(
-            _handler(options),
-            host=host,
-            port=port,
-            hostname=options.hostname,
-            extensions=standard(options.size),
-            observer=(lambda _: transcript_to_stderr()) if options.transcript else None,
-        )
+        passed = machine.listeners_from_environment()
+        if passed:
+            if options.listen or options.unix:
+                raise CannotRun("sockets were passed (LISTEN_FDS): leave out --listen and --unix")
+            return [passed] * count
+        if options.unix:
+            listeners = machine.listen(path=options.unix)
+            stack.callback(machine.close_listeners, [], options.unix)
+            return [listeners] * count
+        host, port = options.listen or DEFAULT
+        places = []
+        for _ in range(count):
+            places.append(machine.listen(host, port, reuse_port=options.workers is not None))
+            port = machine.address_of(places[0][0])[1]
+        return places
     except OSError as error:
-        print(f"cannot serve on {host}:{port}: {error}", file=sys.stderr)
-        return 2
-    with server:
-        for address, bound in server.addresses:
-            say(f"listening on {f'[{address}]' if ':' in address else address}:{bound}")
-        stopping.wait()
-    return 0
+        where = options.unix or "{}:{}".format(*options.listen or DEFAULT)
+        raise CannotRun(f"cannot serve on {where}: {error}") from None
+
+
+def _announcement(listeners: list[socket.socket]) -> Callable[[], None]:
+    """What says that clients may come now, and where."""
+    lines = []
+    for address, port in map(machine.address_of, listeners):
+        place = f"[{address}]" if ":" in address else address
+        lines.append(f"listening on {place}:{port}" if port else f"listening on {address}")
+    return lambda: say("\n".join(lines))
+
+
+def _supervise(
+    options: argparse.Namespace,
+    places: list[list[socket.socket]],
+    announce: Callable[[], None],
+) -> int:
+    from .workers import Supervisor
+
+    def work(listeners: list[socket.socket], started: Callable[[], None], lifeline: int) -> None:
+        serve_until(options, listeners, started, lifeline)
+
+    return Supervisor(places, work, announce, options.grace).run()

@@ -1,0 +1,40 @@
+"""Throw-away certificates for `serve --self-signed` and `demo --tls`; needs trustme."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Files", "throw_away"]
+
+
+class Files(NamedTuple):
+    """Where the parts lie, all in PEM."""
+
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+@contextlib.contextmanager
+def throw_away(*names: str) -> Iterator[Files]:
+    """A certificate for some names and addresses, and the authority it comes from.
+
+    The files are there for the time of the block, readable for this user alone.
+    """
+    import trustme
+
+    authority = trustme.CA()
+    certificate = authority.issue_cert(*names)
+    with tempfile.TemporaryDirectory(prefix="smtpproto-") as folder:
+        files = Files(*(Path(folder, f"{name}.pem") for name in ("authority", "cert", "key")))
+        authority.cert_pem.write_to_path(str(files.authority))
+        certificate.private_key_pem.write_to_path(str(files.key))
+        for pem in certificate.cert_chain_pems:
+            pem.write_to_path(str(files.certificate), append=True)
+        yield files

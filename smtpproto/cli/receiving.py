@@ -1,0 +1,120 @@
+"""Where `serve` puts the messages it receives, and the handler that puts them there.
+
+A sink takes one message while it arrives; 250 is said once its `commit` has returned.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Protocol
+
+from ..conversations import Handler
+from ..stores import FinalDelivery, MaildirStore, MboxStore
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Iterator
+    from types import TracebackType
+
+    from typing_extensions import Self
+
+    from ..conversations import Envelope
+    from ..session import Session
+
+    Sinks = Callable[[Session, Envelope], "Sink"]
+
+__all__ = ["Discarding", "Printing", "Receiver", "Sink", "sinks", "storing"]
+
+
+class Sink(Protocol):
+    """One message on its way; left without `commit`, it was never there."""
+
+    def write(self, chunk: bytes) -> None:
+        """Take some octets of the content."""
+        ...
+
+    def commit(self) -> None:
+        """Take responsibility; may wait for a disk."""
+        ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None: ...
+
+
+class Discarding:
+    """A sink that forgets."""
+
+    def __init__(self, session: Session, envelope: Envelope) -> None:
+        """Nothing of either is needed."""
+
+    def write(self, chunk: bytes) -> None:
+        """Forget some octets."""
+
+    def commit(self) -> None:
+        """There is nothing to be responsible for."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class Printing(Discarding):
+    """A sink that prints: the envelope on one line, then the content."""
+
+    def __init__(self, session: Session, envelope: Envelope) -> None:
+        recipients = ", ".join(map(str, envelope.forward_paths))
+        self._octets = [f"---- from {envelope.reverse_path} to {recipients}\n".encode()]
+
+    def write(self, chunk: bytes) -> None:
+        """Keep some octets until the message is complete."""
+        self._octets.append(chunk)
+
+    def commit(self) -> None:
+        """Print it in one piece."""
+        sys.stdout.buffer.write(b"".join(self._octets).replace(b"\r\n", b"\n"))
+        sys.stdout.buffer.flush()
+
+
+def storing(store: MaildirStore | MboxStore) -> Sinks:
+    """The sinks of a store."""
+
+    def sink(_: Session, envelope: Envelope) -> FinalDelivery:
+        mailbox = envelope.reverse_path.mailbox
+        return store.open("" if mailbox is None else str(mailbox))
+
+    return sink
+
+
+def sinks(options: argparse.Namespace) -> Sinks:
+    """The sinks that the options ask for; printing is the default.
+
+    Raises:
+        OSError: the Maildir cannot be created.
+    """
+    if options.maildir:
+        return storing(MaildirStore(options.maildir))
+    if options.mbox:
+        return storing(MboxStore(options.mbox))
+    return Discarding if options.discard else Printing
+
+
+class Receiver(Handler):
+    """A handler that gives every message to a sink of its own."""
+
+    def __init__(self, sinks: Sinks) -> None:
+        self._sinks = sinks
+
+    def body(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+        """Take a message while it arrives."""
+        with self._sinks(session, envelope) as sink:
+            for chunk in chunks:
+                sink.write(chunk)
+            sink.commit()

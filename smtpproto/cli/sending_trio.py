@@ -1,0 +1,29 @@
+"""`send` over trio; imported only when asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from .. import trio as adapter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..conversations import Delivery, Envelope
+    from ..options import ConnectOptions
+
+__all__ = ["send_over_trio"]
+
+
+def send_over_trio(
+    host: str, port: int, connecting: ConnectOptions, envelope: Envelope, chunks: Iterator[bytes]
+) -> Delivery:
+    """Send one message; the errors are those of the blocking client."""
+
+    async def main() -> Delivery:
+        async with adapter.connect(host, port, **connecting) as client:
+            return await client.send(envelope, chunks)
+
+    return trio.run(main)

@@ -1,0 +1,60 @@
+"""Running a server in this process until somebody says stop, over either kind of I/O."""
+
+from __future__ import annotations
+
+import select
+import signal
+import socket
+from typing import TYPE_CHECKING
+
+from .receiving import Receiver, sinks
+from .settings import serve_options
+from .signals import STOPPING, Signals
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+__all__ = ["serve_until"]
+
+
+def serve_until(
+    options: argparse.Namespace,
+    listeners: list[socket.socket],
+    started: Callable[[], None],
+    *others: int,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then let running transactions finish.
+
+    Arguments:
+        options: as `settings.check` left them.
+        listeners: sockets that listen; they are closed here.
+        started: called once clients are served.
+        others: numbers of files that mean stop as well when they become readable.
+
+    Raises:
+        CannotRun: a file cannot be used.
+        OSError: a store cannot be.
+    """
+    settings = serve_options(options)
+    settings["listeners"] = listeners
+    where = sinks(options)
+    # SIGHUP: certificates are looked at for each handshake anyway; but it must not end us.
+    with Signals(signal.SIGHUP), Signals(*STOPPING) as signals:
+        stop = [signals.number, *others]
+
+        def stopping() -> None:
+            # Whoever asks twice does not want to wait.
+            signals.end_at_the_next()
+
+        if options.io == "trio":
+            from .serving_trio import serve_over_trio
+
+            serve_over_trio(where, settings, started, stop, stopping)
+            return
+        from .. import sync
+
+        with sync.serve(Receiver(where), **settings):
+            started()
+            select.select(stop, [], [])
+            stopping()

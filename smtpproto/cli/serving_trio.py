@@ -1,0 +1,64 @@
+"""`serving` over trio; imported only when asked for."""
+
+from __future__ import annotations
+
+import functools
+from typing import TYPE_CHECKING
+
+import trio
+
+from .. import trio as adapter
+from ..conversations import Handler
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from ..conversations import Envelope
+    from ..options import ServeOptions
+    from ..session import Session
+    from .receiving import Sinks
+
+__all__ = ["serve_over_trio"]
+
+
+class Receiver(Handler):
+    """A handler that gives every message to a sink of its own, and waits for disks in threads."""
+
+    def __init__(self, sinks: Sinks) -> None:
+        self._sinks = sinks
+
+    async def body(  # type: ignore[override]  # with trio a handler's methods are async
+        self, session: Session, envelope: Envelope, chunks: AsyncIterator[bytes]
+    ) -> None:
+        """Take a message while it arrives."""
+        with self._sinks(session, envelope) as sink:
+            async for chunk in chunks:
+                sink.write(chunk)
+            await trio.to_thread.run_sync(sink.commit)
+
+
+def serve_over_trio(
+    sinks: Sinks,
+    settings: ServeOptions,
+    started: Callable[[], None],
+    stop: list[int],
+    stopping: Callable[[], None],
+) -> None:
+    """See `serving.serve_until`."""
+
+    async def wait_for(number: int, nursery: trio.Nursery) -> None:
+        await trio.lowlevel.wait_readable(number)
+        nursery.cancel_scope.cancel()
+
+    async def main() -> None:
+        async with trio.open_nursery() as nursery:
+            serve = functools.partial(adapter.serve, Receiver(sinks), **settings)
+            server: adapter.Server = await nursery.start(serve)
+            started()
+            async with trio.open_nursery() as waiting:
+                for number in stop:
+                    waiting.start_soon(wait_for, number, waiting)
+            stopping()
+            await server.stop()
+
+    trio.run(main)

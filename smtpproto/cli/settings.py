@@ -1,0 +1,249 @@
+"""The options of `serve` on the command line, and what they are called inside."""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import secrets
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..conversations import ServerTLS
+from ..extensions import Auth, StartTls, standard
+from ..sasl import SASLError, Users
+from ..session import Protocol
+from ..tls import CertificateFiles
+from ..wire import LineEndings
+from ..wire.proxy import TrustedNetworks
+from .common import CannotRun, host_and_port, need, transcript_to_stderr
+
+if TYPE_CHECKING:
+    from ..conversations import Transcript
+    from ..options import ServeOptions
+    from ..session import Session
+
+__all__ = ["add_arguments", "check", "read_password", "serve_options"]
+
+SIZE = 50 * 1024 * 1024
+GRACE = 30.0
+
+
+def _count(text: str) -> int:
+    """A number of at least 1; the type of an option."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, found {text!r}")
+    return int(text)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    where = parser.add_argument_group("where to listen").add_mutually_exclusive_group()
+    where.add_argument(
+        "--listen",
+        type=host_and_port,
+        metavar="HOST:PORT",
+        help="default: 127.0.0.1:8025, or the sockets that a service manager passes (LISTEN_FDS)",
+    )
+    where.add_argument("--unix", metavar="PATH", help="a Unix socket instead")
+    _add_storing(parser)
+    _add_protocol(parser)
+    _add_security(parser)
+    running = parser.add_argument_group("how to run")
+    running.add_argument(
+        "--io", choices=("sync", "trio"), default="sync", help="threads (the default), or trio"
+    )
+    running.add_argument(
+        "--workers",
+        type=_count,
+        metavar="N",
+        help="processes that share the load (SO_REUSEPORT); SIGHUP replaces them one by one, and "
+        "the new ones read all files again",
+    )
+    running.add_argument(
+        "--grace",
+        type=float,
+        default=GRACE,
+        metavar="SECONDS",
+        help="for running transactions once SIGINT or SIGTERM came; a second one ends them at once",
+    )
+    running.add_argument(
+        "--transcript", action="store_true", help="write all that is said to standard error"
+    )
+
+
+def _add_storing(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what becomes of messages").add_mutually_exclusive_group()
+    group.add_argument("--maildir", metavar="DIR", help="store them in a Maildir")
+    group.add_argument("--mbox", metavar="FILE", help="store them in an mbox")
+    group.add_argument("--print", action="store_true", help="print them (the default)")
+    group.add_argument("--discard", action="store_true", help="read them and forget them")
+
+
+def _add_protocol(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("what is spoken")
+    group.add_argument(
+        "--hostname", metavar="NAME", default=socket.gethostname(), help="the server's own name"
+    )
+    group.add_argument(
+        "--size", type=_count, default=SIZE, metavar="BYTES", help="the largest message"
+    )
+    group.add_argument("--lmtp", action="store_true", help="LMTP (RFC 2033) instead of SMTP")
+    group.add_argument(
+        "--lenient",
+        action="store_true",
+        help="make a CRLF of a bare CR or LF in content, instead of refusing the message",
+    )
+    group.add_argument(
+        "--proxy-protocol",
+        action="append",
+        metavar="NETWORK",
+        help="expect a PROXY header from there, and believe it: an address or a network",
+    )
+
+
+def _add_security(parser: argparse.ArgumentParser) -> None:
+    group = parser.add_argument_group("TLS and authentication")
+    group.add_argument(
+        "--tls",
+        choices=("starttls", "implicit"),
+        help="when TLS begins; default: starttls if there is a certificate",
+    )
+    group.add_argument("--cert", metavar="FILE", help="certificate and its chain, PEM")
+    group.add_argument("--key", metavar="FILE", help="private key, PEM; default: also in --cert")
+    group.add_argument(
+        "--self-signed", action="store_true", help="a throw-away certificate (extra 'cli')"
+    )
+    group.add_argument(
+        "--user",
+        action="append",
+        metavar="NAME:PASSWORD",
+        help="who may log in; for trying out, as others on this machine can see it",
+    )
+    group.add_argument("--users", metavar="FILE", help="the same from a file, one on each line")
+    group.add_argument("--require-tls", action="store_true", help="no mail without TLS")
+    group.add_argument("--require-auth", action="store_true", help="no mail without login")
+
+
+def check(options: argparse.Namespace) -> None:
+    """Look at the options together, and complete them.
+
+    Raises:
+        CannotRun: they do not fit together, or need what is not installed.
+    """
+    if options.cert and options.self_signed:
+        raise CannotRun("--cert and --self-signed exclude each other")
+    if options.key and not options.cert:
+        raise CannotRun("--key needs --cert")
+    if options.tls and not (options.cert or options.self_signed):
+        raise CannotRun(f"--tls {options.tls} needs --cert FILE or --self-signed")
+    if options.tls is None and (options.cert or options.self_signed):
+        options.tls = "starttls"
+    if options.require_tls and options.tls is None:
+        raise CannotRun("--require-tls needs --tls, with --cert FILE or --self-signed")
+    if options.require_auth and not (options.user or options.users):
+        raise CannotRun("--require-auth needs --user or --users")
+    if options.io == "trio":
+        need("trio", "--io trio")
+    if options.self_signed:
+        need("trustme", "--self-signed")
+    # Salts of users come from it: all workers have to tell clients the same.
+    options.secret = secrets.token_bytes(32)
+
+
+def serve_options(options: argparse.Namespace) -> ServeOptions:
+    """What `serve` of both adapters is to be told; the files are read here.
+
+    Raises:
+        CannotRun: a file or a network cannot be used.
+    """
+    found: ServeOptions = {
+        "hostname": options.hostname,
+        "extensions": _extensions(options),
+        "grace": options.grace,
+        "protocol": Protocol.LMTP if options.lmtp else Protocol.SMTP,
+        "line_endings": LineEndings.NORMALIZE if options.lenient else LineEndings.REFUSE,
+        "users": _users(options),
+    }
+    if options.tls:
+        found["tls"] = ServerTLS[options.tls.upper()]
+        found["tls_context"] = _certificate(options)
+    if options.proxy_protocol:
+        try:
+            found["proxy"] = TrustedNetworks(options.proxy_protocol)
+        except ValueError as error:
+            raise CannotRun(f"--proxy-protocol: expected a network, found {error}") from None
+    if options.transcript:
+        numbers = itertools.count(1)
+
+        def observe(_: Session) -> Transcript:
+            return transcript_to_stderr(f"{next(numbers)} ")
+
+        found["observer"] = observe
+    return found
+
+
+def _extensions(options: argparse.Namespace) -> list[Any]:
+    extensions: list[Any] = list(standard(options.size))
+    if options.tls == "starttls":
+        extensions.append(StartTls(required=options.require_tls))
+    if options.user or options.users:
+        extensions.append(Auth(required=options.require_auth))
+    return extensions
+
+
+def _certificate(options: argparse.Namespace) -> CertificateFiles:
+    try:
+        return CertificateFiles(options.cert, options.key)
+    except OSError as error:
+        # `filename` is there where a file cannot be opened; else it is what stands in one.
+        what = "" if error.filename else "expected a certificate and its private key in PEM, found "
+        raise CannotRun(f"--cert {options.cert}: {what}{error}") from None
+
+
+def _users(options: argparse.Namespace) -> Users | None:
+    entries = [("--user", entry) for entry in options.user or ()]
+    if options.users:
+        try:
+            with Path(options.users).open(encoding="utf-8") as file:
+                lines = [(f"{options.users} line {n}", line) for n, line in enumerate(file, 1)]
+        except (OSError, UnicodeDecodeError) as error:
+            raise CannotRun(f"--users {options.users}: {error}") from None
+        entries += [
+            (place, line.rstrip("\r\n"))
+            for place, line in lines
+            if line.strip() and not line.startswith("#")
+        ]
+    if not entries:
+        if options.users:
+            raise CannotRun(f"--users {options.users}: expected NAME:PASSWORD lines, found none")
+        return None
+    passwords = {}
+    for place, entry in entries:
+        name, colon, password = entry.partition(":")
+        if not (name and colon and password):
+            # What was found may be a password.
+            raise CannotRun(f"{place}: expected NAME:PASSWORD")
+        passwords[name] = password
+    try:
+        return Users(passwords, secret=options.secret)
+    except SASLError as error:
+        raise CannotRun(f"a user cannot be used: {error}") from None
+
+
+def read_password(path: str) -> str:
+    """The password in the first line of a file.
+
+    Raises:
+        CannotRun: it cannot be read, or there is none.
+    """
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            password = file.readline().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotRun(f"--password-file {path}: {error}") from None
+    if not password:
+        raise CannotRun(
+            f"--password-file {path}: expected a password in the first line, found none"
+        )
+    return password
