@@ -2,8 +2,8 @@
 
 After the positive reply the session is where it was after the greeting, and the server treats the
 client as the attributes say.  That holds until the end of the session.  More attributes may follow
-before EHLO; send the address last, for Postfix then asks whether the new one is authorized.  Here it
-is the peer of the connection that has to be trusted, whomever it spoke for before.
+before EHLO; send the address last, for Postfix then asks whether the new one is authorized.  Here
+it is the peer of the connection that has to be trusted, whomever it spoke for before.
 """
 
 from __future__ import annotations

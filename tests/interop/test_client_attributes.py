@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -36,9 +37,12 @@ from smtpproto.extensions import (
 from smtpproto.wire.proxy import TrustedNetworks
 from tests.interop.conftest import Peers
 from tests.interop.nginx import nginx
-from tests.interop.peers import HOST, run
+from tests.interop.peers import HOST
 from tests.interop.postfix import postfix
 from tests.pair import mail, rcpt
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 NAME, ADDRESS = ("NAME", "spike.test"), ("ADDR", "192.0.2.2")
 AUTHORIZED = {
@@ -56,7 +60,7 @@ class Talk:
         assert self.reply().code == 220
         assert self.say(Ehlo(Domain("proxy.test"))).code == 250
 
-    def __enter__(self) -> Talk:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -80,8 +84,8 @@ def test_postfix_takes_our_client_for_another(peers: Peers) -> None:
         offer = talk.client.offered.get(ClientOverriding)
         assert offer is not None
         assert {"NAME", "ADDR", "LOGIN", "DESTADDR"} <= set(offer.names)
-        # Without EHLO between them: what does not fit one line.  The address comes last, as Postfix asks
-        # afterwards whether that one is authorized.
+        # Without EHLO between them: what does not fit one line.  The address comes last, as Postfix
+        # asks afterwards whether that one is authorized.
         assert talk.say(XClient((("HELO", "a+b=c"), ("PROTO", "ESMTP")))).code == 220
         assert talk.say(XClient((NAME, ADDRESS, ("PORT", "4711")))).code == 220
         assert talk.client.state is State.GREETED
