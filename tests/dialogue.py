@@ -113,11 +113,17 @@ def serve(
 
 
 def submit(
-    script: str, *, client: Client | None = None, **options: Any
+    script: str, *, client: Client | None = None, content: bool = False, **options: Any
 ) -> tuple[Client, list[ClientEvent]]:
     """Play the server of a conversation; the client sends the commands that stand there.
 
     What stands between the reply 354 and a dot is content.
+
+    Arguments:
+        script: the conversation.
+        client: one that has said something before.
+        content: whether its content comes now.
+        options: for a new client.
     """
     client = client or Client(**options)
     grammar = catalogue(KNOWN, client.session.protocol, Limits()).utf8_grammar
@@ -125,7 +131,7 @@ def submit(
     for side, lines in turns(script):
         if side == "C":
             replies = [event for event in events if isinstance(event, Reply)]
-            in_content = bool(replies) and replies[-1].code == 354
+            in_content = content or (bool(replies) and replies[-1].code == 354)
             for line in lines:
                 if in_content and line == ".":
                     in_content = False
