@@ -18,9 +18,11 @@ from smtpproto import (
     Ehlo,
     EndOfBody,
     ForwardPath,
+    Lhlo,
     Mail,
     Need,
     Noop,
+    Protocol,
     Quit,
     Rcpt,
     Rejected,
@@ -48,6 +50,7 @@ from smtpproto.extensions import (
     SmtpUtf8,
 )
 from tests.interop import exim, postfix
+from tests.interop.dovecot import Dovecot
 from tests.interop.exim import Exim
 from tests.interop.peers import HOST, until
 from tests.interop.postfix import Postfix
@@ -59,21 +62,22 @@ HEADER = b"From: sender@client.example\r\nTo: alice@local.test\r\nSubject: chunk
 class Link:
     """A client's engine on a socket."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, protocol: Protocol = Protocol.SMTP) -> None:
         self.socket = socket.create_connection((HOST, port), 20)
-        self.client = Client()
+        self.client = Client(protocol=protocol)
         assert self.replies(1)[0].code == 220
-        assert self.say(Ehlo(Domain("client.example")))[0].code == 250
+        kind = Lhlo if protocol is Protocol.LMTP else Ehlo
+        assert self.codes(kind(Domain("client.example"))) == [250]
 
     def say(self, *messages: Command | BodyChunk) -> list[Reply]:
         """Send all at once and wait for every reply."""
         for message in messages:
             self.client.send(message)
-        return self.replies(self.client.pending)
+        return self.replies()
 
-    def replies(self, count: int) -> list[Reply]:
+    def replies(self, count: int = 0) -> list[Reply]:
         found: list[Reply] = []
-        while len(found) < count:
+        while len(found) < count or self.client.pending:
             self.socket.sendall(self.client.data_to_send())
             event = self.client.next_event()
             if isinstance(event, Reply):
@@ -92,8 +96,8 @@ class Link:
 
 
 @contextlib.contextmanager
-def link(port: int) -> Iterator[Link]:
-    client = Link(port)
+def link(port: int, protocol: Protocol = Protocol.SMTP) -> Iterator[Link]:
+    client = Link(port, protocol)
     yield client
     client.close()
 
@@ -161,6 +165,20 @@ def test_rset_between_chunks(inbound: Postfix | Exim) -> None:
             client.codes(Mail(SENDER), alice, *chunk(HEADER + b"two\r\n", last=True)) == [250] * 3
         )
     assert inbound.delivered("alice") == [HEADER + b"two\r\n"]
+
+
+def test_lmtp_a_reply_for_each_recipient(dovecot_lmtp: Dovecot) -> None:
+    """RFC 2033 section 4.2, after BDAT LAST alone."""
+    alice, nobody, bob = (rcpt(f"{name}@local.test") for name in ("alice", "nobody", "bob"))
+    with link(dovecot_lmtp.port, Protocol.LMTP) as client:
+        for _ in range(2):
+            replies = client.say(
+                Mail(SENDER), alice, nobody, bob, *chunk(HEADER), *chunk(b"x\r\n", last=True)
+            )
+            assert [reply.code for reply in replies] == [250, 250, 550, 250, 250, 250, 250]
+            assert [reply.recipient for reply in replies[-3:]] == [None, alice, bob]
+    assert dovecot_lmtp.delivered("alice", 2) == [HEADER + b"x\r\n"] * 2
+    assert dovecot_lmtp.delivered("bob", 2) == [HEADER + b"x\r\n"] * 2
 
 
 # --- the envelope, to Postfix -----------------------------------------------------------------
