@@ -1,7 +1,7 @@
 """The service extensions, one file for each, and how a set of them works together.
 
-A `Catalogue` compiles a set of extensions once: verbs, parameters, rows of the table of states, and who
-demands what of which command.
+A `Catalogue` compiles a set of extensions once: verbs, parameters, rows of the table of states, and
+who demands what of which command.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from ..commands import (
     Expn,
     Grammar,
     Helo,
-    Help,
     Lhlo,
     Mail,
     Rcpt,
@@ -119,10 +118,10 @@ __all__ = [
     "ServerLimits",
     "Size",
     "SmtpUtf8",
+    "Solicit",
     "StartTLS",
     "StartTls",
     "SubmittedBy",
-    "Solicit",
     "TlsRequired",
     "Tracking",
     "TransactionId",
@@ -170,7 +169,6 @@ KNOWN: tuple[type[Extension], ...] = (
 """Every service extension of this package."""
 
 
-
 def standard(size: int | None = 50 * 1024 * 1024) -> tuple[Extension, ...]:
     """The service extensions that suit a server that wants nothing special.
 
@@ -187,13 +185,8 @@ def standard(size: int | None = 50 * 1024 * 1024) -> tuple[Extension, ...]:
 
 
 _ALL_VERBS = frozenset(
-    command.verb
-    for command in (
-        *BASE_COMMANDS,
-        Help,
-        Expn,
-        *(command for kind in KNOWN for command in kind.commands),
-    )
+    [command.verb for command in BASE_COMMANDS]
+    + [command.verb for kind in KNOWN for command in kind.commands]
 )
 
 
@@ -289,7 +282,7 @@ class Catalogue:
         return self._owners.get(command)
 
     def longest_line(self, command: type[Command], offered: Offered[object]) -> int:
-        """Octets that a line of this command may have, CRLF included (RFC 5321 section 4.5.3.1.4)."""
+        """Octets of the longest line of a command with its CRLF (RFC 5321 section 4.5.3.1.4)."""
         extra = self._extra.get(command)
         if extra is None:
             return self.limits.command_line

@@ -1,7 +1,8 @@
 """AUTH: who the client is, RFC 4954.
 
-The states: a 334 leads from READY to `State.EXCHANGE`, where lines of base64 are exchanged instead of
-commands; the final reply leads back.  What the octets in them mean is the affair of `smtpproto.sasl`.
+The states: a 334 leads from READY to `State.EXCHANGE`, where lines of base64 are exchanged instead
+of commands; the final reply leads back.  What the octets in them mean is the affair of
+`smtpproto.sasl`.
 """
 
 from __future__ import annotations

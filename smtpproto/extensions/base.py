@@ -140,9 +140,7 @@ class Extension:
         """
         return session
 
-    def fit_reply(
-        self, reply: Reply, command: Command, transaction: Transaction | None
-    ) -> Reply:
+    def fit_reply(self, reply: Reply, command: Command, transaction: Transaction | None) -> Reply:
         """What a server says in place of a reply whose text is not all ASCII.
 
         Asked of extensions with `utf8` only; whatever they return leaves as UTF-8.

@@ -1,7 +1,7 @@
 """PIPELINING: commands in groups, RFC 2920.
 
-Which command may stand where in a group is said by `Command.ends_group`; a client's engine holds back
-what may not leave yet.
+Which command may stand where in a group is said by `Command.ends_group`; a client's engine holds
+back what may not leave yet.
 """
 
 from __future__ import annotations

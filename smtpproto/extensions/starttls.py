@@ -1,8 +1,9 @@
 """STARTTLS: TLS in the middle of a session, RFC 3207.
 
-The states: a positive reply leads to `State.TLS`, where nothing but the handshake is possible; behind it the
-session begins anew.  What either side sent in plain text behind the command or its reply was put there by
-somebody in between (CVE-2011-0411 and its likes), and the connections end at it.
+The states: a positive reply leads to `State.TLS`, where nothing but the handshake is possible;
+behind it the session begins anew.  What either side sent in plain text behind the command or its
+reply was put there by somebody in between (CVE-2011-0411 and its likes), and the connections end at
+it.
 """
 
 from __future__ import annotations
