@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import doctest
 from dataclasses import dataclass
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError, Noop, Reply, Session, UnknownParameter
-from smtpproto.extensions import Extension, Flag, UnknownExtension
+from smtpproto.extensions import Extension, Flag, UnknownExtension, base
 from smtpproto.extensions.base import split_line
 
 
@@ -90,3 +91,9 @@ def test_flags() -> None:
     for value in ("", "very"):
         with pytest.raises(LocalProtocolError, match="LOUD: expected no value"):
             Loud.parse(value)
+
+
+def test_the_example_in_the_docstring() -> None:
+    result = doctest.testmod(base, extraglobs={"Extension": Extension})
+    assert result.failed == 0
+    assert result.attempted >= 3

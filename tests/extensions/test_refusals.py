@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import doctest
+
 import pytest
 
 from smtpproto import Client, Ehlo, LocalProtocolError, Need, Quit, Rejected, Reply, Server, State
+from smtpproto.extensions import refusals
 from smtpproto.extensions.refusals import DOMAIN_ACCEPTS_NO_MAIL, HOST_ACCEPTS_NO_MAIL
 from tests.pair import CLIENT, Pair, mail, rcpt
 
@@ -55,3 +58,8 @@ def test_a_relay_that_knows_of_a_domain_without_mail() -> None:
 @pytest.mark.parametrize("reply", [HOST_ACCEPTS_NO_MAIL, DOMAIN_ACCEPTS_NO_MAIL])
 def test_what_they_mean(reply: Reply) -> None:
     assert not reply.explain().retry
+
+
+def test_the_example_in_the_docstring() -> None:
+    result = doctest.testmod(refusals)
+    assert (result.failed, result.attempted) == (0, 4)
