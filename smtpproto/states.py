@@ -196,10 +196,11 @@ def check(rows: Rows) -> list[str]:
     optional = {State.TLS, State.EXCHANGE, State.CHUNKS, State.SPOILED, State.ERROR, State.TURNED}
     reached = _closure({State.CONNECTED}, edges)
     wrong = [f"{s.name} cannot be reached" for s in State if s not in reached | optional]
-    for state in reached - {State.CLOSED}:
-        if State.CLOSED not in _closure({state}, edges):
-            wrong.append(f"{state.name} has no way to CLOSED")
-    return wrong
+    return wrong + [
+        f"{state.name} has no way to CLOSED"
+        for state in State
+        if state in reached and State.CLOSED not in _closure({state}, edges)
+    ]
 
 
 def _closure(start: set[State], edges: dict[State, set[State]]) -> set[State]:
