@@ -183,8 +183,9 @@ class Server(Connection):
         """The next event, or what the connection waits for.
 
         Events are commands; for the content `BodyChunk`s and then `EndOfBody`, or `Rejected` in its
-        place; `Rejected` for whatever else the core answered by itself; and at the end one
-        `ConnectionClosed`.  Never raises, whatever the client sent.
+        place; `Rejected` for whatever else the core answered by itself; `Deviation` before a command
+        that was read leniently; and at the end one `ConnectionClosed`.  Never raises, whatever the
+        client sent.
         """
         while True:
             event: ServerEvent | Need | None
