@@ -18,10 +18,12 @@ if TYPE_CHECKING:
         def read(self, size: int, /) -> Any: ...
 
 
-__all__ = ["Content", "ContentSource"]
+__all__ = ["CHUNK", "Content", "ContentSource"]
 
 Content = Union[bytes, "Readable", Iterable[bytes], AsyncIterable[bytes]]
-"""bytes, a binary file, or an iterable of chunks (where the adapter can wait: an asynchronous one)."""
+"""bytes, a binary file, or an iterable of chunks.
+
+Where the adapter can wait, the latter two may be asynchronous."""
 
 CHUNK = 65536
 
@@ -35,10 +37,19 @@ class ContentSource:
 
     def __init__(self, content: Content) -> None:
         self.octets: bytes | None = None
+        self._content: Any = content
+        self._next: Any = None
         self._arguments: tuple[Any, ...] = ()
+        self._offset = 0
+        # Where a file stood at first.
+        self._start: int | None = None
         if isinstance(content, (bytes, bytearray, memoryview)):
             self.octets = bytes(content)
-            self._next: Any = None
+        self._open()
+
+    def _open(self) -> None:
+        content = self._content
+        if self.octets is not None:
             self._offset = 0
         elif hasattr(content, "read"):
             self._next, self._arguments = content.read, (CHUNK,)
@@ -47,19 +58,39 @@ class ContentSource:
         else:
             self._next, self._arguments = next, (iter(content), None)
 
-    @property
-    def size(self) -> int | None:
-        """Octets as they count for SIZE (RFC 1870 section 5), where that is known."""
-        if self.octets is None:
-            return None
-        octets = self.octets
-        missing = octets.count(b"\n") - octets.count(b"\r\n")
-        return len(octets) + missing + (0 if not octets or octets.endswith(b"\n") else 2)
+    # --- what is known of it ------------------------------------------------------------------
 
     @property
-    def eight_bit(self) -> bool:
-        """Whether there are octets above 127; a stream is taken to have them."""
-        return self.octets is None or not self.octets.isascii()
+    def size(self) -> int | None:
+        """Octets as they count for SIZE after DATA (RFC 1870 section 5), where that is known."""
+        octets = self.octets
+        if octets is None:
+            return None
+        # A CR or LF alone is sent as CRLF, or not at all; the last line gets one if it has none.
+        pairs = octets.count(b"\r\n")
+        missing = octets.count(b"\n") + octets.count(b"\r") - 2 * pairs
+        return len(octets) + missing + (0 if not octets or octets.endswith((b"\n", b"\r")) else 2)
+
+    @property
+    def eight_bit(self) -> bool | None:
+        """Whether there are octets above 127; None where that is not known."""
+        return None if self.octets is None else not self.octets.isascii()
+
+    @property
+    def utf8_header(self) -> bool:
+        """Whether the header is known to hold UTF-8, so that it takes SMTPUTF8 (RFC 6532).
+
+        Octets that are not UTF-8 are somebody's old mistake, which SMTPUTF8 does not cover either.
+        """
+        if not self.eight_bit:
+            return False
+        assert self.octets is not None
+        ends = [at for end in (b"\r\n\r\n", b"\n\n") if (at := self.octets.find(end)) >= 0]
+        header = self.octets[: min(ends)] if ends else self.octets
+        try:
+            return not header.isascii() and bool(header.decode("utf-8"))
+        except UnicodeDecodeError:
+            return False
 
     def check(self, line_endings: LineEndings) -> None:
         """Refuse bare CR and LF before anything is sent, where the content is in memory.
@@ -76,13 +107,43 @@ class ContentSource:
                 "LineEndings.NORMALIZE makes line endings of them"
             )
 
+    # --- reading ------------------------------------------------------------------------------
+
     def next(self) -> Flow[bytes | None]:
         """The next chunk; None at the end."""
         if self.octets is not None:
             chunk = self.octets[self._offset : self._offset + CHUNK]
             self._offset += CHUNK
             return chunk or None
-        try:
-            return (yield Call(self._next, self._arguments)) or None
-        except StopAsyncIteration:
-            return None
+        while True:
+            try:
+                chunk = yield Call(self._next, self._arguments)
+            except StopAsyncIteration:
+                return None
+            # From an iterable an empty chunk means nothing, from a file it is the end.
+            if chunk or chunk is None or self._arguments == (CHUNK,):
+                return chunk or None
+
+    def keep(self) -> Flow[bool]:
+        """Make sure that it can be read more than once; whether that is so.
+
+        To be asked before the first chunk is read.
+        """
+        content = self._content
+        if self.octets is not None:
+            return True
+        if hasattr(content, "read"):
+            seekable = getattr(content, "seekable", None)
+            if seekable is None or not (yield Call(seekable)):
+                return False
+            self._start = yield Call(content.tell)
+            return True
+        # An iterator is its own iterable, and used up by the first use.
+        iterator = content.__aiter__ if isinstance(content, AsyncIterable) else content.__iter__
+        return iterator() is not content
+
+    def rewind(self) -> Flow[None]:
+        """Begin from the start again, after `keep` has said that this is possible."""
+        if self._start is not None:
+            yield Call(self._content.seek, (self._start,))
+        self._open()

@@ -68,7 +68,7 @@ class Status(enum.Enum):
     ACCEPTED = "the server has taken responsibility"
     REFUSED = "the server refused"
     UNKNOWN = "the link was lost after the end of the content: accepted or not, nobody knows"
-    FAILED = "the link was lost before the end of the content: not accepted, safe to try again"
+    FAILED = "the server was not told all of it: not accepted, safe to try again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class Outcome:
         forward_path: the recipient.
         status: what became of it.
         reply: the reply that says so; None if there is none.
-        reason: for `UNKNOWN` and `FAILED`, what happened to the link.
+        reason: for `UNKNOWN` and `FAILED`, what happened.
     """
 
     forward_path: ForwardPath

@@ -1,191 +1,264 @@
-"""One mail transaction after the other: a message to the recipients of an envelope, RFC 5321 section 3.3.
+"""One mail transaction: RFC 5321 section 3.3, in as few round trips as the server allows (RFC 2920).
 
-In as few round trips as the server allows (RFC 2920), and with one outcome for each recipient.
+The content goes after DATA, or in counted chunks (RFC 3030).
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..commands import Data, Mail, Rset
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..commands import Data, Rset
+from ..errors import LocalProtocolError
 from ..events import BodyChunk, EndOfBody
-from ..extensions import Body, DeclaredSize, EightBitMime, Pipelining, Size
+from ..extensions import Bdat, Pipelining
 from ..replies import Reply
 from ..session import Protocol
+from ..states import State
+from ..wire import CountedText
 from .asking import flush, next_reply
-from .content import ContentSource
+from .content import CHUNK
 from .errors import ConnectionLost
-from .outcome import Delivery, Envelope, Outcome, Status
+from .needs import is_binary
 from .requests import Flow
 
 if TYPE_CHECKING:
     from ..client import Client
-    from .content import Content
+    from .content import ContentSource
+    from .outcome import Envelope
 
-__all__ = ["deliver"]
+__all__ = ["MailTransaction"]
+
+# Chunks under way without a reply: a link is kept busy, and a refusal is not noticed too late.
+_CHUNKS_UNANSWERED = 4
 
 
-def deliver(client: Client, envelope: Envelope, content: Content) -> Flow[Delivery]:
-    """Deliver one message to the recipients of an envelope (section 3.3).
-
-    MAIL, every RCPT and DATA leave at once where the server allows it.  What becomes of the message
-    is told recipient by recipient, also when the link breaks.
+class MailTransaction:
+    """One mail transaction under way.
 
     Arguments:
-        client: a connection with a session.
-        envelope: sender and recipients, with whatever parameters they are to have.
-        content: the message, with CRLF line endings.
-
-    Raises:
-        LocalProtocolError: the content or a command is not possible with this server; nothing was
-            delivered and the session can go on.
-        Exception: whatever reading the content raised; the link must be closed, as there is no
-            other way not to deliver what was sent of it.
-    """
-    source = ContentSource(content)
-    source.check(client.line_endings)
-    delivery = _Delivery(client, envelope, source)
-    try:
-        yield from delivery.run()
-    except (ConnectionLost, RemoteProtocolError) as error:
-        return delivery.result(str(error))
-    return delivery.result()
-
-
-class _Delivery:
-    """One mail transaction under way.
+        client: a connection with a session, outside a mail transaction.
+        envelope: with all its parameters.
+        source: the content, at its beginning.
+        chunking: whether to use BDAT.
 
     Attributes:
         replies: what decided over each recipient, None as long as nothing did.
-        open: the recipients that RCPT accepted and the content has not decided on, by index.
         ended: whether the end of the content may have reached the server.
+        closing: the 421 that ended the session.
     """
 
-    def __init__(self, client: Client, envelope: Envelope, source: ContentSource) -> None:
+    def __init__(
+        self, client: Client, envelope: Envelope, source: ContentSource, *, chunking: bool
+    ) -> None:
         self.client = client
+        self.envelope = envelope
         self.source = source
-        self.mail = self.with_parameters(envelope.mail)
-        self.recipients = envelope.recipients
-        self.replies: list[Reply | None] = [None] * len(self.recipients)
-        self.open: list[int] = []
+        self.chunking = chunking
+        self.replies: list[Reply | None] = [None] * len(envelope.recipients)
         self.ended = False
         self.closing: Reply | None = None
-
-    def with_parameters(self, mail: Mail) -> Mail:
-        """MAIL with what this content needs, of what the server offers."""
-        offered, parameters = self.client.offered, list(mail.parameters)
-        size = self.source.size
-        if size is not None and Size in offered and mail.get(DeclaredSize) is None:
-            parameters.append(DeclaredSize(size))
-        if self.source.eight_bit and EightBitMime in offered and mail.get(Body) is None:
-            parameters.append(Body("8BITMIME"))
-        return replace(mail, parameters=tuple(parameters))
+        # The recipients that RCPT accepted, by index.
+        self.open: list[int] = []
 
     def run(self) -> Flow[None]:
-        """The whole transaction."""
-        if Pipelining in self.client.offered:
-            yield from self.pipelined()
-        else:
-            yield from self.one_by_one()
+        """The whole transaction.
 
-    def pipelined(self) -> Flow[None]:
-        """Everything before the content in one round trip (RFC 2920)."""
+        Raises:
+            LocalProtocolError: a command is not possible with this server; the session can go on.
+            ConnectionLost, RemoteProtocolError: the session is over; what is not in `replies` is
+                not decided.
+        """
+        if Pipelining in self.client.offered:
+            yield from self._pipelined()
+        else:
+            yield from self._one_by_one()
+
+    # --- the envelope -------------------------------------------------------------------------
+
+    def _pipelined(self) -> Flow[None]:
+        """Everything before the content in one round trip."""
+        commands = [self.envelope.mail, *self.envelope.recipients]
         try:
-            for command in (self.mail, *self.recipients, Data()):
+            for command in commands if self.chunking else [*commands, Data()]:
                 self.client.send(command)
         except LocalProtocolError:
-            yield from self.abandon()
+            yield from self._abandon()
             raise
-        mail = yield from self.reply()
-        for index in range(len(self.recipients)):
-            self.decide(index, mail, (yield from self.reply()))
-        yield from self.data()
+        mail = yield from self._reply()
+        for index in range(len(self.replies)):
+            self._decide(index, mail, (yield from self._reply()))
+        if self.chunking:
+            yield from self._chunks_if_any(mail)
+        else:
+            yield from self._data()
 
-    def one_by_one(self) -> Flow[None]:
-        """A round trip for each command, and no DATA without a recipient."""
-        self.client.send(self.mail)
-        mail = yield from self.reply()
-        for index, rcpt in enumerate(self.recipients):
+    def _one_by_one(self) -> Flow[None]:
+        """A round trip for each command, and no content without a recipient."""
+        self.client.send(self.envelope.mail)
+        mail = yield from self._reply()
+        for index, rcpt in enumerate(self.envelope.recipients):
             if mail.negative:
-                self.decide(index, mail, mail)
+                self._decide(index, mail, mail)
                 continue
             try:
                 self.client.send(rcpt)
             except LocalProtocolError:
-                yield from self.abandon()
+                yield from self._abandon()
                 raise
-            self.decide(index, mail, (yield from self.reply()))
-        if self.open:
+            self._decide(index, mail, (yield from self._reply()))
+        if self.chunking or not self.open:
+            yield from self._chunks_if_any(mail)
+        else:
             self.client.send(Data())
-            yield from self.data()
-        elif mail.positive:
-            yield from self.abandon()
+            yield from self._data()
 
-    def reply(self) -> Flow[Reply]:
+    def _reply(self) -> Flow[Reply]:
+        """The next reply.
+
+        Raises:
+            ConnectionLost: besides the usual, it is a 421.
+        """
         reply = yield from next_reply(self.client)
         if reply.code == 421:
             self.closing = reply
+            raise ConnectionLost(f"the server closed the connection: {reply}", reply=reply)
         return reply
 
-    def decide(self, index: int, mail: Reply, rcpt: Reply) -> None:
+    def _decide(self, index: int, mail: Reply, rcpt: Reply) -> None:
         """Note what became of a recipient by RCPT: where MAIL was refused, its reply says more."""
         if mail.negative or rcpt.negative:
             self.replies[index] = mail if mail.negative else rcpt
         else:
             self.open.append(index)
 
-    def data(self) -> Flow[None]:
-        """Read the reply to DATA, and send the content if there is somebody to have it."""
-        reply = yield from self.reply()
-        if reply.intermediate:
-            yield from self.content()
-            return
+    def _refused(self, reply: Reply) -> None:
+        """One reply refuses the message for all who were still to have it."""
         for index in self.open:
             self.replies[index] = reply
-        if self.client.transaction is not None:
-            yield from self.abandon()
 
-    def content(self) -> Flow[None]:
+    def _abandon(self) -> Flow[None]:
+        """Give up the mail transaction, so that the session can go on."""
+        client = self.client
+        if client.pending or client.state not in (State.READY, State.CLOSED):
+            client.send(Rset())
+        while client.pending:
+            yield from self._reply()
+
+    # --- content after DATA -------------------------------------------------------------------
+
+    def _data(self) -> Flow[None]:
+        """Read the reply to DATA, and send the content if there is somebody to have it."""
+        reply = yield from self._reply()
+        if reply.intermediate:
+            yield from self._content()
+        else:
+            self._refused(reply)
+            yield from self._abandon()
+
+    def _content(self) -> Flow[None]:
         """Stream the content; to nobody, a lone dot (RFC 2920 section 3.1)."""
         client = self.client
         while self.open and (chunk := (yield from self.source.next())) is not None:
             client.send(BodyChunk(chunk))
-            try:
-                yield from flush(client)
-            except OSError as error:
-                raise ConnectionLost(f"the link broke within the content: {error}") from error
-            early = client.next_event()
-            if isinstance(early, Reply):
-                self.replies = [self.replies[i] or early for i in range(len(self.replies))]
+            early = yield from self._write()
+            if early is not None:
+                self._refused(early)
                 return
         client.send(EndOfBody())
         self.ended = bool(self.open)
-        many = client.session.protocol is Protocol.LMTP
-        reply = None
+        if self.open:
+            yield from self._results()
+        else:
+            yield from self._reply()
+
+    def _write(self) -> Flow[Reply | None]:
+        """Write what is queued; the refusal of a server that did not want to wait for its end."""
+        try:
+            yield from flush(self.client)
+        except OSError as error:
+            raise ConnectionLost(f"the link broke within the content: {error}") from error
+        while isinstance(event := self.client.next_event(), Reply):
+            if event.negative:
+                return event
+        return None
+
+    def _results(self) -> Flow[None]:
+        """Read what became of the message: one reply, or on LMTP one for each recipient."""
+        many = self.client.session.protocol is Protocol.LMTP
+        reply: Reply | None = None
         for index in self.open:
             if many or reply is None:
-                reply = yield from self.reply()
+                reply = yield from self._reply()
             self.replies[index] = reply
-        if not self.open:
-            yield from self.reply()
 
-    def abandon(self) -> Flow[None]:
-        """Give up the mail transaction, so that the session can go on."""
-        self.client.send(Rset())
-        while self.client.pending:
-            yield from self.reply()
+    # --- content in chunks --------------------------------------------------------------------
 
-    def result(self, reason: str = "") -> Delivery:
-        """One outcome for each recipient; `reason` says what happened to the link."""
-        lost = Status.UNKNOWN if self.ended else Status.FAILED
-        outcomes = []
-        for rcpt, reply in zip(self.recipients, self.replies):
-            path, reply = rcpt.forward_path, reply or self.closing
-            if reply is None:
-                outcomes.append(Outcome(path, lost, None, reason))
-            else:
-                status = Status.ACCEPTED if reply.positive else Status.REFUSED
-                outcomes.append(Outcome(path, status, reply))
-        return Delivery(tuple(outcomes))
+    def _chunks_if_any(self, mail: Reply) -> Flow[None]:
+        """Send the content in chunks if there is somebody to have it."""
+        if self.open:
+            yield from self._chunks()
+        elif mail.positive:
+            yield from self._abandon()
+
+    def _chunks(self) -> Flow[None]:
+        """The content in chunks: in one where all of it is there, else as it comes."""
+        text = None if is_binary(self.envelope) else CountedText(self.client.line_endings)
+        octets = self.source.octets
+        if octets is not None:
+            if text is not None:
+                octets = text.feed(octets) + text.finish()
+        else:
+            octets = yield from self._all_but_the_last(text)
+        if octets is not None:
+            yield from self._last(octets)
+        yield from self._abandon()
+
+    def _all_but_the_last(self, text: CountedText | None) -> Flow[bytes | None]:
+        """Send chunks as they come; the octets of the last one, or None if one was refused."""
+        client = self.client
+        unanswered = _CHUNKS_UNANSWERED if Pipelining in client.offered else 0
+        chunk = b""
+        while (following := (yield from self.source.next())) is not None:
+            if text is not None:
+                following = text.feed(following)
+            if chunk:
+                refusal = yield from self._chunk(chunk, unanswered)
+                if refusal is not None:
+                    self._refused(refusal)
+                    return None
+            chunk = following
+        # The end of the content is announced once it is known that nothing before it was refused.
+        while client.pending:
+            reply = yield from self._reply()
+            if reply.negative:
+                self._refused(reply)
+                return None
+        return chunk + (text.finish() if text is not None else b"")
+
+    def _chunk(self, octets: bytes, unanswered: int) -> Flow[Reply | None]:
+        """Send one chunk that is not the last; the refusal of it or of one before."""
+        client = self.client
+        client.send(Bdat(len(octets)))
+        client.send(BodyChunk(octets))
+        refusal = yield from self._write()
+        while refusal is None and client.pending > unanswered:
+            reply = yield from self._reply()
+            refusal = reply if reply.negative else None
+        return refusal
+
+    def _last(self, octets: bytes) -> Flow[None]:
+        """Send the last chunk, and read what became of the message."""
+        client, refusal = self.client, None
+        client.send(Bdat(len(octets), last=True))
+        for at in range(0, len(octets), CHUNK):
+            client.send(BodyChunk(octets[at : at + CHUNK]))
+            self.ended = at + CHUNK >= len(octets)
+            # What was announced is sent to its end, also where nobody wants it any more.
+            refusal = refusal or (yield from self._write())
+            if client.state is State.CLOSED:
+                break
+        self.ended = True
+        if refusal is not None:
+            self._refused(refusal)
+        else:
+            yield from self._results()

@@ -1,0 +1,153 @@
+"""Delivering a message to the recipients of an envelope: RFC 5321 section 3.3.
+
+One mail transaction, or as many as the server's limits make of it (RFC 9422), and one outcome for each recipient,
+whatever happens.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..errors import LocalProtocolError, RemoteProtocolError
+from ..extensions import Chunking, ServerLimits
+from ..replies import Reply
+from .content import ContentSource
+from .errors import ConnectionLost
+from .needs import ToASCII, fit, is_binary
+from .outcome import Delivery, Envelope, Outcome, Status
+from .requests import Flow
+from .transaction import MailTransaction
+
+if TYPE_CHECKING:
+    from ..client import Client
+    from .content import Content
+
+__all__ = ["deliver"]
+
+
+def deliver(
+    client: Client,
+    envelope: Envelope,
+    content: Content,
+    *,
+    chunking: bool = False,
+    to_ascii: ToASCII | None = None,
+) -> Flow[Delivery]:
+    """Deliver one message to the recipients of an envelope.
+
+    MAIL, every RCPT and DATA leave at once where the server allows it.  What becomes of the message is told
+    recipient by recipient, also when the link breaks.  MAIL gets the parameters that this content needs (SIZE,
+    BODY, SMTPUTF8), besides those that it has.
+
+    Arguments:
+        client: a connection with a session.
+        envelope: sender and recipients, with whatever parameters they are to have.
+        content: the message, with CRLF line endings.
+        chunking: whether to send it in counted chunks where the server offers that (RFC 3030); done anyhow
+            for an envelope with BODY=BINARYMIME.
+        to_ascii: what makes A-labels of U-labels where the server does not offer SMTPUTF8, such as
+            `smtpproto.idn.to_ascii`.
+
+    Returns:
+        One outcome for each recipient, in the order of the envelope.
+
+    Raises:
+        LocalProtocolError: the content or a command is not possible with this server; nothing was
+            delivered and the session can go on.
+        Exception: whatever reading the content raised; the link must be closed, as there is no
+            other way not to deliver what was sent of it.
+    """
+    source = ContentSource(content)
+    if not is_binary(envelope):
+        source.check(client.line_endings)
+    fitted = fit(envelope, source, client.offered, to_ascii)
+    batches = _batches(client, fitted)
+    if len(batches) > 1 and not (yield from source.keep()):
+        raise LocalProtocolError(
+            f"the server's limits make {len(batches)} mail transactions of this one (RFC 9422), and "
+            "this content can be read only once: give bytes, a file that can be rewound, or what "
+            "can be iterated over again"
+        )
+    chunking = Chunking in client.offered and (chunking or is_binary(fitted))
+    delivery = _Delivery(client, source, chunking=chunking)
+    outcomes: dict[int, Outcome] = {}
+    for batch in batches:
+        part = Envelope(fitted.mail, tuple(fitted.recipients[index] for index in batch))
+        outcomes.update(zip(batch, (yield from delivery.deliver(part)), strict=True))
+    # The paths are those that were asked for, whatever was made of them.
+    paths = enumerate(envelope.forward_paths)
+    return Delivery(tuple(replace(outcomes[at], forward_path=path) for at, path in paths))
+
+
+def _batches(client: Client, envelope: Envelope) -> list[list[int]]:
+    """The recipients by index, divided into mail transactions as the server's limits ask."""
+    limits = client.offered.get(ServerLimits)
+    if limits is None:
+        return [list(range(len(envelope.recipients)))]
+    # A command may stand there twice.
+    indices: dict[int, deque[int]] = defaultdict(deque)
+    for index, rcpt in enumerate(envelope.recipients):
+        indices[id(rcpt)].append(index)
+    return [
+        [indices[id(rcpt)].popleft() for rcpt in batch]
+        for batch in limits.batches(envelope.recipients)
+    ]
+
+
+class _Delivery:
+    """The mail transactions of one message.
+
+    Attributes:
+        over: why no further one is possible; "" if it is.
+        closing: the 421 that said so.
+    """
+
+    def __init__(self, client: Client, source: ContentSource, *, chunking: bool) -> None:
+        self.client = client
+        self.source = source
+        self.chunking = chunking
+        self.over = ""
+        self.closing: Reply | None = None
+        self.begun = False
+
+    def deliver(self, envelope: Envelope) -> Flow[list[Outcome]]:
+        """One of them: an outcome for each of its recipients."""
+        limits = self.client.offered.get(ServerLimits)
+        if not self.over and limits is not None:
+            if not limits.allows(envelope.recipients, self.client.session):
+                self.over = "the server takes no more in this session (LIMITS, RFC 9422)"
+        nothing: list[Reply | None] = [None] * len(envelope.recipients)
+        if self.over:
+            return self._outcomes(envelope, nothing, Status.FAILED)
+        if self.begun:
+            yield from self.source.rewind()
+        transaction = MailTransaction(
+            self.client, envelope, self.source, chunking=self.chunking
+        )
+        try:
+            yield from transaction.run()
+        except (ConnectionLost, RemoteProtocolError) as error:
+            self.over, self.closing = str(error), transaction.closing
+        except LocalProtocolError as error:
+            if not self.begun:
+                raise
+            # For the transactions before it something was delivered.
+            self.over = str(error)
+        self.begun = True
+        lost = Status.UNKNOWN if transaction.ended else Status.FAILED
+        return self._outcomes(envelope, transaction.replies, lost)
+
+    def _outcomes(
+        self, envelope: Envelope, replies: list[Reply | None], lost: Status
+    ) -> list[Outcome]:
+        outcomes = []
+        for path, decided in zip(envelope.forward_paths, replies, strict=True):
+            reply = decided or self.closing
+            if reply is None:
+                outcomes.append(Outcome(path, lost, None, self.over))
+            else:
+                status = Status.ACCEPTED if reply.positive else Status.REFUSED
+                outcomes.append(Outcome(path, status, reply))
+        return outcomes
