@@ -1,30 +1,49 @@
-"""From an `EmailMessage` to an envelope and content: RFC 5321 section 3.3, RFC 5322 section 3.6."""
+"""From an `EmailMessage` to an envelope and content: RFC 5321 section 3.3, RFC 5322 section 3.6.
+
+A server without 8BITMIME gets the message in 7 bits (RFC 6152 section 3), one without SMTPUTF8 gets A-labels in
+place of U-labels where that is all it takes (RFC 6531 section 3.2).
+"""
 
 from __future__ import annotations
 
 import copy
+import email.encoders
 import email.policy
 from email.generator import BytesGenerator
+from email.headerregistry import Address, Group
+from email.message import Message
 from email.utils import getaddresses
 from io import BytesIO
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from ..extensions import EightBitMime
+from ..addresses import Domain
+from ..extensions import EightBitMime, SmtpUtf8
+from .needs import unfit
 from .outcome import Envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from email.message import EmailMessage
+    from collections.abc import Iterable, Iterator
 
     from ..session import Offered
+    from .needs import ToASCII
 
 __all__ = ["content_of", "envelope_of", "split_header"]
 
+HEADER_MOST = 1024 * 1024
+
+_RECIPIENTS = ("To", "Cc", "Bcc")
+_ADDRESSES = ("From", "Sender", "Reply-To", "To", "Cc")
+_HIDDEN = ("Bcc", "Resent-Bcc")
+# What is signed or encrypted must not be touched (RFC 1847 section 2.1).
+_SEALED = frozenset({"multipart/signed", "multipart/encrypted"})
+
 
 def envelope_of(
-    message: EmailMessage, sender: str | None = None, recipients: Iterable[str] | None = None
+    message: Message, sender: str | None = None, recipients: Iterable[str] | None = None
 ) -> Envelope:
     """Sender and recipients as the header gives them, where they are not given.
+
+    Of a message that was resent, those of the Resent- fields (RFC 5322 section 3.6.6).
 
     Arguments:
         message: its Sender, else From, and its To, Cc and Bcc are used.
@@ -33,32 +52,164 @@ def envelope_of(
 
     Raises:
         LocalProtocolError: an address is no mailbox.
-        ValueError: there is no sender or no recipient.
+        ValueError: there is no sender or no recipient, or the message was resent more than once.
     """
+    given = sender is not None and recipients is not None
+    prefix = "" if given else _prefix(message)
     if sender is None:
-        fields = message.get_all("Sender") or message.get_all("From") or []
-        senders = [address for _, address in getaddresses(map(str, fields)) if address]
+        senders = _addresses(message, f"{prefix}Sender") or _addresses(message, f"{prefix}From")
         if not senders:
             raise ValueError("the message names no sender: give one")
         sender = senders[0]
     if recipients is None:
-        fields = [
-            str(field) for name in ("To", "Cc", "Bcc") for field in message.get_all(name, [])
-        ]
-        recipients = dict.fromkeys(address for _, address in getaddresses(fields) if address)
+        found = [_addresses(message, prefix + name) for name in _RECIPIENTS]
+        recipients = dict.fromkeys(address for addresses in found for address in addresses)
     return Envelope.of(sender, recipients)
 
 
-def content_of(message: EmailMessage, offered: Offered[object]) -> bytes:
-    """The message as content, without Bcc, with CRLF line endings; 7-bit unless 8BITMIME is offered."""
-    if "Bcc" in message:
-        message = copy.copy(message)
-        del message["Bcc"]
-    cte = "8bit" if EightBitMime in offered else "7bit"
+def _prefix(message: Message) -> str:
+    resent = len(message.get_all("Resent-Date") or ())
+    if resent > 1:
+        raise ValueError("the message was resent more than once: give sender and recipients")
+    return "Resent-" if resent else ""
+
+
+def _addresses(message: Message, name: str) -> list[str]:
+    fields = [str(field) for field in message.get_all(name) or ()]
+    return [address for _, address in getaddresses(fields) if address]
+
+
+def content_of(
+    message: Message, offered: Offered[object], to_ascii: ToASCII | None = None
+) -> bytes:
+    """The message as content, with CRLF line endings, without Bcc, and so that a server can take it.
+
+    Arguments:
+        message: it stays as it is.
+        offered: by the server.
+        to_ascii: what makes A-labels of U-labels where the server does not offer SMTPUTF8, such as
+            `smtpproto.idn.to_ascii`.
+
+    Raises:
+        LocalProtocolError: the message needs what the server does not offer.
+    """
+    message = copy.copy(message)
+    for name in _HIDDEN:
+        del message[name]
+    eight_bit, utf8 = EightBitMime in offered, False
+    if any(not address.isascii() for name in _names() for address in _addresses(message, name)):
+        utf8 = SmtpUtf8 in offered
+        if not utf8:
+            _make_ascii(message, to_ascii)
+    if any(_unfit_parts(message, eight_bit=eight_bit)):
+        message = copy.deepcopy(message)
+        _encode_parts(message, eight_bit=eight_bit)
+    return _flatten(message, eight_bit=eight_bit, utf8=utf8)
+
+
+def _names() -> Iterator[str]:
+    for name in _ADDRESSES:
+        yield from (name, f"Resent-{name}")
+
+
+def _flatten(message: Message, *, eight_bit: bool, utf8: bool) -> bytes:
+    policy: Any = message.policy.clone(linesep="\r\n", cte_type="8bit" if eight_bit else "7bit")
+    if utf8:
+        policy = policy.clone(utf8=True)
     buffer = BytesIO()
-    policy = email.policy.SMTP.clone(cte_type=cte)
-    BytesGenerator(buffer, policy=policy).flatten(message)
+    BytesGenerator(buffer, mangle_from_=False, policy=policy).flatten(message)
     return buffer.getvalue()
+
+
+def _make_ascii(message: Message, to_ascii: ToASCII | None) -> None:
+    """Put A-labels in place of the U-labels in the addresses of the header.
+
+    Raises:
+        LocalProtocolError: that is not all it takes, or nobody says how.
+    """
+    for name in _names():
+        for field in message.get_all(name) or ():
+            if all(address.isascii() for _, address in getaddresses([str(field)])):
+                continue
+            groups = getattr(field, "groups", None)
+            if to_ascii is None or groups is None or len(message.get_all(name) or ()) > 1:
+                raise unfit(
+                    f"an address in {name} that is not ASCII, and the server does not offer SMTPUTF8",
+                    "5.6.7",
+                    "6531",
+                )
+            replaced = [_group_in_ascii(group, name, to_ascii) for group in groups]
+            # An EmailMessage takes groups as well as text.
+            message.replace_header(name, cast("str", replaced))
+
+
+def _group_in_ascii(group: Group, name: str, to_ascii: ToASCII) -> Group:
+    addresses = []
+    for address in group.addresses:
+        if not address.username.isascii():
+            raise unfit(
+                f"a local-part in {name} that is not ASCII, and the server does not offer SMTPUTF8",
+                "5.6.7",
+                "6531",
+            )
+        domain = address.domain
+        if not domain.isascii():
+            domain = str(to_ascii(Domain(domain)))
+        addresses.append(Address(address.display_name, address.username, domain))
+    return Group(group.display_name, tuple(addresses))
+
+
+def _unfit_parts(
+    message: Message, *, eight_bit: bool, sealed: bool = False
+) -> Iterator[tuple[Message, bool]]:
+    """The parts that have to be encoded, and whether something that must not be touched is around."""
+    if message.is_multipart():
+        sealed = sealed or message.get_content_type() in _SEALED
+        for part in message.get_payload():
+            assert isinstance(part, Message)
+            yield from _unfit_parts(part, eight_bit=eight_bit, sealed=sealed)
+        return
+    encoding = _encoding(message)
+    if encoding == "binary":
+        yield message, sealed
+    elif not eight_bit and encoding in ("", "7bit", "8bit"):
+        octets = message.get_payload(decode=True)
+        if isinstance(octets, bytes) and not octets.isascii():
+            yield message, sealed
+
+
+def _encoding(message: Message) -> str:
+    return str(message.get("Content-Transfer-Encoding", "")).strip().lower()
+
+
+def _encode_parts(message: Message, *, eight_bit: bool) -> None:
+    """Encode what cannot be sent as it is, in place (RFC 6152 section 3, RFC 3030 section 3).
+
+    Raises:
+        LocalProtocolError: it is signed or encrypted.
+    """
+    for part, sealed in _unfit_parts(message, eight_bit=eight_bit):
+        if sealed:
+            raise unfit(
+                "a signed or encrypted part that would have to be encoded, which breaks it; the "
+                f"server does not offer {'BINARYMIME' if eight_bit else '8BITMIME'}",
+                "5.6.3",
+                "6152",
+            )
+        octets = part.get_payload(decode=True)
+        assert isinstance(octets, bytes)
+        del part["Content-Transfer-Encoding"]
+        if part.get_content_maintype() == "text":
+            # The encoder wants lines that end with a line feed.
+            part.set_payload(octets.replace(b"\r\n", b"\n"))
+            email.encoders.encode_quopri(part)
+        else:
+            part.set_payload(octets)
+            email.encoders.encode_base64(part)
+    for part in message.walk():
+        # What holds others says what they need at most.
+        if part.is_multipart() and _encoding(part) not in ("", "7bit"):
+            part.replace_header("Content-Transfer-Encoding", "8bit" if eight_bit else "7bit")
 
 
 def split_header(file: BinaryIO) -> tuple[bytes, bytes]:
@@ -78,10 +229,7 @@ def split_header(file: BinaryIO) -> tuple[bytes, bytes]:
         if size >= HEADER_MOST:
             raise ValueError("the header of the message has more than a MiB")
         if line[:1] not in (b" ", b"\t"):
-            left_out = line[:4].lower() == b"bcc:"
+            left_out = line.partition(b":")[0].strip().lower() in (b"bcc", b"resent-bcc")
         if not left_out:
             lines.append(line)
     return b"".join(lines), line
-
-
-HEADER_MOST = 1024 * 1024

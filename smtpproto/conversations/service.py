@@ -26,6 +26,7 @@ from .serve import BUSY, HANDSHAKE_TIMEOUT, serve_session, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
+    from contextlib import AbstractContextManager
 
     from .._connection import Observer
 
@@ -75,6 +76,7 @@ class Service:
         users: a credential store (`sasl.CredentialStore`); with one, AUTH is offered.
         clock: what time it is, with its zone.
         nonce: gives something that was never there before, see `sasl.Context`; needed with `users`.
+        lock: held while sessions are counted; for adapters that use threads.
 
     Raises:
         ValueError: STARTTLS or AUTH is among the extensions, and what it needs is not there.
@@ -97,6 +99,7 @@ class Service:
         users: object | None = None,
         clock: Callable[[], datetime] = _epoch,
         nonce: Callable[[], str] | None = None,
+        lock: AbstractContextManager[object] | None = None,
     ) -> None:
         self.hooks = Hooks.of(handler)
         self.hostname = hostname
@@ -111,6 +114,7 @@ class Service:
         self.nonce = nonce
         self.extensions = self._complete(standard() if extensions is None else extensions)
         self._observer = observer
+        self._lock = lock or contextlib.nullcontext()
         self._sessions = 0
         self._by_peer: Counter[str] = Counter()
 
@@ -168,15 +172,14 @@ class Service:
 
         Every session that this opened has to be closed with `close`.
         """
-        if self._sessions >= self.admission.most:
-            return None
-        if self._is_proxy(session):
+        proxy = self._is_proxy(session)
+        with self._lock:
+            if self._sessions >= self.admission.most:
+                return None
+            if not proxy and not self._admit(session.peer):
+                return None
             self._sessions += 1
-            return self._behind_proxy(session)
-        if not self._admit(session.peer):
-            return None
-        self._sessions += 1
-        return self._session(session)
+        return self._behind_proxy(session) if proxy else self._session(session)
 
     def close(self, session: Session) -> None:
         """A session is over.
@@ -184,9 +187,10 @@ class Service:
         Arguments:
             session: as it was passed to `open`.
         """
-        self._sessions -= 1
-        if not self._is_proxy(session):
-            self._leave(session.peer)
+        with self._lock:
+            self._sessions -= 1
+            if not self._is_proxy(session):
+                self._leave(session.peer)
 
     def busy(self) -> bytes:
         """What to tell a client for whom there is no session, before closing.
@@ -229,12 +233,14 @@ class Service:
             yield from self._refused(session, f"no PROXY header from {session.peer}: {error}")
             return
         session = from_proxy(session, header)
-        admitted = self._admit(session.peer)
+        with self._lock:
+            admitted = self._admit(session.peer)
         try:
             yield from self._session(session, admitted=admitted)
         finally:
             if admitted:
-                self._leave(session.peer)
+                with self._lock:
+                    self._leave(session.peer)
 
     def _session(self, session: Session, *, admitted: bool = True) -> Flow[None]:
         """Begin TLS if it comes first, then serve the client."""
