@@ -1,12 +1,9 @@
-"""SMTP over blocking sockets: a client and a server.
-
-Nothing here knows SMTP: the conversations stand in `smtpproto.conversations`, and this runs them.
-`smtpproto.trio` mirrors it name by name.
-"""
+"""SMTP over blocking sockets: `conversations` run by a loop; `smtpproto.trio` mirrors it."""
 
 from __future__ import annotations
 
 from ._client import Client, connect
+from ._pool import Pool
 from ._server import Server, serve
 
-__all__ = ["Client", "Server", "connect", "serve"]
+__all__ = ["Client", "Pool", "Server", "connect", "serve"]

@@ -2,119 +2,66 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Iterable
+from email.message import EmailMessage
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
-from ..client import Client as Connection
-from ..commands import Command, Expn, Help, Noop, Rset, Vrfy
-from ..conversations import message as messages
-from ..conversations import submit
-from ..conversations.names import client_name
-from ..conversations.outcome import Envelope
-from ..extensions import KNOWN, Extension
-from ..session import Protocol, Session
-from ..wire import LineEndings
+from ..client import Client as Engine
+from ..commands import Command
+from ..conversations import Content, Delivery, Envelope
+from ..conversations.clients import ClientBase
+from ..conversations.requests import Flow
+from ..options import ConnectOptions, begin
+from ..replies import Reply
 from ._run import Link, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from email.message import EmailMessage
-    from types import TracebackType
-
-    from typing_extensions import Self
-
-    from .._connection import Observer
-    from ..addresses import ForwardPath, ReversePath
-    from ..conversations.content import Content
-    from ..conversations.outcome import Delivery
-    from ..conversations.requests import Flow
-    from ..limits import Limits
-    from ..replies import Reply
-    from ..session import Offered
+    from typing_extensions import Self, Unpack
 
 __all__ = ["Client", "connect"]
 
 T = TypeVar("T")
 
 
-def connect(
-    host: str = "localhost",
-    port: int = 25,
-    *,
-    path: str | None = None,
-    name: str | None = None,
-    timeout: float | None = None,
-    connect_timeout: float = 30.0,
-    source_address: tuple[str, int] | None = None,
-    protocol: Protocol = Protocol.SMTP,
-    extensions: Iterable[type[Extension]] = KNOWN,
-    limits: Limits | None = None,
-    line_endings: LineEndings = LineEndings.REFUSE,
-    observer: Observer | None = None,
-) -> Client:
+def connect(host: str = "localhost", port: int = 25, **options: Unpack[ConnectOptions]) -> Client:
     """Connect to a server and begin a session.
 
-    Arguments:
-        host: name or IP address of the server.
-        port: 25 for relaying, 587 for submission (RFC 6409), 24 is usual for LMTP.
-        path: a Unix socket to use instead of host and port.
-        name: what to call oneself; None: the host's own name if it has a domain, otherwise the
-            address literal of the connection (RFC 5321 section 4.1.4).
-        timeout: seconds that no wait may pass; None: what RFC 5321 section 4.5.3.2 allows, which is
-            minutes.
-        connect_timeout: seconds to wait for the connection.
-        source_address: address and port to connect from.
-        protocol: SMTP or LMTP.
-        extensions: the service extensions to make use of.
-        limits: bounds on what the server can make this side hold or do.
-        line_endings: what happens to a bare CR or LF in content.
-        observer: called with each line and chunk, such as a `Transcript`.
-
-    Raises:
-        OSError: no connection.
-        SMTPError: the server does not want this client.
-        RemoteProtocolError: what answers does not speak SMTP.
+    Arguments and errors: see `smtpproto.options.ConnectOptions`.
     """
-    if path is not None:
-        sock = socket.socket(socket.AF_UNIX)
-        sock.settimeout(connect_timeout)
+    link = Link(_dial(host, port, options), options.get("timeout"))
+    try:
+        engine, beginning, link.handshake = begin(link.sock, host, port, options)
+        run(beginning, link)
+    except BaseException:
+        link.abort()
+        raise
+    return Client(engine, link)
+
+
+def _dial(host: str, port: int, options: ConnectOptions) -> socket.socket:
+    path, source = options.get("path"), options.get("source_address")
+    timeout = options.get("connect_timeout", 30.0)
+    if path is None:
+        return socket.create_connection((host, port), timeout, (source, 0) if source else None)
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.settimeout(timeout)
         sock.connect(path)
-    else:
-        sock = socket.create_connection((host, port), connect_timeout, source_address)
-    connection = Connection(
-        extensions,
-        limits=limits,
-        protocol=protocol,
-        line_endings=line_endings,
-        session=Session(peer=path or sock.getpeername()[0], secure=path is not None),
-        observer=observer,
-    )
-    local = None if path is not None else sock.getsockname()[0]
-    client = Client(connection, Link(sock, most=timeout))
-    client._begin(client_name(name, socket.gethostname(), local))  # noqa: SLF001
-    return client
+    except BaseException:
+        sock.close()
+        raise
+    return sock
 
 
-class Client:
-    """A session with a server; made by `connect`, usable as a context manager.
+class Client(ClientBase):
+    """A session with a server; made by `connect`, usable as a context manager that says goodbye."""
 
-    After an error that leaves the session in doubt, or a broken link, it is closed, and every method
-    raises `LocalProtocolError`.
-    """
-
-    def __init__(self, connection: Connection, link: Link) -> None:
-        self._connection = connection
+    def __init__(self, engine: Engine, link: Link) -> None:
+        super().__init__(engine)
         self._link = link
-
-    @property
-    def session(self) -> Session:
-        """The facts of the session."""
-        return self._connection.session
-
-    @property
-    def offered(self) -> Offered[object]:
-        """The service extensions that the server offers."""
-        return self._connection.offered
 
     def send_message(
         self,
@@ -122,89 +69,65 @@ class Client:
         sender: str | None = None,
         recipients: Iterable[str] | None = None,
     ) -> Delivery:
-        """Deliver a message to the recipients in its header.
+        """Deliver a message, by default as its header says: see `ClientBase._message`."""
+        return self._run(self._message(message, sender, recipients))
 
-        Arguments:
-            message: its Bcc field is left out of what is sent.
-            sender: the reverse-path; None: taken from Sender or From.
-            recipients: None: taken from To, Cc and Bcc.
-
-        Returns:
-            One outcome for each recipient.
-
-        Raises:
-            LocalProtocolError: an address cannot be used, or the server cannot take this content.
-        """
-        envelope = messages.envelope_of(message, sender, recipients)
-        return self.send(envelope, messages.content_of(message, self.offered))
-
-    def send(self, envelope: Envelope, content: Content) -> Delivery:
-        """Deliver content to the recipients of an envelope; see `conversations.submit.deliver`.
-
-        Arguments:
-            envelope: such as `Envelope.of("me@example.org", ["you@example.net"])`.
-            content: bytes, a binary file or an iterable of chunks, with CRLF line endings.
-
-        Returns:
-            One outcome for each recipient.
-        """
-        return self._run(submit.deliver(self._connection, envelope, content))
+    def send(self, envelope: Envelope, content: Content | os.PathLike[str]) -> Delivery:
+        """Deliver content, or that of the file at a path: see `ClientBase._delivery`."""
+        if isinstance(content, os.PathLike):
+            with Path(content).open("rb") as file:
+                return self._run(self._delivery(envelope, file))
+        return self._run(self._delivery(envelope, content))
 
     def verify(self, string: str) -> Reply:
-        """Ask whether a user or mailbox is there: VRFY (RFC 5321 section 3.5)."""
-        return self.command(Vrfy(string))
+        """Ask whether a user or mailbox is there (RFC 5321 section 3.5)."""
+        return self._run(self._verify(string))
 
     def expand(self, string: str) -> Reply:
-        """Ask for the members of a mailing list: EXPN (RFC 5321 section 3.5)."""
-        return self.command(Expn(string))
+        """Ask for the members of a mailing list (RFC 5321 section 3.5)."""
+        return self._run(self._expand(string))
 
     def noop(self) -> Reply:
-        """Say NOOP."""
-        return self.command(Noop())
+        """Ask whether the server is still there."""
+        return self._run(self._noop())
 
     def reset(self) -> Reply:
-        """Say RSET."""
-        return self.command(Rset())
+        """Give up a mail transaction that `command` began."""
+        return self._run(self._reset())
 
     def help(self, string: str = "") -> Reply:
-        """Ask for help: HELP."""
-        return self.command(Help(string))
+        """Ask for help."""
+        return self._run(self._help(string))
 
     def command(self, command: Command) -> Reply:
         """Send any command and get its reply, whatever it says."""
-        return self._run(submit.ask(self._connection, command))
+        return self._run(self._answer(command))
 
     def quit(self) -> None:
-        """Say QUIT if that is still possible, and close."""
+        """Say goodbye if that is still possible, and close."""
         try:
-            run(submit.end(self._connection), self._link)
+            if not self.closed:
+                self._run(self._goodbye())
         finally:
             self.close()
 
     def close(self) -> None:
-        """Close without QUIT."""
+        """Close without a word."""
+        self.closed = True
         self._link.close()
-
-    def _begin(self, name: Any) -> None:
-        self._run(submit.begin(self._connection, name))
 
     def _run(self, flow: Flow[T]) -> T:
         try:
-            return run(flow, self._link)
+            with self._conversation():
+                return run(flow, self._link)
         finally:
-            if not submit.is_ready(self._connection):
-                self.close()
+            if self.closed:
+                self._link.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if kind is None and submit.is_ready(self._connection):
+    def __exit__(self, *_: object) -> None:
+        if self.ready:
             self.quit()
-        else:
-            self.close()
+        self.close()

@@ -3,31 +3,23 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import select
 import socket
 import ssl
 import time
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, TypeVar
 
-from ..conversations.requests import (
-    Call,
-    CallWithContent,
-    Draining,
-    Flow,
-    Receive,
-    Report,
-    Send,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterator
+from .. import host, tls
+from ..conversations import requests
+from ..conversations.requests import Flow, Request
+from ..conversations.steps import Steps
+from ..session import TLSFacts
 
 __all__ = ["Link", "run"]
 
+A = TypeVar("A")
 T = TypeVar("T")
-LOG = logging.getLogger("smtpproto")
-READ = 65536
 
 
 class Link:
@@ -36,104 +28,143 @@ class Link:
     Arguments:
         sock: connected; belongs to the link from now on.
         most: seconds that no wait may pass, whatever the protocol would allow; None: no such bound.
+        handshake: how to begin TLS.
         wake: a file number that becomes readable when waiting is to end with `Draining`.
     """
 
     def __init__(
-        self, sock: socket.socket, *, most: float | None = None, wake: int | None = None
+        self,
+        sock: socket.socket,
+        most: float | None = None,
+        handshake: tls.Handshake = tls.NO_HANDSHAKE,
+        wake: int | None = None,
     ) -> None:
-        sock.setblocking(False)
-        if sock.family != getattr(socket, "AF_UNIX", None):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        host.prepare(sock)
         self.sock = sock
+        self.handshake = handshake
+        self._tls: ssl.SSLSocket | None = None
         self._most = most
         self._wake = wake
         self._deadline = 0.0
-
-    def _limit(self, timeout: float) -> float:
-        return timeout if self._most is None else min(timeout, self._most)
-
-    def send(self, data: bytes, timeout: float) -> None:
-        """Write all of `data`, or raise `TimeoutError` if the peer takes nothing for so long."""
-        view = memoryview(data)
-        while view:
-            try:
-                view = view[self.sock.send(view) :]
-            except (BlockingIOError, ssl.SSLWantWriteError):
-                self._wait(select.POLLOUT, time.monotonic() + self._limit(timeout), None)
-            except ssl.SSLWantReadError:
-                self._wait(select.POLLIN, time.monotonic() + self._limit(timeout), None)
-
-    def receive(self, timeout: float, *, fresh: bool) -> bytes:
-        """Some octets; `b""` at the end.  A wait that is not fresh keeps its deadline."""
-        if fresh:
-            self._deadline = time.monotonic() + self._limit(timeout)
-        while True:
-            self._wait(select.POLLIN, self._deadline, self._wake)
-            try:
-                return self.sock.recv(READ)
-            except (BlockingIOError, ssl.SSLWantReadError):
-                continue
-
-    def _wait(self, event: int, deadline: float, wake: int | None) -> None:
-        poll = select.poll()
-        poll.register(self.sock, event)
+        # Nearly every wait is for this, so it is registered once.
+        self._incoming = select.poll()
+        self._incoming.register(sock, select.POLLIN)
         if wake is not None:
-            poll.register(wake, select.POLLIN)
-        left = deadline - time.monotonic()
-        ready = poll.poll(left * 1000) if left > 0 else []
-        if not ready:
-            raise TimeoutError("the time limit ran out")
-        if wake is not None and all(number == wake for number, _ in ready):
-            self._wake = None
-            raise Draining
+            self._incoming.register(wake, select.POLLIN)
 
-    def refuse(self, data: bytes) -> None:
-        """Say one thing that fits an empty socket buffer, and close."""
-        with contextlib.suppress(OSError):
-            self.sock.send(data)
-        self.close()
+    def send(self, request: requests.Send) -> None:
+        """Write all of it, or raise `TimeoutError` if the peer does not take it in time."""
+        data, deadline = request.data, self._until(request.timeout)
+        while data:
+            data = data[self._retry(self.sock.send, data, select.POLLOUT, deadline) :]
 
-    def abort(self) -> None:
+    def receive(self, request: requests.Receive) -> bytes:
+        """Some octets; `b""` at the end.  A wait that is not fresh keeps its deadline."""
+        if request.fresh:
+            self._deadline = self._until(request.timeout)
+        # Octets that TLS has read already make no socket readable.
+        if self._tls is None or not self._tls.pending():
+            ready = _poll(self._incoming, self._deadline)
+            if self._wake is not None and any(number == self._wake for number, _ in ready):
+                self._incoming.unregister(self._wake)
+                self._wake = None
+                raise requests.Draining
+        return self._retry(self.sock.recv, request.most, select.POLLIN, self._deadline)
+
+    def start_tls(self, request: requests.StartTLS) -> TLSFacts:
+        """Do the TLS handshake."""
+        deadline = self._until(request.timeout)
+        context, arguments = self.handshake.current(), self.handshake.arguments
+        self.sock = self._tls = context.wrap_socket(
+            self.sock, do_handshake_on_connect=False, **arguments
+        )
+        self._retry(self._tls.do_handshake, False, select.POLLIN, deadline)
+        return tls.facts(self._tls)
+
+    def _until(self, timeout: float) -> float:
+        limit = timeout if self._most is None else min(timeout, self._most)
+        return time.monotonic() + limit
+
+    def _retry(self, operation: Callable[[A], T], argument: A, blocked: int, deadline: float) -> T:
+        """Do what may have to wait: for the event `blocked`, or for what TLS wants."""
+        while True:
+            try:
+                return operation(argument)
+            except BlockingIOError:
+                event = blocked
+            except ssl.SSLWantReadError:
+                event = select.POLLIN
+            except ssl.SSLWantWriteError:
+                event = select.POLLOUT
+            poll = select.poll()
+            poll.register(self.sock, event)
+            _poll(poll, deadline)
+
+    def cut(self) -> None:
         """End whatever waits for the link in another thread."""
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
-        """Close the socket."""
+        """Close, and within TLS say so, without waiting for the peer to say the same."""
+        try:
+            if self._tls is not None:
+                with contextlib.suppress(OSError, ValueError):
+                    self._tls.unwrap()
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close at once."""
         self.sock.close()
 
 
-def run(flow: Flow[T], link: Link) -> T:
-    """Run a conversation to its end.
+def _poll(poll: select.poll, deadline: float) -> list[tuple[int, int]]:
+    ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+    if not ready:
+        raise TimeoutError("the time limit ran out")
+    return ready
+
+
+def run(flow: Flow[T], link: Link | None = None) -> T:
+    """Run a conversation to its end; without a link if it only calls functions.
 
     Raises:
         Exception: whatever the conversation raises.
     """
-    result: Any = None
-    error: Exception | None = None
-    while True:
+    steps = Steps(flow)
+    for request in steps:
         try:
-            request = flow.send(result) if error is None else flow.throw(error)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]
-        result = error = None
-        try:
-            if isinstance(request, Receive):
-                result = link.receive(request.timeout, fresh=request.fresh)
-            elif isinstance(request, Send):
-                link.send(request.data, request.timeout)
-            elif isinstance(request, Call):
-                result = request.function(*request.arguments)
-            elif isinstance(request, CallWithContent):
-                chunks = _chunks(request.read, link)
-                result = request.function(*request.arguments, chunks)
-            elif isinstance(request, Report):
-                LOG.error("a handler failed", exc_info=request.error)
-        except Exception as raised:
-            error = raised
+            steps.result = _fulfil(request, link)
+        except BaseException as raised:  # noqa: BLE001  # it knows what was under way, not this
+            steps.error = raised
+    return steps.returned
 
 
-def _chunks(read: Callable[[], Generator[Any, Any, bytes | None]], link: Link) -> Iterator[bytes]:
+def _fulfil(request: Request, link: Link | None) -> Any:
+    if isinstance(request, requests.Call):
+        return _at_once(request.function(*request.arguments))
+    if isinstance(request, requests.Report):
+        return host.report(request.error)
+    assert link is not None
+    if isinstance(request, requests.Receive):
+        return link.receive(request)
+    if isinstance(request, requests.Send):
+        return link.send(request)
+    if isinstance(request, requests.CallWithContent):
+        return _at_once(request.function(*request.arguments, _chunks(request.read, link)))
+    return link.start_tls(request)
+
+
+def _at_once(result: Any) -> Any:
+    """What a function of the user's returned, unless it is to be waited for."""
+    if hasattr(type(result), "__await__"):
+        if isinstance(result, Coroutine):
+            result.close()
+        raise TypeError("the blocking adapter cannot wait for what is asynchronous")
+    return result
+
+
+def _chunks(read: Callable[[], Flow[bytes | None]], link: Link) -> Iterator[bytes]:
     while (chunk := run(read(), link)) is not None:
         yield chunk

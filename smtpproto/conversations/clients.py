@@ -1,0 +1,153 @@
+"""What the clients of all adapters share: the engine, its conversations, when it may be used."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from ..commands import Command, Expn, Help, Noop, Rset, Vrfy
+from ..errors import LocalProtocolError
+from ..extensions import ServerLimits
+from ..states import State
+from .asking import ask, end, is_ready
+from .message import content_of, envelope_of
+from .submit import deliver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from email.message import EmailMessage
+
+    from ..client import Client
+    from ..replies import Reply
+    from ..session import Offered, Session
+    from .content import Content
+    from .needs import ToASCII
+    from .outcome import Delivery, Envelope
+    from .requests import Flow
+
+__all__ = ["ClientBase"]
+
+
+class ClientBase:
+    """A session with a server, one conversation at a time.
+
+    After an error that leaves the session in doubt it is closed, and every method raises
+    `LocalProtocolError`.
+
+    Attributes:
+        closed: whether it is.
+        deliveries: messages that were to be delivered so far.
+        chunking: whether content goes in counted chunks where the server offers that (RFC 3030).
+        to_ascii: what makes A-labels of U-labels where the server does not offer SMTPUTF8, such as
+            `smtpproto.idn.to_ascii`; None: such addresses are refused.
+    """
+
+    def __init__(self, engine: Client) -> None:
+        self.closed = False
+        self.deliveries = 0
+        self.chunking = False
+        self.to_ascii: ToASCII | None = None
+        self._engine = engine
+        self._busy = False
+
+    @property
+    def session(self) -> Session:
+        """The facts of the session."""
+        return self._engine.session
+
+    @property
+    def offered(self) -> Offered[object]:
+        """The service extensions that the server offers."""
+        return self._engine.offered
+
+    @property
+    def ready(self) -> bool:
+        """Whether a mail transaction can begin at once."""
+        return not self.closed and not self._busy and is_ready(self._engine)
+
+    @property
+    def most_deliveries(self) -> int | None:
+        """How many mail transactions the server accepts in one session, if it says (RFC 9422)."""
+        limits = self.offered.get(ServerLimits)
+        return limits.mailmax if limits is not None else None
+
+    @contextlib.contextmanager
+    def _conversation(self) -> Iterator[None]:
+        """The time of one conversation; the adapter looks at `closed` afterwards.
+
+        Raises:
+            LocalProtocolError: the client is closed, or has another one under way.
+        """
+        if self.closed:
+            raise LocalProtocolError("this client is closed: connect again")
+        if self._busy:
+            raise LocalProtocolError("this client has a conversation under way: one at a time")
+        self._busy = True
+        engine = self._engine
+        try:
+            yield
+            self.closed |= engine.pending > 0 or engine.state in (State.CLOSED, State.ERROR)
+        except Exception:
+            self.closed |= not is_ready(engine)
+            raise
+        except BaseException:
+            # Interrupted, nobody knows where.
+            self.closed = True
+            raise
+        finally:
+            self._busy = False
+
+    def _delivery(self, envelope: Envelope, content: Content) -> Flow[Delivery]:
+        """Deliver content to the recipients of an envelope; see `submit.deliver`."""
+        self.deliveries += 1
+        return (
+            yield from deliver(
+                self._engine,
+                envelope,
+                content,
+                chunking=self.chunking,
+                to_ascii=self.to_ascii,
+            )
+        )
+
+    def _message(
+        self, message: EmailMessage, sender: str | None, recipients: Iterable[str] | None
+    ) -> Flow[Delivery]:
+        """Deliver a message.
+
+        Arguments:
+            message: its Bcc field is left out of what is sent.
+            sender: the reverse-path; None: taken from Sender or From.
+            recipients: None: taken from To, Cc and Bcc.
+
+        Raises:
+            LocalProtocolError: an address cannot be used, or the server cannot take this content.
+            ValueError: there is no sender or no recipient.
+        """
+        envelope = envelope_of(message, sender, recipients)
+        content = content_of(message, self.offered, self.to_ascii)
+        return (yield from self._delivery(envelope, content))
+
+    def _answer(self, command: Command) -> Flow[Reply]:
+        """Send a command and get its reply."""
+        return (yield from ask(self._engine, command))
+
+    def _goodbye(self) -> Flow[None]:
+        """Say QUIT if that is still possible."""
+        if not self.closed:
+            yield from end(self._engine)
+
+    def _verify(self, string: str) -> Flow[Reply]:
+        return self._answer(Vrfy(string))
+
+    def _expand(self, string: str) -> Flow[Reply]:
+        return self._answer(Expn(string))
+
+    def _noop(self) -> Flow[Reply]:
+        return self._answer(Noop())
+
+    def _reset(self) -> Flow[Reply]:
+        return self._answer(Rset())
+
+    def _help(self, string: str) -> Flow[Reply]:
+        return self._answer(Help(string))

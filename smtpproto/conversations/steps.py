@@ -1,0 +1,45 @@
+"""A conversation as a sequence of requests: what the loop of every adapter steps through."""
+
+from __future__ import annotations
+
+from typing import Any, Generic, TypeVar
+
+from .requests import Flow, Request
+
+__all__ = ["Steps"]
+
+T = TypeVar("T")
+
+
+class Steps(Generic[T]):
+    """An iterator over the requests of a conversation.
+
+    Before it is asked for the next request, `result` is what became of the last one, or `error` what
+    went wrong; in the end `returned` is what the conversation returned.
+
+    Attributes:
+        result: what fulfilled the request; None again with each new one.
+        error: what is to be raised in the conversation instead; likewise.
+        returned: what the conversation returned.
+    """
+
+    __slots__ = ("_flow", "error", "result", "returned")
+
+    returned: T
+
+    def __init__(self, flow: Flow[T]) -> None:
+        self._flow = flow
+        self.result: Any = None
+        self.error: BaseException | None = None
+
+    def __iter__(self) -> Steps[T]:
+        return self
+
+    def __next__(self) -> Request:
+        result, error = self.result, self.error
+        self.result = self.error = None
+        try:
+            return self._flow.send(result) if error is None else self._flow.throw(error)
+        except StopIteration as stop:
+            self.returned = stop.value
+            raise

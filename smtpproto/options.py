@@ -1,0 +1,329 @@
+"""The options that both adapters take, described once, and what becomes of them below these."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import socket
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, TypedDict, cast
+
+from . import host as machine
+from . import tls as security
+from ._connection import Observer
+from .client import Client
+from .conversations import Admission, Service
+from .conversations.beginning import begin as begin_session
+from .conversations.names import client_name
+from .conversations.opening import Opening, TLSMode, TLSPolicy
+from .conversations.requests import Flow
+from .conversations.service import ServerTLS
+from .extensions import KNOWN, Extension
+from .limits import Limits
+from .replies import Reply
+from .sasl import Credentials
+from .session import Protocol, Session
+from .wire import LineEndings
+from .wire.proxy import TrustedNetworks
+from .wire.proxy_header import ProxyHeader
+
+__all__ = [
+    "Arrival",
+    "ConnectOptions",
+    "Listening",
+    "Running",
+    "ServeOptions",
+    "begin",
+    "listening",
+]
+
+
+class ConnectOptions(TypedDict, total=False):
+    """What `connect` of each adapter takes besides host and port, by name, all of it optional.
+
+    The host is a name or an IP address, the port 25 for relaying, 587 or 465 for submission (RFC
+    6409, RFC 8314), by custom 24 for LMTP.
+
+    Raises:
+        OSError: `connect` finds no connection.
+        SMTPError: the server does not want this client, or cannot be trusted.
+        RemoteProtocolError: what answers does not speak SMTP.
+        LocalProtocolError, TypeError, ValueError: an option cannot be used.
+
+    Arguments:
+        path: a Unix socket to use instead of host and port.
+        source_address: the IP address to connect from.
+        connect_timeout: seconds to wait for the connection; 30.
+        timeout: seconds that no wait may pass; None: what RFC 5321 section 4.5.3.2 allows, which is
+            minutes.
+        tls: when TLS begins; None: as the port and the credentials suggest, see `TLSMode.default`.
+        tls_context: None for `smtpproto.tls.client_context()`.
+        server_hostname: whom the server's certificate has to name; None: the host.
+        policy: what the TLS connection has to be like.
+        name: what to call oneself; None: the host's own name if it has a domain, otherwise the
+            address literal of the connection (RFC 5321 section 4.1.4).
+        credentials: who to log in as; None: not at all.
+        mechanisms: the SASL mechanisms that may be used; None for all.
+        allow_plaintext: names of those that may be used without TLS.
+        proxy: a PROXY header to begin with.
+        protocol: SMTP or LMTP.
+        extensions: the service extensions to make use of; None for all that are known.
+        limits: bounds on what the server can make this side hold or do.
+        line_endings: what happens to a bare CR or LF in content.
+        observer: called with each line and chunk, such as a `Transcript`.
+    """
+
+    path: str | None
+    source_address: str | None
+    connect_timeout: float
+    timeout: float | None
+    tls: TLSMode | None
+    tls_context: security.Context | None
+    server_hostname: str | None
+    policy: TLSPolicy | None
+    name: str | None
+    credentials: Credentials | None
+    mechanisms: Collection[str] | None
+    allow_plaintext: Collection[str]
+    proxy: ProxyHeader | None
+    protocol: Protocol
+    extensions: Iterable[type[Extension]] | None
+    limits: Limits | None
+    line_endings: LineEndings
+    observer: Observer | None
+
+
+class ServeOptions(TypedDict, total=False):
+    """What `serve` of each adapter takes besides a handler, by name, all of it optional.
+
+    The handler is an object with some of the methods of `Handler`.  They are called in the thread
+    or task of their session, so several at once; with trio they may be async.
+
+    Raises:
+        OSError: `serve` cannot listen there.
+        TypeError: the handler is none, or there is no such option.
+        ValueError: TLS without a context, or a listener that does not listen.
+
+    Arguments:
+        host: name or IP address to listen on, "127.0.0.1" if not given; None for all of the host.
+        port: 0, if not given, for any that is free.
+        path: a Unix socket to listen on instead.
+        reuse_port: whether other processes may listen there too and share the load (SO_REUSEPORT).
+        listeners: sockets that listen already, instead; they are closed with the server.
+        tls_context: what `smtpproto.tls.server_context` gives, or a callable that is asked for each
+            handshake, such as `smtpproto.tls.CertificateFiles`.
+        timeout: seconds that no wait may pass; None: what RFC 5321 section 4.5.3.2 asks for.
+        grace: seconds that running transactions have once the server is to stop; 30.
+        tls: none (the default), STARTTLS, or implicit TLS.
+        hostname: the server's own domain; None for the host's name.
+        extensions: the service extensions to offer; None for `extensions.standard()`.
+        users: a store of credentials; with it AUTH is offered.
+        limits: bounds on what a client can make it hold or do.
+        admission: how many sessions at once, in all and from one address.
+        protocol: SMTP or LMTP.
+        line_endings: what happens to a bare CR or LF.
+        proxy: the networks whose PROXY header is read and believed.
+        observer: called for each session; gives the observer of its transcript, or None.
+        clock: what time it is; None for the host's clock.
+        nonce: gives something that was never there before; None for the host's randomness.
+    """
+
+    host: str | None
+    port: int
+    path: str | None
+    reuse_port: bool
+    listeners: Iterable[socket.socket] | None
+    tls_context: security.Context | None
+    timeout: float | None
+    grace: float
+    tls: ServerTLS
+    hostname: str | None
+    extensions: Iterable[Extension] | None
+    users: Any
+    limits: Limits | None
+    admission: Admission | None
+    protocol: Protocol
+    line_endings: LineEndings
+    proxy: TrustedNetworks | None
+    observer: Callable[[Session], Observer | None] | None
+    clock: Callable[[], datetime] | None
+    nonce: Callable[[], str] | None
+
+
+# What the adapters do with a server's options, not the conversations.
+_LISTENING = frozenset(
+    {"host", "port", "path", "reuse_port", "listeners", "tls_context", "timeout", "grace"}
+)
+
+
+class Arrival(NamedTuple):
+    """A connection that has a session: `Listening.leave(session)` once the conversation is over."""
+
+    sock: socket.socket
+    session: Session
+    flow: Flow[None]
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """A server as an adapter gets it.
+
+    Arguments:
+        service: makes the conversations.
+        listeners: non-blocking.
+        path: of the Unix socket to be removed in the end.
+        handshake: how sessions begin TLS.
+        timeout, grace: see `ServeOptions`.
+        addresses: where it listens: host and port, of a Unix socket its path and 0.
+    """
+
+    service: Service
+    listeners: list[socket.socket]
+    path: str | None
+    handshake: security.Handshake
+    timeout: float | None
+    grace: float
+    addresses: list[tuple[str, int]]
+
+    def accept(self, listener: socket.socket) -> Arrival | None:
+        """Accept a connection; one that there is no room for is told so and closed.
+
+        Returns:
+            None if there is none.
+
+        Raises:
+            Overloaded: see `host.accept`.
+        """
+        accepted = machine.accept(listener)
+        if accepted is None:
+            return None
+        sock, peer = accepted
+        session = Session(peer=peer)
+        flow = self.service.open(session)
+        if flow is not None:
+            return Arrival(sock, session, flow)
+        with sock, contextlib.suppress(OSError):
+            # It fits an empty buffer, and nobody waits for this client.
+            sock.setblocking(False)
+            sock.send(self.service.busy())
+        return None
+
+    def leave(self, session: Session) -> None:
+        """A session is over."""
+        self.service.close(session)
+
+    def close(self) -> None:
+        """Listen no more."""
+        machine.close_listeners(self.listeners, self.path)
+
+
+class Running:
+    """A running server, made by `serve`.
+
+    `stop(timeout)` accepts nobody any more, takes leave of the idle, lets running transactions finish,
+    and after `timeout` seconds (None: as `grace` said) cuts off the sessions that are left.  `wait`
+    waits until it has stopped.
+    """
+
+    def __init__(self, listening: Listening) -> None:
+        self._listening = listening
+
+    @property
+    def addresses(self) -> list[tuple[str, int]]:
+        """Where it listens: host and port, of a Unix socket its path and 0."""
+        return self._listening.addresses
+
+    @property
+    def port(self) -> int:
+        """The port of the first listener."""
+        return self.addresses[0][1]
+
+
+def listening(handler: object, options: ServeOptions) -> Listening:
+    """A service that listens.
+
+    Raises:
+        OSError: it cannot listen there.
+        TypeError: the handler is none, or there is no such option.
+        ValueError: TLS without a context.
+    """
+    given = {name: value for name, value in options.items() if name not in _LISTENING}
+    given["hostname"] = options.get("hostname") or machine.hostname()
+    given["clock"] = options.get("clock") or machine.now
+    given["nonce"] = options.get("nonce") or machine.nonce
+    service = Service(handler, **cast("Any", given))
+    context = options.get("tls_context")
+    if context is None and options.get("tls", ServerTLS.NONE) is not ServerTLS.NONE:
+        raise ValueError(f"{options['tls']} needs a tls_context")
+    path, listeners = options.get("path"), options.get("listeners")
+    if listeners is not None:
+        path = None
+    else:
+        listeners = machine.listen(
+            options.get("host", "127.0.0.1"),
+            options.get("port", 0),
+            path=path,
+            reuse_port=options.get("reuse_port", False),
+        )
+    adopted = machine.adopt(listeners)
+    return Listening(
+        service=service,
+        listeners=adopted,
+        path=path,
+        handshake=security.Handshake(context),
+        timeout=options.get("timeout"),
+        grace=options.get("grace", 30.0),
+        addresses=[machine.address_of(listener) for listener in adopted],
+    )
+
+
+def begin(
+    sock: socket.socket, host: str, port: int, options: ConnectOptions
+) -> tuple[Client, Flow[Reply], security.Handshake]:
+    """A client's engine, the conversation that begins its session, and how it does the handshake.
+
+    Arguments:
+        sock: connected.
+        host: as `connect` got it.
+        port: the same.
+        options: the same.
+
+    Raises:
+        LocalProtocolError: the name is neither a domain nor an address literal.
+        TypeError: there is no such option.
+    """
+    unknown = options.keys() - ConnectOptions.__optional_keys__
+    if unknown:
+        raise TypeError(f"connect() has no option {', '.join(sorted(unknown))}")
+    path, credentials = options.get("path"), options.get("credentials")
+    engine = Client(
+        options.get("extensions") or KNOWN,
+        limits=options.get("limits"),
+        protocol=options.get("protocol", Protocol.SMTP),
+        line_endings=options.get("line_endings", LineEndings.REFUSE),
+        # What goes through a Unix socket stays on this machine.
+        session=Session(peer=path or sock.getpeername()[0], secure=path is not None),
+        observer=options.get("observer"),
+    )
+    local = None if path is not None else sock.getsockname()[0]
+    opening = Opening(
+        name=client_name(options.get("name"), machine.hostname(), local),
+        tls=options.get("tls") or TLSMode.default(port, credentials),
+        credentials=credentials,
+        mechanisms=options.get("mechanisms"),
+        allow_plaintext=options.get("allow_plaintext", ()),
+        nonce=machine.nonce,
+        policy=options.get("policy"),
+        proxy=options.get("proxy"),
+        host=host,
+        port=port,
+    )
+    context = options.get("tls_context")
+    handshake = security.Handshake(
+        # Made only if there is a handshake: reading the system's certificates takes a while.
+        context or functools.partial(security.client_context, verify=opening.verifies),
+        options.get("server_hostname") or host,
+    )
+    return engine, begin_session(engine, opening), handshake

@@ -1,0 +1,55 @@
+"""A pool of clients over blocking sockets; `conversations.pool` decides."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from ..conversations.pool import PoolBase, PoolLimits
+from ..options import ConnectOptions
+from ._client import Client, connect
+from ._run import run
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+__all__ = ["Pool"]
+
+
+class Pool(PoolBase[Client]):
+    """Clients of one server: see `PoolBase`."""
+
+    def __init__(
+        self,
+        host: str = "localhost",
+        port: int = 25,
+        *,
+        bounds: PoolLimits = PoolLimits(),
+        **options: Unpack[ConnectOptions],
+    ) -> None:
+        super().__init__(bounds, partial(connect, host, port, **options), time.monotonic)
+        self._slots = threading.Semaphore(bounds.connections)
+
+    @contextmanager
+    def connection(self) -> Generator[Client, None, None]:
+        """A client for the time of a block; waits while all are in use."""
+        with self._slots:
+            client = run(self._take())
+            try:
+                yield client
+            finally:
+                run(self._put(client))
+
+    def close(self) -> None:
+        """Close what is idle; what is in use is closed when it comes back."""
+        run(self._close())
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

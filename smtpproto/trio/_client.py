@@ -1,0 +1,148 @@
+"""The client over trio."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import asynccontextmanager
+from email.message import EmailMessage
+from io import BufferedIOBase, BytesIO, RawIOBase
+from typing import TYPE_CHECKING, TypeVar
+
+import trio
+
+from ..client import Client as Engine
+from ..commands import Command
+from ..conversations import Content, Delivery, Envelope
+from ..conversations.clients import ClientBase
+from ..conversations.requests import Flow
+from ..options import ConnectOptions, begin
+from ..replies import Reply
+from ._run import Link, run
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+__all__ = ["Client", "connect"]
+
+T = TypeVar("T")
+
+
+@asynccontextmanager
+async def connect(
+    host: str = "localhost", port: int = 25, **options: Unpack[ConnectOptions]
+) -> AsyncGenerator[Client, None]:
+    """Connect to a server and begin a session; it ends with the block.
+
+    Arguments and errors: see `smtpproto.options.ConnectOptions`.
+    """
+    async with await open_client(host, port, options) as client:
+        yield client
+
+
+async def open_client(host: str, port: int, options: ConnectOptions) -> Client:
+    """The client that `connect` gives, without its block."""
+    link = Link(await _dial(host, port, options), options.get("timeout"))
+    try:
+        engine, beginning, link.handshake = begin(link.sock, host, port, options)
+        await run(beginning, link)
+    except BaseException:
+        link.abort()
+        raise
+    return Client(engine, link)
+
+
+async def _dial(host: str, port: int, options: ConnectOptions) -> socket.socket:
+    path, source = options.get("path"), options.get("source_address")
+    timeout = options.get("connect_timeout", 30.0)
+    with trio.move_on_after(timeout):
+        if path is None:
+            stream = await trio.open_tcp_stream(host, port, local_address=source)
+        else:
+            stream = await trio.open_unix_socket(path)
+        return socket.socket(fileno=stream.socket.detach())
+    raise TimeoutError(f"no connection within {timeout:g} seconds")
+
+
+class Client(ClientBase):
+    """A session with a server; made by `connect`, usable as a context manager that says goodbye."""
+
+    def __init__(self, engine: Engine, link: Link) -> None:
+        super().__init__(engine)
+        self._link = link
+
+    async def send_message(
+        self,
+        message: EmailMessage,
+        sender: str | None = None,
+        recipients: Iterable[str] | None = None,
+    ) -> Delivery:
+        """Deliver a message, by default as its header says: see `ClientBase._message`."""
+        return await self._run(self._message(message, sender, recipients))
+
+    async def send(self, envelope: Envelope, content: Content | os.PathLike[str]) -> Delivery:
+        """Deliver content, or that of the file at a path: see `ClientBase._delivery`."""
+        if isinstance(content, os.PathLike):
+            async with await trio.open_file(content, "rb") as file:
+                return await self._run(self._delivery(envelope, file))
+        if isinstance(content, (BufferedIOBase, RawIOBase)) and not isinstance(content, BytesIO):
+            content = trio.wrap_file(content)  # read in a thread, as a disk may be slow
+        try:
+            return await self._run(self._delivery(envelope, content))
+        finally:
+            if isinstance(content, AsyncGenerator):
+                await content.aclose()
+
+    async def verify(self, string: str) -> Reply:
+        """Ask whether a user or mailbox is there (RFC 5321 section 3.5)."""
+        return await self._run(self._verify(string))
+
+    async def expand(self, string: str) -> Reply:
+        """Ask for the members of a mailing list (RFC 5321 section 3.5)."""
+        return await self._run(self._expand(string))
+
+    async def noop(self) -> Reply:
+        """Ask whether the server is still there."""
+        return await self._run(self._noop())
+
+    async def reset(self) -> Reply:
+        """Give up a mail transaction that `command` began."""
+        return await self._run(self._reset())
+
+    async def help(self, string: str = "") -> Reply:
+        """Ask for help."""
+        return await self._run(self._help(string))
+
+    async def command(self, command: Command) -> Reply:
+        """Send any command and get its reply, whatever it says."""
+        return await self._run(self._answer(command))
+
+    async def quit(self) -> None:
+        """Say goodbye if that is still possible, and close."""
+        try:
+            if not self.closed:
+                await self._run(self._goodbye())
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Close without a word."""
+        self.closed = True
+        await self._link.close()
+
+    async def _run(self, flow: Flow[T]) -> T:
+        try:
+            with self._conversation():
+                return await run(flow, self._link)
+        finally:
+            if self.closed:
+                await self._link.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self.ready:
+            await self.quit()
+        await self.close()

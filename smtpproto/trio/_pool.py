@@ -1,0 +1,55 @@
+"""A pool of clients over trio; `conversations.pool` decides."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+import trio
+
+from ..conversations.pool import PoolBase, PoolLimits
+from ..options import ConnectOptions
+from ._client import Client, open_client
+from ._run import run
+
+if TYPE_CHECKING:
+    from typing_extensions import Self, Unpack
+
+__all__ = ["Pool"]
+
+
+class Pool(PoolBase[Client]):
+    """Clients of one server: see `PoolBase`."""
+
+    def __init__(
+        self,
+        host: str = "localhost",
+        port: int = 25,
+        *,
+        bounds: PoolLimits = PoolLimits(),
+        **options: Unpack[ConnectOptions],
+    ) -> None:
+        super().__init__(bounds, partial(open_client, host, port, options), trio.current_time)
+        self._slots = trio.Semaphore(bounds.connections)
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[Client, None]:
+        """A client for the time of a block; waits while all are in use."""
+        async with self._slots:
+            client = await run(self._take())
+            try:
+                yield client
+            finally:
+                await run(self._put(client))
+
+    async def close(self) -> None:
+        """Close what is idle; what is in use is closed when it comes back."""
+        await run(self._close())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

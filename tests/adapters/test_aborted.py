@@ -1,0 +1,159 @@
+"""Clients that go away, or say nothing, at each step: everything is freed, and nothing delivered."""
+
+from __future__ import annotations
+
+import socket
+from typing import Any
+
+import pytest
+
+from tests.adapters.worlds import ENVELOPE, Inbox, Raw, World, sessions, wait_until
+
+STEPS = {
+    "connected": [],
+    "half a command": ["EHLO client.exa"],
+    "named": ["EHLO client.example.org\r\n"],
+    "mail": ["EHLO client.example.org\r\n", "MAIL FROM:<sender@example.org>\r\n"],
+    "rcpt": [
+        "EHLO client.example.org\r\n",
+        "MAIL FROM:<sender@example.org>\r\n",
+        "RCPT TO:<one@example.net>\r\n",
+    ],
+    "content": [
+        "EHLO client.example.org\r\n",
+        "MAIL FROM:<sender@example.org>\r\n",
+        "RCPT TO:<one@example.net>\r\n",
+        "DATA\r\n",
+        "Subject: half a mess",
+    ],
+    "end of content": [
+        "EHLO client.example.org\r\n",
+        "MAIL FROM:<sender@example.org>\r\n",
+        "RCPT TO:<one@example.net>\r\n",
+        "DATA\r\n",
+        "Subject: nearly\r\n.\r",
+    ],
+}
+
+
+def walk(raw: Raw, step: str) -> None:
+    assert raw.reply().startswith("220")
+    for text in STEPS[step]:
+        raw.sock.sendall(text.encode())
+        if text.endswith("\r\n"):
+            assert raw.reply()[:1] in "23"
+
+
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("end", ["reset", "half-close", "close"])
+def test_a_client_goes_away(world: World, step: str, end: str) -> None:
+    inbox = Inbox()
+    with world.serve(inbox) as server:
+        with Raw(server) as raw:
+            walk(raw, step)
+            assert sessions(server) == 1
+            if end == "reset":
+                raw.reset()
+            elif end == "half-close":
+                raw.sock.shutdown(socket.SHUT_WR)
+                raw.rest()
+        wait_until(lambda: not sessions(server))
+        # The next one is served.
+        with world.connect(server) as client:
+            assert client.send(ENVELOPE, b"whole\r\n").complete
+    assert inbox.messages == [b"whole\r\n"]
+    assert inbox.over == 2
+
+
+@pytest.mark.parametrize("step", STEPS)
+def test_a_client_says_nothing(world: World, step: str) -> None:
+    inbox = Inbox()
+    with world.serve(inbox, timeout=0.1) as server, Raw(server) as raw:
+        try:
+            walk(raw, step)
+        except (AssertionError, IndexError):
+            # So short a limit may end the session before.
+            pass
+        else:
+            assert raw.rest().startswith(b"421 4.4.2")
+        wait_until(lambda: not sessions(server))
+    assert inbox.messages == []
+    assert inbox.over == 1
+
+
+def test_an_octet_now_and_then_gains_nothing(world: World) -> None:
+    with world.serve(Inbox(), timeout=0.3) as server, Raw(server) as raw:
+        raw.reply()
+        raw.sock.settimeout(0.05)
+        answer = b""
+        for _ in range(200):
+            try:
+                raw.sock.sendall(b"N")
+                answer += raw.sock.recv(1000)
+            except TimeoutError:
+                continue
+            except OSError:
+                break
+            if answer:
+                break
+        assert answer.startswith(b"421 4.4.2")
+        wait_until(lambda: not sessions(server))
+
+
+def test_a_client_goes_away_while_the_handler_reads(world: World) -> None:
+    """`chunks` says that the content is lost, and the handler's answer goes nowhere."""
+    errors = []
+
+    def body(session: Any, envelope: Any, chunks: Any) -> None:
+        try:
+            for _ in chunks:
+                pass
+        except Exception as error:
+            errors.append(type(error).__name__)
+            raise
+
+    with world.serve(world.streaming(body)) as server:
+        with Raw(server) as raw:
+            walk(raw, "content")
+        wait_until(lambda: not sessions(server))
+    assert errors == ["ContentLost"]
+
+
+class Silent:
+    """A server that accepts and says this much."""
+
+    def __init__(self, *says: bytes) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.where = self.listener.getsockname()
+        self.says = says
+
+    def __enter__(self) -> Silent:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.listener.close()
+
+
+def test_a_server_that_says_nothing(world: World) -> None:
+    with (
+        Silent() as server,
+        pytest.raises(ConnectionError),
+        world.connect(server.where, timeout=0.1),
+    ):
+        raise AssertionError("there is no session")
+
+
+def test_no_server(world: World) -> None:
+    with Silent() as server:
+        where = server.where
+    with pytest.raises(OSError, match=r"refused|connect"), world.connect(where):
+        raise AssertionError("there is no session")
+
+
+def test_an_option_that_does_not_exist(world: World) -> None:
+    with world.serve(Inbox()) as server:
+        with pytest.raises(TypeError, match="timeuot"), world.connect(server, timeuot=3):
+            raise AssertionError("there is no session")
+        with pytest.raises(TypeError, match="prot"), world.serve(Inbox(), prot=25):
+            raise AssertionError("there is no server")
+        wait_until(lambda: not sessions(server))

@@ -1,0 +1,143 @@
+"""A pool: connections are used again as long as they are good, and no longer."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import Any
+
+import pytest
+
+from smtpproto.conversations.pool import PoolLimits
+from smtpproto.extensions import ServerLimits, standard
+from tests.adapters.worlds import ENVELOPE, Face, Inbox, World, sessions, wait_until
+
+CONTENT = b"Hello\r\n"
+
+
+class Counting(Inbox):
+    """Counts sessions as well."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.connected = 0
+
+    def connect(self, session: Any) -> None:
+        self.connected += 1
+
+
+@contextlib.contextmanager
+def lent(world: World, pool: Face) -> Any:
+    with world.entered(pool.thing.connection()) as client:
+        yield client
+
+
+def deliver(world: World, pool: Face) -> None:
+    with lent(world, pool) as client:
+        assert client.send(ENVELOPE, CONTENT).complete
+
+
+def test_a_connection_is_used_again(world: World) -> None:
+    inbox = Counting()
+    with world.serve(inbox) as server:
+        with world.pool(server) as pool:
+            for _ in range(3):
+                deliver(world, pool)
+            assert sessions(server) == 1
+        wait_until(lambda: not sessions(server))
+    assert len(inbox.messages) == 3
+    assert inbox.connected == inbox.over == 1
+
+
+def test_only_for_so_many_messages(world: World) -> None:
+    inbox = Counting()
+    with (
+        world.serve(inbox) as server,
+        world.pool(server, bounds=PoolLimits(messages=2)) as pool,
+    ):
+        for _ in range(5):
+            deliver(world, pool)
+    assert inbox.connected == 3
+
+
+def test_only_for_as_many_messages_as_the_server_takes(world: World) -> None:
+    inbox = Counting()
+    extensions = [*standard(), ServerLimits(mailmax=2)]
+    with world.serve(inbox, extensions=extensions) as server, world.pool(server) as pool:
+        for _ in range(4):
+            deliver(world, pool)
+    assert inbox.connected == 2
+
+
+def test_only_so_many_connections_at_once(world: World) -> None:
+    inbox = Counting()
+    with (
+        world.serve(inbox) as server,
+        world.pool(server, bounds=PoolLimits(connections=2)) as pool,
+    ):
+        threads = [threading.Thread(target=deliver, args=(world, pool)) for _ in range(8)]
+        with lent(world, pool):
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join(10)
+    assert len(inbox.messages) == 8
+    assert inbox.connected == 2
+
+
+def test_what_broke_is_not_used_again(world: World) -> None:
+    inbox = Counting()
+
+    def failing() -> Any:
+        yield b"half"
+        raise ZeroDivisionError
+
+    with world.serve(inbox) as server, world.pool(server) as pool:
+        with pytest.raises(ZeroDivisionError), lent(world, pool) as client:
+            client.send(ENVELOPE, failing())
+        deliver(world, pool)
+        # An error of the user's own says nothing about the connection.
+        with pytest.raises(ZeroDivisionError), lent(world, pool) as client:
+            raise ZeroDivisionError
+        deliver(world, pool)
+    assert inbox.connected == 2
+    assert inbox.messages == [CONTENT] * 2
+
+
+def test_a_server_that_went_away_is_noticed(world: World) -> None:
+    inbox = Counting()
+    with world.serve(inbox, timeout=0.1) as server:
+        with world.pool(server, bounds=PoolLimits(trusted=0.0)) as pool:
+            deliver(world, pool)
+            wait_until(lambda: not sessions(server))
+            deliver(world, pool)
+    assert inbox.connected == 2
+    assert len(inbox.messages) == 2
+
+
+def test_what_is_idle_for_too_long_is_given_up(world: World) -> None:
+    inbox = Counting()
+    with (
+        world.serve(inbox) as server,
+        world.pool(server, bounds=PoolLimits(idle=0.0)) as pool,
+    ):
+        deliver(world, pool)
+        deliver(world, pool)
+        assert inbox.connected == 2
+
+
+def test_no_server_no_slot_lost(world: World) -> None:
+    with world.serve(Inbox()) as server:
+        where = server.addresses[0]
+    with world.pool(where, bounds=PoolLimits(connections=1)) as pool:
+        for _ in range(2):
+            with pytest.raises(OSError, match=r"refused|connect"), lent(world, pool):
+                raise AssertionError("there is no session")
+
+
+def test_what_comes_back_after_the_end_is_closed(world: World) -> None:
+    with world.serve(Inbox()) as server, world.pool(server) as pool:
+        with lent(world, pool) as client:
+            pool.close()
+            assert client.noop().positive
+        wait_until(lambda: not sessions(server))

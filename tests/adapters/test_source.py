@@ -1,0 +1,58 @@
+"""The adapters know no SMTP, mirror each other, and stay small."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+import smtpproto.sync
+import smtpproto.trio
+
+PACKAGE = Path(__file__).parent.parent.parent / "smtpproto"
+ADAPTERS = ["sync", "trio"]
+LINES = 500
+VERB = re.compile(
+    r"\b(EHLO|HELO|LHLO|MAIL|RCPT|DATA|BDAT|RSET|NOOP|QUIT|VRFY|EXPN|HELP|AUTH|STARTTLS|ETRN|BURL)\b"
+    r"|\b(Ehlo|Helo|Lhlo|Mail|Rcpt|Data|Bdat|Rset|Noop|Quit|Vrfy|Expn)\b"
+)
+CODE = re.compile(r"(?<![\w.])[2-5][0-5][0-9](?![\w.])")
+ENHANCED = re.compile(r"\b[245]\.[0-9]{1,3}\.[0-9]{1,3}\b")
+
+
+def files(adapter: str) -> dict[str, str]:
+    return {path.name: path.read_text() for path in sorted((PACKAGE / adapter).glob("*.py"))}
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_no_verb_and_no_code(adapter: str) -> None:
+    found = [
+        f"{name}:{number}: {line.strip()}"
+        for name, text in files(adapter).items()
+        for number, line in enumerate(text.splitlines(), 1)
+        if VERB.search(line) or CODE.search(line) or ENHANCED.search(line)
+    ]
+    assert found == []
+
+
+def test_what_is_looked_for_would_be_found() -> None:
+    assert VERB.search("client.send(Noop())")
+    assert CODE.search("Reply(250, text)")
+    assert ENHANCED.search('"4.3.2"')
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_each_is_small(adapter: str) -> None:
+    assert sum(len(text.splitlines()) for text in files(adapter).values()) < LINES
+
+
+def test_they_mirror_each_other() -> None:
+    assert list(files("sync")) == list(files("trio"))
+    assert smtpproto.sync.__all__ == smtpproto.trio.__all__
+    for name in ("Client", "Pool", "Server"):
+        one, other = (
+            {method for method in dir(getattr(module, name)) if not method.startswith("_")}
+            for module in (smtpproto.sync, smtpproto.trio)
+        )
+        assert one == other

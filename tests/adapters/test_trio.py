@@ -1,0 +1,333 @@
+"""What only trio has: cancellation at each await, async handlers, tasks."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+import trustme
+
+from smtpproto import LocalProtocolError, tls
+from smtpproto.conversations.opening import TLSMode
+from smtpproto.conversations.service import ServerTLS
+from smtpproto.trio import Client, Pool, Server, connect, serve
+from tests.adapters.worlds import ENVELOPE, Inbox, nothing_left_over
+
+NAME = "client.example.org"
+
+
+def run(body: Callable[[trio.Nursery], Awaitable[None]]) -> None:
+    """Run a test within a nursery that is to be empty in the end."""
+
+    async def main() -> None:
+        with trio.fail_after(20):
+            async with trio.open_nursery() as nursery:
+                await body(nursery)
+
+    with nothing_left_over():
+        trio.run(main)
+
+
+async def start(nursery: trio.Nursery, handler: object, **options: Any) -> Server:
+    server: Server = await nursery.start(
+        partial(serve, handler, hostname="mx.example.org", **options)
+    )
+    return server
+
+
+def test_an_async_handler() -> None:
+    class Async(Inbox):
+        async def rcpt(self, session: Any, rcpt: Any) -> None:
+            await trio.sleep(0)
+
+        async def message(self, session: Any, envelope: Any, content: bytes) -> None:
+            await trio.sleep(0)
+            self.messages.append(content)
+
+        async def closed(self, session: Any) -> None:
+            await trio.sleep(0)
+            self.over += 1
+
+    inbox = Async()
+
+    async def body(nursery: trio.Nursery) -> None:
+        server = await start(nursery, inbox)
+        async with connect("127.0.0.1", server.port, name=NAME) as client:
+            assert (await client.send(ENVELOPE, b"Hello\r\n")).complete
+        await server.stop()
+
+    run(body)
+    assert inbox.messages == [b"Hello\r\n"]
+    assert inbox.over == 1
+
+
+def test_async_content(tmp_path: Path) -> None:
+    closed = []
+
+    async def pieces() -> AsyncIterator[bytes]:
+        try:
+            for number in range(100):
+                await trio.sleep(0)
+                yield b"%d\r\n" % number
+        finally:
+            closed.append(True)
+
+    async def endless() -> AsyncIterator[bytes]:
+        try:
+            yield b"half"
+            raise ZeroDivisionError
+        finally:
+            closed.append(True)
+
+    inbox = Inbox()
+
+    async def body(nursery: trio.Nursery) -> None:
+        server = await start(nursery, inbox)
+        path = trio.Path(tmp_path / "message")
+        await path.write_bytes(b"Hello\r\n")
+        async with connect("127.0.0.1", server.port, name=NAME) as client:
+            assert (await client.send(ENVELOPE, pieces())).complete
+            assert (await client.send(ENVELOPE, path)).complete
+            async with await path.open("rb") as file:
+                assert (await client.send(ENVELOPE, file)).complete
+            with pytest.raises(ZeroDivisionError):
+                await client.send(ENVELOPE, endless())
+            assert client.closed
+        await server.stop()
+
+    run(body)
+    whole = b"".join(b"%d\r\n" % number for number in range(100))
+    assert inbox.messages == [whole, b"Hello\r\n", b"Hello\r\n"]
+    assert closed == [True, True]
+
+
+def test_a_body_that_stops_reading() -> None:
+    """No generator is left behind for trio to complain of."""
+
+    class Lazy:
+        async def body(self, session: Any, envelope: Any, chunks: AsyncIterator[bytes]) -> None:
+            async for _ in chunks:
+                break
+
+    async def body(nursery: trio.Nursery) -> None:
+        server = await start(nursery, Lazy())
+        async with connect("127.0.0.1", server.port, name=NAME) as client:
+            for _ in range(3):
+                assert (await client.send(ENVELOPE, b"x" * 998 + b"\r\n" * 300)).complete
+        await server.stop()
+
+    run(body)
+
+
+def test_one_conversation_at_a_time() -> None:
+    async def body(nursery: trio.Nursery) -> None:
+        server = await start(nursery, Inbox())
+        async with connect("127.0.0.1", server.port, name=NAME) as client:
+            async with trio.open_nursery() as both:
+                both.start_soon(client.noop)
+                await trio.testing.wait_all_tasks_blocked()
+                if client.ready:
+                    both.start_soon(client.noop)
+                else:
+                    with pytest.raises(LocalProtocolError, match="one at a time"):
+                        await client.noop()
+        await server.stop()
+
+    run(body)
+
+
+def test_to_cancel_serve_is_to_stop_it_gently() -> None:
+    inbox = Inbox()
+
+    async def body(nursery: trio.Nursery) -> None:
+        async with trio.open_nursery() as serving:
+            server = await start(serving, inbox)
+            stream = await trio.open_tcp_stream("127.0.0.1", server.port)
+            await stream.send_all(
+                b"EHLO client.example.org\r\nMAIL FROM:<>\r\nRCPT TO:<one@example.net>\r\nDATA\r\n"
+            )
+            received = b""
+            while b"\r\n354" not in received:
+                received += bytes(await stream.receive_some())
+            serving.cancel_scope.cancel()
+            with trio.CancelScope(shield=True), trio.fail_after(10):
+                await stream.send_all(b"Hello\r\n.\r\n")
+                received = b""
+                while more := bytes(await stream.receive_some()):
+                    received += more
+                await stream.aclose()
+            assert received.startswith(b"250 ")
+            assert b"\r\n421 4.3.2" in received
+            await server.wait()
+        assert serving.cancel_scope.cancelled_caught
+
+    run(body)
+    assert inbox.messages == [b"Hello\r\n"]
+    assert inbox.over == 1
+
+
+def test_closed_is_told_when_a_session_is_cancelled() -> None:
+    """In the middle of a handler that waits."""
+
+    class Slow(Inbox):
+        async def mail(self, session: Any, mail: Any) -> None:
+            waiting.set()
+            await trio.sleep_forever()
+
+    waiting = trio.Event()
+    inbox = Slow()
+
+    async def body(nursery: trio.Nursery) -> None:
+        server = await start(nursery, inbox, grace=0)
+        stream = await trio.open_tcp_stream("127.0.0.1", server.port)
+        await stream.send_all(b"EHLO client.example.org\r\nMAIL FROM:<>\r\n")
+        await waiting.wait()
+        await server.stop()
+        await stream.aclose()
+
+    run(body)
+    assert inbox.over == 1
+
+
+# --- cancellation at each await ---------------------------------------------------------------
+
+CA = trustme.CA()
+SERVER = tls.ServerContext()
+CA.issue_cert("127.0.0.1").configure_cert(SERVER)
+CLIENT = tls.client_context()
+CA.configure_trust(CLIENT)
+
+
+class CancelAfter(trio.abc.Instrument):
+    """Cancels a scope once its task has run so many steps."""
+
+    def __init__(self, task: trio.lowlevel.Task, scope: trio.CancelScope, steps: int) -> None:
+        self.task, self.scope, self.left = task, scope, steps
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        if task is self.task:
+            self.left -= 1
+            if self.left < 0:
+                self.scope.cancel()
+
+
+async def cancelled_after(steps: int, function: Callable[[], Awaitable[None]]) -> bool:
+    """Run a function until its task has been woken so often; whether it was cancelled."""
+    with trio.CancelScope() as scope:
+        instrument = CancelAfter(trio.lowlevel.current_task(), scope, steps)
+        trio.lowlevel.add_instrument(instrument)
+        try:
+            await function()
+        finally:
+            trio.lowlevel.remove_instrument(instrument)
+    return scope.cancelled_caught
+
+
+@pytest.mark.parametrize("used", [TLSMode.NONE, TLSMode.STARTTLS])
+def test_a_client_is_cancelled_at_each_step(used: TLSMode) -> None:
+    """Its connection is closed, nothing is left, and a message is delivered whole or not at all."""
+    inbox = Inbox()
+    options: Any = {"name": NAME, "tls": used, "tls_context": CLIENT}
+    content = b"x" * 998 + b"\r\n"
+
+    async def body(nursery: trio.Nursery) -> None:
+        server = await start(nursery, inbox, tls=ServerTLS.STARTTLS, tls_context=SERVER)
+        seen: list[Client] = []
+
+        async def submit() -> None:
+            async with connect("127.0.0.1", server.port, **options) as client:
+                seen.append(client)
+                await client.send(ENVELOPE, [content * 100] * 3)
+                await client.noop()
+
+        steps = 0
+        while await cancelled_after(steps, submit):
+            steps += 1
+            if seen:
+                assert seen[-1].closed
+                with pytest.raises(LocalProtocolError):
+                    await seen[-1].noop()
+        assert steps > 10
+        with trio.fail_after(5):
+            while server._listening.service.sessions:
+                await trio.sleep(0.005)
+        await server.stop()
+
+    run(body)
+    assert set(inbox.messages) == {content * 300}
+
+
+def test_a_pool_is_cancelled_at_each_step() -> None:
+    """No slot is lost, and no connection in doubt is lent again."""
+    inbox = Inbox()
+
+    async def body(nursery: trio.Nursery) -> None:
+        server = await start(nursery, inbox)
+        async with Pool("127.0.0.1", server.port, name=NAME) as pool:
+
+            async def submit() -> None:
+                async with pool.connection() as client:
+                    assert client.ready
+                    await client.send(ENVELOPE, b"Hello\r\n")
+                    await client.send(ENVELOPE, b"Hello\r\n")
+
+            steps = 0
+            while await cancelled_after(steps, submit):
+                steps += 1
+            assert steps > 3
+            assert pool._slots.value == 10
+            await submit()
+        await server.stop()
+
+    run(body)
+
+
+def test_a_server_is_cancelled_at_each_step() -> None:
+    """Whenever it is: no session and no listener is left."""
+
+    async def body(nursery: trio.Nursery) -> None:
+        for steps in range(40):
+            inbox = Inbox()
+            started: list[Server] = []
+
+            async def serving() -> None:
+                async with trio.open_nursery() as inner:
+                    started.append(await start(inner, inbox, grace=0))  # noqa: B023
+                    async with connect("127.0.0.1", started[-1].port, name=NAME) as client:  # noqa: B023
+                        await client.send(ENVELOPE, b"Hello\r\n")
+                    await started[-1].stop()  # noqa: B023
+
+            await cancelled_after(steps, serving)
+            for server in started:
+                assert server._listening.service.sessions == 0
+                assert all(each.fileno() < 0 for each in server._listening.listeners)
+
+    run(body)
+
+
+def test_a_link_that_is_closed_meanwhile() -> None:
+    """By another task, while one waits."""
+
+    async def body(nursery: trio.Nursery) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+
+            async def close_it() -> None:
+                await trio.testing.wait_all_tasks_blocked(0.01)
+                client._link.abort()
+
+            server = await start(nursery, Inbox())
+            async with connect("127.0.0.1", server.port, name=NAME) as client:
+                client._link.sock.setblocking(False)
+                nursery.start_soon(close_it)
+                with pytest.raises(ConnectionError):
+                    await client._link._read(10)
+                await client.close()
+            await server.stop()
+            assert listener.fileno() >= 0
+
+    run(body)

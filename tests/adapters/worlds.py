@@ -1,0 +1,298 @@
+"""Both adapters behind one face, so that a test is written once: `world.serve`, `world.connect`, `world.pool`.
+
+Test bodies are plain and blocking.  The blocking adapter is used as it is; trio runs in a thread of its own,
+and each call is handed over to it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import socket
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import trio
+
+import smtpproto.sync
+import smtpproto.trio
+from smtpproto.conversations import Envelope
+
+TIMEOUT = 10.0
+ENVELOPE = Envelope.of("sender@example.org", ["one@example.net"])
+
+
+class Inbox:
+    """A handler that keeps messages, and counts the sessions that are over."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+        self.envelopes: list[Envelope] = []
+        self.peers: list[str] = []
+        self.over = 0
+
+    def message(self, session: Any, envelope: Envelope, content: bytes) -> Any:
+        self.messages.append(content)
+        self.envelopes.append(envelope)
+        self.peers.append(session.peer)
+
+    def closed(self, session: Any) -> None:
+        self.over += 1
+
+
+class Face:
+    """An object whose methods block, whatever they are."""
+
+    def __init__(self, world: Any, thing: Any) -> None:
+        self.world = world
+        self.thing = thing
+
+    def __getattr__(self, name: str) -> Any:
+        value = getattr(self.thing, name)
+        return partial(self.world.call, value) if callable(value) else value
+
+
+class World:
+    """What both adapters can do."""
+
+    name: str
+    adapter: Any
+
+    def call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def entered(self, manager: Any) -> Iterator[Face]:
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def serve(self, handler: object, **options: Any) -> Iterator[Face]:
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def connect(self, where: Any, **options: Any) -> Iterator[Face]:
+        options = {"name": "client.example.org", "timeout": TIMEOUT, **options}
+        with self.entered(self.adapter.connect(*address(where), **options)) as client:
+            yield client
+
+    @contextlib.contextmanager
+    def pool(self, where: Any, **options: Any) -> Iterator[Face]:
+        def make() -> Any:
+            return self.adapter.Pool(*address(where), name="client.example.org", **options)
+
+        with self.entered(self.call(make)) as pool:
+            yield pool
+
+    def streaming(self, body: Callable[[Any, Envelope, Iterator[bytes]], Any]) -> Any:
+        """A handler whose `body` is this plain function, called in a thread."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """The world ends."""
+
+
+def address(where: Any) -> tuple[str, int]:
+    if isinstance(where, Face):
+        host, port = where.addresses[0]
+        return (host, port) if port else ("localhost", 25)
+    return where  # type: ignore[no-any-return]
+
+
+class Sync(World):
+    name = "sync"
+    adapter = smtpproto.sync
+
+    def call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        return function(*arguments, **options)
+
+    @contextlib.contextmanager
+    def entered(self, manager: Any) -> Iterator[Face]:
+        with manager as thing:
+            yield Face(self, thing)
+
+    @contextlib.contextmanager
+    def serve(self, handler: object, **options: Any) -> Iterator[Face]:
+        server = smtpproto.sync.serve(handler, hostname="mx.example.org", **options)
+        try:
+            yield Face(self, server)
+        finally:
+            server.stop(0.0)
+
+    def streaming(self, body: Callable[[Any, Envelope, Iterator[bytes]], Any]) -> Any:
+        class Streaming:
+            def body(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> Any:
+                return body(session, envelope, chunks)
+
+        return Streaming()
+
+
+class Trio(World):
+    name = "trio"
+    adapter = smtpproto.trio
+
+    def __init__(self) -> None:
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=trio.run, args=(self._main,))
+        self._thread.start()
+        assert self._ready.wait(TIMEOUT)
+
+    async def _main(self) -> None:
+        self._finish = trio.Event()
+        self.token = trio.lowlevel.current_trio_token()
+        async with trio.open_nursery() as self.nursery:
+            self._ready.set()
+            await self._finish.wait()
+            assert not self.nursery.child_tasks
+
+    def close(self) -> None:
+        trio.from_thread.run_sync(self._finish.set, trio_token=self.token)
+        self._thread.join(TIMEOUT)
+        assert not self._thread.is_alive()
+
+    def call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        async def calling() -> Any:
+            result = function(*arguments, **options)
+            return await result if hasattr(type(result), "__await__") else result
+
+        return trio.from_thread.run(calling, trio_token=self.token)
+
+    @contextlib.contextmanager
+    def entered(self, manager: Any) -> Iterator[Face]:
+        thing = self.call(manager.__aenter__)
+        try:
+            yield Face(self, thing)
+        except BaseException as error:
+            if not self.call(manager.__aexit__, type(error), error, None):
+                raise
+        else:
+            self.call(manager.__aexit__, None, None, None)
+
+    @contextlib.contextmanager
+    def serve(self, handler: object, **options: Any) -> Iterator[Face]:
+        serving = partial(smtpproto.trio.serve, handler, hostname="mx.example.org", **options)
+        before = set(self.nursery.child_tasks)
+        server = self.call(lambda: self.nursery.start(serving))
+        try:
+            yield Face(self, server)
+        finally:
+            self.call(server.stop, 0.0)
+            wait_until(lambda: self.nursery.child_tasks <= before)
+
+    def streaming(self, body: Callable[[Any, Envelope, Iterator[bytes]], Any]) -> Any:
+        class Streaming:
+            async def body(self, session: Any, envelope: Envelope, chunks: Any) -> Any:
+                def plain() -> Generator[bytes, None, None]:
+                    while True:
+                        try:
+                            yield trio.from_thread.run(chunks.__anext__)
+                        except StopAsyncIteration:
+                            return
+
+                return await trio.to_thread.run_sync(
+                    lambda: body(session, envelope, plain()), abandon_on_cancel=True
+                )
+
+        return Streaming()
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = TIMEOUT) -> None:
+    """Wait for what is sure to come; the limit is only there to end a test that fails."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it does not come"
+        time.sleep(0.005)
+
+
+def sessions(server: Face) -> int:
+    """How many sessions a server has, down to its threads or tasks."""
+    listening = server.thing._listening
+    return max(listening.service.sessions, len(server.thing._links))
+
+
+# --- raw peers --------------------------------------------------------------------------------
+
+
+class Raw:
+    """A client of a few lines, that may do what no client should."""
+
+    def __init__(self, where: Any) -> None:
+        if isinstance(where, Face):
+            where = where.addresses[0]
+        if isinstance(where, str) or not where[1]:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(TIMEOUT)
+            self.sock.connect(where if isinstance(where, str) else where[0])
+        else:
+            self.sock = socket.create_connection(where, TIMEOUT)
+
+    def say(self, text: str) -> None:
+        self.sock.sendall(text.encode() + b"\r\n")
+
+    def reply(self) -> str:
+        """One reply; empty at the end of the connection."""
+        lines = b""
+        while not lines.endswith(b"\r\n") or lines.splitlines()[-1][3:4] == b"-":
+            octet = self.sock.recv(1)
+            if not octet:
+                return lines.decode()
+            lines += octet
+        return lines.decode()
+
+    def ask(self, text: str) -> str:
+        self.say(text)
+        return self.reply()
+
+    def rest(self) -> bytes:
+        """All that comes until the server closes."""
+        octets = b""
+        with contextlib.suppress(ConnectionError):
+            while more := self.sock.recv(65536):
+                octets += more
+        return octets
+
+    def reset(self) -> None:
+        """Break the connection off with RST."""
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        self.sock.close()
+
+    def __enter__(self) -> Raw:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.sock.close()
+
+
+# --- what is left over ------------------------------------------------------------------------
+
+
+def file_numbers() -> dict[str, str]:
+    gc.collect()
+    found = {}
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            found[entry.name] = os.readlink(entry)
+    # The folder that was just read is closed by now.
+    return {number: target for number, target in found.items() if "/proc/" not in target}
+
+
+@contextlib.contextmanager
+def nothing_left_over() -> Iterator[None]:
+    """Fail if file numbers or threads are left at the end."""
+    before, threads = file_numbers(), set(threading.enumerate())
+
+    def ours() -> list[threading.Thread]:
+        # Trio keeps a few idle threads of its own for a while.
+        return [
+            thread
+            for thread in threading.enumerate()
+            if thread not in threads and not thread.name.startswith("Trio thread")
+        ]
+
+    yield
+    wait_until(lambda: not ours())
+    wait_until(lambda: file_numbers() == before)
