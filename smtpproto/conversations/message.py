@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import email.encoders
 import email.policy
+import re
 from email.generator import BytesGenerator
 from email.headerregistry import Address, Group
 from email.message import Message
@@ -27,9 +28,11 @@ if TYPE_CHECKING:
     from ..session import Offered
     from .needs import ToASCII
 
-__all__ = ["content_of", "envelope_of", "split_header"]
+__all__ = ["content_of", "envelope_of", "read_header", "without_bcc"]
 
 HEADER_MOST = 1024 * 1024
+# The field's name, its line, and those that continue it.
+_BCC = re.compile(rb"^(?:resent-)?bcc[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.I | re.M)
 
 _RECIPIENTS = ("To", "Cc", "Bcc")
 _ADDRESSES = ("From", "Sender", "Reply-To", "To", "Cc")
@@ -212,24 +215,27 @@ def _encode_parts(message: Message, *, eight_bit: bool) -> None:
             part.replace_header("Content-Transfer-Encoding", "8bit" if eight_bit else "7bit")
 
 
-def split_header(file: BinaryIO) -> tuple[bytes, bytes]:
-    """The header of a message in a file, without Bcc, and what else was read with it.
+def read_header(file: BinaryIO) -> bytes:
+    """The header of a message in a file, with the empty line that ends it if there is one.
 
     Arguments:
-        file: at the beginning of a message, with any line endings.
+        file: at the beginning of a message, with any line endings; left where the body begins.
 
     Raises:
         ValueError: the header has more than a MiB.
     """
     lines: list[bytes] = []
     size = 0
-    left_out = False
-    while (line := file.readline(HEADER_MOST)) not in (b"", b"\n", b"\r\n"):
+    while line := file.readline(HEADER_MOST):
+        lines.append(line)
         size += len(line)
+        if line in (b"\n", b"\r\n"):
+            break
         if size >= HEADER_MOST:
             raise ValueError("the header of the message has more than a MiB")
-        if line[:1] not in (b" ", b"\t"):
-            left_out = line.partition(b":")[0].strip().lower() in (b"bcc", b"resent-bcc")
-        if not left_out:
-            lines.append(line)
-    return b"".join(lines), line
+    return b"".join(lines)
+
+
+def without_bcc(header: bytes) -> bytes:
+    """A header, with any line endings, without its Bcc fields (RFC 5322 section 3.6.3)."""
+    return _BCC.sub(b"", header)
