@@ -25,7 +25,10 @@ from .outcome import Envelope
 from .requests import Call, CallWithContent, Draining, Flow, Receive, Report, Send, StartTLS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ..server import Server
+    from ..session import Session
     from .authenticate import Desk
     from .handler import Answer, Hooks
 
@@ -54,7 +57,12 @@ class _Over(Exception):
     """The session is over; what is queued may still be sent."""
 
 
-def serve_session(server: Server, hooks: Hooks, desk: Desk | None = None) -> Flow[None]:
+def serve_session(
+    server: Server,
+    hooks: Hooks,
+    desk: Desk | None = None,
+    stamp: Callable[[Session, Envelope], bytes] | None = None,
+) -> Flow[None]:
     """Serve one session.
 
     Returns when the session is over, for whatever reason; the adapter closes the link then.  Errors
@@ -64,8 +72,9 @@ def serve_session(server: Server, hooks: Hooks, desk: Desk | None = None) -> Flo
         server: a new connection; it has not greeted yet.
         hooks: what the handler wants to be asked.
         desk: where clients authenticate; None if AUTH is not among the extensions.
+        stamp: gives what is to stand on top of each message.
     """
-    session = _Session(server, hooks, desk)
+    session = _Session(server, hooks, desk, stamp)
     try:
         try:
             yield from session.run()
@@ -93,10 +102,17 @@ def tell(hook: Any, *arguments: object) -> Flow[None]:
 class _Session:
     """A session under way: what the conversation has to remember besides the core."""
 
-    def __init__(self, server: Server, hooks: Hooks, desk: Desk | None) -> None:
+    def __init__(
+        self,
+        server: Server,
+        hooks: Hooks,
+        desk: Desk | None,
+        stamp: Callable[[Session, Envelope], bytes] | None,
+    ) -> None:
         self.server = server
         self.hooks = hooks
         self.desk = desk
+        self.stamp = stamp
         self.draining = False
         self.fresh = True
         self.asks: dict[type[Command], Any] = {
@@ -234,6 +250,8 @@ class _Session:
         content = _Content(self, first)
         about = (self.server.session, envelope)
         try:
+            if self.stamp is not None:
+                content.top = self.stamp(*about)
             if self.hooks.message is not None:
                 whole = yield from content.whole()
                 answer = yield Call(self.hooks.message, (*about, whole))
@@ -265,6 +283,7 @@ class _Content:
     """The content of one message on its way to the handler.
 
     Attributes:
+        top: what the handler gets before the first chunk.
         complete: whether its end was read.
         lost: what ended it otherwise: a refusal by the core, a command that ended the transaction,
             or an error of the link.
@@ -273,6 +292,7 @@ class _Content:
     def __init__(self, session: _Session, first: BodyChunk | EndOfBody) -> None:
         self.session = session
         self.first: BodyChunk | EndOfBody | None = first
+        self.top = b""
         self.complete = False
         self.lost: ServerEvent | Exception | None = None
 
@@ -284,6 +304,9 @@ class _Content:
         """
         if self.complete:
             return None
+        if self.top:
+            top, self.top = self.top, b""
+            return top
         event: ServerEvent | None
         event, self.first = self.first, None
         if event is None:

@@ -6,9 +6,9 @@ import contextlib
 import enum
 from collections import Counter
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+from ..addresses import Domain
 from ..errors import RemoteProtocolError
 from ..events import Rejected
 from ..extensions import Auth, Extension, StartTls, standard
@@ -21,14 +21,17 @@ from ..wire import LineEndings
 from .authenticate import Desk
 from .handler import Hooks
 from .proxied import from_proxy, read_header
+from .received import received as received_field
 from .requests import Draining, Flow, Send, StartTLS
 from .serve import BUSY, HANDSHAKE_TIMEOUT, serve_session, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable
     from contextlib import AbstractContextManager
+    from datetime import datetime
 
     from .._connection import Observer
+    from .outcome import Envelope
 
 __all__ = ["Admission", "ServerTLS", "Service"]
 
@@ -54,10 +57,6 @@ class Admission:
     each: int | None = None
 
 
-def _epoch() -> datetime:
-    return datetime.fromtimestamp(0, timezone.utc)
-
-
 class Service:
     """A server as a handler and its settings: makes the conversation of each session.
 
@@ -74,12 +73,17 @@ class Service:
         proxy: the networks whose PROXY header is read and believed, such as `TrustedNetworks`;
             everybody there has to send one.
         users: a credential store (`sasl.CredentialStore`); with one, AUTH is offered.
-        clock: what time it is, with its zone.
-        nonce: gives something that was never there before, see `sasl.Context`; needed with `users`.
+        clock: what time it is, with its zone; needed with `received`.
+        nonce: gives something that was never there before, see `sasl.Context`; needed with `users`
+            and `received`.
+        received: whether each message gets a Received field on top (RFC 5321 section 4.4), as a server
+            owes it that does not leave this to somebody behind it.
         lock: held while sessions are counted; for adapters that use threads.
 
     Raises:
-        ValueError: STARTTLS or AUTH is among the extensions, and what it needs is not there.
+        ValueError: STARTTLS or AUTH is among the extensions, and what it needs is not there; or what
+            `users` or `received` need.
+        LocalProtocolError: a Received field cannot name this host.
         TypeError: the handler is none.
     """
 
@@ -97,8 +101,9 @@ class Service:
         tls: ServerTLS = ServerTLS.NONE,
         proxy: Container[str] | None = None,
         users: object | None = None,
-        clock: Callable[[], datetime] = _epoch,
+        clock: Callable[[], datetime] | None = None,
         nonce: Callable[[], str] | None = None,
+        received: bool = False,
         lock: AbstractContextManager[object] | None = None,
     ) -> None:
         self.hooks = Hooks.of(handler)
@@ -113,6 +118,12 @@ class Service:
         self.clock = clock
         self.nonce = nonce
         self.extensions = self._complete(standard() if extensions is None else extensions)
+        if received:
+            if clock is None or nonce is None:
+                raise ValueError("a Received field takes a clock and a source of nonces")
+            # Found out here, and not with each message.
+            Domain.parse(hostname)
+        self._received = received
         self._observer = observer
         self._lock = lock or contextlib.nullcontext()
         self._sessions = 0
@@ -266,7 +277,13 @@ class Service:
                 yield Send(server.data_to_send(), server.timeout)
             return
         desk = Desk(self.users, self._context) if self.users is not None else None
-        yield from serve_session(server, self.hooks, desk)
+        stamp = self._stamp if self._received else None
+        yield from serve_session(server, self.hooks, desk, stamp)
+
+    def _stamp(self, session: Session, envelope: Envelope) -> bytes:
+        assert self.clock is not None
+        assert self.nonce is not None
+        return received_field(session, envelope, self.clock(), self.nonce())
 
     def _refused(self, session: Session, reason: str) -> Flow[None]:
         """Let the handler know of a connection that ended before the greeting, without a word."""
