@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from .. import sync
 from ..conversations import SMTPError, Status, TLSMode
-from ..conversations.message import envelope_of, split_header
+from ..conversations.message import envelope_of, read_header, without_bcc
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..sasl import Credentials, SASLError
 from ..session import Protocol
@@ -26,6 +26,7 @@ from .common import (
     host_and_port,
     need,
     outcome_line,
+    reason,
     transcript_to_stderr,
 )
 from .settings import read_password
@@ -111,7 +112,7 @@ def run(options: argparse.Namespace) -> int:
             with Path(options.file).open("rb") as file:
                 delivery = _send(options, connecting, file)
     except (OSError, SMTPError, ValueError, LocalProtocolError, RemoteProtocolError) as error:
-        complain(f"not sent: {error}")
+        complain(f"not sent: {reason(error)}")
         return 2
     for outcome in delivery.outcomes:
         if outcome.status is not Status.ACCEPTED:
@@ -177,10 +178,10 @@ def _password(options: argparse.Namespace) -> str:
 
 def _send(options: argparse.Namespace, connecting: ConnectOptions, file: BinaryIO) -> Delivery:
     """Send the message in a file, without holding more of it than its header."""
-    header, rest = split_header(file)
+    header = read_header(file)
     message = BytesHeaderParser(policy=policy).parsebytes(header)
     envelope = envelope_of(message, options.sender, options.recipients)
-    chunks = _chunks(header, rest, file)
+    chunks = _chunks(without_bcc(header), file)
     host, port = options.server
     if options.io == "trio":
         from .sending_trio import send_over_trio
@@ -190,8 +191,7 @@ def _send(options: argparse.Namespace, connecting: ConnectOptions, file: BinaryI
         return client.send(envelope, chunks)
 
 
-def _chunks(header: bytes, rest: bytes, file: BinaryIO) -> Iterator[bytes]:
+def _chunks(header: bytes, file: BinaryIO) -> Iterator[bytes]:
     yield header
-    yield rest
     while chunk := file.read(CHUNK):
         yield chunk

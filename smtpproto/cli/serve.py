@@ -32,6 +32,8 @@ def run(options: argparse.Namespace) -> int:
         # Whatever is wrong in files is told before anybody can connect.
         serve_options(options)
         places = _listen(options, stack)
+        for listeners in places:
+            stack.callback(machine.close_listeners, listeners)
         announce = _announcement(places[0])
         try:
             if options.workers is None:
@@ -56,10 +58,13 @@ def _listen(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[li
     count = options.workers or 1
     try:
         passed = machine.listeners_from_environment()
-        if passed:
-            if options.listen or options.unix:
-                raise CannotRun("sockets were passed (LISTEN_FDS): leave out --listen and --unix")
-            return [passed] * count
+    except OSError as error:
+        raise CannotRun(f"cannot use the sockets that were passed (LISTEN_FDS): {error}") from None
+    if passed:
+        if options.listen or options.unix:
+            raise CannotRun("sockets were passed (LISTEN_FDS): leave out --listen and --unix")
+        return [passed] * count
+    try:
         if options.unix:
             listeners = machine.listen(path=options.unix)
             stack.callback(machine.close_listeners, [], options.unix)

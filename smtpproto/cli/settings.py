@@ -9,7 +9,9 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..addresses import Domain
 from ..conversations import ServerTLS
+from ..errors import LocalProtocolError
 from ..extensions import Auth, StartTls, standard
 from ..sasl import SASLError, Users
 from ..session import Protocol
@@ -143,6 +145,10 @@ def check(options: argparse.Namespace) -> None:
         raise CannotRun("--require-tls needs --tls, with --cert FILE or --self-signed")
     if options.require_auth and not (options.user or options.users):
         raise CannotRun("--require-auth needs --user or --users")
+    try:
+        Domain.parse(options.hostname)
+    except LocalProtocolError as error:
+        raise CannotRun(f"--hostname {options.hostname}: {error}") from None
     if options.io == "trio":
         need("trio", "--io trio")
     if options.self_signed:
@@ -164,6 +170,7 @@ def serve_options(options: argparse.Namespace) -> ServeOptions:
         "protocol": Protocol.LMTP if options.lmtp else Protocol.SMTP,
         "line_endings": LineEndings.NORMALIZE if options.lenient else LineEndings.REFUSE,
         "users": _users(options),
+        "received": True,
     }
     if options.tls:
         found["tls"] = ServerTLS[options.tls.upper()]
@@ -172,7 +179,9 @@ def serve_options(options: argparse.Namespace) -> ServeOptions:
         try:
             found["proxy"] = TrustedNetworks(options.proxy_protocol)
         except ValueError as error:
-            raise CannotRun(f"--proxy-protocol: expected a network, found {error}") from None
+            raise CannotRun(
+                f"--proxy-protocol: expected an address or a network: {error}"
+            ) from None
     if options.transcript:
         numbers = itertools.count(1)
 

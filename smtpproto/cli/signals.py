@@ -18,7 +18,7 @@ class Signals:
     """Signals that are caught for the time of a block.
 
     Arguments:
-        numbers: which; the others stay as they are.
+        numbers: which; one that is ignored stays so, as whoever started us wants it.
 
     Attributes:
         number: of the file that is readable once a signal has come.
@@ -51,7 +51,8 @@ class Signals:
         os.set_blocking(self.number, False)
         os.set_blocking(self._write, False)
         for number in self._numbers:
-            self._before[number] = signal.signal(number, self._caught)
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._caught)
         return self
 
     def _caught(self, number: int, _: object) -> None:

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import argparse
+import importlib.util
+
+import pytest
+
+from smtpproto import ForwardPath, Reply
+from smtpproto.cli.common import (
+    CannotRun,
+    exit_status,
+    host_and_port,
+    need,
+    outcome_line,
+    say,
+    transcript_to_stderr,
+)
+from smtpproto.conversations import Delivery, Outcome, Status
+
+ALICE = ForwardPath.of("alice@example.com")
+ACCEPTED = Outcome(ALICE, Status.ACCEPTED, Reply(250, "2.1.5", "OK"))
+REFUSED = Outcome(ALICE, Status.REFUSED, Reply(550, "5.1.1", "no"))
+UNKNOWN = Outcome(ALICE, Status.UNKNOWN, None, "the link broke")
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("mx.example:25", ("mx.example", 25)),
+        ("127.0.0.1:0", ("127.0.0.1", 0)),
+        ("[::1]:587", ("::1", 587)),
+        (":8025", ("", 8025)),
+        ("mx.example:65535", ("mx.example", 65535)),
+    ],
+)
+def test_host_and_port(text: str, expected: tuple[str, int]) -> None:
+    assert host_and_port(text) == expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "mx.example",
+        "25",
+        "mx.example:",
+        "mx.example:x",
+        "mx.example:-1",
+        "a:65536",
+        "::1:25",
+        "a:²",
+    ],
+)
+def test_what_is_no_host_and_port(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="expected HOST:PORT"):
+        host_and_port(text)
+
+
+def test_what_is_said_is_there_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    say("one")
+    transcript_to_stderr("7 ")("C", b"NOOP", False)
+    assert capsys.readouterr() == ("one\n", "7 C: NOOP\n")
+
+
+def test_an_optional_package() -> None:
+    need("smtpproto", "--this")
+
+
+def test_an_optional_package_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(CannotRun, match=r"--io trio needs .*'trio'.*'smtpproto-sansio\[trio\]'"):
+        need("trio", "--io trio")
+    with pytest.raises(CannotRun, match=r"'trustme'.*'smtpproto-sansio\[cli\]'"):
+        need("trustme", "demo --tls")
+
+
+def test_a_line_about_a_recipient() -> None:
+    assert outcome_line(ACCEPTED) == "accepted  <alice@example.com>  250 2.1.5 OK"
+    assert outcome_line(UNKNOWN) == "unknown   <alice@example.com>  the link broke"
+
+
+@pytest.mark.parametrize(
+    "outcomes, status",
+    [
+        ([ACCEPTED, ACCEPTED], 0),
+        ([ACCEPTED, REFUSED], 1),
+        ([ACCEPTED, UNKNOWN], 1),
+        ([REFUSED, REFUSED], 2),
+        ([UNKNOWN], 2),
+    ],
+)
+def test_the_exit_status(outcomes: list[Outcome], status: int) -> None:
+    assert exit_status(Delivery(tuple(outcomes))) == status

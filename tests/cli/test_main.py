@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import smtpproto as package
+from smtpproto.cli import VERBS, main
+from tests.programs import ROOT, environment, smtpproto
+
+
+def test_help_names_every_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(["--help"])
+    assert exit_.value.code == 0
+    shown = capsys.readouterr().out
+    for name, module in VERBS.items():
+        assert name in shown
+        assert (module.__doc__ or "").partition("\n")[0][:30] in shown
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([verb, "--help"])
+    assert exit_.value.code == 0
+    assert f"smtpproto {verb}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["send"], ["serve", "--nonsense"]])
+def test_what_is_no_command_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    assert "usage: python -m smtpproto" in capsys.readouterr().err
+
+
+def test_the_version() -> None:
+    done = smtpproto("--version")
+    assert (done.returncode, done.stdout) == (0, f"smtpproto {package.__version__}\n")
+
+
+OPTIONAL = [
+    (["serve", "--io", "trio"], "'trio'"),
+    (["serve", "--self-signed"], "'trustme'"),
+    (["send", "--io", "trio", "-"], "'trio'"),
+    (["demo", "--tls"], "'trustme'"),
+]
+
+
+@pytest.mark.parametrize("arguments, package", OPTIONAL)
+def test_without_optional_packages(arguments: list[str], package: str, tmp_path: Path) -> None:
+    """-S: as if nothing were installed."""
+    code = (
+        f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
+        f"from smtpproto.cli import main; sys.exit(main({arguments!r}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-S", "-I", "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+        cwd=tmp_path,
+    )
+    assert done.returncode == 2
+    assert f"needs the package {package}, which is not installed" in done.stderr
+    assert "pip install" in done.stderr

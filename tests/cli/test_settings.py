@@ -1,0 +1,188 @@
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+
+from smtpproto.cli.certificate import Files, throw_away
+from smtpproto.cli.common import CannotRun
+from smtpproto.cli.settings import add_arguments, check, read_password, serve_options
+from smtpproto.conversations import ServerTLS
+from smtpproto.extensions import Auth, Size, StartTls
+from smtpproto.session import Protocol
+from smtpproto.wire import LineEndings
+
+
+def parse(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    return parser.parse_args(arguments)
+
+
+def checked(*arguments: str) -> argparse.Namespace:
+    options = parse(*arguments)
+    check(options)
+    return options
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
+    with throw_away("mx.example") as made:
+        kept = Files(*(tmp_path_factory.mktemp("tls") / path.name for path in made))
+        for path, copy in zip(made, kept):
+            assert path.stat().st_mode & 0o077 == 0 or path.parent.stat().st_mode & 0o077 == 0
+            copy.write_bytes(path.read_bytes())
+    assert not made.key.exists()
+    return kept
+
+
+@pytest.mark.parametrize(
+    "arguments, complaint",
+    [
+        (["--listen", "25"], "expected HOST:PORT, found '25'"),
+        (["--listen", "127.0.0.1:0", "--unix", "x"], "not allowed with argument --listen"),
+        (["--maildir", "a", "--mbox", "b"], "not allowed with argument --maildir"),
+        (["--print", "--discard"], "not allowed with argument --print"),
+        (["--size", "0"], "expected a number of at least 1, found '0'"),
+        (["--size", "much"], "expected a number of at least 1, found 'much'"),
+        (["--workers", "-1"], "expected a number of at least 1, found '-1'"),
+        (["--workers", "²"], "expected a number of at least 1, found '²'"),
+        (["--tls", "sometimes"], "invalid choice: 'sometimes'"),
+        (["--io", "asyncio"], "invalid choice: 'asyncio'"),
+        (["--grace", "long"], "invalid float value: 'long'"),
+    ],
+)
+def test_an_option_that_cannot_be(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        parse(*arguments)
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments, complaint",
+    [
+        (["--cert", "a", "--self-signed"], "--cert and --self-signed exclude each other"),
+        (["--key", "a"], "--key needs --cert"),
+        (["--tls", "starttls"], "--tls starttls needs --cert FILE or --self-signed"),
+        (["--tls", "implicit"], "--tls implicit needs --cert FILE or --self-signed"),
+        (["--require-tls"], "--require-tls needs --tls"),
+        (["--require-auth"], "--require-auth needs --user or --users"),
+        (["--hostname", "my_host"], "--hostname: .*my_host"),
+    ],
+)
+def test_options_that_do_not_fit_together(arguments: list[str], complaint: str) -> None:
+    with pytest.raises(CannotRun, match=complaint):
+        checked(*arguments)
+
+
+def test_what_is_the_default() -> None:
+    found = serve_options(checked())
+    assert "tls" not in found
+    assert found["users"] is None
+    assert found["protocol"] is Protocol.SMTP
+    assert found["line_endings"] is LineEndings.REFUSE
+    assert found["grace"] == 30
+
+
+def test_what_is_spoken() -> None:
+    options = ["--lmtp", "--lenient", "--hostname", "mx.example", "--grace", "1.5"]
+    found = serve_options(checked(*options, "--size", "1000", "--proxy-protocol", "10.0.0.0/8"))
+    assert found["protocol"] is Protocol.LMTP
+    assert found["line_endings"] is LineEndings.NORMALIZE
+    assert found["hostname"] == "mx.example"
+    assert found["grace"] == 1.5
+    assert Size(1000) in list(found["extensions"] or ())
+    assert found["proxy"] is not None
+    assert "10.1.2.3" in found["proxy"]
+    assert "127.0.0.1" not in found["proxy"]
+
+
+def test_a_network_that_is_none() -> None:
+    with pytest.raises(
+        CannotRun, match="--proxy-protocol: expected an address or a network: 10.1.2.3/8"
+    ):
+        serve_options(checked("--proxy-protocol", "10.1.2.3/8"))
+
+
+def test_tls(files: Files) -> None:
+    pair = ["--cert", str(files.certificate), "--key", str(files.key)]
+    found = serve_options(checked(*pair, "--require-tls"))
+    assert found["tls"] is ServerTLS.STARTTLS
+    assert StartTls(required=True) in list(found["extensions"] or ())
+    found = serve_options(checked(*pair, "--tls", "implicit"))
+    assert found["tls"] is ServerTLS.IMPLICIT
+    assert not any(isinstance(each, StartTls) for each in found["extensions"] or ())
+
+
+def test_a_certificate_that_is_none(files: Files, tmp_path: Path) -> None:
+    with pytest.raises(CannotRun, match=r"--cert .*missing: .*No such file"):
+        serve_options(checked("--cert", str(tmp_path / "missing")))
+    junk = tmp_path / "junk"
+    junk.write_text("nothing", encoding="ascii")
+    with pytest.raises(CannotRun, match="expected a certificate and its private key in PEM"):
+        serve_options(checked("--cert", str(junk)))
+    with pytest.raises(CannotRun, match="expected a certificate and its private key in PEM"):
+        serve_options(checked("--cert", str(files.certificate)))
+
+
+def test_users(tmp_path: Path) -> None:
+    file = tmp_path / "users"
+    file.write_text("# who\n\nann:pass:with colons \nbob:secret\n", encoding="utf-8")
+    options = checked("--users", str(file), "--user", "eve:other", "--require-auth")
+    found = serve_options(options)
+    assert Auth(required=True) in list(found["extensions"] or ())
+    users = found["users"]
+    assert users.check_password("ann", "pass:with colons ")
+    assert users.check_password("bob", "secret")
+    assert users.check_password("eve", "other")
+    assert not users.check_password("bob", "secret ")
+    # Another worker reads the same file, and salts come out the same.
+    again = serve_options(options)["users"]
+    assert again.fetch_secret("SCRAM-SHA-256", "x") == users.fetch_secret("SCRAM-SHA-256", "x")
+
+
+@pytest.mark.parametrize(
+    "lines, complaint",
+    [
+        ("ann:secret\nhunter2\n", r"users line 2: expected NAME:PASSWORD$"),
+        ("ann:\n", r"users line 1: expected NAME:PASSWORD$"),
+        (":hunter2\n", r"users line 1: expected NAME:PASSWORD$"),
+        ("# nobody\n", "expected NAME:PASSWORD lines, found none"),
+        ("ann:hunter2\x07\n", "a user cannot be used"),
+        ("\udcff", "codec can't decode"),
+    ],
+)
+def test_users_that_are_none(lines: str, complaint: str, tmp_path: Path) -> None:
+    file = tmp_path / "users"
+    file.write_bytes(lines.encode("utf-8", "surrogateescape"))
+    with pytest.raises(CannotRun, match=complaint) as error:
+        serve_options(checked("--users", str(file)))
+    assert "hunter2" not in str(error.value)
+
+
+def test_users_that_are_not_there(tmp_path: Path) -> None:
+    with pytest.raises(CannotRun, match="No such file"):
+        serve_options(checked("--users", str(tmp_path / "missing")))
+    with pytest.raises(CannotRun, match="--user: expected NAME:PASSWORD"):
+        serve_options(checked("--user", "hunter2"))
+
+
+def test_a_password_is_the_first_line(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_bytes("sécret word \r\nnot this\n".encode())
+    assert read_password(str(file)) == "sécret word "
+
+
+@pytest.mark.parametrize(
+    "content, complaint", [(b"\nx\n", "found none"), (b"", "found none"), (b"\xff", "can't decode")]
+)
+def test_a_password_that_is_none(content: bytes, complaint: str, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_bytes(content)
+    with pytest.raises(CannotRun, match=complaint):
+        read_password(str(file))
+    with pytest.raises(CannotRun, match="No such file"):
+        read_password(str(tmp_path / "missing"))

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import os
+import select
+import signal
+import subprocess
+import sys
+
+from smtpproto.cli.signals import STOPPING, Signals
+from tests.programs import environment
+
+
+def test_signals_are_read_in_their_order_and_handlers_come_back() -> None:
+    before = [signal.getsignal(number) for number in STOPPING]
+    with Signals(*STOPPING) as signals:
+        assert signals.read() == []
+        signal.raise_signal(signal.SIGTERM)
+        signal.raise_signal(signal.SIGINT)
+        assert select.select([signals.number], [], [], 0)[0]
+        assert signals.read() == [signal.SIGTERM, signal.SIGINT]
+        assert signals.read() == []
+    assert [signal.getsignal(number) for number in STOPPING] == before
+
+
+def test_signals_without_end_do_not_block() -> None:
+    with Signals(signal.SIGHUP) as signals:
+        for _ in range(70_000):
+            signal.raise_signal(signal.SIGHUP)
+        assert signals.read() == [signal.SIGHUP] * 4096
+
+
+def test_one_more_ends_the_process() -> None:
+    code = """if True:
+        import signal
+        from smtpproto.cli.signals import Signals
+        with Signals(signal.SIGTERM) as signals:
+            signal.raise_signal(signal.SIGTERM)
+            signals.end_at_the_next()
+            print("once", flush=True)
+            signal.raise_signal(signal.SIGTERM)
+            print("twice", flush=True)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+    )
+    assert (done.returncode, done.stdout) == (1, "once\n")
+
+
+def test_a_child_gives_up_the_pipe() -> None:
+    with Signals(signal.SIGHUP) as signals:
+        pid = os.fork()
+        if pid == 0:
+            signals.abandon()
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
+            signal.raise_signal(signal.SIGHUP)
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        assert signals.read() == []
