@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import socket
+import threading
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -72,6 +73,9 @@ class ConnectOptions(TypedDict, total=False):
         extensions: the service extensions to make use of; None for all that are known.
         limits: bounds on what the server can make this side hold or do.
         line_endings: what happens to a bare CR or LF in content.
+        chunking: whether content goes in counted chunks where the server offers that (RFC 3030).
+        to_ascii: what makes A-labels of U-labels where the server does not offer SMTPUTF8, such as
+            `smtpproto.idn.to_ascii`; None: such addresses are refused.
         observer: called with each line and chunk, such as a `Transcript`.
     """
 
@@ -92,6 +96,8 @@ class ConnectOptions(TypedDict, total=False):
     extensions: Iterable[type[Extension]] | None
     limits: Limits | None
     line_endings: LineEndings
+    chunking: bool
+    to_ascii: Callable[[str], str] | None
     observer: Observer | None
 
 
@@ -126,6 +132,7 @@ class ServeOptions(TypedDict, total=False):
         line_endings: what happens to a bare CR or LF.
         proxy: the networks whose PROXY header is read and believed.
         observer: called for each session; gives the observer of its transcript, or None.
+        received: whether each message gets a Received field on top (RFC 5321 section 4.4).
         clock: what time it is; None for the host's clock.
         nonce: gives something that was never there before; None for the host's randomness.
     """
@@ -148,6 +155,7 @@ class ServeOptions(TypedDict, total=False):
     line_endings: LineEndings
     proxy: TrustedNetworks | None
     observer: Callable[[Session], Observer | None] | None
+    received: bool
     clock: Callable[[], datetime] | None
     nonce: Callable[[], str] | None
 
@@ -222,9 +230,9 @@ class Listening:
 class Running:
     """A running server, made by `serve`.
 
-    `stop(timeout)` accepts nobody any more, takes leave of the idle, lets running transactions finish,
-    and after `timeout` seconds (None: as `grace` said) cuts off the sessions that are left.  `wait`
-    waits until it has stopped.
+    `stop(timeout)` accepts nobody any more, takes leave of the idle, lets running transactions
+    finish, and after `timeout` seconds (None: as `grace` said) cuts off the sessions that are left.
+    `wait` waits until it has stopped.
     """
 
     def __init__(self, listening: Listening) -> None:
@@ -253,6 +261,7 @@ def listening(handler: object, options: ServeOptions) -> Listening:
     given["hostname"] = options.get("hostname") or machine.hostname()
     given["clock"] = options.get("clock") or machine.now
     given["nonce"] = options.get("nonce") or machine.nonce
+    given["lock"] = threading.Lock()
     service = Service(handler, **cast("Any", given))
     context = options.get("tls_context")
     if context is None and options.get("tls", ServerTLS.NONE) is not ServerTLS.NONE:

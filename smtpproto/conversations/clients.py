@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING
+from collections.abc import AsyncGenerator, Mapping
+from typing import TYPE_CHECKING, Any
 
 from ..commands import Command, Expn, Help, Noop, Rset, Vrfy
 from ..errors import LocalProtocolError
@@ -11,6 +12,7 @@ from ..extensions import ServerLimits
 from ..states import State
 from .asking import ask, end, is_ready
 from .message import content_of, envelope_of
+from .requests import Call
 from .submit import deliver
 
 if TYPE_CHECKING:
@@ -42,12 +44,13 @@ class ClientBase:
             `smtpproto.idn.to_ascii`; None: such addresses are refused.
     """
 
-    def __init__(self, engine: Client) -> None:
+    def __init__(self, engine: Client, link: Any, options: Mapping[str, Any]) -> None:
         self.closed = False
         self.deliveries = 0
-        self.chunking = False
-        self.to_ascii: ToASCII | None = None
+        self.chunking: bool = options.get("chunking", False)
+        self.to_ascii: ToASCII | None = options.get("to_ascii")
         self._engine = engine
+        self._link = link
         self._busy = False
 
     @property
@@ -98,17 +101,24 @@ class ClientBase:
             self._busy = False
 
     def _delivery(self, envelope: Envelope, content: Content) -> Flow[Delivery]:
-        """Deliver content to the recipients of an envelope; see `submit.deliver`."""
+        """Deliver content to the recipients of an envelope; see `submit.deliver`.
+
+        An asynchronous generator is closed in the end, as its like does not end by itself.
+        """
         self.deliveries += 1
-        return (
-            yield from deliver(
-                self._engine,
-                envelope,
-                content,
-                chunking=self.chunking,
-                to_ascii=self.to_ascii,
+        try:
+            return (
+                yield from deliver(
+                    self._engine,
+                    envelope,
+                    content,
+                    chunking=self.chunking,
+                    to_ascii=self.to_ascii,
+                )
             )
-        )
+        finally:
+            if isinstance(content, AsyncGenerator):
+                yield Call(content.aclose)
 
     def _message(
         self, message: EmailMessage, sender: str | None, recipients: Iterable[str] | None

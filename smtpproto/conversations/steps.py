@@ -14,9 +14,6 @@ T = TypeVar("T")
 class Steps(Generic[T]):
     """An iterator over the requests of a conversation.
 
-    Before it is asked for the next request, `result` is what became of the last one, or `error` what
-    went wrong; in the end `returned` is what the conversation returned.
-
     Attributes:
         result: what fulfilled the request; None again with each new one.
         error: what is to be raised in the conversation instead; likewise.

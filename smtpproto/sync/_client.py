@@ -5,25 +5,24 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from email.message import EmailMessage
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
-from ..client import Client as Engine
 from ..commands import Command
 from ..conversations import Content, Delivery, Envelope
 from ..conversations.clients import ClientBase
 from ..conversations.requests import Flow
 from ..options import ConnectOptions, begin
 from ..replies import Reply
-from ._run import Link, run
+from ..tls import NO_HANDSHAKE
+from ._run import Link, T, run
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
 
 __all__ = ["Client", "connect"]
-
-T = TypeVar("T")
 
 
 def connect(host: str = "localhost", port: int = 25, **options: Unpack[ConnectOptions]) -> Client:
@@ -31,14 +30,14 @@ def connect(host: str = "localhost", port: int = 25, **options: Unpack[ConnectOp
 
     Arguments and errors: see `smtpproto.options.ConnectOptions`.
     """
-    link = Link(_dial(host, port, options), options.get("timeout"))
+    link = Link(_dial(host, port, options), options.get("timeout"), NO_HANDSHAKE)
     try:
         engine, beginning, link.handshake = begin(link.sock, host, port, options)
         run(beginning, link)
     except BaseException:
         link.abort()
         raise
-    return Client(engine, link)
+    return Client(engine, link, options)
 
 
 def _dial(host: str, port: int, options: ConnectOptions) -> socket.socket:
@@ -56,12 +55,8 @@ def _dial(host: str, port: int, options: ConnectOptions) -> socket.socket:
     return sock
 
 
-class Client(ClientBase):
+class Client(ClientBase, AbstractContextManager["Client"]):
     """A session with a server; made by `connect`, usable as a context manager that says goodbye."""
-
-    def __init__(self, engine: Engine, link: Link) -> None:
-        super().__init__(engine)
-        self._link = link
 
     def send_message(
         self,
@@ -124,10 +119,6 @@ class Client(ClientBase):
             if self.closed:
                 self._link.close()
 
-    def __enter__(self) -> Self:
-        return self
-
     def __exit__(self, *_: object) -> None:
-        if self.ready:
-            self.quit()
-        self.close()
+        leave = self.quit if self.ready else self.close
+        leave()

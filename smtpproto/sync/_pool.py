@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,12 @@ from ._client import Client, connect
 from ._run import run
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
 
 __all__ = ["Pool"]
 
 
-class Pool(PoolBase[Client]):
+class Pool(PoolBase[Client], AbstractContextManager["Pool"]):
     """Clients of one server: see `PoolBase`."""
 
     def __init__(
@@ -47,9 +47,6 @@ class Pool(PoolBase[Client]):
     def close(self) -> None:
         """Close what is idle; what is in use is closed when it comes back."""
         run(self._close())
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.close()

@@ -23,20 +23,16 @@ T = TypeVar("T")
 
 
 class Link:
-    """A connected stream socket with deadlines.
+    """A connected stream socket with deadlines; `most` bounds every wait, in seconds.
 
-    Arguments:
-        sock: connected; belongs to the link from now on.
-        most: seconds that no wait may pass, whatever the protocol would allow; None: no such bound.
-        handshake: how to begin TLS.
-        wake: a file number that becomes readable when waiting is to end with `Draining`.
+    `wake` is a file number that becomes readable when waiting is to end with `Draining`.
     """
 
     def __init__(
         self,
         sock: socket.socket,
-        most: float | None = None,
-        handshake: tls.Handshake = tls.NO_HANDSHAKE,
+        most: float | None,
+        handshake: tls.Handshake,
         wake: int | None = None,
     ) -> None:
         host.prepare(sock)

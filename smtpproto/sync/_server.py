@@ -7,6 +7,7 @@ import select
 import socket
 import threading
 import time
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from .. import host
@@ -14,7 +15,7 @@ from ..options import Arrival, Listening, Running, ServeOptions, listening
 from ._run import Link, run
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
 
 __all__ = ["Server", "serve"]
 
@@ -27,7 +28,7 @@ def serve(handler: object, **options: Unpack[ServeOptions]) -> Server:
     return Server(listening(handler, options))
 
 
-class Server(Running):
+class Server(Running, AbstractContextManager["Server"]):
     """A running server; made by `serve`, usable as a context manager that stops it."""
 
     def __init__(self, listening: Listening) -> None:
@@ -111,9 +112,6 @@ class Server(Running):
         with self._lock:
             self._listening.leave(arrival.session)
             del self._links[thread]
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()

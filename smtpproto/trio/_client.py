@@ -5,28 +5,26 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from email.message import EmailMessage
-from io import BufferedIOBase, BytesIO, RawIOBase
-from typing import TYPE_CHECKING, TypeVar
+from io import BufferedReader
+from typing import TYPE_CHECKING
 
 import trio
 
-from ..client import Client as Engine
 from ..commands import Command
 from ..conversations import Content, Delivery, Envelope
 from ..conversations.clients import ClientBase
 from ..conversations.requests import Flow
 from ..options import ConnectOptions, begin
 from ..replies import Reply
-from ._run import Link, run
+from ..tls import NO_HANDSHAKE
+from ._run import Link, T, run
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
 
 __all__ = ["Client", "connect"]
-
-T = TypeVar("T")
 
 
 @asynccontextmanager
@@ -43,14 +41,14 @@ async def connect(
 
 async def open_client(host: str, port: int, options: ConnectOptions) -> Client:
     """The client that `connect` gives, without its block."""
-    link = Link(await _dial(host, port, options), options.get("timeout"))
+    link = Link(await _dial(host, port, options), options.get("timeout"), NO_HANDSHAKE)
     try:
         engine, beginning, link.handshake = begin(link.sock, host, port, options)
         await run(beginning, link)
     except BaseException:
         link.abort()
         raise
-    return Client(engine, link)
+    return Client(engine, link, options)
 
 
 async def _dial(host: str, port: int, options: ConnectOptions) -> socket.socket:
@@ -65,12 +63,8 @@ async def _dial(host: str, port: int, options: ConnectOptions) -> socket.socket:
     raise TimeoutError(f"no connection within {timeout:g} seconds")
 
 
-class Client(ClientBase):
+class Client(ClientBase, AbstractAsyncContextManager["Client"]):
     """A session with a server; made by `connect`, usable as a context manager that says goodbye."""
-
-    def __init__(self, engine: Engine, link: Link) -> None:
-        super().__init__(engine)
-        self._link = link
 
     async def send_message(
         self,
@@ -86,13 +80,9 @@ class Client(ClientBase):
         if isinstance(content, os.PathLike):
             async with await trio.open_file(content, "rb") as file:
                 return await self._run(self._delivery(envelope, file))
-        if isinstance(content, (BufferedIOBase, RawIOBase)) and not isinstance(content, BytesIO):
+        if isinstance(content, BufferedReader):
             content = trio.wrap_file(content)  # read in a thread, as a disk may be slow
-        try:
-            return await self._run(self._delivery(envelope, content))
-        finally:
-            if isinstance(content, AsyncGenerator):
-                await content.aclose()
+        return await self._run(self._delivery(envelope, content))
 
     async def verify(self, string: str) -> Reply:
         """Ask whether a user or mailbox is there (RFC 5321 section 3.5)."""
@@ -139,10 +129,5 @@ class Client(ClientBase):
             if self.closed:
                 await self._link.close()
 
-    async def __aenter__(self) -> Self:
-        return self
-
     async def __aexit__(self, *_: object) -> None:
-        if self.ready:
-            await self.quit()
-        await self.close()
+        await (self.quit() if self.ready else self.close())

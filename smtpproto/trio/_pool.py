@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -15,12 +15,12 @@ from ._client import Client, open_client
 from ._run import run
 
 if TYPE_CHECKING:
-    from typing_extensions import Self, Unpack
+    from typing_extensions import Unpack
 
 __all__ = ["Pool"]
 
 
-class Pool(PoolBase[Client]):
+class Pool(PoolBase[Client], AbstractAsyncContextManager["Pool"]):
     """Clients of one server: see `PoolBase`."""
 
     def __init__(
@@ -47,9 +47,6 @@ class Pool(PoolBase[Client]):
     async def close(self) -> None:
         """Close what is idle; what is in use is closed when it comes back."""
         await run(self._close())
-
-    async def __aenter__(self) -> Self:
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         await self.close()

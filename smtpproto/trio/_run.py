@@ -19,8 +19,7 @@ from ..session import TLSFacts
 __all__ = ["Link", "run"]
 
 T = TypeVar("T")
-LARGE = 16384
-GOODBYE = 1.0
+LARGE = 16384  # octets after which others get a turn
 _TRIOS = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
@@ -28,23 +27,12 @@ class Link:
     """A connected stream socket with deadlines.
 
     A socket alone is used directly: a stream of trio's would cost each idle session memory, and
-    each write a turn of the scheduler.
-
-    Arguments:
-        sock: connected; belongs to the link from now on.
-        most: seconds that no wait may pass, whatever the protocol would allow; None: no such bound.
-        handshake: how to begin TLS.
+    each write a turn of the scheduler.  `most` bounds every wait, in seconds.
     """
 
-    # A server has one for each session.
     __slots__ = ("_draining", "_most", "_tls", "_until", "_waiting", "handshake", "sock")
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        most: float | None = None,
-        handshake: tls.Handshake = tls.NO_HANDSHAKE,
-    ) -> None:
+    def __init__(self, sock: socket.socket, most: float | None, handshake: tls.Handshake) -> None:
         host.prepare(sock)
         self.sock = sock
         self.handshake = handshake
@@ -58,20 +46,19 @@ class Link:
         """Write all of it, or raise `TimeoutError` if the peer does not take it in time."""
         sent = 0
         if self._tls is None:
-            try:
+            with contextlib.suppress(BlockingIOError):
                 sent = self.sock.send(request.data)
-            except BlockingIOError:
-                sent = 0
-        if sent < len(request.data):
-            return self._write(request.data[sent:], request.timeout)
-        # A reply is followed by a wait; a stream of content must let others have a turn.
-        return trio.lowlevel.checkpoint() if sent >= LARGE else None
+        if sent == len(request.data) < LARGE:
+            return None
+        return self._send(request.data[sent:], self._limit(request.timeout))
 
-    async def _write(self, data: bytes, timeout: float) -> None:
-        with _deadline(self._limit(timeout)):
+    async def _send(self, data: bytes, seconds: float) -> None:
+        with _deadline(seconds):
             if self._tls is not None:
                 await self._tls.send_all(data)
                 return
+            # A reply is followed by a wait; a stream of content must let others have a turn.
+            await trio.lowlevel.checkpoint()
             while data:
                 await trio.lowlevel.wait_writable(self.sock)
                 with contextlib.suppress(BlockingIOError):
@@ -113,9 +100,9 @@ class Link:
 
     async def start_tls(self, request: requests.StartTLS) -> TLSFacts:
         """Do the TLS handshake."""
-        context, arguments = self.handshake.current(), self.handshake.arguments
         transport = trio.SocketStream(trio.socket.from_stdlib_socket(self.sock))
-        self._tls = trio.SSLStream(transport, context, **arguments)
+        handshake = self.handshake
+        self._tls = trio.SSLStream(transport, handshake.current(), **handshake.arguments)
         with _deadline(self._limit(request.timeout)):
             await self._tls.do_handshake()
         return tls.facts(self._tls)
@@ -130,12 +117,10 @@ class Link:
 
     async def close(self) -> None:
         """Close, and within TLS say so, without waiting for the peer to say the same."""
-        try:
-            if self._tls is not None:
-                with trio.move_on_after(GOODBYE):
-                    await self._tls.aclose()
-        finally:
-            self.abort()
+        if self._tls is not None:
+            with trio.move_on_after(1):
+                await self._tls.aclose()
+        self.abort()
 
     def abort(self) -> None:
         """Close at once."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import socket
 from typing import TYPE_CHECKING
 
@@ -26,12 +25,11 @@ async def serve(
 ) -> None:
     """Run a server until it is cancelled or stopped; `nursery.start` gives its `Server`.
 
-    To cancel it is to stop it gently: see `Server.stop`.
-
+    To cancel it is to stop it gently, as `Server.stop` does.
     Handler, options and errors: see `smtpproto.options.ServeOptions`.
     """
-    # In a thread, as the host's name may have to be looked up.
-    server = Server(await trio.to_thread.run_sync(functools.partial(listening, handler, options)))
+    # In a thread, as names may have to be looked up.
+    server = Server(await trio.to_thread.run_sync(listening, handler, options))
     await server._run(task_status)  # noqa: SLF001  # only this function runs a server
 
 
@@ -41,7 +39,8 @@ class Server(Running):
     def __init__(self, listening: Listening) -> None:
         super().__init__(listening)
         self._links: set[Link] = set()
-        self._grace = listening.grace
+        # Cancelling `serve` reaches `_watch` alone; what this shields has time until its deadline.
+        self._cut = trio.CancelScope(shield=True)
         self._stopping = trio.Event()
         self._stopped = trio.Event()
 
@@ -51,20 +50,21 @@ class Server(Running):
 
     async def stop(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # not for the call
         """Stop, and wait until that is done: see `Running`."""
-        if timeout is not None:
-            self._grace = timeout
-        self._stopping.set()
+        self._stop(timeout)
         await self._stopped.wait()
+
+    def _stop(self, timeout: float | None = None) -> None:
+        grace = self._listening.grace if timeout is None else timeout
+        self._cut.deadline = min(self._cut.deadline, trio.current_time() + grace)
+        self._stopping.set()
 
     async def _run(self, task_status: trio.TaskStatus[Server]) -> None:
         try:
             async with trio.open_nursery() as watching:
                 watching.start_soon(self._watch)
-                # Cancelling `serve` reaches `_watch` alone; sessions have time until the deadline.
-                with trio.CancelScope(shield=True):
+                with self._cut:
                     async with trio.open_nursery() as sessions:
                         await self._accept_all(sessions, task_status)
-                        sessions.cancel_scope.deadline = trio.current_time() + self._grace
                         for link in self._links:
                             link.drain()
                 watching.cancel_scope.cancel()
@@ -75,7 +75,7 @@ class Server(Running):
         try:
             await trio.sleep_forever()
         finally:
-            self._stopping.set()
+            self._stop()
 
     async def _accept_all(
         self, sessions: trio.Nursery, task_status: trio.TaskStatus[Server]
