@@ -1,0 +1,10 @@
+"""What to say where the extra `testing` is not installed."""
+
+from __future__ import annotations
+
+__all__ = ["MISSING"]
+
+MISSING = (
+    "smtpproto.testing.strategies and smtpproto.testing.machine need hypothesis: "
+    "pip install 'smtpproto-sansio[testing]'"
+)

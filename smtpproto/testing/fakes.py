@@ -1,0 +1,242 @@
+"""Peers that say what a test wants: a server that follows a script, a client that says anything."""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Iterator
+from textwrap import dedent
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from ..commands import Noop
+from ..limits import Limits
+from ..replies import Reply, ReplyReader, build_reply
+from ..wire import BadLine, LineEndings, LineReader, ReceiveBuffer
+from .memory import Served
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["FakeClient", "FakeServer"]
+
+
+class FakeServer:
+    r"""A server that says what a script says, as long as the client says what stands there.
+
+    A script is a conversation as an RFC shows it.  A line after `C:` is what the client has to
+    send, to the octet, with CRLF; one that ends with `...` only has to begin like this, and `...`
+    alone stands for any lines up to the next one.  What stands after `S:` is said then.  At the end
+    of the script the server closes.
+
+    It is a `Peer` for `connect`, and a double of a connected socket for code that has its own I/O:
+    `sendall`, `recv`, `makefile`, `close`, so `smtplib` can talk to it as well.
+
+        >>> server = FakeServer('''
+        ...     S: 220 mx.example
+        ...     C: QUIT
+        ...     S: 221 bye
+        ... ''')
+        >>> server.recv(100)
+        b'220 mx.example\r\n'
+        >>> server.sendall(b"QUIT\r\n")
+        >>> server.recv(100), server.recv(100)
+        (b'221 bye\r\n', b'')
+
+    Arguments:
+        script: the conversation; its indentation does not matter.
+
+    Raises:
+        ValueError: a line of the script begins with neither `C:` nor `S:`.
+    """
+
+    def __init__(self, script: str) -> None:
+        self._turns: deque[tuple[str, str]] = deque()
+        for line in dedent(script).splitlines():
+            if line.strip():
+                side, text = line[:2], line[2:].removeprefix(" ")
+                if side not in ("C:", "S:"):
+                    raise ValueError(f"expected a line that begins with C: or S:, found {line!r}")
+                self._turns.append((side[0], text))
+        self._heard = bytearray()
+        self._said = bytearray()
+        self._any = False
+        self._go_on()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the script is over."""
+        return not self._turns
+
+    def exchange(self, octets: bytes) -> bytes:
+        """Take octets from the client; what the server says now.
+
+        Raises:
+            AssertionError: it is not what the script expects.
+        """
+        self._heard += octets
+        self._go_on()
+        said = bytes(self._said)
+        self._said.clear()
+        return said
+
+    def check(self) -> None:
+        """Whether the whole script was played.
+
+        Raises:
+            AssertionError: something is left of it.
+        """
+        if self._turns:
+            side, text = self._turns[0]
+            raise AssertionError(f"the conversation ended before {side}: {text}")
+
+    def _go_on(self) -> None:
+        while self._turns:
+            side, text = self._turns[0]
+            if side == "S":
+                self._said += text.encode() + b"\r\n"
+            elif text == "...":
+                self._any = True
+            else:
+                line, crlf, rest = bytes(self._heard).partition(b"\r\n")
+                if not crlf:
+                    return
+                self._heard[:] = rest
+                if not _fits(line, text):
+                    if self._any:
+                        continue
+                    raise AssertionError(f"expected C: {text}\n   found C: {_shown(line)}")
+                self._any = False
+            self._turns.popleft()
+        if self._heard and not self._any:
+            raise AssertionError(f"the script is over, the client says {_shown(self._heard)}")
+
+    # --- as a socket ----------------------------------------------------------------------------
+
+    def sendall(self, data: bytes) -> None:
+        """Take octets.
+
+        Raises:
+            AssertionError: they are not what the script expects.
+        """
+        self._heard += data
+        self._go_on()
+
+    def recv(self, size: int) -> bytes:
+        """What the server has said; empty once the script is over.
+
+        Raises:
+            TimeoutError: the server waits as well, so nothing would ever come.
+        """
+        if not self._said and self._turns:
+            raise TimeoutError(f"the server waits for C: {self._turns[0][1]}")
+        data = bytes(self._said[:size])
+        del self._said[:size]
+        return data
+
+    def makefile(self, mode: str = "rb", *_arguments: Any, **_options: Any) -> io.BufferedReader:
+        """What the server says, as a file."""
+        if mode != "rb":
+            raise ValueError(f"expected 'rb', found {mode!r}")
+        return io.BufferedReader(_File(self))
+
+    def settimeout(self, timeout: float | None) -> None:
+        """Nothing: time does not pass here."""
+
+    def close(self) -> None:
+        """Nothing: `check` says whether the conversation was complete."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.check()
+
+
+class _File(io.RawIOBase):
+    def __init__(self, server: FakeServer) -> None:
+        self._server = server
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._server.recv(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _fits(line: bytes, text: str) -> bool:
+    if text.endswith("..."):
+        return line.startswith(text.removesuffix("...").encode())
+    return line == text.encode()
+
+
+def _shown(line: bytes | bytearray) -> str:
+    return bytes(line).decode("utf-8", "backslashreplace")
+
+
+class FakeClient:
+    """A client that may say anything to a handler, step by step, also what no right client says.
+
+    Arguments:
+        handler, options: as for `smtpproto.testing.memory.Served`.
+
+    Attributes:
+        greeting: the first reply.
+        octets: all that the server said so far.
+    """
+
+    def __init__(self, handler: object, **options: Any) -> None:
+        self.octets = b""
+        self._served = Served(handler, **options)
+        self._buffer = ReceiveBuffer()
+        self._lines = LineReader(self._buffer, 2048, LineEndings.REFUSE)
+        self._reader = ReplyReader(Limits())
+        (self.greeting,) = self._replies(self._served.link.take())
+
+    @property
+    def closed(self) -> bool:
+        """Whether the server has closed."""
+        return self._served.closed
+
+    def say(self, *lines: str | bytes) -> Reply:
+        """Say lines, each of which gets its CRLF, in one segment; the last reply to them.
+
+        Raises:
+            AssertionError: there is no reply.
+            Exception: what the handler raised.
+        """
+        octets = [line.encode() if isinstance(line, str) else line for line in lines]
+        replies = self.send(b"".join(line + b"\r\n" for line in octets))
+        assert replies, f"no reply to {lines[-1]!r}"
+        return replies[-1]
+
+    def send(self, octets: bytes) -> list[Reply]:
+        """Send octets as they are; the replies that they lead to.
+
+        Raises:
+            Exception: what the handler raised.
+        """
+        return list(self._replies(self._served.exchange(octets)))
+
+    def close(self) -> list[Reply]:
+        """Close, in the middle of whatever it is; what the server says to that."""
+        return list(self._replies(self._served.close()))
+
+    def _replies(self, octets: bytes) -> Iterator[Reply]:
+        self.octets += octets
+        self._buffer.feed(octets)
+        while (line := self._lines.read()) is not None:
+            assert not isinstance(line, BadLine), line
+            complete = self._reader.feed(line)
+            if complete is not None:
+                # With a command, an enhanced status code is taken out of the text.
+                found = build_reply(*complete, Noop())
+                yield Reply(found.code, found.enhanced, found.text)

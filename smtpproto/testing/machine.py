@@ -1,0 +1,190 @@
+"""A state machine for hypothesis that plays a client and a server against each other.
+
+    >>> from smtpproto.testing.machine import Lockstep
+    >>> TestLockstep = Lockstep.TestCase  # for pytest and unittest
+
+Whatever the client says, however the server answers it and wherever the octets are cut: both sides
+agree about each value (see `Pair`), nobody waits for ever, and the session can be ended in good
+order.  A subclass puts in its own extensions, connections, commands and rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from ._extra import MISSING
+
+try:
+    from hypothesis import strategies as st
+    from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+except ImportError as error:
+    raise ImportError(MISSING) from error
+
+from ..client import Client
+from ..commands import Command, Data, Ehlo, Lhlo, Quit
+from ..errors import LocalProtocolError
+from ..events import AuthResponse, BodyChunk, EndOfBody
+from ..extensions import Bdat, Extension
+from ..replies import Reply
+from ..server import Server
+from ..session import Protocol
+from ..states import State
+from . import strategies as smtp
+from .pair import Pair, Sendable
+
+__all__ = ["Lockstep"]
+
+_OVER = (State.CLOSED, State.TURNED, State.ERROR)
+
+
+class Lockstep(RuleBasedStateMachine):
+    """A client and a server under any legal use.
+
+    Attributes:
+        extensions: what the server offers; override it for others.
+        protocol: SMTP or LMTP.
+        pair: the two connections; everything that moves is compared there.
+    """
+
+    extensions: Iterable[Extension] = smtp.offers()
+    protocol: Protocol = Protocol.SMTP
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._cuts: Iterator[int] = iter(())
+        self.pair = self.connections()
+
+    # --- what a subclass may put in -------------------------------------------------------------
+
+    def connections(self) -> Pair:
+        """The two connections; override it for others, with `segments=self.segments`."""
+        return Pair(
+            Client(protocol=self.protocol),
+            Server("mx.example", tuple(self.extensions), protocol=self.protocol),
+            segments=self.segments,
+        )
+
+    def commands(self) -> st.SearchStrategy[Command]:
+        """The commands that the client may try to say; override it to add some."""
+        known = smtp.commands(self.extensions, protocol=self.protocol)
+        # QUIT ends what is interesting, and is said at the end in any case; BDAT has its own rule.
+        return known.filter(lambda command: not isinstance(command, (Quit, Bdat)))
+
+    def answers(self) -> st.SearchStrategy[Reply | None]:
+        """What the server may answer, whatever the command; None is the usual positive reply."""
+        return (
+            st.none()
+            | st.none()
+            | smtp.replies(classes=(4, 5)).filter(lambda reply: reply.code != 421)
+        )
+
+    def segments(self, octets: bytes) -> Iterator[bytes]:
+        """Octets in the pieces that the rule `cut` asked for."""
+        while octets:
+            size = next(self._cuts, len(octets))
+            yield octets[:size]
+            octets = octets[size:]
+
+    # --- rules ----------------------------------------------------------------------------------
+
+    @initialize(data=st.data())
+    def greet(self, data: st.DataObject) -> None:
+        """The greeting, positive as a rule, and mostly EHLO."""
+        if data.draw(st.integers(0, 9)) == 9:
+            self.pair.answers.append(data.draw(self.answers()))
+        self.pair.run()
+        if data.draw(st.integers(0, 9)):
+            kind = Lhlo if self.protocol is Protocol.LMTP else Ehlo
+            self.try_to(kind(data.draw(smtp.names())))
+            self.pair.run()
+
+    @rule(data=st.data())
+    def say(self, data: st.DataObject) -> None:
+        """The client says something, if it may."""
+        self.try_to(data.draw(self.commands()))
+
+    @rule(data=st.data(), settled=st.booleans())
+    def envelope(self, data: st.DataObject, *, settled: bool) -> None:
+        """The client begins a mail transaction, at once or with a round trip for each command."""
+        mail = data.draw(smtp.mails(self.extensions))
+        recipients = st.lists(smtp.rcpts(mail, self.extensions), min_size=1, max_size=3)
+        content = st.sampled_from([(), (Data(),), (Data(),)])
+        for command in (mail, *data.draw(recipients), *data.draw(content)):
+            self.try_to(command)
+            if settled:
+                self.pair.run()
+
+    @precondition(lambda self: self.pair.client.transaction is not None)
+    @rule(octets=st.binary(max_size=20), last=st.booleans())
+    def chunk(self, octets: bytes, *, last: bool) -> None:
+        """The client sends a chunk of content, if it may (RFC 3030)."""
+        if self.try_to(Bdat(len(octets), last)) and octets:
+            # In text a CR or LF alone would be refused.
+            self.pair.send(BodyChunk(octets.replace(b"\r", b"x").replace(b"\n", b"x")))
+
+    @precondition(lambda self: self.pair.client.state is State.CONTENT)
+    @rule(octets=smtp.contents())
+    def content(self, octets: bytes) -> None:
+        """The client sends a piece of content, if it may."""
+        self.try_to(BodyChunk(octets))
+
+    @precondition(lambda self: self.pair.client.state is State.CONTENT)
+    @rule()
+    def end_of_body(self) -> None:
+        """The client ends its content, if there is some."""
+        self.try_to(EndOfBody())
+
+    @precondition(lambda self: self.pair.client.state is State.EXCHANGE)
+    @rule(octets=st.none() | st.binary(max_size=20))
+    def respond(self, octets: bytes | None) -> None:
+        """The client answers a challenge, or gives up."""
+        self.try_to(AuthResponse(octets))
+
+    @rule(data=st.data())
+    def answer(self, data: st.DataObject) -> None:
+        """The server will answer what comes next like this."""
+        self.pair.answers.append(data.draw(self.answers()))
+
+    @rule(sizes=st.lists(st.integers(1, 9), max_size=30))
+    def cut(self, sizes: list[int]) -> None:
+        """What moves next moves in segments of these sizes, in octets."""
+        self._cuts = iter(sizes)
+
+    @rule(segments=st.integers(1, 10))
+    def move(self, segments: int) -> None:
+        """Some segments arrive."""
+        for _ in range(segments):
+            self.pair.step()
+
+    @rule()
+    def settle(self) -> None:
+        """Everything arrives."""
+        self.pair.run()
+
+    def try_to(self, message: Sendable) -> bool:
+        """Let the client send something; whether it may."""
+        try:
+            self.pair.send(message)
+        except LocalProtocolError:
+            return False
+        return True
+
+    # --- the end --------------------------------------------------------------------------------
+
+    def teardown(self) -> None:
+        """Both sides settle, what is open is ended, and QUIT closes the session."""
+        pair = self.pair
+        pair.answers.clear()
+        pair.run()
+        # A refusal may wait for the end of what it refuses.
+        for message in (EndOfBody(), AuthResponse(None)):
+            if self.try_to(message):
+                pair.run()
+        if pair.client.state in _OVER or pair.server.state in _OVER:
+            return
+        assert pair.client.pending == 0, "the client waits for a reply that never comes"
+        assert pair.server.owed == 0, "the server waits for itself"
+        assert pair.client.state is pair.server.state, "the two disagree about the state"
+        pair.send(Quit())
+        assert pair.run()[-1].code == 221
+        assert pair.client.state is pair.server.state is State.CLOSED

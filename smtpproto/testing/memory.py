@@ -1,0 +1,272 @@
+r"""Handlers without sockets: conversations run in memory, to the octet as on a wire.
+
+Nothing waits and no thread runs: both sides take turns, so a test is the same each time.
+
+    >>> class Inbox:
+    ...     def message(self, session, envelope, content): ...
+    >>> converse(Inbox(), b"QUIT\r\n", hostname="mx.example")
+    b'220 mx.example ESMTP\r\n221 2.0.0 Bye\r\n'
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
+from typing import Any, Protocol, TypeVar
+
+from ..conversations import (
+    ContentLost,
+    Service,
+    requests,
+)
+from ..conversations.requests import Flow
+from ..session import Session, TLSFacts
+
+__all__ = ["Link", "Peer", "Served", "converse", "run_flow"]
+
+T = TypeVar("T")
+
+
+class Peer(Protocol):
+    """The other end of a link in memory.
+
+    Attributes:
+        closed: whether it will say no more.
+    """
+
+    @property
+    def closed(self) -> bool:
+        """Whether it will say no more."""
+
+    def exchange(self, octets: bytes) -> bytes:
+        """Take octets, and give what there is to say now; both may be empty."""
+
+
+class Link:
+    """One end of a link in memory.
+
+    Arguments:
+        report: called with each exception that a handler raised; None: they are kept in `errors`.
+
+    Attributes:
+        incoming: segments that arrived and were not read.
+        outgoing: what was sent and not taken.
+        closed: whether the peer has closed, behind what arrived.
+        silent: whether the peer waits as well, so that time runs out.
+        errors: what handlers raised.
+    """
+
+    def __init__(self, report: Callable[[BaseException], object] | None = None) -> None:
+        self.incoming: deque[bytes] = deque()
+        self.outgoing = bytearray()
+        self.closed = False
+        self.silent = False
+        self.errors: list[BaseException] = []
+        self.report = report or self.errors.append
+
+    def take(self) -> bytes:
+        """All that was sent."""
+        octets = bytes(self.outgoing)
+        self.outgoing.clear()
+        return octets
+
+    def ready(self) -> bool:
+        """Whether a wait would end."""
+        return bool(self.incoming) or self.closed or self.silent
+
+    def receive(self, most: int) -> bytes:
+        """A segment, or the part of it that was asked for; empty at the end."""
+        if not self.incoming:
+            if self.closed:
+                return b""
+            self.silent = False
+            raise TimeoutError("in memory: both sides wait for each other")
+        segment = self.incoming.popleft()
+        if len(segment) > most:
+            self.incoming.appendleft(segment[most:])
+        return segment[:most]
+
+
+class _Chunks(Iterator[bytes], AsyncIterator[bytes]):
+    """Content for a `body` hook, plain or async."""
+
+    def __init__(self, chunks: list[bytes], lost: Exception | None) -> None:
+        self._chunks = iter(chunks)
+        self._lost = lost
+
+    def __next__(self) -> bytes:
+        for chunk in self._chunks:
+            return chunk
+        if self._lost is not None:
+            raise self._lost
+        raise StopIteration
+
+    async def __anext__(self) -> bytes:
+        for chunk in self:
+            return chunk
+        raise StopAsyncIteration
+
+
+def _finished(result: Any) -> Any:
+    """What a hook returned; one that is async must not wait for anything but content."""
+    if not hasattr(type(result), "__await__"):
+        return result
+    try:
+        next(result.__await__())
+    except StopIteration as stop:
+        return stop.value
+    raise TypeError("in memory nothing can be waited for: the handler awaits more than its content")
+
+
+def run_flow(flow: Flow[T], link: Link) -> Generator[None, None, T]:
+    """Run a conversation over a link in memory.
+
+    A generator that yields wherever the conversation waits for octets: put them into the link, then
+    go on.  Time limits never run out, TLS handshakes succeed without an octet.
+
+    Arguments:
+        flow: the conversation.
+        link: its end of the link.
+
+    Returns:
+        What the conversation returned.
+
+    Raises:
+        Exception: whatever the conversation raises.
+    """
+    result: Any = None
+    error: BaseException | None = None
+    while True:
+        try:
+            request = flow.send(result) if error is None else flow.throw(error)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]  # a Flow[T] returns a T
+        result = error = None
+        try:
+            result = yield from _fulfil(request, link)
+        except Exception as raised:  # noqa: BLE001  # only the conversation knows what was under way
+            error = raised
+
+
+def _fulfil(request: requests.Request, link: Link) -> Generator[None, None, Any]:
+    if isinstance(request, requests.Send):
+        link.outgoing += request.data
+    elif isinstance(request, requests.Receive):
+        while not link.ready():
+            yield
+        return link.receive(request.most)
+    elif isinstance(request, requests.StartTLS):
+        return TLSFacts("TLSv1.3", "in memory")
+    elif isinstance(request, requests.Report):
+        link.report(request.error)
+    elif isinstance(request, requests.Call):
+        return _finished(request.function(*request.arguments))
+    else:
+        # A function cannot stop in the middle until more arrives, so all of it is read first.
+        chunks: list[bytes] = []
+        lost: Exception | None = None
+        try:
+            while (chunk := (yield from run_flow(request.read(), link))) is not None:
+                chunks.append(chunk)
+        except ContentLost as error:
+            lost = error
+        return _finished(request.function(*request.arguments, _Chunks(chunks, lost)))
+    return None
+
+
+class Served:
+    """The server's end: a handler that is served in memory; a `Peer`.
+
+    A `body` hook is called when its content has arrived, or is lost, and gets the chunks in which
+    it came.
+
+    Arguments:
+        handler: see `smtpproto.conversations.Handler`; its methods may be async as long as they
+            wait for nothing but content.
+        session: what is known of the client; None for a client at 192.0.2.1.
+        report: called with each exception of the handler; None: it is raised once both sides wait.
+        options: as for `smtpproto.conversations.Service`.
+    """
+
+    def __init__(
+        self,
+        handler: object,
+        *,
+        session: Session | None = None,
+        report: Callable[[BaseException], object] | None = None,
+        **options: Any,
+    ) -> None:
+        count = itertools.count(1)
+        options.setdefault("nonce", lambda: f"nonce{next(count)}")
+        self.link = Link(report)
+        self._over = False
+        session = session or Session(peer="192.0.2.1")
+        service = Service(handler, **options)
+        flow = service.open(session)
+        if flow is None:
+            self.link.outgoing += service.busy()
+            self._over = True
+            return
+        self._running = run_flow(flow, self.link)
+        self._go_on()
+
+    @property
+    def closed(self) -> bool:
+        """Whether the session is over."""
+        return self._over
+
+    def exchange(self, octets: bytes) -> bytes:
+        """Take octets from the client; what the server says now.
+
+        Raises:
+            Exception: what the handler raised, unless `report` was given.
+        """
+        if octets:
+            self.link.incoming.append(octets)
+        self._go_on()
+        return self.link.take()
+
+    def close(self) -> bytes:
+        """The client closes its side; what the server still says."""
+        self.link.closed = True
+        return self.exchange(b"")
+
+    def _go_on(self) -> None:
+        while not self._over:
+            try:
+                next(self._running)
+            except StopIteration:
+                self._over = True
+            if not self.link.ready():
+                break
+        if self.link.errors:
+            raise self.link.errors.pop(0)
+
+
+def converse(
+    handler: object,
+    octets: bytes | Iterable[bytes],
+    *,
+    session: Session | None = None,
+    report: Callable[[BaseException], object] | None = None,
+    **options: Any,
+) -> bytes:
+    """All that a server says to a client that says this, waits for nothing, and closes.
+
+    Arguments:
+        handler: as for `Served`.
+        octets: what the client sends, at once or in segments.
+        session: what is known of the client.
+        report: called with each exception of the handler; None: it is raised.
+        options: as for `smtpproto.conversations.Service`.
+
+    Raises:
+        Exception: what the handler raised.
+    """
+    served = Served(handler, session=session, report=report, **options)
+    said = [served.link.take()]
+    segments = [octets] if isinstance(octets, (bytes, bytearray)) else octets
+    said += [served.exchange(bytes(segment)) for segment in segments if segment]
+    said.append(served.close())
+    return b"".join(said)

@@ -1,0 +1,70 @@
+"""Hypothesis strategies for everything that SMTP is made of.
+
+    >>> from hypothesis import given
+    >>> from smtpproto.testing import strategies as smtp
+    >>> @given(smtp.mailboxes())
+    ... def test_addresses(mailbox): ...
+
+Each name is a function that gives a strategy.  What is called valid here fits the bounds that every
+server has to accept (RFC 5321 section 4.5.3.1), so that a right server refuses none of it.
+"""
+
+from __future__ import annotations
+
+from .._extra import MISSING
+
+try:
+    import hypothesis as _hypothesis
+except ImportError as error:
+    raise ImportError(MISSING) from error
+
+from .addresses import (
+    address_literals,
+    domains,
+    forward_paths,
+    local_parts,
+    mailboxes,
+    names,
+    reverse_paths,
+)
+from .commands import (
+    commands,
+    mails,
+    noops,
+    offers,
+    parameters,
+    parameters_of,
+    questions,
+    rcpts,
+    replies,
+)
+from .octets import contents, mutated, segmentations, segmented
+from .sessions import ClientSession, Message, sessions
+
+del _hypothesis
+
+__all__ = [
+    "ClientSession",
+    "Message",
+    "address_literals",
+    "commands",
+    "contents",
+    "domains",
+    "forward_paths",
+    "local_parts",
+    "mailboxes",
+    "mails",
+    "mutated",
+    "names",
+    "noops",
+    "offers",
+    "parameters",
+    "parameters_of",
+    "questions",
+    "rcpts",
+    "replies",
+    "reverse_paths",
+    "segmentations",
+    "segmented",
+    "sessions",
+]
