@@ -28,7 +28,7 @@ from ..conversations.clients import ClientBase
 from ..conversations.requests import Flow
 from ..replies import Reply
 from ..session import Session
-from .memory import Link, Peer, Served, run_flow
+from .memory import MemoryLink, Peer, Served, run_flow
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -85,7 +85,7 @@ class MemoryClient(ClientBase):
     """
 
     def __init__(self, engine: Client, peer: Peer) -> None:
-        super().__init__(engine, Link(), {})
+        super().__init__(engine, MemoryLink(), {})
         self.engine = engine
         self.peer = peer
 

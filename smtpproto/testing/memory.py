@@ -23,7 +23,7 @@ from ..conversations import (
 from ..conversations.requests import Flow
 from ..session import Session, TLSFacts
 
-__all__ = ["Link", "Peer", "Served", "converse", "run_flow"]
+__all__ = ["MemoryLink", "Peer", "Served", "converse", "run_flow"]
 
 T = TypeVar("T")
 
@@ -43,7 +43,7 @@ class Peer(Protocol):
         """Take octets, and give what there is to say now; both may be empty."""
 
 
-class Link:
+class MemoryLink:
     """One end of a link in memory.
 
     Arguments:
@@ -119,7 +119,7 @@ def _finished(result: Any) -> Any:
     raise TypeError("in memory nothing can be waited for: the handler awaits more than its content")
 
 
-def run_flow(flow: Flow[T], link: Link) -> Generator[None, None, T]:
+def run_flow(flow: Flow[T], link: MemoryLink) -> Generator[None, None, T]:
     """Run a conversation over a link in memory.
 
     A generator that yields wherever the conversation waits for octets: put them into the link, then
@@ -149,7 +149,7 @@ def run_flow(flow: Flow[T], link: Link) -> Generator[None, None, T]:
             error = raised
 
 
-def _fulfil(request: requests.Request, link: Link) -> Generator[None, None, Any]:
+def _fulfil(request: requests.Request, link: MemoryLink) -> Generator[None, None, Any]:
     if isinstance(request, requests.Send):
         link.outgoing += request.data
     elif isinstance(request, requests.Receive):
@@ -199,7 +199,7 @@ class Served:
     ) -> None:
         count = itertools.count(1)
         options.setdefault("nonce", lambda: f"nonce{next(count)}")
-        self.link = Link(report)
+        self.link = MemoryLink(report)
         self._over = False
         session = session or Session(peer="192.0.2.1")
         service = Service(handler, **options)
