@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from .receiving import Receiver, sinks
 from .settings import serve_options
-from .signals import STOPPING, Signals
+from .signals import STOPPING, Signals, held_back
 
 if TYPE_CHECKING:
     import argparse
@@ -42,19 +42,16 @@ def serve_until(
     # SIGHUP: certificates are looked at for each handshake anyway; but it must not end us.
     with Signals(signal.SIGHUP), Signals(*STOPPING) as signals:
         stop = [signals.number, *others]
-
-        def stopping() -> None:
-            # Whoever asks twice does not want to wait.
-            signals.end_at_the_next()
-
         if options.io == "trio":
             from .serving_trio import serve_over_trio
 
-            serve_over_trio(where, settings, started, stop, stopping)
+            serve_over_trio(where, settings, started, stop, signals.end_at_the_next)
             return
         from .. import sync
 
-        with sync.serve(Receiver(where), **settings):
+        with held_back(*STOPPING):
+            server = sync.serve(Receiver(where), **settings)
+        with server:
             started()
             select.select(stop, [], [])
-            stopping()
+            signals.end_at_the_next()

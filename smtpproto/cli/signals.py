@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from typing_extensions import Self
 
-__all__ = ["STOPPING", "Signals"]
+__all__ = ["STOPPING", "Signals", "held_back"]
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def held_back(*numbers: int) -> Iterator[None]:
+    """Let signals wait for the time of a block, and for ever in threads that are started in it.
+
+    Threads begin with the mask of those who start them.  A signal that another thread got would
+    not wake the main one, which alone runs handlers.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
 
 
 class Signals:

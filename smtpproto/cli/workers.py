@@ -168,13 +168,15 @@ class Supervisor:
             self._replace_next()
 
     def _stop(self) -> None:
-        """Let all workers finish; the second time they end at once, as they see to themselves."""
-        if not self._stopping:
-            self._kill_at = time.monotonic() + self._grace + SPARE
-            for slot in self._slots:
-                slot.due = None
-                for listener in slot.listeners:
-                    listener.close()
+        """Let all workers finish; the second time end them at once."""
+        if self._stopping:
+            self._tell_all(signal.SIGKILL)
+            return
+        self._kill_at = time.monotonic() + self._grace + SPARE
+        for slot in self._slots:
+            slot.due = None
+            for listener in slot.listeners:
+                listener.close()
         self._tell_all(signal.SIGTERM)
 
     def _tell_all(self, number: int) -> None:

@@ -40,7 +40,9 @@ def test_the_conversation(capsys: pytest.CaptureFixture[str]) -> None:
     (attachment,) = first.iter_attachments()
     assert attachment.get_filename() == "figures.csv"
     assert "12,84" in attachment.get_content()
-    assert ".\nThe dot above" in first.get_body().get_content()
+    text = first.get_body()
+    assert text is not None
+    assert ".\nThe dot above" in text.get_content()
     assert second["Subject"] == "Lunch"
 
 

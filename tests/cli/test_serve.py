@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mailbox
-import os
 import signal
 import smtplib
 import socket
@@ -111,9 +110,9 @@ def test_socket_activation(workers: list[str]) -> None:
 
 def test_socket_activation_leaves_nothing_to_say() -> None:
     before = [sys.executable, "-c", MANAGER]
-    with pytest.raises(RuntimeError, match=r"sockets were passed .*: leave out --listen"):
-        with serve(before=before):
-            pass
+    complaint = r"sockets were passed .*: leave out --listen"
+    with pytest.raises(RuntimeError, match=complaint), serve(before=before):
+        pass
 
 
 # --- what becomes of messages ---------------------------------------------------------------------
@@ -264,7 +263,7 @@ def test_starttls_with_a_certificate_that_is_renewed(io: str) -> None:
                     client.sendmail(SENDER, [ALICE], CRLF)
 
             session(context(files))
-            for old, new in zip(files, renewed):
+            for old, new in zip(files, renewed, strict=True):
                 old.write_bytes(new.read_bytes())
             server.send_signal(signal.SIGHUP)
             session(context(renewed))
@@ -351,24 +350,24 @@ def test_a_transaction_that_takes_too_long_is_cut(
 @KINDS
 @pytest.mark.parametrize("workers", [[], ["--workers", "2"]])
 def test_who_asks_twice_does_not_wait(workers: list[str], io: str, tmp_path: Path) -> None:
-    with serve("--maildir", str(tmp_path), "--io", io, *workers) as server:
-        with server.connect() as link, server.connect() as idle:
-            hear(idle)
-            hear(link)
-            say(link, b"EHLO me.example", b"MAIL FROM:<>", b"RCPT TO:<a@b.example>", b"DATA")
-            server.send_signal(signal.SIGTERM)
-            assert hear(idle).startswith(b"421 ")
-            server.send_signal(signal.SIGTERM)
-            assert server.process.wait(10) == (0 if workers else 1)
+    options = ["--maildir", str(tmp_path), "--io", io, *workers]
+    with serve(*options) as server, server.connect() as link, server.connect() as idle:
+        hear(idle)
+        hear(link)
+        say(link, b"EHLO me.example", b"MAIL FROM:<>", b"RCPT TO:<a@b.example>", b"DATA")
+        server.send_signal(signal.SIGTERM)
+        assert hear(idle).startswith(b"421 ")
+        server.send_signal(signal.SIGTERM)
+        assert server.process.wait(10) == (0 if workers else 1)
     assert not list((tmp_path / "new").iterdir())
 
 
 def test_nothing_is_left_open(tmp_path: Path) -> None:
     """A session more or less makes no difference to the files that are open."""
     with serve("--maildir", str(tmp_path)) as server:
-        folder = f"/proc/{server.process.pid}/fd"
+        folder = Path(f"/proc/{server.process.pid}/fd")
         submit(server)
-        before = len(os.listdir(folder))
+        before = len(list(folder.iterdir()))
         for _ in range(5):
             submit(server)
-        until(lambda: len(os.listdir(folder)) <= before, 5, f"{before} open files")
+        until(lambda: len(list(folder.iterdir())) <= before, 5, f"{before} open files")

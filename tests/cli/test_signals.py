@@ -5,8 +5,9 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 
-from smtpproto.cli.signals import STOPPING, Signals
+from smtpproto.cli.signals import STOPPING, Signals, held_back
 from tests.programs import environment
 
 
@@ -27,6 +28,35 @@ def test_signals_without_end_do_not_block() -> None:
         for _ in range(70_000):
             signal.raise_signal(signal.SIGHUP)
         assert signals.read() == [signal.SIGHUP] * 4096
+
+
+def test_a_thread_that_starts_meanwhile_leaves_signals_to_the_main_one() -> None:
+    with Signals(signal.SIGHUP) as signals:
+        with held_back(signal.SIGHUP):
+            masks: list[set[int]] = []
+
+            def look() -> None:
+                masks.append(signal.pthread_sigmask(signal.SIG_BLOCK, []))
+
+            thread = threading.Thread(target=look)
+            thread.start()
+            signal.raise_signal(signal.SIGHUP)
+            assert signals.read() == []
+        thread.join()
+        assert signals.read() == [signal.SIGHUP]
+    assert signal.SIGHUP in masks[0]
+    assert signal.SIGHUP not in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+
+
+def test_what_is_ignored_stays_so() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Signals(signal.SIGHUP) as signals:
+            signal.raise_signal(signal.SIGHUP)
+            assert signals.read() == []
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def test_one_more_ends_the_process() -> None:

@@ -22,10 +22,10 @@ def submit(server: Serve) -> None:
 
 def alive(pid: int) -> bool:
     try:
-        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as file:
-            return file.read().rpartition(")")[2].split()[0] != "Z"
+        stat = Path(f"/proc/{pid}/stat").read_bytes()
     except FileNotFoundError:
         return False
+    return stat.rpartition(b")")[2].split()[0] != b"Z"
 
 
 def test_the_back_off() -> None:
@@ -113,9 +113,12 @@ def test_a_restart_that_fails_leaves_the_old_ones(tmp_path: Path) -> None:
 def test_workers_that_do_not_start(tmp_path: Path) -> None:
     file = tmp_path / "file"
     file.touch()
-    with pytest.raises(RuntimeError, match=r"(?s)ended with 2:.*worker [0-9]+: .*Not a directory"):
-        with serve("--maildir", str(file), "--workers", "2"):
-            pass
+    complaint = r"(?s)ended with 2:.*worker [0-9]+: .*Not a directory"
+    with (
+        pytest.raises(RuntimeError, match=complaint),
+        serve("--maildir", str(file), "--workers", "2"),
+    ):
+        pass
 
 
 @KINDS
