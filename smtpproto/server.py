@@ -265,6 +265,9 @@ class Server(Connection):
         if found is not None:
             self._secrets_follow = True
             return line[: found.end()] + b" (not shown)"
+        kind = self._grammar.verbs.get(verb)
+        if kind is not None and kind.public is not Command.public:
+            return f"{verb} (not shown)".encode("ascii")
         return line if is_command or not self._secrets_follow else _HIDDEN
 
     def _between_chunks(self, command: Command, text: CountedText) -> ServerEvent:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ..addresses import Domain
+from ..commands import Syntax
 from ..errors import RemoteProtocolError
 from ..events import Rejected
 from ..extensions import Auth, Extension, StartTls, standard
@@ -67,6 +68,7 @@ class Service:
         limits: bounds on what a client can make it hold or do.
         protocol: SMTP or LMTP.
         line_endings: what happens to a bare CR or LF.
+        syntax: whether command lines that real clients get wrong are read.
         admission: how many sessions at once.
         observer: called for each session; gives the observer of its transcript, or None.
         tls: when TLS begins; with STARTTLS the extension is added, unless it is there already.
@@ -96,6 +98,7 @@ class Service:
         limits: Limits | None = None,
         protocol: Protocol = Protocol.SMTP,
         line_endings: LineEndings = LineEndings.REFUSE,
+        syntax: Syntax = Syntax.STRICT,
         admission: Admission | None = None,
         observer: Callable[[Session], Observer | None] | None = None,
         tls: ServerTLS = ServerTLS.NONE,
@@ -111,6 +114,7 @@ class Service:
         self.limits = limits or Limits()
         self.protocol = protocol
         self.line_endings = line_endings
+        self.syntax = syntax
         self.admission = admission or Admission()
         self.tls = tls
         self.proxy = proxy
@@ -268,6 +272,7 @@ class Service:
             limits=self.limits,
             protocol=self.protocol,
             line_endings=self.line_endings,
+            syntax=self.syntax,
             session=session,
             observer=self._observer(session) if self._observer is not None else None,
         )

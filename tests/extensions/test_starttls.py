@@ -1,0 +1,150 @@
+"""STARTTLS (RFC 3207)."""
+
+from __future__ import annotations
+
+import pytest
+
+from smtpproto import (
+    Data,
+    Ehlo,
+    LocalProtocolError,
+    Need,
+    Noop,
+    Quit,
+    Rejected,
+    RemoteProtocolError,
+    Rset,
+    Session,
+    State,
+    TLSFacts,
+    Vrfy,
+)
+from smtpproto.extensions import Size, StartTLS, StartTls
+from tests.pair import CLIENT, Pair, mail, rcpt
+
+FACTS = TLSFacts("TLSv1.3", "TLS_AES_128_GCM_SHA256")
+
+
+def within_tls(*extensions: object, **options: object) -> Pair:
+    pair = Pair(StartTls(**options), *extensions).hello()  # type: ignore[arg-type]
+    assert pair.say(StartTLS()).code == 220
+    assert pair.server.next_event() is Need.TLS
+    assert pair.client.next_event() is Need.TLS
+    pair.server.tls_established(FACTS)
+    pair.client.tls_established(FACTS)
+    return pair
+
+
+def test_everything_is_forgotten_but_the_handshake() -> None:
+    pair = within_tls(Size(1000))
+    for side in (pair.client, pair.server):
+        assert side.state is State.GREETED
+        assert side.session.secure
+        assert side.session.tls == FACTS
+        assert side.session.name is None
+        assert len(side.offered) == 0
+    pair.hello()
+    assert Size in pair.client.offered
+    assert StartTls not in pair.client.offered
+    assert pair.say(mail()).code == 250
+
+
+def test_the_greeting_is_not_repeated() -> None:
+    pair = within_tls()
+    assert pair.server.data_to_send() == b""
+
+
+def test_once_is_enough() -> None:
+    pair = within_tls().hello()
+    assert pair.raw("STARTTLS").startswith("503 STARTTLS is possible once")
+    with pytest.raises(LocalProtocolError, match="once") as caught:
+        pair.client.send(StartTLS())
+    assert (caught.value.code, caught.value.enhanced) == (503, "5.5.1")
+
+
+def test_not_offered_on_a_channel_that_is_secure() -> None:
+    pair = Pair(StartTls(), session=Session(secure=True)).hello()
+    assert StartTls not in pair.client.offered
+    assert pair.raw("STARTTLS").startswith("503")
+
+
+def test_only_where_no_transaction_is_under_way() -> None:
+    pair = Pair(StartTls())
+    assert pair.raw("STARTTLS").startswith("503 STARTTLS is not possible here")
+    pair.hello().say(mail())
+    with pytest.raises(LocalProtocolError, match="not possible here"):
+        pair.client.send(StartTLS())
+    assert pair.raw("STARTTLS").startswith("503 STARTTLS is not possible here")
+
+
+def test_not_after_helo() -> None:
+    pair = Pair(StartTls()).hello(helo=True)
+    assert pair.raw("STARTTLS").startswith("503")
+
+
+def test_arguments_are_refused() -> None:
+    pair = Pair(StartTls()).hello()
+    assert pair.raw("STARTTLS now").startswith("501 STARTTLS takes no argument")
+    assert pair.server.state is State.READY
+
+
+def test_where_it_is_required() -> None:
+    pair = Pair(StartTls(required=True))
+    assert pair.raw("HELO client.example").startswith("530 Must issue a STARTTLS command first")
+    pair.hello()
+    for command in (mail(), Vrfy("bob"), Rset()):
+        reply = pair.say(command)
+        assert reply.code == 530, command
+    assert pair.say(Noop()).code == 250
+    assert pair.say(Ehlo(CLIENT)).code == 250
+    assert pair.say(Quit()).code == 221
+    pair = within_tls(required=True).hello()
+    assert [reply.code for reply in pair.talk(mail(), rcpt(), Data())][:2] == [250, 250]
+
+
+@pytest.mark.parametrize("tail", [b"RSET\r\n", b"M", b"\r\n", b"MAIL FROM:<m@evil.example>\r\n"])
+def test_commands_injected_behind_the_command(tail: bytes) -> None:
+    """The attack of CVE-2011-0411: a man in the middle adds plain text to the client's STARTTLS."""
+    pair = Pair(StartTls()).hello()
+    pair.server.receive_data(b"STARTTLS\r\n" + tail)
+    event = pair.server.next_event()
+    assert isinstance(event, Rejected)
+    assert event.reply.code == 421
+    assert b"421" in pair.server.data_to_send()
+    assert pair.server.state is State.CLOSED
+
+
+def test_commands_injected_before_the_handshake() -> None:
+    """The same, when the plain text comes in a segment of its own, behind our reply."""
+    pair = Pair(StartTls()).hello()
+    assert pair.raw("STARTTLS").startswith("220")
+    pair.server.receive_data(b"MAIL FROM:<m@evil.example>\r\n")
+    event = pair.server.next_event()
+    assert isinstance(event, Rejected)
+    # Where a handshake is expected, a reply would be noise.
+    assert pair.server.data_to_send() == b""
+    assert pair.server.state is State.CLOSED
+    with pytest.raises(LocalProtocolError):
+        pair.server.tls_established(FACTS)
+
+
+@pytest.mark.parametrize("tail", [b"2", b"250 evil\r\n", b"250-evil\r\n250 AUTH PLAIN\r\n"])
+def test_replies_injected_behind_the_reply(tail: bytes) -> None:
+    """CVE-2020-15685 and its likes: what a client reads as the reply to its EHLO inside TLS."""
+    pair = Pair(StartTls()).hello()
+    pair.client.send(StartTLS())
+    pair.client.receive_data(b"220 2.0.0 Ready\r\n" + tail)
+    reply = pair.client.next_event()
+    assert getattr(reply, "code", 0) == 220
+    with pytest.raises(RemoteProtocolError, match="plain text follow"):
+        pair.client.next_event()
+    assert pair.client.state is State.ERROR
+
+
+def test_a_negative_reply_changes_nothing() -> None:
+    pair = Pair(StartTls()).hello()
+    pair.server.receive_data(b"STARTTLS\r\n")
+    pair.server.next_event()
+    pair.server.reject(454, "4.7.0", "TLS not available due to temporary reason")
+    assert pair.server.state is State.READY
+    assert StartTls in pair.server.offered
