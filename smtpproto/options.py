@@ -15,6 +15,7 @@ from . import host as machine
 from . import tls as security
 from ._connection import Observer
 from .client import Client
+from .commands import Syntax
 from .conversations import Admission, Service
 from .conversations.beginning import begin as begin_session
 from .conversations.names import client_name
@@ -130,6 +131,7 @@ class ServeOptions(TypedDict, total=False):
         admission: how many sessions at once, in all and from one address.
         protocol: SMTP or LMTP.
         line_endings: what happens to a bare CR or LF.
+        syntax: whether command lines that real clients get wrong are read.
         proxy: the networks whose PROXY header is read and believed.
         observer: called for each session; gives the observer of its transcript, or None.
         received: whether each message gets a Received field on top (RFC 5321 section 4.4).
@@ -153,6 +155,7 @@ class ServeOptions(TypedDict, total=False):
     admission: Admission | None
     protocol: Protocol
     line_endings: LineEndings
+    syntax: Syntax
     proxy: TrustedNetworks | None
     observer: Callable[[Session], Observer | None] | None
     received: bool

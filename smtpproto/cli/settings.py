@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..addresses import Domain
+from ..commands import Syntax
 from ..conversations import ServerTLS
 from ..errors import LocalProtocolError
 from ..extensions import Auth, StartTls, standard
@@ -94,7 +95,8 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--lenient",
         action="store_true",
-        help="make a CRLF of a bare CR or LF in content, instead of refusing the message",
+        help="read command lines that real clients get wrong, and make a CRLF of a bare CR or LF "
+        "in content",
     )
     group.add_argument(
         "--proxy-protocol",
@@ -168,9 +170,11 @@ def serve_options(options: argparse.Namespace) -> ServeOptions:
         "extensions": _extensions(options),
         "grace": options.grace,
         "protocol": Protocol.LMTP if options.lmtp else Protocol.SMTP,
+        "syntax": Syntax.LENIENT if options.lenient else Syntax.STRICT,
         "line_endings": LineEndings.NORMALIZE if options.lenient else LineEndings.REFUSE,
         "users": _users(options),
-        "received": True,
+        # What is kept tells where it came from; what is only looked at stays as it was sent.
+        "received": bool(options.maildir or options.mbox),
     }
     if options.tls:
         found["tls"] = ServerTLS[options.tls.upper()]

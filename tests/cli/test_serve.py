@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mailbox
+import re
 import signal
 import smtplib
 import socket
@@ -125,8 +126,9 @@ def test_maildir(io: str, tmp_path: Path) -> None:
         (path,) = (tmp_path / "new").iterdir()
         assert server.stop() == 0
     stored = path.read_bytes()
-    assert stored.startswith(b"Return-Path: <eve@example.org>\n")
-    assert stored.endswith(MESSAGE)
+    head = rb"Return-Path: <eve@example.org>\nReceived: from client.example \(\[127.0.0.1\]\)\n"
+    head += rb"\tby mx.example with ESMTP id [^\n]+\n\tfor <alice@example.com>;\n\t[^\n]+\n"
+    assert re.fullmatch(head + re.escape(MESSAGE), stored)
 
 
 @KINDS
@@ -200,11 +202,12 @@ def test_strict_and_lenient() -> None:
     bare = b"Subject: x\r\n\r\none\ntwo\r\n"
     with serve("--print") as server, server.connect() as link:
         hear(link)
-        say(link, b"HELO me", b"MAIL FROM:<>", b"RCPT TO:<a@b.example>", b"DATA")
+        assert say(link, b"HELO me", b"MAIL FROM: <>").startswith(b"501 ")
+        say(link, b"MAIL FROM:<>", b"RCPT TO:<a@b.example>", b"DATA")
         assert say(link, bare + b".").startswith(b"5")
     with serve("--print", "--lenient") as server, server.connect() as link:
         hear(link)
-        say(link, b"HELO me", b"MAIL FROM:<>", b"RCPT TO:<a@b.example>", b"DATA")
+        say(link, b"HELO me", b"MAIL FROM: <>", b"RCPT TO:a@b.example", b"DATA")
         assert say(link, bare + b".").startswith(b"250")
         assert "one\ntwo\n" in server.stdout
 

@@ -8,6 +8,7 @@ import pytest
 from smtpproto.cli.certificate import Files, throw_away
 from smtpproto.cli.common import CannotRun
 from smtpproto.cli.settings import add_arguments, check, read_password, serve_options
+from smtpproto.commands import Syntax
 from smtpproto.conversations import ServerTLS
 from smtpproto.extensions import Auth, Size, StartTls
 from smtpproto.session import Protocol
@@ -84,6 +85,8 @@ def test_what_is_the_default() -> None:
     assert found["users"] is None
     assert found["protocol"] is Protocol.SMTP
     assert found["line_endings"] is LineEndings.REFUSE
+    assert found["syntax"] is Syntax.STRICT
+    assert found["received"] is False
     assert found["grace"] == 30
 
 
@@ -92,6 +95,7 @@ def test_what_is_spoken() -> None:
     found = serve_options(checked(*options, "--size", "1000", "--proxy-protocol", "10.0.0.0/8"))
     assert found["protocol"] is Protocol.LMTP
     assert found["line_endings"] is LineEndings.NORMALIZE
+    assert found["syntax"] is Syntax.LENIENT
     assert found["hostname"] == "mx.example"
     assert found["grace"] == 1.5
     assert Size(1000) in list(found["extensions"] or ())
