@@ -6,6 +6,7 @@ turn it into lines and back.  What a code means stands in `codes`.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -131,21 +132,28 @@ def format_reply(reply: Reply, verb: str, *, enhanced: bool, utf8: bool = False)
     prefix = ""
     if enhanced and not reply.intermediate and verb not in PLAIN_REPLIES:
         prefix = (reply.enhanced or default_enhanced(reply.code, verb)) + " "
-    *others, last = reply.text.split("\n")
-    texts = [f"{reply.code}-{prefix}{line}" for line in others]
-    # No text, no space (RFC 5321 section 4.2: Reply-line), but for a challenge (RFC 4954 section 8).
-    challenge = reply.code == 334
+    # A server says a few things over and over.  A challenge is another each time, and not to keep.
+    format_lines = _format_lines.__wrapped__ if reply.code == 334 else _format_lines
+    return list(format_lines(reply.code, prefix, reply.text, "utf-8" if utf8 else "ascii"))
+
+
+@functools.lru_cache(maxsize=256)
+def _format_lines(code: int, prefix: str, text: str, encoding: str) -> tuple[bytes, ...]:
+    *others, last = text.split("\n")
+    texts = [f"{code}-{prefix}{line}" for line in others]
+    # No text, no space (RFC 5321 section 4.2: Reply-line), but in a challenge (RFC 4954 section 8).
+    challenge = code == 334
     bare = not last and not challenge
-    texts.append(f"{reply.code} {prefix}".rstrip() if bare else f"{reply.code} {prefix}{last}")
+    texts.append(f"{code} {prefix}".rstrip() if bare else f"{code} {prefix}{last}")
     most = EXCHANGE_OCTETS if challenge else LINE_OCTETS
-    lines = [text.encode("utf-8" if utf8 else "ascii", "backslashreplace") for text in texts]
+    lines = [text.encode(encoding, "backslashreplace") for text in texts]
     for line in lines:
         if len(line) + 2 > most:
             raise LocalProtocolError(
-                f"a line of the reply {reply.code} has more than {most} octets "
+                f"a line of the reply {code} has more than {most} octets "
                 "(RFC 5321 section 4.5.3.1.5)"
             )
-    return lines
+    return tuple(lines)
 
 
 PLAIN_REPLIES = frozenset({"greeting", "EHLO", "HELO", "LHLO"})

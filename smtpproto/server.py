@@ -6,6 +6,7 @@ RFC 5321 sections 3 and 4.  Whatever the protocol itself must refuse is answered
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -72,6 +73,12 @@ _AUTH = re.compile(rb"AUTH", re.IGNORECASE)
 _AUTH_AND_MORE = re.compile(rb"(?:^|[^A-Za-z])AUTH(?=[ \t])", re.IGNORECASE)
 # What a client meant as its verb, whatever is wrong with the rest of the line.
 _VERB = re.compile(rb"[ \t]*([A-Za-z]+)")
+
+
+@functools.lru_cache(maxsize=64)
+def _usual(code: int, enhanced: str, text: str) -> Reply:
+    """The reply that accepts, made and checked once."""
+    return Reply(code, enhanced, text)
 
 
 def _reply_to(error: LocalProtocolError) -> Reply:
@@ -614,12 +621,12 @@ class Server(Connection):
             usual = "LMTP" if self.session.protocol is Protocol.LMTP else "ESMTP"
             reply = Reply(220, "", f"{hostname} {text or usual}")
         elif self._row == "content" or command is None or isinstance(command, CountedCommand):
-            reply = Reply(250, "2.0.0", text or "OK")
+            reply = _usual(250, "2.0.0", text or "OK")
         elif isinstance(command, Hello):
             reply = Reply(250, "", f"{hostname} {text}".rstrip())
         else:
             code, enhanced, usual = command.accepted
-            reply = Reply(code, enhanced, text or usual)
+            reply = _usual(code, enhanced, text or usual)
         self.send(reply)
 
     def _forget_session(self) -> None:
