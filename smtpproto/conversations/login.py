@@ -1,9 +1,12 @@
 """Logging in: the client's half of AUTH, RFC 4954.
 
-The strongest mechanism that both sides have comes first.  Where the server refuses a mechanism, the next one is
-tried; where it refuses the credentials, one more try is made with a mechanism that works differently, since a
-server may keep what one of them needs and not the other.  A mechanism that sends a reusable secret is used inside
-TLS only, unless its name is among those that are allowed without.
+The strongest mechanism that both sides have comes first.  Where the server refuses a mechanism, the
+next one is tried; where it refuses the credentials, one more try is made with a mechanism that
+works differently, since a server may keep what one of them needs and not the other.
+
+A mechanism that sends a reusable secret is used inside TLS only, unless its name is among those
+that are allowed without.  It takes the place of one that sends none only where it is certain who
+the server is: otherwise somebody in between has only to say no to the one to be given the secret.
 """
 
 from __future__ import annotations
@@ -13,7 +16,16 @@ from typing import TYPE_CHECKING
 from ..errors import LocalProtocolError
 from ..events import AuthResponse
 from ..extensions import Auth, Authenticate
-from ..sasl import MECHANISMS, ClientExchange, Context, SASLError, choose, obstacles
+from ..sasl import (
+    MECHANISMS,
+    UNEXPLAINED,
+    ClientExchange,
+    Context,
+    SASLError,
+    SASLRefused,
+    choose,
+    obstacles,
+)
 from ..syntax import decode_base64
 from .asking import ask, next_reply
 from .errors import AuthenticationError, error_for
@@ -60,7 +72,8 @@ class _Login:
     """One login under way.
 
     Attributes:
-        refusals: what the server said to each mechanism that was tried.
+        refusals: what the server said to each mechanism that was tried, and what it explained
+            within the exchange.
     """
 
     def __init__(self, client: Client, opening: Opening) -> None:
@@ -84,7 +97,7 @@ class _Login:
         self.known = {
             name: each for name, each in MECHANISMS.items() if wanted is None or name in wanted
         }
-        self.refusals: list[tuple[Mechanism, Reply]] = []
+        self.refusals: list[tuple[Mechanism, Reply, str]] = []
 
     def candidates(self) -> list[Mechanism]:
         """The mechanisms to try, the strongest first.
@@ -123,11 +136,22 @@ class _Login:
         return ["no mechanism that the server offers can be used", *lines]
 
     def in_vain(self, mechanism: Mechanism) -> bool:
-        """Whether a refusal of the credentials says that this one will be refused as well."""
+        """Whether a refusal of the credentials makes it senseless, or unsafe, to try this one."""
         return any(
-            reply.code == _CREDENTIALS and tried.plaintext is mechanism.plaintext
-            for tried, reply in self.refusals
+            tried.plaintext is mechanism.plaintext or not self.is_certain_of_server(tried)
+            for tried, reply, _ in self.refusals
+            if reply.code == _CREDENTIALS
         )
+
+    def is_certain_of_server(self, tried: Mechanism) -> bool:
+        """Whether nobody in between can have refused a mechanism.
+
+        Not after one that binds to the channel: to fail with the right credentials is how it tells
+        that the channel ends somewhere else (RFC 5802 section 6).
+        """
+        session = self.client.session
+        verified = session.tls is None or bool(session.tls.peer_names)
+        return session.secure and verified and not tried.name.endswith("-PLUS")
 
     def attempt(self, mechanism: Mechanism) -> Flow[Reply]:
         """Try one mechanism, and give the final reply to it."""
@@ -155,14 +179,18 @@ class _Login:
             except SASLError as error:
                 raise AuthenticationError(f"{mechanism.name}: {error}", reply=reply) from None
         else:
-            exchange.refused()
-            self.refusals.append((mechanism, reply))
+            self.refusals.append((mechanism, reply, explanation(exchange.refused())))
         return reply
 
     def error(self) -> AuthenticationError:
         """Why all that was tried failed."""
-        decisive = [reply for _, reply in self.refusals if reply.code == _CREDENTIALS]
+        decisive = [reply for _, reply, _ in self.refusals if reply.code == _CREDENTIALS]
         reply = decisive[0] if decisive else self.refusals[-1][1]
-        tried = [f"{mechanism.name}: {reply}" for mechanism, reply in self.refusals]
+        tried = [f"{mechanism.name}: {reply}{why}" for mechanism, reply, why in self.refusals]
         lines = "\n- ".join(["the server refused the login", *tried])
         return AuthenticationError(f"{lines}\n{reply.explain()}", reply=reply)
+
+
+def explanation(refused: SASLRefused) -> str:
+    """What the server explained within the exchange, as bearers of tokens are told (RFC 7628)."""
+    return "" if str(refused) == UNEXPLAINED else f"; {refused}"

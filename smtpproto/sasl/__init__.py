@@ -13,7 +13,7 @@ from types import MappingProxyType
 from .anonymous import Anonymous
 from .cram_md5 import CramMD5
 from .errors import SASLError, SASLRefused
-from .exchange import ClientExchange, ServerExchange
+from .exchange import UNEXPLAINED, ClientExchange, ServerExchange
 from .external import External
 from .keys import ScramKeys, scram_keys, unknown_user_keys
 from .login import Login
@@ -51,6 +51,7 @@ from .xoauth2 import XOAuth2
 __all__ = [
     "CHANNEL_BINDINGS",
     "MECHANISMS",
+    "UNEXPLAINED",
     "AdmitAnonymous",
     "Anonymous",
     "Authorize",

@@ -13,7 +13,10 @@ from .mechanism import Mechanism
 from .questions import Challenge, Request
 from .values import Context, Credentials, Identity
 
-__all__ = ["ClientExchange", "ServerExchange"]
+__all__ = ["UNEXPLAINED", "ClientExchange", "ServerExchange"]
+
+UNEXPLAINED = "the server refused the credentials (RFC 4954 section 6)"
+"""The text of a refusal of which no more is known than that."""
 
 
 class ClientExchange:
@@ -84,7 +87,7 @@ class ClientExchange:
     def refused(self) -> SASLRefused:
         """The server reports failure (535): the error to raise, with what is known of it."""
         self._over = True
-        plain = SASLRefused("the server refused the credentials (RFC 4954 section 6)")
+        plain = SASLRefused(UNEXPLAINED)
         try:
             self._half.throw(plain)
         except SASLRefused as refused:

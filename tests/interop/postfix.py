@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -188,6 +189,9 @@ def configure(home: Path, port: int, main: Mapping[str, str], master: str) -> No
     (etc / "master.cf").write_text(MASTER.format(**names) + master, encoding="utf-8")
     mailboxes = "".join(f"{account}@{DOMAIN} {account}/\n" for account in ACCOUNTS)
     (etc / "mailboxes").write_text(mailboxes, encoding="utf-8")
+    for file in etc.iterdir():
+        # Postfix waits with a file that is younger than a second, as it may not be complete yet.
+        os.utime(file, (0, 0))
 
 
 def make_queue(queue: Path) -> None:
