@@ -170,7 +170,13 @@ class Service:
 
     def _context(self, session: Session) -> Context:
         assert self.nonce is not None
-        return Context.of(session, self.nonce, host=self.hostname)
+        offered = session.offered.get(Auth)
+        return Context.of(
+            session,
+            self.nonce,
+            host=self.hostname,
+            offered=offered.mechanisms if offered is not None else (),
+        )
 
     # --- sessions -----------------------------------------------------------------------------
 
