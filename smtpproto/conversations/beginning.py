@@ -54,9 +54,9 @@ def begin(client: Client, opening: Opening) -> Flow[Reply]:
     if greeting.negative:
         raise error_for(greeting)
     reply = yield from hello(client, opening.name)
-    if opening.tls in (TLSMode.OPPORTUNISTIC, TLSMode.STARTTLS):
-        if (yield from _start_tls(client, opening)):
-            reply = yield from hello(client, opening.name)
+    wanted = opening.tls in (TLSMode.OPPORTUNISTIC, TLSMode.STARTTLS)
+    if wanted and (yield from _start_tls(client, opening)):
+        reply = yield from hello(client, opening.name)
     if opening.credentials is not None:
         yield from log_in(client, opening)
     return reply
@@ -98,6 +98,8 @@ def _start_tls(client: Client, opening: Opening) -> Flow[bool]:
         return False
     reply = yield from ask(client, StartTLSCommand())
     if reply.positive:
+        # Raises if plain text follows the reply, before any handshake.
+        client.next_event()
         client.tls_established((yield from handshake(opening)))
         return True
     if reply.code == 421:

@@ -75,6 +75,7 @@ def serve_session(
         stamp: gives what is to stand on top of each message.
     """
     session = _Session(server, hooks, desk, stamp)
+    closed = hooks.closed
     try:
         try:
             yield from session.run()
@@ -85,10 +86,14 @@ def serve_session(
             yield Send(data, server.timeout)
     except OSError:
         pass
+    except GeneratorExit:
+        # Thrown away: nobody would fulfil a request any more.
+        closed = None
+        raise
     finally:
         # Also where something interrupted the adapter.
-        if hooks.closed is not None:
-            yield from tell(hooks.closed, server.session)
+        if closed is not None:
+            yield from tell(closed, server.session)
 
 
 def tell(hook: Any, *arguments: object) -> Flow[None]:

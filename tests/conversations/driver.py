@@ -154,7 +154,8 @@ class Link:
             return False
         try:
             result = self._fulfil(end, request)
-        except Exception as error:
+        # Whatever it is, an adapter throws it into the conversation.
+        except Exception as error:  # noqa: BLE001
             self._resume(end, None, error)
         else:
             self._resume(end, result, None)
@@ -222,7 +223,7 @@ class Link:
             request = end.flow.send(result) if error is None else end.flow.throw(error)
         except StopIteration as stop:
             end.result, end.done, end.waiting = stop.value, True, None
-        except BaseException as raised:
+        except BaseException as raised:  # noqa: BLE001  also what interrupts an adapter
             end.error, end.done, end.waiting = raised, True, None
         else:
             end.waiting = request
@@ -238,14 +239,15 @@ class Link:
 def script(text: str) -> Flow[None]:
     """An end that says and expects what is written, and closes.
 
-    Lines begin with ">>> " for what it says, "<<< " for the line it expects (which may end with
-    "..."), and are "TLS" for the handshake, "EOF" for waiting until the other end has closed.
+    Lines begin with ">>> " for what it says ("|" is a CRLF within it) and "<<< " for the line it
+    expects (which may end with "..."), or are "TLS" for the handshake, "EOF" for waiting until the
+    other end has closed.
     """
     buffer = bytearray()
     for line in filter(None, (line.strip() for line in text.splitlines())):
         kind, _, rest = line.partition(" ")
         if kind == ">>>":
-            yield Send(rest.encode() + b"\r\n", 1)
+            yield Send(rest.replace("|", "\r\n").encode() + b"\r\n", 1)
         elif kind == "TLS":
             assert not buffer
             yield StartTLS(1)

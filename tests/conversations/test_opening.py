@@ -1,0 +1,73 @@
+"""How a session is to begin: ports, policies, names in certificates."""
+
+from __future__ import annotations
+
+import pytest
+
+from smtpproto import Domain, TLSFacts
+from smtpproto.conversations import Opening, TLSMode, TLSPolicy
+from smtpproto.sasl import Credentials
+
+NAME = Domain("client.example")
+ALICE = Credentials(username="alice", password="wonderland")
+
+
+@pytest.mark.parametrize(
+    "port, credentials, mode",
+    [
+        (25, None, TLSMode.OPPORTUNISTIC),
+        (24, None, TLSMode.OPPORTUNISTIC),
+        (587, None, TLSMode.STARTTLS),
+        (465, None, TLSMode.IMPLICIT),
+        (25, ALICE, TLSMode.STARTTLS),
+        (465, ALICE, TLSMode.IMPLICIT),
+    ],
+)
+def test_the_usual_mode(port: int, credentials: Credentials | None, mode: TLSMode) -> None:
+    assert TLSMode.default(port, credentials) is mode
+
+
+@pytest.mark.parametrize(
+    "hosts, names, fits",
+    [
+        ((), (), True),
+        (("mx.example",), ("mx.example",), True),
+        (("mx.example",), ("other.example", "MX.example."), True),
+        (("*.example",), ("mx.example",), True),
+        (("mx.example",), ("*.example",), True),
+        (("a.example", "mx.example"), ("mx.example",), True),
+        (("mx.example",), ("other.example",), False),
+        (("*.example",), ("a.mx.example",), False),
+        (("*.example",), ("example",), False),
+        (("*",), ("example",), False),
+        # Names count only if the certificate was verified.
+        (("mx.example",), (), False),
+    ],
+)
+def test_names_that_a_policy_allows(
+    hosts: tuple[str, ...], names: tuple[str, ...], fits: bool
+) -> None:
+    problem = TLSPolicy(hosts=hosts).names(TLSFacts("TLSv1.3", peer_names=names))
+    assert (problem is None) is fits
+    if problem is not None:
+        assert hosts[0] in problem
+
+
+def test_what_is_required() -> None:
+    assert not Opening(name=NAME).requires_tls
+    assert not Opening(name=NAME).verifies
+    assert Opening(name=NAME, tls=TLSMode.STARTTLS).verifies
+    assert Opening(name=NAME, policy=TLSPolicy()).requires_tls
+    assert not Opening(name=NAME, policy=TLSPolicy(required=False)).requires_tls
+    assert Opening(name=NAME, credentials=ALICE, nonce=str).verifies
+
+
+def test_openings_that_contradict_themselves() -> None:
+    with pytest.raises(ValueError, match="policy requires TLS"):
+        Opening(name=NAME, tls=TLSMode.NONE, policy=TLSPolicy())
+    with pytest.raises(ValueError, match="source of nonces"):
+        Opening(name=NAME, credentials=ALICE)
+
+
+def test_no_secret_is_shown() -> None:
+    assert "wonderland" not in repr(Opening(name=NAME, credentials=ALICE, nonce=str))
