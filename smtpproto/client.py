@@ -306,10 +306,8 @@ class Client(Connection):
         return self._encoder
 
     def _send_end(self) -> None:
-        if self._encoder is None:
-            self._content_encoder()
-            return
-        self._out += self._encoder.finish()
+        encoder = self._encoder or self._content_encoder()
+        self._out += encoder.finish()
         self._observe("C", b".")
         self._encoder = None
         self._pending.append(_Pending("content", self._command, False, _CONTENT_TIMEOUT))
@@ -386,7 +384,9 @@ class Client(Connection):
             line = self._lines.read()
             if self._lines.dropped:
                 # Waiting for its end could take for ever.
-                raise RemoteProtocolError(f"a line of a reply has more than {self._lines.limit} octets")
+                raise RemoteProtocolError(
+                    f"a line of a reply has more than {self._lines.limit} octets"
+                )
             if line is None:
                 return self._closed(clean=False) if self._eof else Need.DATA
             pending = self._pending

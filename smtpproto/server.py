@@ -454,7 +454,8 @@ class Server(Connection):
         if isinstance(content, DotDecoder):
             self._observe("C", b".")
             bad = content.bad
-        elif isinstance(command, CountedCommand):
+        else:
+            assert isinstance(command, CountedCommand)
             row, last = command.row, command.last
             if last and text is not None and self._refused is None:
                 rest = text.finish()

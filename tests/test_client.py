@@ -25,6 +25,7 @@ from smtpproto import (
     Mail,
     Need,
     Noop,
+    Parameter,
     Protocol,
     Quit,
     Rcpt,
@@ -48,6 +49,7 @@ from smtpproto.extensions import (
     Size,
     UnknownExtension,
 )
+from smtpproto.lenient import NoDomain
 from smtpproto.states import Go
 from tests.dialogue import submit
 
@@ -793,3 +795,102 @@ def test_what_ends_a_transaction(command: Command) -> None:
     feed(client, b"250 OK\r\n")
     assert client.state is State.READY
     assert client.transaction is None
+
+
+# --- what extensions make of it -------------------------------------------------------------------
+
+
+def test_chunks_of_any_octets() -> None:
+    client, _ = submit(
+        GREETING + "S: 250-CHUNKING\nS: 250-8BITMIME\nS: 250-PIPELINING\nS: 250 BINARYMIME\n"
+    )
+    client.send(Mail(MAIL.reverse_path, (Body("BINARYMIME"),)))
+    client.send(BOB)
+    client.send(Bdat(4, last=True))
+    client.send(BodyChunk(b"\r\0\n\xff"))
+    assert client.data_to_send().endswith(b"BDAT 4 LAST\r\n\r\0\n\xff")
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch(Command):
+    verb = "XFETCH"
+
+
+class Fetching(Extension):
+    """Content that the server gets from elsewhere, before chunks (as RFC 4468)."""
+
+    keyword = "XFETCH"
+    commands = (Fetch,)
+    transitions = {State.RCPT: {"XFETCH": Go(ok=State.CHUNKS, no=State.SPOILED)}}
+
+
+def test_chunks_behind_content_from_elsewhere() -> None:
+    client, _ = submit(
+        GREETING + "S: 250-CHUNKING\nS: 250 XFETCH\n", extensions=[Chunking, Fetching]
+    )
+    for command in (MAIL, BOB, Fetch(), Bdat(3, last=True)):
+        client.send(command)
+    with pytest.raises(LocalProtocolError, match="found bare LF"):
+        client.send(BodyChunk(b"a\nb"))
+
+
+@dataclass(frozen=True, slots=True)
+class Turn(Command):
+    verb = "XTURN"
+
+
+class Turning(Extension):
+    keyword = "XTURN"
+    commands = (Turn,)
+    transitions = {State.READY: {"XTURN": Go(ok=State.TURNED)}}
+
+
+def test_the_roles_change() -> None:
+    client, _ = submit(GREETING + "S: 250 XTURN\n", extensions=[Turning])
+    client.send(Turn())
+    (reply,) = feed(client, b"250 OK\r\nEHLO mx.example\r\n")
+    assert isinstance(reply, Reply)
+    assert client.next_event() is Need.TURN
+    with pytest.raises(LocalProtocolError, match="NOOP is not possible here"):
+        client.send(Noop())
+
+
+def test_a_mail_that_the_server_knows_already() -> None:
+    """A 3xx reply may begin a transaction where an extension says so (as RFC 1845)."""
+
+    @dataclass(frozen=True, slots=True)
+    class Known(Parameter):
+        keyword = "XKNOWN"
+        row = "MAIL XKNOWN"
+
+        def value(self) -> str | None:
+            return None
+
+    class Resuming(Extension):
+        keyword = "XKNOWN"
+        parameters = {Mail: (Known,)}
+        transitions = {State.READY: {"MAIL XKNOWN": Go(ok=State.MAIL, more=State.RCPT)}}
+
+    client, _ = submit(GREETING + "S: 250 XKNOWN\n", extensions=[Resuming])
+    client.send(Mail(MAIL.reverse_path, (Known(),)))
+    feed(client, b"355 go on\r\n")
+    assert client.state is State.RCPT
+    assert client.transaction is not None
+
+
+def test_a_name_that_only_a_lenient_server_reads() -> None:
+    client, _ = submit("S: 220 mx.example\n")
+    with pytest.raises(LocalProtocolError, match="expected a domain, found 'my_host'"):
+        client.send(Helo(NoDomain("my_host")))
+
+
+def test_a_command_that_has_no_row_any_more_is_skipped_in_the_projection() -> None:
+    """RCPT pipelined behind a MAIL that was refused leads nowhere."""
+    client, _ = submit(PIPELINING)
+    for command in (MAIL, BOB, EVE):
+        client.send(command)
+    feed(client, b"550 no\r\n")
+    client.send(MAIL)
+    assert client.pending == 3
+    assert [client.pending, len(feed(client, b"503 no\r\n503 no\r\n250 OK\r\n"))] == [3, 3]
+    assert client.state is State.MAIL

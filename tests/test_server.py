@@ -12,9 +12,11 @@ from smtpproto import (
     Command,
     ConnectionClosed,
     Data,
+    Deviation,
     Domain,
     Ehlo,
     EndOfBody,
+    ForwardPath,
     Limits,
     LineEndings,
     LocalProtocolError,
@@ -27,9 +29,12 @@ from smtpproto import (
     Rejected,
     RemoteProtocolError,
     Reply,
+    ReversePath,
+    Rset,
     Server,
     Session,
     State,
+    Syntax,
 )
 from smtpproto.commands import DialogueCommand, Grammar
 from smtpproto.events import AuthResponse, ServerEvent
@@ -44,7 +49,7 @@ from smtpproto.extensions import (
     Size,
     SmtpUtf8,
 )
-from smtpproto.states import Go
+from smtpproto.states import Forget, Go
 from tests.dialogue import drive, octets, rejected, serve
 
 NO = Reply(550, "5.1.1", "no such mailbox")
@@ -679,6 +684,22 @@ def test_chunks_that_are_refused(lines: list[str], codes: list[int]) -> None:
     assert not any(isinstance(event, (EndOfBody, Quit)) for event in events)
 
 
+def test_chunks_before_ehlo() -> None:
+    """Their octets are read past where the command means nothing."""
+    _, events = serve(
+        """
+        S: 220 mx.example ESMTP
+        C: BDAT 6
+        C: QUIT
+        C: NOOP
+        S: 503 BDAT is not possible here: before EHLO, HELO or LHLO
+        S: 250 OK
+        """,
+        Chunking(),
+    )
+    assert rejected(events) == [503]
+
+
 def test_a_carriage_return_at_the_end_of_normalized_chunks() -> None:
     server = ready(
         Chunking(),
@@ -975,3 +996,151 @@ def test_the_peer_and_more_may_be_known_beforehand() -> None:
 def test_contracts_are_written_down(name: str) -> None:
     method: Callable[..., object] = getattr(Server, name)
     assert method.__doc__
+
+
+# --- what extensions make of it -------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch(Command):
+    """Content that the server gets from elsewhere."""
+
+    verb = "XFETCH"
+    last: bool = False
+
+    @property
+    def row(self) -> str:
+        return "XFETCH LAST" if self.last else "XFETCH"
+
+    def arguments(self) -> str:
+        return "LAST" if self.last else ""
+
+    @classmethod
+    def parse(cls, arguments: str, grammar: Grammar) -> Fetch:
+        return cls(arguments == "LAST")
+
+
+class Fetching(Extension):
+    keyword = "XFETCH"
+    commands = (Fetch,)
+    transitions = {
+        state: {
+            "XFETCH": Go(ok=State.CHUNKS, no=State.SPOILED),
+            "XFETCH LAST": Go(ok=State.READY, no=State.SPOILED, forget=Forget.TRANSACTION),
+        }
+        for state in (State.RCPT, State.CHUNKS)
+    }
+
+
+def fetching(*lines: str) -> tuple[Server, list[ServerEvent]]:
+    server = ready(
+        Chunking(), Fetching(), script="MAIL FROM:<eve@c.example>\nRCPT TO:<b@mx.example>"
+    )
+    server.receive_data("\r\n".join(lines).encode())
+    return server, drive(server)
+
+
+def test_content_from_elsewhere() -> None:
+    """As BURL is mixed with BDAT (RFC 4468 section 3.2)."""
+    server, events = fetching("XFETCH", "BDAT 3", "abcRSET", "")
+    assert [type(event) for event in events] == [Fetch, BodyChunk, Rset]
+    assert server.state is State.READY
+    server, events = fetching("BDAT 3", "abcXFETCH LAST", "")
+    assert events == [BodyChunk(b"abc"), Fetch(last=True)]
+    assert server.state is State.READY
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\rb", "ab\r"])
+def test_bare_line_endings_before_content_from_elsewhere(text: str) -> None:
+    """The text before it is complete, and a bare CR or LF in it refuses the message."""
+    server, events = fetching("BDAT 3", f"{text}NOOP", "XFETCH LAST", "RSET", "")
+    assert rejected(events) == [550]
+    assert [type(event) for event in events if isinstance(event, Command)] == [Noop, Rset]
+    assert server.state is State.READY
+
+
+def test_the_roles_change() -> None:
+    """RFC 2645: after a positive reply nothing more is read as commands."""
+
+    @dataclass(frozen=True, slots=True)
+    class Turn(Command):
+        verb = "XTURN"
+
+    class Turning(Extension):
+        keyword = "XTURN"
+        commands = (Turn,)
+        transitions = {State.READY: {"XTURN": Go(ok=State.TURNED)}}
+
+    server = ready(Turning())
+    server.receive_data(b"XTURN\r\n220 client.example\r\n")
+    assert drive(server) == [Turn()]
+    assert server.next_event() is Need.TURN
+
+
+def test_a_lenient_server_says_what_it_read() -> None:
+    server = ready(syntax=Syntax.LENIENT)
+    server.receive_data(b"MAIL FROM: <eve@c.example>\r\nRCPT TO: <b@mx.example>\r\nRSET\r\n")
+    mail, rcpt = Mail(ReversePath.of("eve@c.example")), Rcpt(ForwardPath.of("b@mx.example"))
+    first, *others = drive(server)
+    assert isinstance(first, Deviation)
+    assert first.command == mail
+    assert others == [mail, Deviation(first.reason.replace("MAIL", "RCPT"), rcpt), rcpt, Rset()]
+
+
+class Secretive(Ask):
+    """A command whose arguments nobody is to see."""
+
+    verb = "XLOGIN"
+
+    def public(self) -> str:
+        return "XLOGIN"
+
+
+class Logins(Extension):
+    keyword = "XLOGIN"
+    commands = (Secretive, Ask)
+    transitions = {State.READY: {"XLOGIN": Go(), "XASK": Go(more=State.EXCHANGE)}}
+
+
+@pytest.mark.parametrize(
+    "lines, shown",
+    [
+        # no AUTH here, and a password behind it all the same
+        (["AUTH PLAIN c2VjcmV0"], [b"AUTH (not shown)"]),
+        (["auth plain c2VjcmV0"], [b"auth (not shown)"]),
+        (["AUTH LOGIN", "c2VjcmV0"], [b"AUTH (not shown)", b"(a line that is no command)"]),
+        (["AUTH LOGIN", "secret", "NOOP x y"], None),
+        (["NOOP AUTH PLAIN c2VjcmV0 \0"], [b"NOOP AUTH (not shown)"]),
+        (["XLOGIN \0secret"], [b"XLOGIN (not shown)"]),
+        (["XLOGIN", "secret"], [b"XLOGIN", b"(a line that is no command)"]),
+    ],
+)
+def test_a_secret_that_went_wrong_is_not_shown(lines: list[str], shown: list[bytes] | None) -> None:
+    seen: list[bytes] = []
+    server = ready(Logins())
+    server._observer = lambda sender, octets, content: seen.append(octets)
+    server.receive_data(octets(lines))
+    events = drive(server)
+    if shown is not None:
+        assert [octets for octets in seen if not octets[:1].isdigit()] == shown
+    everything = b"".join(seen) + server.data_to_send() + repr(events).encode()
+    assert b"secret" not in everything
+    assert b"c2VjcmV0" not in everything
+
+
+def test_a_challenge_is_not_shown() -> None:
+    seen: list[bytes] = []
+    server = ready(Logins())
+    server._observer = lambda sender, octets, content: seen.append(octets)
+    server.receive_data(b"XASK\r\n")
+    server.next_event()
+    server.send(Reply(334, "", "you said secret"))
+    assert seen == [b"XASK", b"334 (challenge)"]
+
+
+def test_an_error_too_many_within_a_dialogue() -> None:
+    """The session ends once."""
+    server = ready(Chunking(), limits=Limits(errors=1))
+    server.receive_data(b"BDAT six\r\n")
+    assert rejected(drive(server)) == [501]
+    assert server.data_to_send().count(b"421 ") == 1
