@@ -1,0 +1,82 @@
+"""A server and a client over blocking sockets.
+
+Run it as `python examples/blocking.py`.
+"""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+
+from smtpproto import Mail, Rcpt, Reply, Session, sync
+from smtpproto.conversations import Envelope, SMTPError, Status
+from smtpproto.extensions import DeclaredSize, standard
+
+
+class Inbox:
+    """A handler: every method is optional but one of `message` and `body`."""
+
+    mailboxes = ("alice@example.com", "bob@example.com")
+
+    def __init__(self) -> None:
+        self.subjects: list[str] = []
+
+    def mail(self, session: Session, mail: Mail) -> None:
+        declared = mail.get(DeclaredSize)
+        if declared is not None:
+            print(f"{session.name} wants to send {declared.octets} octets")
+
+    def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
+        if str(rcpt.forward_path.mailbox) in self.mailboxes:
+            return None  # accepted
+        return Reply(550, "5.1.1", "no such mailbox here")
+
+    def message(self, session: Session, envelope: Envelope, content: bytes) -> None:
+        # Once this returns, the message is this server's responsibility.
+        (subject,) = (line for line in content.splitlines() if line.startswith(b"Subject:"))
+        self.subjects.append(subject.decode())
+
+
+def main() -> None:
+    message = EmailMessage()
+    message["From"] = "Eve <eve@example.org>"
+    message["To"] = "alice@example.com, nobody@example.com"
+    message["Subject"] = "hello"
+    message.set_content("Hello, Alice.\n")
+
+    inbox = Inbox()
+    with sync.serve(inbox, hostname="mx.example.com", extensions=standard(10_000)) as server:
+        with sync.connect("127.0.0.1", server.port, name="client.example.org") as client:
+            delivery = client.send_message(message)
+            for outcome in delivery.outcomes:
+                print(outcome.forward_path, outcome.status.name, outcome.reply)
+                if outcome.status is not Status.ACCEPTED:
+                    print(outcome.explain())
+
+            # A message of any size is sent as it comes, from a file or from an iterable.
+            envelope = Envelope.of("eve@example.org", ["bob@example.com"])
+            parts = (part for part in (b"Subject: in parts\r\n", b"\r\n", b"one, two, three\r\n"))
+            print("in parts:", client.send(envelope, parts).complete)
+
+            print("there still:", client.noop())
+            print("is alice there?", client.verify("alice"))
+
+        # A pool keeps connections and uses them again, from any thread.
+        with sync.Pool("127.0.0.1", server.port) as pool:
+            for number in (1, 2):
+                with pool.connection() as client:
+                    sent = client.send(envelope, b"Subject: number %d\r\n\r\n" % number)
+                    print("number", number, "sent:", sent.complete)
+    assert inbox.subjects == [
+        "Subject: hello",
+        "Subject: in parts",
+        "Subject: number 1",
+        "Subject: number 2",
+    ]
+    try:
+        sync.connect("127.0.0.1", server.port, connect_timeout=5)
+    except (OSError, SMTPError) as error:
+        print("the server is gone:", error)
+
+
+if __name__ == "__main__":
+    main()

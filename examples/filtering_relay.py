@@ -1,0 +1,90 @@
+"""A relay in front of a mail server: looks at each message, and passes it on while it arrives.
+
+Run it as `python examples/filtering_relay.py`.  Nothing is queued: the client is told what the
+server behind said, so the message is always in the responsibility of one of them.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+
+from smtpproto import Rcpt, Reply, Session, sync
+from smtpproto.conversations import Envelope, SMTPError, Status
+
+UNWANTED = b"X5O!P%@AP[4"
+TRY_LATER = Reply(451, "4.4.1", "the server behind does not answer")
+
+
+class Relay:
+    """A handler that refuses what is unwanted, and marks the rest."""
+
+    def __init__(self, port: int) -> None:
+        self.pool = sync.Pool("127.0.0.1", port)
+
+    def body(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> Reply | None:
+        mark = f"X-Filtered: for {session.peer}\r\n".encode()
+        try:
+            with self.pool.connection() as client:
+                delivery = client.send(envelope, itertools.chain([mark], self.clean(chunks)))
+        except Unwanted:
+            return Reply(550, "5.7.1", "we do not want this")
+        except (OSError, SMTPError) as error:
+            print("the server behind:", error)
+            return TRY_LATER
+        if delivery.complete:
+            return None
+        # SMTP has one reply for all; with LMTP there would be one for each recipient.
+        for outcome in delivery.outcomes:
+            if outcome.status is not Status.ACCEPTED:
+                return outcome.reply or TRY_LATER
+        raise AssertionError
+
+    def clean(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
+        """The same octets as long as they are clean; then what was sent on stays incomplete."""
+        tail = b""
+        for chunk in chunks:
+            # It may begin in one chunk and end in the next.
+            if UNWANTED in tail + chunk:
+                raise Unwanted
+            tail = (tail + chunk)[1 - len(UNWANTED) :]
+            yield chunk
+
+
+class Unwanted(Exception):
+    """Raised while the message passes, so that it is never complete behind the relay."""
+
+
+class Inbox:
+    """The server behind."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+
+    def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
+        full = str(rcpt.forward_path.mailbox) == "full@example.com"
+        return Reply(452, "4.2.2", "mailbox full") if full else None
+
+    def message(self, session: Session, envelope: Envelope, content: bytes) -> None:
+        self.messages.append(content)
+
+
+def main() -> None:
+    inbox = Inbox()
+    with sync.serve(inbox) as behind:
+        relay = Relay(behind.port)
+        with sync.serve(relay) as front, sync.connect("127.0.0.1", front.port) as client:
+            for recipient, text in [
+                ("alice@example.com", b"hello"),
+                ("alice@example.com", b"EICAR: " + UNWANTED),
+                ("full@example.com", b"hello"),
+            ]:
+                envelope = Envelope.of("eve@example.org", [recipient])
+                delivery = client.send(envelope, b"Subject: x\r\n\r\n" + text + b"\r\n")
+                print(recipient, text, "->", delivery.outcomes[0].reply)
+        relay.pool.close()
+    assert inbox.messages == [b"X-Filtered: for 127.0.0.1\r\nSubject: x\r\n\r\nhello\r\n"]
+
+
+if __name__ == "__main__":
+    main()
