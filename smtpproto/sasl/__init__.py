@@ -179,7 +179,7 @@ def available(
     Arguments:
         context: of the session.
         store: a `CredentialStore`; mechanisms whose questions it cannot answer are left out.
-        names: which ones the server wants to offer; None means those that are by default.
+        names: which ones the server wants to offer; None means those that suit all clients.
         allowed: names of mechanisms that may have a client send a reusable secret though the
             channel is not secure.
         mechanisms: what the server knows.
@@ -187,7 +187,7 @@ def available(
     return tuple(
         mechanism.name
         for mechanism in strongest_first(mechanisms.values())
-        if (mechanism.default if names is None else mechanism.name in names)
+        if (mechanism.offered_unasked(context) if names is None else mechanism.name in names)
         and (context.secure or not mechanism.plaintext or mechanism.name in allowed)
         and mechanism.offered_in(context)
         and all(question.asked_of(store) is not None for question in mechanism.asks)

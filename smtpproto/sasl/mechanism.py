@@ -65,7 +65,7 @@ class Mechanism:
             if not, that first value is not sent.
         takes_initial: whether a server accepts an initial response; the answer to its first
             challenge.
-        default: whether a server offers it without being told to.
+        default: whether a server offers it without being told to, see `offered_unasked`.
         asks: the questions that the credential store has to answer.
     """
 
@@ -85,6 +85,10 @@ class Mechanism:
     def offered_in(self, context: Context) -> bool:
         """Whether a server can offer it in this context."""
         return True
+
+    def offered_unasked(self, context: Context) -> bool:
+        """Whether a server that was not told what to offer should offer it in this context."""
+        return self.default
 
     def client(self, credentials: Credentials, context: Context) -> ClientHalf:
         """The client's half.

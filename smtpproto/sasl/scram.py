@@ -26,7 +26,7 @@ from .questions import Challenge, FetchSecret
 from .saslprep import prepare
 from .scram_messages import NONCE, ClientFinal, ClientFirst, ServerFirst, raise_error
 from .text import presented, quote, to_base64
-from .values import Context, Credentials
+from .values import USUAL_BINDINGS, Context, Credentials
 
 __all__ = ["Scram"]
 
@@ -61,6 +61,11 @@ class Scram(Mechanism):
 
     def offered_in(self, context: Context) -> bool:
         return not self.plus or any(context.channel_bindings.values())
+
+    def offered_unasked(self, context: Context) -> bool:
+        # A server that binds at all has to know the type that clients use if they cannot ask, and
+        # in SMTP they cannot: RFC 5802 section 6.1, RFC 9266 section 3.
+        return not self.plus or any(context.channel_bindings.get(kind) for kind in USUAL_BINDINGS)
 
     def client(self, credentials: Credentials, context: Context) -> ClientHalf:
         nonce = fresh_nonce(context)

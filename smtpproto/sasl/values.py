@@ -10,11 +10,12 @@ from ..session import Session
 from .errors import SASLError
 from .text import FIELD
 
-__all__ = ["CHANNEL_BINDINGS", "Context", "Credentials", "Identity"]
+__all__ = ["CHANNEL_BINDINGS", "USUAL_BINDINGS", "Context", "Credentials", "Identity"]
 
 # Types of channel binding in the order in which a client prefers them: RFC 9266 section 3 for
 # TLS 1.3, RFC 5802 section 6.1 before; the last one binds to the server's certificate alone.
-CHANNEL_BINDINGS = ("tls-exporter", "tls-unique", "tls-server-end-point")
+USUAL_BINDINGS = ("tls-exporter", "tls-unique")
+CHANNEL_BINDINGS = (*USUAL_BINDINGS, "tls-server-end-point")
 
 # Octets of a token: what base64 leaves of the 12288 octets of a line (RFC 4954 section 4), with
 # room for what stands around it.

@@ -17,8 +17,8 @@ from tests.conversations.driver import CLIENT_FACTS, SERVER_FACTS, Inbox, Link, 
 USERS = Users({"tim": "tanstaaftanstaaf"}, secret=b"0123456789abcdef", iterations=4096)
 TIM = Credentials(username="tim", password="tanstaaftanstaaf")
 NOT_VERIFIED = replace(CLIENT_FACTS, peer_names=())
-BINDING = {"tls-server-end-point": b"the certificate of mx.example"}
-ELSEWHERE = {"tls-server-end-point": b"the certificate of somebody in between"}
+BINDING = {"tls-unique": b"as mx.example sees it"}
+ELSEWHERE = {"tls-unique": b"as somebody in between sees it"}
 
 
 class Crypted:

@@ -47,6 +47,7 @@ def test_what_a_subclass_inherits() -> None:
     mechanism = Mechanism()
     assert mechanism.obstacle(Credentials(), context()) is None
     assert mechanism.offered_in(context())
+    assert mechanism.offered_unasked(context())
     assert (mechanism.client_first, mechanism.plaintext, mechanism.default) == (True, False, True)
 
 

@@ -25,6 +25,7 @@ from smtpproto.sasl import (
     ScramSHA256Plus,
     ServerExchange,
     Users,
+    available,
     scram_keys,
 )
 from smtpproto.sasl.scram import MAXIMUM_ITERATIONS
@@ -314,6 +315,18 @@ def test_plus_is_offered_where_there_is_something_to_bind_to() -> None:
     assert not ScramSHA1Plus().offered_in(context())
     assert not ScramSHA1Plus().offered_in(context(channel_bindings={"tls-exporter": b""}))
     assert ScramSHA1().offered_in(context())
+
+
+def test_plus_is_offered_unasked_only_with_the_type_that_clients_use() -> None:
+    """GNU SASL binds to tls-exporter in TLS 1.3, whatever the server may have in its place."""
+    for kind in ("tls-exporter", "tls-unique"):
+        assert ScramSHA1Plus().offered_unasked(context(channel_bindings={kind: b"a digest"}))
+    certificate = context(channel_bindings={"tls-server-end-point": b"a digest"})
+    assert not ScramSHA1Plus().offered_unasked(certificate)
+    assert ScramSHA1().offered_unasked(certificate)
+    name = ScramSHA1Plus.name
+    assert name not in available(certificate, users(user="pencil"))
+    assert name in available(certificate, users(user="pencil"), names=(name,))
 
 
 @pytest.mark.parametrize("username", [b"\x07", b"\xc2\xad"])
