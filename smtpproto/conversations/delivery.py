@@ -123,9 +123,7 @@ class _Delivery:
             return self._outcomes(envelope, nothing, Status.FAILED)
         if self.begun:
             yield from self.source.rewind()
-        transaction = MailTransaction(
-            self.client, envelope, self.source, chunking=self.chunking
-        )
+        transaction = MailTransaction(self.client, envelope, self.source, chunking=self.chunking)
         try:
             yield from transaction.run()
         except (ConnectionLost, RemoteProtocolError) as error:

@@ -72,9 +72,7 @@ def fit(
 
 def unfit(what: str, enhanced: str, rfc: str) -> LocalProtocolError:
     """The error for a message that a server cannot take."""
-    return LocalProtocolError(
-        f"the message has {what} (RFC {rfc})", code=554, enhanced=enhanced
-    )
+    return LocalProtocolError(f"the message has {what} (RFC {rfc})", code=554, enhanced=enhanced)
 
 
 def _is_ascii(envelope: Envelope) -> bool:
@@ -83,9 +81,7 @@ def _is_ascii(envelope: Envelope) -> bool:
     return all(path.ascii for path in paths) and all(map(str.isascii, parameters))
 
 
-def _without_utf8(
-    envelope: Envelope, source: ContentSource, to_ascii: ToASCII | None
-) -> Envelope:
+def _without_utf8(envelope: Envelope, source: ContentSource, to_ascii: ToASCII | None) -> Envelope:
     """The same envelope in ASCII, if it has such a form."""
     if source.utf8_header:
         raise unfit("a header in UTF-8, and the server does not offer SMTPUTF8", "5.6.7", "6531")

@@ -173,13 +173,17 @@ class MailTransaction:
 
     def _write(self) -> Flow[Reply | None]:
         """Write what is queued; the refusal of a server that did not want to wait for its end."""
+        lost: OSError | None = None
         try:
             yield from flush(self.client)
         except OSError as error:
-            raise ConnectionLost(f"the link broke within the content: {error}") from error
+            lost = error
+        # Whoever closes early may have said why, and that may have been read already.
         while isinstance(event := self.client.next_event(), Reply):
             if event.negative:
                 return event
+        if lost is not None:
+            raise ConnectionLost(f"the link broke within the content: {lost}") from lost
         return None
 
     def _results(self) -> Flow[None]:

@@ -126,8 +126,11 @@ class Link:
         return self.server if end is self.client else self.client
 
     def _turn(self, end: End) -> None:
-        """One step of an end, or of the other while that one waits."""
-        if self._step(end) or self._step(self._other(end)):
+        """One step of an end, and whatever the other can do meanwhile."""
+        went = self._step(end)
+        while self._step(self._other(end)):
+            went = True
+        if went:
             return
         for stuck in (end, self._other(end)):
             if stuck.on_idle and not stuck.done:

@@ -1,0 +1,166 @@
+"""Content on its way out: what is known of it, how it is read, and read again."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from smtpproto import LineEndings, LocalProtocolError
+from smtpproto.conversations.content import CHUNK, ContentSource
+from smtpproto.conversations.requests import Call, Flow
+from smtpproto.wire import DotEncoder
+
+BIG = bytes(range(256)) * 1000
+
+
+def finish(flow: Flow[Any]) -> Any:
+    """Run it; the functions are called as they are."""
+    result = None
+    try:
+        request = flow.send(None)
+        while True:
+            assert isinstance(request, Call)
+            try:
+                result = request.function(*request.arguments)
+                if hasattr(result, "__await__"):
+                    result = awaited(result)
+            except StopAsyncIteration as error:
+                request = flow.throw(error)
+            else:
+                request = flow.send(result)
+    except StopIteration as stop:
+        return stop.value
+
+
+def awaited(waiting: Any) -> Any:
+    try:
+        waiting.__await__().send(None)
+    except StopIteration as stop:
+        return stop.value
+    raise AssertionError("it waits for something")
+
+
+def read(source: ContentSource) -> list[bytes]:
+    chunks = []
+    while (chunk := finish(source.next())) is not None:
+        chunks.append(chunk)
+    return chunks
+
+
+class Plain:
+    """A file without more methods than it takes."""
+
+    def __init__(self, octets: bytes) -> None:
+        self._file = io.BytesIO(octets)
+
+    def read(self, size: int) -> bytes:
+        return self._file.read(size)
+
+
+class Again:
+    """An asynchronous iterable that begins anew each time."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield BIG[:1000]
+        yield b""
+        yield BIG[1000:]
+
+
+def generator() -> Iterator[bytes]:
+    yield BIG[:5]
+    yield b""
+    yield BIG[5:]
+
+
+def not_seekable() -> io.BytesIO:
+    file = io.BytesIO(BIG)
+    file.seekable = lambda: False  # type: ignore[method-assign]
+    return file
+
+
+def in_the_middle() -> io.BytesIO:
+    file = io.BytesIO(b"skipped" + BIG)
+    file.seek(7)
+    return file
+
+
+KINDS: list[tuple[Callable[[], Any], bool]] = [
+    (lambda: BIG, True),
+    (lambda: bytearray(BIG), True),
+    (lambda: memoryview(BIG), True),
+    (lambda: io.BytesIO(BIG), True),
+    (in_the_middle, True),
+    (not_seekable, False),
+    (lambda: Plain(BIG), False),
+    (lambda: [BIG[:10], BIG[10:]], True),
+    (generator, False),
+    (Again, True),
+    (lambda: Again().__aiter__(), False),
+]
+
+
+@pytest.mark.parametrize("make, again", KINDS)
+def test_every_kind_is_read_and_maybe_read_again(make: Callable[[], Any], again: bool) -> None:
+    source = ContentSource(make())
+    assert finish(source.keep()) is again
+    assert b"".join(read(source)) == BIG
+    if again:
+        finish(source.rewind())
+        assert b"".join(read(source)) == BIG
+
+
+def test_chunks_of_what_is_in_memory() -> None:
+    assert max(map(len, read(ContentSource(BIG)))) == CHUNK
+    assert read(ContentSource(b"")) == []
+
+
+def test_a_file_ends_where_it_says_so() -> None:
+    assert read(ContentSource(io.BytesIO(b""))) == []
+
+
+@given(
+    st.lists(st.sampled_from([b"a", b"\r", b"\n", b"\r\n", b".", b"\xe4", b"xyz"])).map(b"".join)
+)
+def test_size_counts_what_is_sent(octets: bytes) -> None:
+    encoder = DotEncoder(LineEndings.NORMALIZE)
+    sent = encoder.encode(octets) + encoder.finish()
+    undone = sent[:-3].replace(b"\r\n.", b"\r\n").removeprefix(b".")
+    size = ContentSource(octets).size
+    assert size == len(undone)
+
+
+def test_what_is_not_known_of_a_stream() -> None:
+    source = ContentSource(io.BytesIO(b"\xe4\n"))
+    assert source.size is None
+    assert source.eight_bit is None
+    assert not source.utf8_header
+    source.check(LineEndings.REFUSE)
+
+
+@pytest.mark.parametrize(
+    "octets, utf8",
+    [
+        (b"Subject: x\r\n\r\nbody\r\n", False),
+        (b"Subject: x\r\n\r\n\xc3\xa4\r\n", False),
+        (b"Subject: \xc3\xa4\r\n\r\nbody\r\n", True),
+        (b"Subject: \xc3\xa4\n\nbody\r\n\r\n", True),
+        (b"Subject: x\n\nbody\r\n\r\n\xc3\xa4", False),
+        (b"Subject: \xc3\xa4", True),
+        (b"Subject: \xe4\r\n\r\nbody\r\n", False),
+    ],
+)
+def test_a_header_in_utf8(octets: bytes, utf8: bool) -> None:
+    assert ContentSource(octets).utf8_header is utf8
+
+
+@pytest.mark.parametrize("octets", [b"a\nb", b"a\rb", b"a\n\r", b"\n", b"a\r\r\n", b"a\r"])
+def test_line_endings(octets: bytes) -> None:
+    with pytest.raises(LocalProtocolError, match="not part of a CRLF"):
+        ContentSource(octets).check(LineEndings.REFUSE)
+    ContentSource(octets).check(LineEndings.NORMALIZE)
+    ContentSource(b"a\r\n").check(LineEndings.REFUSE)

@@ -1,0 +1,278 @@
+"""From an `EmailMessage` to envelope and content."""
+
+from __future__ import annotations
+
+import io
+from email import message_from_bytes
+from email.message import EmailMessage, Message
+from email.mime.text import MIMEText
+from email.policy import compat32, default
+
+import pytest
+
+from smtpproto import Domain, LocalProtocolError
+from smtpproto.conversations.message import content_of, envelope_of, read_header, without_bcc
+from smtpproto.extensions import EightBitMime, Extension, SmtpUtf8
+from smtpproto.session import Offered
+
+ALL = (EightBitMime(), SmtpUtf8())
+
+
+def parse(text: str) -> Message:
+    return message_from_bytes(text.encode(), policy=default)
+
+
+def content(message: Message, *offered: Extension, **options: object) -> bytes:
+    return content_of(message, Offered(offered), **options)  # type: ignore[arg-type]
+
+
+def to_ascii(domain: Domain) -> Domain:
+    return Domain({"grüße.example": "xn--gre-6ka8l.example"}[str(domain)])
+
+
+# --- the envelope -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header, sender, recipients",
+    [
+        ("From: a@x.example\nTo: b@y.example", "<a@x.example>", ["<b@y.example>"]),
+        (
+            "From: A <a@x.example>, z@x.example\nSender: s@x.example\nTo: b@y.example",
+            "<s@x.example>",
+            ["<b@y.example>"],
+        ),
+        (
+            "From: a@x.example\nTo: B <b@y.example>, c@y.example\nCc: b@y.example\nBcc: d@y.example",
+            "<a@x.example>",
+            ["<b@y.example>", "<c@y.example>", "<d@y.example>"],
+        ),
+        (
+            "From: a@x.example\nTo: group: b@y.example, c@y.example;",
+            "<a@x.example>",
+            ["<b@y.example>", "<c@y.example>"],
+        ),
+        (
+            "Resent-Date: Tue, 24 Nov 2026 19:00:00 +0000\nResent-From: r@x.example\n"
+            "Resent-To: e@y.example\nResent-Bcc: f@y.example\nFrom: a@x.example\nTo: b@y.example",
+            "<r@x.example>",
+            ["<e@y.example>", "<f@y.example>"],
+        ),
+    ],
+)
+def test_who_is_named(header: str, sender: str, recipients: list[str]) -> None:
+    envelope = envelope_of(parse(header + "\n\nbody\n"))
+    assert str(envelope.reverse_path) == sender
+    assert list(map(str, envelope.forward_paths)) == recipients
+
+
+def test_what_is_given_counts() -> None:
+    message = parse("From: a@x.example\nTo: b@y.example\n\n")
+    envelope = envelope_of(message, "", ["c@y.example"])
+    assert str(envelope.reverse_path) == "<>"
+    assert list(map(str, envelope.forward_paths)) == ["<c@y.example>"]
+
+
+@pytest.mark.parametrize(
+    "header, problem",
+    [
+        ("To: b@y.example", "names no sender"),
+        ("From: a@x.example", "needs a recipient"),
+        ("Resent-Date: x\nResent-Date: y\nFrom: a@x.example\nTo: b@y.example", "more than once"),
+    ],
+)
+def test_nobody_is_named(header: str, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        envelope_of(parse(header + "\n\nbody\n"))
+
+
+def test_what_is_named_is_no_mailbox() -> None:
+    with pytest.raises(LocalProtocolError):
+        envelope_of(parse("From: a@x.example\nTo: undisclosed\n\n"))
+
+
+# --- the content ------------------------------------------------------------------------------
+
+
+def test_bcc_is_left_out_and_the_message_stays() -> None:
+    message = EmailMessage()
+    for name in ("From", "To", "Bcc", "Resent-Bcc"):
+        message[name] = "a@x.example"
+    message.set_content("Hello\n")
+    octets = content(message)
+    assert b"bcc" not in octets.lower()
+    assert message["Bcc"] == "a@x.example"
+    assert octets.count(b"\n") == octets.count(b"\r\n")
+
+
+def test_eight_bits_where_they_are_offered() -> None:
+    message = EmailMessage()
+    message.set_content("grüße\n", cte="8bit")
+    assert "grüße".encode() in content(message, EightBitMime())
+    octets = content(message)
+    assert octets.isascii()
+    assert message_from_bytes(octets, policy=default).get_content() == "grüße\r\n"
+    # The message itself is as it was.
+    assert message["Content-Transfer-Encoding"] == "8bit"
+
+
+BINARY = b"""\
+From: a@x.example\r
+Content-Type: multipart/mixed; boundary=x\r
+Content-Transfer-Encoding: binary\r
+\r
+--x\r
+Content-Type: text/plain; charset=utf-8\r
+Content-Transfer-Encoding: 8bit\r
+\r
+gr\xc3\xbc\xc3\x9fe\r
+--x\r
+Content-Type: text/plain; charset=utf-8\r
+\r
+gr\xc3\xbc\xc3\x9fe\r
+--x\r
+Content-Type: application/octet-stream\r
+Content-Transfer-Encoding: binary\r
+\r
+\xff\xfe\0\r
+--x\r
+Content-Type: application/octet-stream\r
+Content-Transfer-Encoding: base64\r
+\r
+/////w==\r
+--x\r
+Content-Type: message/rfc822\r
+Content-Transfer-Encoding: 8bit\r
+\r
+Content-Type: text/plain; charset=iso-8859-1\r
+Content-Transfer-Encoding: 8bit\r
+\r
+\xe4\r
+--x--\r
+"""
+
+
+@pytest.mark.parametrize("offered", [(), (EightBitMime(),)])
+def test_every_part_fits(offered: tuple[Extension, ...]) -> None:
+    octets = content(message_from_bytes(BINARY, policy=default), *offered)
+    assert octets.isascii() is (not offered)
+    assert b"binary" not in octets
+    message = message_from_bytes(octets, policy=default)
+    texts = [part.get_payload(decode=True) for part in message.walk() if not part.is_multipart()]
+    assert [text.strip(b"\r\n") for text in texts if isinstance(text, bytes)] == [
+        "grüße".encode(),
+        "grüße".encode(),
+        b"\xff\xfe\0",
+        b"\xff" * 4,
+        b"\xe4",
+    ]
+    assert message["Content-Transfer-Encoding"] == ("8bit" if offered else "7bit")
+
+
+@pytest.mark.parametrize("kind", ["signed", "encrypted"])
+def test_what_is_sealed_is_not_touched(kind: str) -> None:
+    raw = BINARY.replace(b"multipart/mixed", b"multipart/" + kind.encode())
+    with pytest.raises(LocalProtocolError, match="signed or encrypted") as caught:
+        content(message_from_bytes(raw, policy=default))
+    assert caught.value.enhanced == "5.6.3"
+
+
+def test_signed_in_seven_bits() -> None:
+    raw = b"Content-Type: multipart/signed; boundary=x\r\n\r\n--x\r\n\r\nok\r\n--x--\r\n"
+    assert b"ok" in content(message_from_bytes(raw, policy=default))
+
+
+def test_older_messages() -> None:
+    message = MIMEText("häl\nFrom here\n.\n", _charset="utf-8")
+    message["From"] = "a@x.example"
+    assert content(message).isascii()
+    plain = message_from_bytes(b"From: a@x.example\n\nFrom here\n", policy=compat32)
+    assert content(plain).endswith(b"\r\nFrom here\r\n")
+
+
+# --- addresses --------------------------------------------------------------------------------
+
+
+def international(sender: str = "Jürgen <j@grüße.example>") -> EmailMessage:
+    message = EmailMessage()
+    message["From"] = sender
+    message["Reply-To"] = "answers@y.example"
+    message["To"] = "friends: b@y.example, C <c@grüße.example>;, d@y.example"
+    message["Subject"] = "Ä"
+    message.set_content("Hello\n")
+    return message
+
+
+def test_addresses_in_utf8() -> None:
+    octets = content(international("jürgen@grüße.example"), *ALL)
+    assert "From: jürgen@grüße.example\r\n".encode() in octets
+
+
+def test_other_headers_need_no_utf8() -> None:
+    message = EmailMessage()
+    message["From"] = "Jürgen <j@x.example>"
+    message["Subject"] = "Ä"
+    message.set_content("Hello\n")
+    assert content(message, *ALL).isascii()
+
+
+def test_a_labels_in_their_place() -> None:
+    message = international()
+    octets = content(message, to_ascii=to_ascii)
+    assert octets.isascii()
+    read = message_from_bytes(octets, policy=default)
+    assert [address.addr_spec for address in read["From"].addresses] == ["j@xn--gre-6ka8l.example"]
+    assert [address.display_name for address in read["From"].addresses] == ["Jürgen"]
+    assert [group.display_name for group in read["To"].groups] == ["friends", None]
+    assert [address.addr_spec for address in read["To"].addresses] == [
+        "b@y.example",
+        "c@xn--gre-6ka8l.example",
+        "d@y.example",
+    ]
+    assert "grüße" in str(message["From"])
+
+
+@pytest.mark.parametrize(
+    "message, options, problem",
+    [
+        (international(), {}, "an address in From"),
+        (international("jürgen@x.example"), {"to_ascii": to_ascii}, "a local-part in From"),
+        (MIMEText("x"), {"to_ascii": to_ascii}, "an address in From"),
+    ],
+)
+def test_addresses_without_another_form(
+    message: Message, options: dict[str, object], problem: str
+) -> None:
+    if "From" not in message:
+        message["From"] = "j@grüße.example"
+    with pytest.raises(LocalProtocolError, match=problem) as caught:
+        content(message, EightBitMime(), **options)
+    assert caught.value.enhanced == "5.6.7"
+
+
+# --- a header in a file -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "raw, header, without",
+    [
+        (
+            b"A: b\r\nBcc: x@y\r\n z@y\r\nC: d\r\n\r\nbody",
+            b"A: b\r\nBcc: x@y\r\n z@y\r\nC: d\r\n\r\n",
+            b"A: b\r\nC: d\r\n\r\n",
+        ),
+        (b"BCC : x\nResent-Bcc: y\nA: b\n\nbody", b"BCC : x\nResent-Bcc: y\nA: b\n\n", b"A: b\n\n"),
+        (b"A: b\n", b"A: b\n", b"A: b\n"),
+        (b"Bccx: b\n X: Bcc: c\n\n", b"Bccx: b\n X: Bcc: c\n\n", b"Bccx: b\n X: Bcc: c\n\n"),
+    ],
+)
+def test_a_header_is_read_apart(raw: bytes, header: bytes, without: bytes) -> None:
+    file = io.BytesIO(raw)
+    assert read_header(file) == header
+    assert file.read() == raw.removeprefix(header)
+    assert without_bcc(header) == without
+
+
+def test_a_header_without_end() -> None:
+    with pytest.raises(ValueError, match="MiB"):
+        read_header(io.BytesIO(b"A: b\n" * 300_000))
