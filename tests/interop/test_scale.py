@@ -170,6 +170,8 @@ def test_haproxy_lets_servers_be_restarted(
         for name in SERVERS:
             time.sleep(0.3)
             haproxy.tell(f"set server servers/{name} state drain")
+            # What HAProxy has just sent there is still on its way.
+            time.sleep(0.5)
             assert servers.running[name].stop() == 0
             servers.start(name)
             haproxy.tell(f"set server servers/{name} state ready")
