@@ -23,7 +23,7 @@ from smtpproto.sasl import (
 )
 from tests.sasl.driver import context, users
 
-PAGE = Path(__file__).parent.parent.parent / "docs" / "howto-sasl.md"
+PAGE = Path(__file__).parent.parent.parent / "docs" / "howto" / "sasl.md"
 BLOCKS = re.findall(r"^```python\n(.*?)^```$", PAGE.read_text("utf-8"), re.DOTALL | re.MULTILINE)
 
 
