@@ -1,7 +1,7 @@
 """Memory of an idle session of the trio server: 2,000 clients that said EHLO and then nothing.
 
-Resident memory of the server's process before and after, divided by the sessions; some sessions come
-first, so that what is loaded once does not count.
+Resident memory of the server's process before and after, divided by the sessions; some sessions
+come first, so that what is loaded once does not count.
 """
 
 from __future__ import annotations
@@ -81,15 +81,15 @@ def main() -> int:
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert server.stdin is not None
-    assert server.stdout is not None
+    orders, answers = server.stdin, server.stdout
+    assert orders is not None
+    assert answers is not None
 
     def ask() -> int:
-        server.stdin.write("\n")
-        server.stdin.flush()
-        return int(server.stdout.readline())
+        print(file=orders, flush=True)
+        return int(answers.readline())
 
-    port = int(server.stdout.readline())
+    port = int(answers.readline())
     kept = clients(port, FIRST)
     before = ask()
     kept += clients(port, options.sessions)
@@ -97,7 +97,7 @@ def main() -> int:
     print(f"{options.sessions} idle sessions: {each:.1f} KiB each (wanted: at most {TARGET:.0f})")
     for sock in kept:
         sock.close()
-    server.stdin.close()
+    orders.close()
     server.wait(20)
     return 0 if each <= TARGET else 1
 

@@ -6,6 +6,7 @@ import contextlib
 import select
 import socket
 import ssl
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
@@ -20,12 +21,16 @@ __all__ = ["Link", "run"]
 
 A = TypeVar("A")
 T = TypeVar("T")
+_BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 
 
 class Link:
     """A connected stream socket with deadlines; `most` bounds every wait, in seconds.
 
-    `wake` is a file number that becomes readable when waiting is to end with `Draining`.
+    `wake` is a file number that becomes readable when waiting is to end with `Draining`.  The links
+    of a server share a `turn`: who holds it works, and gives it away to wait or to call a handler.
+    The interpreter runs one thread at a time in any case; left to itself, it changes threads at
+    each call of the system, and under load that tripled what a session costs.
     """
 
     def __init__(
@@ -34,10 +39,12 @@ class Link:
         most: float | None,
         handshake: tls.Handshake,
         wake: int | None = None,
+        turn: threading.Lock | None = None,
     ) -> None:
         host.prepare(sock)
         self.sock = sock
         self.handshake = handshake
+        self.turn = turn or threading.Lock()
         self._tls: ssl.SSLSocket | None = None
         self._most = most
         self._wake = wake
@@ -50,18 +57,23 @@ class Link:
 
     def send(self, request: requests.Send) -> None:
         """Write all of it, or raise `TimeoutError` if the peer does not take it in time."""
-        data, deadline = request.data, self._until(request.timeout)
-        while data:
-            data = data[self._retry(self.sock.send, data, select.POLLOUT, deadline) :]
+        data, sent = request.data, 0
+        with contextlib.suppress(*_BLOCKED):
+            sent = self.sock.send(data)
+        if sent < len(data):
+            deadline = time.monotonic() + self._limit(request.timeout)
+            while data := data[sent:]:
+                sent = self._retry(self.sock.send, data, select.POLLOUT, deadline)
 
     def receive(self, request: requests.Receive) -> bytes:
         """Some octets; `b""` at the end.  A wait that is not fresh keeps its deadline."""
+        now = time.monotonic()
         if request.fresh:
-            self._deadline = self._until(request.timeout)
+            self._deadline = now + self._limit(request.timeout)
         # Octets that TLS has read already make no socket readable.
         if self._tls is None or not self._tls.pending():
-            ready = _poll(self._incoming, self._deadline)
-            if self._wake is not None and any(number == self._wake for number, _ in ready):
+            ready = self._wait(self._incoming, self._deadline - now)
+            if ready[-1][0] == self._wake:
                 self._incoming.unregister(self._wake)
                 self._wake = None
                 raise requests.Draining
@@ -69,7 +81,7 @@ class Link:
 
     def start_tls(self, request: requests.StartTLS) -> TLSFacts:
         """Do the TLS handshake."""
-        deadline = self._until(request.timeout)
+        deadline = time.monotonic() + self._limit(request.timeout)
         context, arguments = self.handshake.current(), self.handshake.arguments
         self.sock = self._tls = context.wrap_socket(
             self.sock, do_handshake_on_connect=False, **arguments
@@ -77,9 +89,8 @@ class Link:
         self._retry(self._tls.do_handshake, False, select.POLLIN, deadline)
         return tls.facts(self._tls)
 
-    def _until(self, timeout: float) -> float:
-        limit = timeout if self._most is None else min(timeout, self._most)
-        return time.monotonic() + limit
+    def _limit(self, timeout: float) -> float:
+        return timeout if self._most is None else min(timeout, self._most)
 
     def _retry(self, operation: Callable[[A], T], argument: A, blocked: int, deadline: float) -> T:
         """Do what may have to wait: for the event `blocked`, or for what TLS wants."""
@@ -94,7 +105,17 @@ class Link:
                 event = select.POLLOUT
             poll = select.poll()
             poll.register(self.sock, event)
-            _poll(poll, deadline)
+            self._wait(poll, deadline - time.monotonic())
+
+    def _wait(self, poll: select.poll, seconds: float) -> list[tuple[int, int]]:
+        self.turn.release()
+        try:
+            ready = poll.poll(max(0.0, seconds) * 1000)
+        finally:
+            self.turn.acquire()
+        if not ready:
+            raise TimeoutError("the time limit ran out")
+        return ready
 
     def cut(self) -> None:
         """End whatever waits for the link in another thread."""
@@ -115,13 +136,6 @@ class Link:
         self.sock.close()
 
 
-def _poll(poll: select.poll, deadline: float) -> list[tuple[int, int]]:
-    ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
-    if not ready:
-        raise TimeoutError("the time limit ran out")
-    return ready
-
-
 def run(flow: Flow[T], link: Link | None = None) -> T:
     """Run a conversation to its end; without a link if it only calls functions.
 
@@ -129,27 +143,36 @@ def run(flow: Flow[T], link: Link | None = None) -> T:
         Exception: whatever the conversation raises.
     """
     steps = Steps(flow)
-    for request in steps:
-        try:
-            steps.result = _fulfil(request, link)
-        except BaseException as raised:  # noqa: BLE001  # it knows what was under way, not this
-            steps.error = raised
+    turn = threading.Lock() if link is None else link.turn
+    with turn:
+        for request in steps:
+            try:
+                steps.result = _fulfil(request, link, turn)
+            except BaseException as raised:  # noqa: BLE001  # it knows what was under way, not this
+                steps.error = raised
     return steps.returned
 
 
-def _fulfil(request: Request, link: Link | None) -> Any:
-    if isinstance(request, requests.Call):
-        return _at_once(request.function(*request.arguments))
-    if isinstance(request, requests.Report):
-        return host.report(request.error)
-    assert link is not None
-    if isinstance(request, requests.Receive):
-        return link.receive(request)
-    if isinstance(request, requests.Send):
-        return link.send(request)
-    if isinstance(request, requests.CallWithContent):
-        return _at_once(request.function(*request.arguments, _chunks(request.read, link)))
-    return link.start_tls(request)
+def _fulfil(request: Request, link: Link | None, turn: threading.Lock) -> Any:
+    if link is not None:
+        if isinstance(request, requests.Receive):
+            return link.receive(request)
+        if isinstance(request, requests.Send):
+            return link.send(request)
+        if isinstance(request, requests.StartTLS):
+            return link.start_tls(request)
+    turn.release()
+    try:
+        if isinstance(request, requests.Report):
+            return host.report(request.error)
+        assert isinstance(request, (requests.Call, requests.CallWithContent))
+        arguments = request.arguments
+        if isinstance(request, requests.CallWithContent):
+            assert link is not None
+            arguments = (*arguments, _chunks(request.read, link))
+        return _at_once(request.function(*arguments))
+    finally:
+        turn.acquire()
 
 
 def _at_once(result: Any) -> Any:

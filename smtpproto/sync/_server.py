@@ -37,6 +37,7 @@ class Server(Running, AbstractContextManager["Server"]):
         self._wake, self._alarm = os.pipe()
         # Held for all that follows, and for `listening`.
         self._lock = threading.Lock()
+        self._turn = threading.Lock()
         self._links: dict[threading.Thread, Link] = {}
         self._stopped = threading.Event()
         self._accepting = threading.Thread(target=self._accept_all, name="smtpproto-accept")
@@ -88,7 +89,7 @@ class Server(Running, AbstractContextManager["Server"]):
         if arrival is None:
             return
         settings = self._listening
-        link = Link(arrival.sock, settings.timeout, settings.handshake, self._wake)
+        link = Link(arrival.sock, settings.timeout, settings.handshake, self._wake, self._turn)
         thread = threading.Thread(target=self._serve, args=(arrival, link))
         with self._lock:
             self._links[thread] = link

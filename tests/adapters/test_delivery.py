@@ -291,9 +291,6 @@ def test_a_client_that_does_not_read_is_not_waited_for_for_ever(world: World) ->
     inbox = Inbox()
     with world.serve(inbox, timeout=0.3) as server, Raw(server) as raw:
         raw.reply()
-        raw.sock.settimeout(0.1)
-        with pytest.raises(OSError, match=r"timed out|reset|Broken pipe"):
-            while True:
-                raw.sock.sendall(b"HELP\r\n" * 1000)
+        raw.flood()
         wait_until(lambda: not sessions(server))
     assert inbox.over == 1

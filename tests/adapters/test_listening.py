@@ -143,7 +143,8 @@ def test_overload_passes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_connection_that_is_gone_is_no_session(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, gone = host.accept, []
+    real = host.accept
+    gone: list[Any] = []
 
     def accept(listener: socket.socket) -> Any:
         accepted = real(listener)

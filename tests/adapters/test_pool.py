@@ -106,11 +106,13 @@ def test_what_broke_is_not_used_again(world: World) -> None:
 
 def test_a_server_that_went_away_is_noticed(world: World) -> None:
     inbox = Counting()
-    with world.serve(inbox, timeout=0.1) as server:
-        with world.pool(server, bounds=PoolLimits(trusted=0.0)) as pool:
-            deliver(world, pool)
-            wait_until(lambda: not sessions(server))
-            deliver(world, pool)
+    with (
+        world.serve(inbox, timeout=0.1) as server,
+        world.pool(server, bounds=PoolLimits(trusted=0.0)) as pool,
+    ):
+        deliver(world, pool)
+        wait_until(lambda: not sessions(server))
+        deliver(world, pool)
     assert inbox.connected == 2
     assert len(inbox.messages) == 2
 

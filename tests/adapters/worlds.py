@@ -1,27 +1,31 @@
-"""Both adapters behind one face, so that a test is written once: `world.serve`, `world.connect`, `world.pool`.
+"""Both adapters behind one face, so that a test is written once.
 
-Test bodies are plain and blocking.  The blocking adapter is used as it is; trio runs in a thread of its own,
-and each call is handed over to it.
+Test bodies are plain and blocking: `world.serve`, `world.connect`, `world.pool`.  The blocking
+adapter is used as it is; trio runs in a thread of its own, and each call is handed over to it.
 """
 
 from __future__ import annotations
 
 import contextlib
 import gc
-import os
 import socket
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
 import smtpproto.sync
 import smtpproto.trio
+from smtpproto import Reply
 from smtpproto.conversations import Envelope
+from smtpproto.options import Listening
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 TIMEOUT = 10.0
 ENVELOPE = Envelope.of("sender@example.org", ["one@example.net"])
@@ -40,6 +44,9 @@ class Inbox:
         self.messages.append(content)
         self.envelopes.append(envelope)
         self.peers.append(session.peer)
+
+    def vrfy(self, session: Any, vrfy: Any) -> Reply:
+        return Reply(252, "2.1.5", "try it, and you will know; " * 14)
 
     def closed(self, session: Any) -> None:
         self.over += 1
@@ -210,7 +217,7 @@ def wait_until(condition: Callable[[], Any], seconds: float = TIMEOUT) -> None:
 
 def sessions(server: Face) -> int:
     """How many sessions a server has, down to its threads or tasks."""
-    listening = server.thing._listening
+    listening: Listening = server.thing._listening
     return max(listening.service.sessions, len(server.thing._links))
 
 
@@ -255,12 +262,19 @@ class Raw:
                 octets += more
         return octets
 
+    def flood(self) -> None:
+        """Say things and hear none of the answers, until nothing more goes in."""
+        self.sock.settimeout(0.1)
+        with contextlib.suppress(TimeoutError):
+            while True:
+                self.sock.sendall(b"VRFY one\r\n" * 1000)
+
     def reset(self) -> None:
         """Break the connection off with RST."""
         self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
         self.sock.close()
 
-    def __enter__(self) -> Raw:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -275,7 +289,7 @@ def file_numbers() -> dict[str, str]:
     found = {}
     for entry in Path("/proc/self/fd").iterdir():
         with contextlib.suppress(OSError):
-            found[entry.name] = os.readlink(entry)
+            found[entry.name] = str(entry.readlink())
     # The folder that was just read is closed by now.
     return {number: target for number, target in found.items() if "/proc/" not in target}
 
