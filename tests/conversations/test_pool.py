@@ -1,12 +1,17 @@
 from __future__ import annotations
 
+from collections import deque
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smtpproto.conversations.pool import Fate, PoolLimits, Shelf, Taken
+from smtpproto.conversations.errors import ConnectionLost, TransientError
+from smtpproto.conversations.pool import Fate, PoolBase, PoolLimits, Shelf, Taken
+from smtpproto.conversations.requests import Call, Flow
+from smtpproto.conversations.steps import Steps
+from smtpproto.errors import RemoteProtocolError
 
 
 def test_an_empty_shelf_asks_for_a_new_connection() -> None:
@@ -130,3 +135,125 @@ def test_a_connection_is_in_one_place_at_a_time(steps: list[tuple[str, float]]) 
             if fate is not Fate.KEEP:
                 gone.add(connection)
         assert len(shelf) + len(out) + len(gone) == made
+
+
+# --- what a pool asks of its adapter ----------------------------------------------------------
+
+
+class Double:
+    """A client as a pool sees it."""
+
+    def __init__(self, *, fails: Exception | None = None, ready: bool = True) -> None:
+        self.ready = ready
+        self.deliveries = 1
+        self.most_deliveries = None
+        self.fails = fails
+        self.asked: list[str] = []
+
+    def noop(self) -> None:
+        self.asked.append("noop")
+        if self.fails is not None:
+            self.ready = False
+            raise self.fails
+
+    def quit(self) -> None:
+        self.asked.append("quit")
+        if self.fails is not None:
+            raise self.fails
+
+    def close(self) -> None:
+        self.asked.append("close")
+
+
+def run(flow: Flow[Any]) -> Any:
+    """An adapter that only calls."""
+    steps = Steps(flow)
+    for request in steps:
+        assert isinstance(request, Call)
+        try:
+            steps.result = request.function(*request.arguments)
+        except Exception as error:  # noqa: BLE001  # as an adapter does
+            steps.error = error
+    return steps.returned
+
+
+class Clock:
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def pool_of(*clients: Double, **bounds: Any) -> tuple[PoolBase[Double], Clock]:
+    clock = Clock()
+    made = iter(clients)
+    return PoolBase[Double](PoolLimits(**bounds), lambda: next(made), clock), clock
+
+
+def test_a_client_goes_round() -> None:
+    first, second = Double(), Double()
+    pool, _ = pool_of(first, second)
+    assert run(pool._take()) is first
+    run(pool._put(first))
+    assert run(pool._take()) is first
+    assert run(pool._take()) is second
+    assert first.asked == []
+
+
+@pytest.mark.parametrize(
+    "error", [ConnectionLost("gone"), RemoteProtocolError("nonsense"), TransientError("421")]
+)
+def test_one_that_does_not_answer_is_passed_over(error: Exception) -> None:
+    first, second = Double(fails=error), Double()
+    pool, clock = pool_of(first, second)
+    run(pool._put(run(pool._take())))
+    clock.now = 10.0
+    assert run(pool._take()) is second
+    assert first.asked == ["noop"]
+
+
+def test_one_that_answers_and_says_goodbye_is_passed_over() -> None:
+    first, second = Double(), Double()
+    pool, clock = pool_of(first, second)
+    run(pool._put(run(pool._take())))
+    first.ready = False
+    clock.now = 10.0
+    assert run(pool._take()) is second
+
+
+def test_the_fates() -> None:
+    broken, worn, good = Double(ready=False), Double(), Double()
+    worn.deliveries = 2
+    pool, _ = pool_of(messages=2)
+    for client in (broken, worn, good):
+        run(pool._put(client))
+    assert (broken.asked, worn.asked, good.asked) == (["close"], ["quit"], [])
+    run(pool._close())
+    assert good.asked == ["quit"]
+
+
+def test_each_is_left_whatever_becomes_of_the_others() -> None:
+    clients = [Double(), Double(fails=KeyError("a defect")), Double()]
+    pool, clock = pool_of(Double())
+    for client in clients:
+        run(pool._put(client))
+    clock.now = 100.0
+    with pytest.raises(KeyError, match="a defect"):
+        run(pool._take())
+    assert [client.asked for client in clients] == [["quit"]] * 3
+
+
+def test_a_connection_that_comes_back_while_the_pool_closes() -> None:
+    """Between the look and the closing, as another thread may do."""
+    shelf = Shelf[str](PoolLimits())
+    closed: list[tuple[str, ...]] = []
+
+    class Racing(deque[Any]):
+        def append(self, entry: Any) -> None:
+            super().append(entry)
+            closed.append(shelf.close())
+
+    shelf._idle = Racing()
+    assert shelf.put("one", 0.0, ready=True, messages=1) is Fate.KEEP
+    assert closed == [("one",)]
+    assert len(shelf) == 0
