@@ -12,7 +12,7 @@ CORE := $(filter-out %/__main__.py smtpproto/stores.py,$(wildcard smtpproto/*.py
         $(foreach folder,wire extensions sasl conversations,smtpproto/$(folder)/*)
 comma := ,
 empty :=
-NO_CORE_TESTS := $(foreach folder,interop sync trio cli testing,--ignore=tests/$(folder)) \
+NO_CORE_TESTS := $(foreach folder,interop adapters cli testing,--ignore=tests/$(folder)) \
                  --ignore=tests/test_packaging.py --ignore=tests/test_stores.py
 
 .PHONY: test check lint types docs coverage packaging bench format clean

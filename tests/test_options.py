@@ -1,0 +1,174 @@
+from __future__ import annotations
+
+import socket
+import ssl
+from typing import Any, cast
+
+import pytest
+
+from smtpproto import LocalProtocolError, host, tls
+from smtpproto.conversations import Admission, Opening, ServerTLS, TLSMode
+from smtpproto.conversations import beginning as conversation
+from smtpproto.options import ConnectOptions, Running, begin, listening
+from smtpproto.session import Session
+
+
+class Discard:
+    def message(self, session: object, envelope: object, content: bytes) -> None:
+        """Take it."""
+
+
+# --- a client's -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def openings(monkeypatch: pytest.MonkeyPatch) -> list[Opening]:
+    """How the sessions were to begin."""
+    found: list[Opening] = []
+    monkeypatch.setattr("smtpproto.options.begin_session", lambda _, opening: found.append(opening))
+    return found
+
+
+def begun(port: int = 25, **options: Any) -> tuple[Session, tls.Handshake]:
+    """What `begin` makes of a connection to this host."""
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as sock,
+    ):
+        engine, _, handshake = begin(sock, "mx.example.org", port, cast("ConnectOptions", options))
+        return engine.session, handshake
+
+
+def test_what_is_usual(openings: list[Opening], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "hostname", lambda: "laptop")
+    session, handshake = begun()
+    assert session.peer == "127.0.0.1"
+    assert not session.secure
+    (opening,) = openings
+    assert str(opening.name) == "[127.0.0.1]"
+    assert opening.tls is TLSMode.OPPORTUNISTIC
+    assert (opening.host, opening.port) == ("mx.example.org", 25)
+    assert handshake.server_name == "mx.example.org"
+    # To encrypt without knowing with whom is better than not to.
+    assert handshake.current().verify_mode is ssl.CERT_NONE
+
+
+@pytest.mark.parametrize(
+    "port, mode", [(465, TLSMode.IMPLICIT), (587, TLSMode.STARTTLS), (2525, TLSMode.OPPORTUNISTIC)]
+)
+def test_the_port_says_where_tls_begins(openings: list[Opening], port: int, mode: TLSMode) -> None:
+    _, handshake = begun(port)
+    assert openings[0].tls is mode
+    verifies = handshake.current().verify_mode is ssl.CERT_REQUIRED
+    assert verifies is (mode is not TLSMode.OPPORTUNISTIC)
+
+
+def test_what_is_given_counts(openings: list[Opening]) -> None:
+    context = tls.client_context()
+    _, handshake = begun(
+        name="client.example.org",
+        tls=TLSMode.NONE,
+        tls_context=context,
+        server_hostname="else.example.org",
+        allow_plaintext=("PLAIN",),
+    )
+    assert handshake == tls.Handshake(context, "else.example.org")
+    assert handshake.current() is context
+    assert str(openings[0].name) == "client.example.org"
+    assert openings[0].tls is TLSMode.NONE
+    assert openings[0].allow_plaintext == ("PLAIN",)
+
+
+def test_a_unix_socket_keeps_secrets(openings: list[Opening]) -> None:
+    one, other = socket.socketpair()
+    with one, other:
+        engine, _, _ = begin(one, "localhost", 25, {"path": "/run/smtp", "name": None})
+    assert engine.session.peer == "/run/smtp"
+    assert engine.session.secure
+
+
+def test_what_cannot_be_used() -> None:
+    with pytest.raises(TypeError, match="no option nmae, tsl"):
+        begun(nmae="client.example.org", tsl=None)
+    with pytest.raises(LocalProtocolError):
+        begun(name="not a name")
+
+
+def test_the_conversation_is_that_of_a_client() -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as sock,
+    ):
+        _, flow, _ = begin(sock, "localhost", 25, {})
+    assert flow.gi_code is conversation.begin.__code__  # type: ignore[attr-defined]  # a generator's
+
+
+# --- a server's -------------------------------------------------------------------------------
+
+
+def test_a_server_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "hostname", lambda: "mx.example.org")
+    settings = listening(Discard(), {})
+    running = Running(settings)
+    assert running.addresses == [("127.0.0.1", running.port)]
+    assert settings.service.hostname == "mx.example.org"
+    assert settings.service.clock is host.now
+    assert settings.service.nonce is host.nonce
+    assert settings.timeout is None
+    assert settings.grace == 30.0
+    with pytest.raises(ssl.SSLError):
+        settings.handshake.current()
+    settings.close()
+    assert settings.listeners[0].fileno() == -1
+
+
+def test_who_comes_is_let_in_or_told_why_not() -> None:
+    settings = listening(Discard(), {"hostname": "mx.example.org", "admission": Admission(most=1)})
+    (listener,) = settings.listeners
+    try:
+        assert settings.accept(listener) is None
+        with socket.create_connection(settings.addresses[0]) as one:
+            assert not settings.service.sessions
+            arrival = settings.accept(listener)
+            assert arrival is not None
+            with arrival.sock:
+                assert arrival.session.peer == "127.0.0.1"
+                assert arrival.sock.getpeername() == one.getsockname()
+                with socket.create_connection(settings.addresses[0]) as other:
+                    assert settings.accept(listener) is None
+                    assert other.recv(1000).startswith(b"421 too many connections")
+                    assert other.recv(1000) == b""
+            settings.leave(arrival.session)
+            assert settings.service.sessions == 0
+    finally:
+        settings.close()
+
+
+def test_listeners_may_be_given(tmp_path: Any) -> None:
+    """Whose path, if any, is not ours to remove."""
+    path = str(tmp_path / "smtp")
+    settings = listening(Discard(), {"listeners": host.listen(path=path), "path": path})
+    settings.close()
+    assert (tmp_path / "smtp").exists()
+    settings = listening(Discard(), {"path": path, "grace": 1.0, "timeout": 2.0})
+    assert (settings.grace, settings.timeout) == (1.0, 2.0)
+    settings.close()
+    assert not (tmp_path / "smtp").exists()
+
+
+@pytest.mark.parametrize(
+    "options, error, complaint",
+    [
+        ({"tls": ServerTLS.IMPLICIT}, ValueError, "needs a tls_context"),
+        ({"tls": ServerTLS.STARTTLS}, ValueError, "needs a tls_context"),
+        ({"prot": 25}, TypeError, "prot"),
+    ],
+)
+def test_what_makes_no_server(options: Any, error: type[Exception], complaint: str) -> None:
+    with pytest.raises(error, match=complaint):
+        listening(Discard(), options)
+
+
+def test_what_does_not_listen_makes_no_server() -> None:
+    with socket.socket() as sock, pytest.raises(ValueError, match="listening socket"):
+        listening(Discard(), {"listeners": [sock]})
