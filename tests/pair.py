@@ -1,19 +1,15 @@
-"""A client and a server connected in memory: what is sent must be what is received."""
+"""`smtpproto.testing.Pair`, with what the tests of extensions say all the time."""
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from typing import Any
 
 from smtpproto import (
-    AuthResponse,
-    BodyChunk,
     Client,
-    Command,
-    ConnectionClosed,
     Domain,
     Ehlo,
-    EndOfBody,
     ForwardPath,
     Helo,
     Lhlo,
@@ -22,16 +18,15 @@ from smtpproto import (
     Parameter,
     Protocol,
     Rcpt,
-    Rejected,
     Reply,
     ReversePath,
     Server,
     Session,
+    testing,
 )
-from smtpproto.commands import CountedCommand
-from smtpproto.events import ServerEvent
 from smtpproto.extensions import KNOWN, Extension
 from smtpproto.parameters import parse_parameters
+from smtpproto.testing.pair import Sendable
 
 CLIENT = Domain("client.example")
 
@@ -50,13 +45,8 @@ def read_again(parameter: Parameter) -> Parameter:
     return found
 
 
-class Pair:
-    """Two engines; the server accepts everything but what `answers` has a reply for.
-
-    Attributes:
-        answers: replies to what comes next, None for the usual positive one.
-        events: what the server saw, and has not been looked at.
-    """
+class Pair(testing.Pair):
+    """Two engines that have said hello to each other, or are about to."""
 
     def __init__(
         self,
@@ -66,12 +56,16 @@ class Pair:
         client_session: Session | None = None,
         protocol: Protocol = Protocol.SMTP,
     ) -> None:
-        self.server = Server("mx.example", extensions, session=session, protocol=protocol)
-        self.client = Client(known, session=client_session, protocol=protocol)
-        self.answers: deque[Reply | None] = deque()
-        self.events: list[ServerEvent] = []
-        self.sent: deque[Command] = deque()
+        super().__init__(
+            Client(known, session=client_session, protocol=protocol),
+            Server("mx.example", extensions, session=session, protocol=protocol),
+        )
         assert [reply.code for reply in self.pump()] == [220]
+
+    @property
+    def sent(self) -> deque[Any]:
+        """What the server has not shown yet, for tests that carry octets by themselves."""
+        return self._sent
 
     def hello(self, *, helo: bool = False) -> Pair:
         """Say EHLO (LHLO on LMTP, or HELO)."""
@@ -83,62 +77,26 @@ class Pair:
 
     def say(
         self,
-        *messages: Command | BodyChunk | EndOfBody | AuthResponse,
+        *messages: Sendable,
         answer: Reply | None = None,
         answers: Iterable[Reply | None] = (),
     ) -> Reply:
         """Send it and give the last reply."""
         return self.talk(*messages, answers=[answer, *answers] if answer else answers)[-1]
 
-    def talk(
-        self,
-        *messages: Command | BodyChunk | EndOfBody | AuthResponse,
-        answers: Iterable[Reply | None] = (),
-    ) -> list[Reply]:
+    def talk(self, *messages: Sendable, answers: Iterable[Reply | None] = ()) -> list[Reply]:
         """Send all of it, move octets until nothing moves, and give the replies."""
         self.answers.extend(answers)
-        for message in messages:
-            self.client.send(message)
-            # Of a counted command a server shows the content alone.
-            if isinstance(message, Command) and not isinstance(message, CountedCommand):
-                self.sent.append(message)
+        self.send(*messages)
         return self.pump()
 
     def pump(self) -> list[Reply]:
         """Move octets both ways until nothing moves; the replies that the client got."""
-        replies = []
-        while True:
-            to_server = self.client.data_to_send()
-            if to_server:
-                self.server.receive_data(to_server)
-            self._serve()
-            to_client = self.server.data_to_send()
-            if to_client:
-                self.client.receive_data(to_client)
-            while isinstance(event := self.client.next_event(), Reply):
-                replies.append(event)
-            if not to_server and not to_client:
-                return replies
+        return self.run()
 
-    def _serve(self) -> None:
-        while True:
-            event = self.server.next_event()
-            if event is Need.REPLY:
-                answer = self.answers.popleft() if self.answers else None
-                if answer is None:
-                    self.server.accept()
-                else:
-                    self.server.send(answer)
-            elif isinstance(event, Need):
-                return
-            else:
-                self.events.append(event)
-                if isinstance(event, Command):
-                    assert event == self.sent.popleft()
-                elif isinstance(event, Rejected) and not event.content:
-                    self.sent.popleft()
-                elif isinstance(event, ConnectionClosed):
-                    return
+    def start_tls(self) -> bool:
+        """Left to the tests."""
+        return False
 
     def raw(self, line: str) -> str:
         """What the server answers to a line that no client of ours would send."""

@@ -96,6 +96,7 @@ class Pair:
         answers: replies to what comes next at the server, in order; None for the usual one.
         events: what the server gave so far; clear it as you like.
         replies: what the client gave so far; clear it as you like.
+        segments: as above; may be changed at any time.
     """
 
     def __init__(
@@ -111,7 +112,7 @@ class Pair:
         self.answers: deque[Reply | None] = deque()
         self.events: list[ServerEvent] = []
         self.replies: list[Reply] = []
-        self._segments = segments
+        self.segments = segments
         # What is on its way, as segments.
         self._to_server: deque[bytes] = deque()
         self._to_client: deque[bytes] = deque()
@@ -269,7 +270,7 @@ class Pair:
 
     def _take(self, octets: bytes, queue: deque[bytes]) -> None:
         if octets:
-            pieces = [piece for piece in self._segments(octets) if piece]
+            pieces = [piece for piece in self.segments(octets) if piece]
             assert b"".join(pieces) == octets, "segments have to join to the whole"
             queue.extend(pieces)
 
@@ -308,12 +309,13 @@ class Pair:
     def _written(self, reply: Reply | None, event: ServerEvent | None) -> None:
         """Take over what the server wrote, and remember what it should be."""
         octets = self.server.data_to_send()
-        lines = octets.split(b"\r\n")[:-1]
-        for line in lines:
-            if line[3:4] != b"-":
-                self._answered.append(None if reply is None else (reply, event))
-                # Of several only the first is known; on LMTP each has its own call.
-                reply = None
+        for line in octets.split(b"\r\n")[:-1]:
+            if line[3:4] == b"-":
+                continue
+            # The core may have acknowledged chunks before.
+            known = reply is not None and line.startswith(b"%d" % reply.code)
+            self._answered.append((reply, event) if known and reply is not None else None)
+            reply = None if known else reply
         self._take(octets, self._to_client)
 
     def _check(self, event: ServerEvent) -> None:
@@ -396,6 +398,9 @@ class Pair:
 
     def _same(self, sent: Reply, received: Reply) -> bool:
         verb = received.command.verb if received.command is not None else "greeting"
+        if not sent.text.isascii():
+            # The server fits it to what the client can read (RFC 6531 section 3.7.4).
+            return sent.code // 100 == received.code // 100
         if sent.code != received.code:
             return False
         enhanced = sent.enhanced
@@ -404,9 +409,6 @@ class Pair:
             enhanced = ""
         if enhanced and enhanced != received.enhanced:
             return False
-        if not sent.text.isascii():
-            # The server fits it to what the client can read (RFC 6531 section 3.7.4).
-            return True
         lines, found = list(sent.lines), list(received.lines)
         if isinstance(received.command, Hello):
             # The service extensions follow.
