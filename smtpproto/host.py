@@ -229,7 +229,9 @@ def accept(listener: socket.socket) -> tuple[socket.socket, str] | None:
             raise Overloaded from error
         # Whatever else it is concerns one connection that is gone already (accept(2)).
         return None
-    return sock, str(address[0]) if isinstance(address, tuple) else ""
+    peer = str(address[0]) if isinstance(address, tuple) else ""
+    # An IPv4 address that came to a socket for both (RFC 4291 section 2.5.5.2).
+    return sock, peer.removeprefix("::ffff:") if "." in peer else peer
 
 
 def address_of(listener: socket.socket) -> tuple[str, int]:

@@ -310,8 +310,9 @@ def begin(
     if unknown:
         raise TypeError(f"connect() has no option {', '.join(sorted(unknown))}")
     path, credentials = options.get("path"), options.get("credentials")
+    extensions = options.get("extensions")
     engine = Client(
-        options.get("extensions") or KNOWN,
+        KNOWN if extensions is None else extensions,
         limits=options.get("limits"),
         protocol=options.get("protocol", Protocol.SMTP),
         line_endings=options.get("line_endings", LineEndings.REFUSE),

@@ -155,6 +155,17 @@ def test_accepting_on_a_unix_socket(tmp_path: Path) -> None:
             assert not sock.getblocking()
 
 
+@pytest.mark.skipif(not HAS_IPV6, reason="this machine has no IPv6")
+def test_an_ipv4_address_is_one_on_a_socket_for_both() -> None:
+    with socket.create_server(("::", 0), family=socket.AF_INET6, dualstack_ipv6=True) as listener:
+        for client, peer in (("127.0.0.1", "127.0.0.1"), ("::1", "::1")):
+            with socket.create_connection((client, listener.getsockname()[1])):
+                accepted = host.accept(listener)
+                assert accepted is not None
+                accepted[0].close()
+                assert accepted[1] == peer
+
+
 class Failing(socket.socket):
     number = 0
 

@@ -79,6 +79,16 @@ def test_what_is_given_counts(openings: list[Opening]) -> None:
     assert openings[0].allow_plaintext == ("PLAIN",)
 
 
+def test_no_extension_is_another_thing_than_all(openings: list[Opening]) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        socket.create_connection(listener.getsockname()) as sock,
+    ):
+        for given, known in ((None, True), ((), False)):
+            engine, _, _ = begin(sock, "localhost", 25, {"extensions": given})
+            assert bool(engine._catalogue.kinds) is known
+
+
 def test_a_unix_socket_keeps_secrets(openings: list[Opening]) -> None:
     one, other = socket.socketpair()
     with one, other:
