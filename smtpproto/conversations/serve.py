@@ -19,7 +19,7 @@ from ..events import (
     Rejected,
     ServerEvent,
 )
-from ..extensions import Authenticate
+from ..extensions import Authenticate, Burl
 from ..replies import Reply
 from .outcome import Envelope
 from .requests import Call, CallWithContent, Draining, Flow, Receive, Report, Send, StartTLS
@@ -135,8 +135,8 @@ class _Session:
         while True:
             event = event or (yield from self.next_event())
             after: ServerEvent | None = None
-            if isinstance(event, Authenticate) and self.desk is not None:
-                after = yield from self.desk.examine(self.server, event, self.next_event)
+            if isinstance(event, Authenticate):
+                after = yield from self.authenticate(event)
             elif isinstance(event, Command):
                 yield from self.command(event)
             elif isinstance(event, (BodyChunk, EndOfBody)):
@@ -196,11 +196,23 @@ class _Session:
         self.server.send(reply)
         raise _Over
 
+    def authenticate(self, command: Authenticate) -> Flow[ServerEvent | None]:
+        """Answer AUTH; what is to be looked at next, if anything."""
+        if self.desk is None:
+            # Whoever offers it without a desk must not let everybody in.
+            self.server.reject(454, "4.7.0", "Temporary authentication failure")
+            return None
+        return (yield from self.desk.examine(self.server, command, self.next_event))
+
     # --- commands -----------------------------------------------------------------------------
 
-    def command(self, command: Command) -> Flow[None]:
+    def command(self, command: Command, *, within_content: bool = False) -> Flow[None]:
         """Answer a command, as the handler wishes where it is to be asked."""
         kind = type(command)
+        if isinstance(command, Burl) and (within_content or self.hooks.command is None):
+            # Nobody would get what it leads to, and a positive reply says that somebody did.
+            self.server.reject(554, "5.3.3", "content by URL is not taken here")
+            return
         if isinstance(command, Hello):
             hook = self.hooks.ehlo
         elif kind in self.asks:
@@ -343,7 +355,7 @@ class _Content:
         if isinstance(event, Rejected):
             yield from session.rejected(event)
         elif isinstance(event, Command):
-            yield from session.command(event)
+            yield from session.command(event, within_content=True)
         if session.server.transaction is None:
             self.lost = event
             raise ContentLost("the mail transaction was over before the end of the content")

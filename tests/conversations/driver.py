@@ -37,7 +37,8 @@ class End:
     Attributes:
         requests: all that its conversation asked for.
         faults: what to throw in place of fulfilling a request, by its index in `requests`.
-        on_idle: what to throw when both ends wait, in this order.
+        on_idle: what happens when both ends wait, in this order: what is to be thrown, or octets
+            that arrive from somewhere; b"" for the end of them.
         reports: what `Report` told.
         error: what ended the conversation.
     """
@@ -48,7 +49,7 @@ class End:
     flow: Flow[Any] | None = None
     requests: list[Request] = field(default_factory=list)
     faults: dict[int, BaseException] = field(default_factory=dict)
-    on_idle: list[BaseException] = field(default_factory=list)
+    on_idle: list[BaseException | bytes] = field(default_factory=list)
     reports: list[BaseException] = field(default_factory=list)
     waiting: Request | None = None
     result: Any = None
@@ -100,8 +101,12 @@ class Link:
         while not self.server.done:
             self._turn(self.server)
 
-    def feed(self, data: bytes) -> bytes:
-        """Octets for the server as they are, and what it answers."""
+    def feed(self, data: bytes, *later: BaseException | bytes) -> bytes:
+        """Octets for the server as they are, and what it answers.
+
+        What is to happen `later` is what it gets while it waits within a call of the user's.
+        """
+        self.server.on_idle += later
         self.server.inbox += data
         before = len(self.client.inbox)
         while self._step(self.server):
@@ -134,7 +139,12 @@ class Link:
             return
         for stuck in (end, self._other(end)):
             if stuck.on_idle and not stuck.done:
-                self._resume(stuck, None, stuck.on_idle.pop(0))
+                happens = stuck.on_idle.pop(0)
+                if isinstance(happens, bytes):
+                    stuck.inbox += happens
+                    stuck.eof = not happens
+                else:
+                    self._resume(stuck, None, happens)
                 return
         raise AssertionError(
             f"both ends wait: client {self.client.waiting}, server {self.server.waiting}"
@@ -190,7 +200,7 @@ class Link:
 
     def _shake_hands(self, end: End) -> TLSFacts:
         other = self._other(end)
-        if not other.shaken:
+        if not other.shaken and not other.done:
             assert not end.inbox + other.inbox, "plain text before the handshake"
         end.shaken = not other.shaken
         other.shaken = False
@@ -253,7 +263,10 @@ def script(text: str) -> Flow[None]:
             yield Send(rest.replace("|", "\r\n").encode() + b"\r\n", 1)
         elif kind == "TLS":
             assert not buffer
-            yield StartTLS(1)
+            try:
+                yield StartTLS(1)
+            except OSError:
+                return
         elif kind == "EOF":
             assert not buffer
             assert (yield Receive(1, True)) == b""
