@@ -144,6 +144,8 @@ class Connection:
             tls=facts,
             facts=self.session.facts,
         )
+        for kind in self._catalogue.kinds.values():
+            self.session = kind.secured(self.session)
         self._forget_session()
 
     def turn(self, other: C) -> C:

@@ -27,7 +27,7 @@ from .extensions.chunking import is_binary
 from .lenient import NoDomain
 from .limits import Limits
 from .replies import Reply, ReplyReader, build_reply
-from .session import Offered, Protocol, Session, Transaction
+from .session import Offered, Protocol, Session, TLSFacts, Transaction
 from .states import Forget, State
 from .wire import BadLine, CountedText, DotEncoder, LineEndings
 
@@ -144,6 +144,13 @@ class Client(Connection):
     def pending(self) -> int:
         """How many replies are still to come for what was sent."""
         return len(self._pending) + self._held_commands
+
+    def tls_established(self, facts: TLSFacts | None = None) -> None:
+        if self.state is State.CONNECTED and self._replies.code:
+            raise RemoteProtocolError(
+                "a greeting began in plain text before the TLS handshake (RFC 8314 section 3.3)"
+            )
+        super().tls_established(facts)
 
     # --- out: commands and content to bytes ----------------------------------------------------
 

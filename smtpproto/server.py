@@ -64,6 +64,7 @@ _FAULTS = {
 }
 _BAD_SEQUENCE = Reply(503, "5.5.1", "bad sequence of commands")
 _ENDLESS = Reply(421, "4.7.0", "too long lines (RFC 5321 section 4.5.3.1.4)")
+_INJECTED = Reply(421, "4.7.0", "octets follow STARTTLS in plain text (RFC 3207 section 4.2)")
 _CLOSING = Reply(421, "4.7.0", "closing: what follows cannot be told from commands")
 _NO_COMMAND = Reply(500, "5.5.2", "the line is not a command (RFC 5321 section 4.1.1)")
 # What observers see of a line that may be a secret.
@@ -316,8 +317,6 @@ class Server(Connection):
             longest = self._catalogue.longest_line(type(command), self.session.offered)
             if octets > longest:
                 return Reply(500, "5.5.2", _FAULTS[LineFault.TOO_LONG])
-        if State.TLS in step.after and len(self._buffer):
-            return Reply(421, "4.7.0", "octets follow STARTTLS in plain text (RFC 3207 section 4.2)")
         transaction = self.transaction
         if (
             type(command) is Rcpt
@@ -329,7 +328,11 @@ class Server(Connection):
             refusal = extension.demand(command, self.session)
             if refusal is not None:
                 return refusal
-        return self._catalogue.refusal(command, self.session, transaction)
+        refusal = self._catalogue.refusal(command, self.session, transaction)
+        if refusal is None and State.TLS in step.after and len(self._buffer):
+            # Asked last: what is refused anyhow must not depend on what has arrived behind it.
+            return _INJECTED
+        return refusal
 
     def _next_response(self, line: bytes) -> ServerEvent | None:
         """Read the client's part of a dialogue that the pending command began."""
@@ -561,14 +564,19 @@ class Server(Connection):
         """The client has named itself, and knows what is offered."""
         # Facts may have been forgotten since.
         self.session = replace(session, facts=self.session.facts)
-        if any(isinstance(e, Extension) and e.utf8 for e in session.offered):
-            self._grammar = self._catalogue.utf8_grammar
+        self._choose_grammar()
+
+    def _choose_grammar(self) -> None:
+        utf8 = any(isinstance(e, Extension) and e.utf8 for e in self.session.offered)
+        self._grammar = self._catalogue.utf8_grammar if utf8 else self._catalogue.grammar
 
     def _keep(self, command: Command, code: int) -> None:
         super()._keep(command, code)
         owner = self._catalogue.owner(type(command))
         if owner is not None and code < 300:
             self.session = owner.served(command, self.session)
+            # It may have ended what was in force, as XCLIENT does.
+            self._choose_grammar()
 
     def _named(self, command: Hello) -> Session:
         """The session as it is once the client has named itself."""

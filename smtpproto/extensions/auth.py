@@ -81,9 +81,11 @@ class Authenticate(DialogueCommand):
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
         """Read both."""
         mechanism, space, response = arguments.partition(" ")
+        # `upper` makes ASCII of some other characters, such as the dotless i.
+        name = mechanism.upper() if mechanism.isascii() else mechanism
         if not space:
-            return cls(mechanism.upper())
-        return cls(mechanism.upper(), b"" if response == "=" else _decoded(response))
+            return cls(name)
+        return cls(name, b"" if response == "=" else _decoded(response))
 
     def parse_response(self, line: bytes) -> bytes:
         """The octets of a response; a lone "*" gives up (section 4)."""

@@ -171,6 +171,15 @@ class Extension:
         """
         return session
 
+    @classmethod
+    def secured(cls, session: Session) -> Session:
+        """The session after a TLS handshake: what the peer said before it is to be forgotten.
+
+        Both roles.  The name, what was offered and the identity are forgotten already (RFC 3207
+        section 4.2); this is for facts that the extension keeps.
+        """
+        return session
+
     def check_content(self, octets: int, session: Session) -> Reply | None:
         """The reply that refuses content of so many octets so far, or None."""
         return None

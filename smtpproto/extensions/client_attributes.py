@@ -127,6 +127,9 @@ class AttributeCommand(Command):
             name, equals, text = item.partition("=")
             if not equals:
                 raise cls.wrong("name=value", item)
+            if not item.isascii():
+                # `upper` makes ASCII of some other characters, such as the dotless i.
+                raise cls.wrong("ASCII", item)
             value: Value | None = _UNAVAILABLE.get(text.upper())
             attributes.append((name.upper(), decode_xtext(text) if value is None else value))
         return cls(tuple(attributes))

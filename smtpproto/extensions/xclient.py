@@ -1,7 +1,8 @@
 """XCLIENT: a proxy takes the place of the client it speaks for; Postfix's XCLIENT_README.
 
 After the positive reply the session is where it was after the greeting, and the server treats the
-client as the attributes say.  That holds until the end of the session.  More attributes may follow
+client as the attributes say.  That holds until the end of the session, or until TLS begins, as what
+came before that may have come from anybody (RFC 3207 section 4.2).  More attributes may follow
 before EHLO; send the address last, for Postfix then asks whether the new one is authorized.  Here
 it is the peer of the connection that has to be trusted, whomever it spoke for before.
 """
@@ -146,6 +147,12 @@ class ClientOverriding(Extension):
             identity=fact.get("LOGIN"),
             name=None if helo is None else _name(helo),
         )
+
+    @classmethod
+    def secured(cls, session: Session) -> Session:
+        """Forget whom the proxy spoke for: it may not have been the proxy who said so."""
+        session = replace(session, peer=speaker(session))
+        return session.without_fact(ClientOverride).without_fact(Speaker)
 
 
 def _name(helo: str) -> Domain | AddressLiteral | None:

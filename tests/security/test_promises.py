@@ -1,0 +1,68 @@
+"""A positive reply to content says that the handler has the message: nobody else can say so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from smtpproto import Command, Session
+from smtpproto.conversations import Service
+from smtpproto.extensions import Burl, Chunking, ContentByUrl, EightBitMime, Pipelining
+from tests.conversations.driver import Inbox, Link
+
+EXTENSIONS = (EightBitMime(), Pipelining(), Chunking(), ContentByUrl(("imap",)))
+HELLO = b"EHLO client.example\r\n"
+ENVELOPE = b"MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mx.example>\r\n"
+URL = b"BURL imap://imap.example/x;urlauth=anonymous:internal:abc LAST\r\n"
+
+
+class Chunks:
+    """A handler that reads content as it comes, and commands by itself."""
+
+    def __init__(self) -> None:
+        self.messages: list[bytes] = []
+        self.commands: list[Command] = []
+
+    def body(self, session: Session, envelope: object, chunks: Iterator[bytes]) -> None:
+        self.messages.append(b"".join(chunks))
+
+    def command(self, session: Session, command: Command) -> Any:
+        self.commands.append(command)
+
+
+def start(handler: object) -> Link:
+    flow = Service(handler, hostname="mx.example", extensions=EXTENSIONS).open(
+        Session(identity="harry")
+    )
+    assert flow is not None
+    link = Link(flow)
+    link.feed(HELLO)
+    return link
+
+
+def codes(octets: bytes) -> list[int]:
+    return [int(line[:3]) for line in octets.splitlines()]
+
+
+def test_content_by_url_that_nobody_fetches() -> None:
+    inbox = Inbox()
+    assert codes(start(inbox).feed(ENVELOPE + URL)) == [250, 250, 554]
+    assert inbox.messages == []
+
+
+@pytest.mark.parametrize("handler", [Inbox(), Chunks()])
+def test_content_by_url_behind_a_chunk_that_the_handler_has(handler: Any) -> None:
+    link = start(handler)
+    assert codes(link.feed(ENVELOPE + b"BDAT 4\r\nab\r\n" + URL)) == [250, 250, 250, 554]
+    assert codes(link.feed(b"RSET\r\n")) == [250]
+    assert handler.messages == []
+    assert codes(link.feed(ENVELOPE + b"BDAT 4 LAST\r\nab\r\n")) == [250, 250, 250]
+    assert len(handler.messages) == 1
+
+
+def test_content_by_url_that_a_handler_fetches_itself() -> None:
+    handler = Chunks()
+    assert codes(start(handler).feed(ENVELOPE + URL)) == [250, 250, 250]
+    assert [type(command) for command in handler.commands] == [Burl]
