@@ -1,8 +1,8 @@
 """The server's half of AUTH: RFC 4954, with the mechanisms of `smtpproto.sasl`.
 
-A mechanism asks for challenges, which go to the client, and puts questions, which go to the credential store.  The
-client is told no more than the codes say, so that an unknown user looks like a wrong password; why an exchange failed
-is for the handler.
+A mechanism asks for challenges, which go to the client, and puts questions, which go to the
+credential store.  The client is told no more than the codes say, so that an unknown user looks like
+a wrong password; why an exchange failed is for the handler.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The beginning of a client's session: PROXY header, greeting, EHLO, TLS, authentication.
 
-RFC 5321 sections 3.1 and 3.2, RFC 3207, RFC 4954.  After the handshake EHLO is said again, because what was heard
-before it may have been said by anybody (RFC 3207 section 4.2).
+RFC 5321 sections 3.1 and 3.2, RFC 3207, RFC 4954.  After the handshake EHLO is said again, because
+what was heard before it may have been said by anybody (RFC 3207 section 4.2).
 """
 
 from __future__ import annotations

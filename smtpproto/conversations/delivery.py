@@ -1,7 +1,7 @@
 """Delivering a message to the recipients of an envelope: RFC 5321 section 3.3.
 
-One mail transaction, or as many as the server's limits make of it (RFC 9422), and one outcome for each recipient,
-whatever happens.
+One mail transaction, or as many as the server's limits make of it (RFC 9422), and one outcome for
+each recipient, whatever happens.
 """
 
 from __future__ import annotations
@@ -37,16 +37,16 @@ def deliver(
 ) -> Flow[Delivery]:
     """Deliver one message to the recipients of an envelope.
 
-    MAIL, every RCPT and DATA leave at once where the server allows it.  What becomes of the message is told
-    recipient by recipient, also when the link breaks.  MAIL gets the parameters that this content needs (SIZE,
-    BODY, SMTPUTF8), besides those that it has.
+    MAIL, every RCPT and DATA leave at once where the server allows it.  What becomes of the message
+    is told recipient by recipient, also when the link breaks.  MAIL gets the parameters that this
+    content needs (SIZE, BODY, SMTPUTF8), besides those that it has.
 
     Arguments:
         client: a connection with a session.
         envelope: sender and recipients, with whatever parameters they are to have.
         content: the message, with CRLF line endings.
-        chunking: whether to send it in counted chunks where the server offers that (RFC 3030); done anyhow
-            for an envelope with BODY=BINARYMIME.
+        chunking: whether to send it in counted chunks where the server offers that (RFC 3030); done
+            anyhow for an envelope with BODY=BINARYMIME.
         to_ascii: what makes A-labels of U-labels where the server does not offer SMTPUTF8, such as
             `smtpproto.idn.to_ascii`.
 
@@ -66,7 +66,7 @@ def deliver(
     batches = _batches(client, fitted)
     if len(batches) > 1 and not (yield from source.keep()):
         raise LocalProtocolError(
-            f"the server's limits make {len(batches)} mail transactions of this one (RFC 9422), and "
+            f"the server's limits make {len(batches)} mail transactions of this (RFC 9422), and "
             "this content can be read only once: give bytes, a file that can be rewound, or what "
             "can be iterated over again"
         )
@@ -115,9 +115,9 @@ class _Delivery:
     def deliver(self, envelope: Envelope) -> Flow[list[Outcome]]:
         """One of them: an outcome for each of its recipients."""
         limits = self.client.offered.get(ServerLimits)
-        if not self.over and limits is not None:
-            if not limits.allows(envelope.recipients, self.client.session):
-                self.over = "the server takes no more in this session (LIMITS, RFC 9422)"
+        room = limits is None or limits.allows(envelope.recipients, self.client.session)
+        if not self.over and not room:
+            self.over = "the server takes no more in this session (LIMITS, RFC 9422)"
         nothing: list[Reply | None] = [None] * len(envelope.recipients)
         if self.over:
             return self._outcomes(envelope, nothing, Status.FAILED)

@@ -7,7 +7,8 @@
     │   └── AuthenticationError   5xx to AUTH, or no mechanism in common
     └── TLSError                  TLS was required and cannot be had
 
-Each has `reply` and `command` where there are any, and a text that says what it means and what to check.
+Each has `reply` and `command` where there are any, and a text that says what it means and what to
+check.
 """
 
 from __future__ import annotations

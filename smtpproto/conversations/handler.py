@@ -1,8 +1,8 @@
 """What a server asks of its user: the handler.
 
 A handler is any object with some of the methods of `Handler`.  Each is optional, plain or (with an
-adapter that can wait) async, gets immutable values, and answers with None to accept, with a `Reply`, or
-with an exception, which is logged and becomes 451 4.3.0.
+adapter that can wait) async, gets immutable values, and answers with None to accept, with a
+`Reply`, or with an exception, which is logged and becomes 451 4.3.0.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import difflib
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any, Optional, Union
+from typing import TYPE_CHECKING, Any
 
 from ..replies import Reply
 
@@ -25,15 +25,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Answer", "Handler", "Hooks"]
 
-Answer = Union[Reply, Sequence[Optional[Reply]], None]
-"""None: accepted; a `Reply`; after the content of an LMTP session also one of these for each recipient."""
+Answer = Reply | Sequence[Reply | None] | None
+"""None: accepted; a `Reply`; after the content of an LMTP session also one of these for each
+recipient."""
 
 
 class Handler:
     """The methods that a handler may have; inheriting from this class is not needed.
 
-    `message` gets the whole content, `body` gets it in chunks while it arrives; a handler has one of
-    the two.
+    `message` gets the whole content, `body` gets it in chunks while it arrives; a handler has one
+    of the two.
     """
 
     def connect(self, session: Session) -> Answer:
@@ -64,7 +65,7 @@ class Handler:
     def expn(self, session: Session, expn: Expn) -> Answer:
         """EXPN; None answers 252."""
 
-    def help(self, session: Session, help: Help) -> Answer:
+    def help(self, session: Session, question: Help) -> Answer:
         """HELP; None answers 214."""
 
     def command(self, session: Session, command: Command) -> Answer:
@@ -77,7 +78,7 @@ class Handler:
         """The session is over, whatever ended it."""
 
 
-_Method = Optional[Callable[..., Any]]
+_Method = Callable[..., Any] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +121,7 @@ class Hooks:
         found = {
             name: getattr(handler, name)
             for name in names
-            if name in own
-            and getattr(type(handler), name, None) is not getattr(Handler, name)
+            if name in own and getattr(type(handler), name, None) is not getattr(Handler, name)
         }
         if ("message" in found) is ("body" in found):
             raise TypeError("a handler has either a method 'message' or a method 'body'")

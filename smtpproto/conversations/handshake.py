@@ -1,7 +1,8 @@
 """The TLS handshake of a client, and what to tell people when it fails.
 
-RFC 3207 section 4.1, RFC 8314.  Why a certificate was refused is read from the `verify_code` of the error that
-was thrown, as OpenSSL numbers it, so that nothing here knows which library did the handshake.
+RFC 3207 section 4.1, RFC 8314.  Why a certificate was refused is read from the `verify_code` of the
+error that was thrown, as OpenSSL numbers it, so that nothing here knows which library did the
+handshake.
 """
 
 from __future__ import annotations
@@ -29,15 +30,19 @@ _EXPIRED = (
 _NOT_YET = ("the certificate is not valid yet", "Check the clock of this host.")
 _SELF_SIGNED = (
     "the certificate is self-signed, so anybody could have made it",
-    "If the server is your own, give its certificate to the TLS context as a trusted one "
-    "(load_verify_locations).",
+    (
+        "If the server is your own, give its certificate to the TLS context as a trusted one "
+        "(load_verify_locations)."
+    ),
     "Otherwise something may stand in between: a virus scanner, a captive portal, an attacker.",
 )
 _UNKNOWN_ISSUER = (
     "the certificate comes from an authority that is not trusted here",
-    "The server may not send the intermediate certificates: 'openssl s_client -starttls smtp "
-    "-showcerts' shows what it sends.",
-    "Check that this host has a store of certificates (package ca-certificates), and that it is new.",
+    (
+        "The server may not send the intermediate certificates: 'openssl s_client -starttls smtp "
+        "-showcerts' shows what it sends."
+    ),
+    "Check that this host has a store of certificates (package ca-certificates), and a new one.",
     "For a private authority, give its certificate to the TLS context (load_verify_locations).",
 )
 _WRONG_NAME = (
@@ -63,8 +68,10 @@ _OTHER_CERTIFICATE = (
 )
 _NO_TLS = (
     "the TLS handshake failed",
-    "The server may not speak TLS at this point: port 465 is for TLS from the start "
-    "(TLSMode.IMPLICIT), 587 and 25 for STARTTLS (TLSMode.STARTTLS).",
+    (
+        "The server may not speak TLS at this point: port 465 is for TLS from the start "
+        "(TLSMode.IMPLICIT), 587 and 25 for STARTTLS (TLSMode.STARTTLS)."
+    ),
     "The server may be too old for TLS 1.2, or know no cipher suite that this host allows.",
 )
 
@@ -90,9 +97,8 @@ def handshake(opening: Opening) -> Flow[TLSFacts]:
         if problem is None and policy.check is not None:
             problem = yield Call(policy.check, (facts,))
         if problem:
-            raise TLSError(
-                f"TLS with {opening.host or 'the server'} is not what the policy asks for: {problem}"
-            )
+            who = opening.host or "the server"
+            raise TLSError(f"TLS with {who} is not what the policy asks for: {problem}")
     return facts
 
 

@@ -1,7 +1,7 @@
 """From an `EmailMessage` to an envelope and content: RFC 5321 section 3.3, RFC 5322 section 3.6.
 
-A server without 8BITMIME gets the message in 7 bits (RFC 6152 section 3), one without SMTPUTF8 gets A-labels in
-place of U-labels where that is all it takes (RFC 6531 section 3.2).
+A server without 8BITMIME gets the message in 7 bits (RFC 6152 section 3), one without SMTPUTF8 gets
+A-labels in place of U-labels where that is all it takes (RFC 6531 section 3.2).
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ __all__ = ["content_of", "envelope_of", "read_header", "without_bcc"]
 
 HEADER_MOST = 1024 * 1024
 # The field's name, its line, and those that continue it.
-_BCC = re.compile(rb"^(?:resent-)?bcc[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.I | re.M)
+_BCC = re.compile(
+    rb"^(?:resent-)?bcc[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.IGNORECASE | re.MULTILINE
+)
 
 _RECIPIENTS = ("To", "Cc", "Bcc")
 _ADDRESSES = ("From", "Sender", "Reply-To", "To", "Cc")
@@ -85,7 +87,7 @@ def _addresses(message: Message, name: str) -> list[str]:
 def content_of(
     message: Message, offered: Offered[object], to_ascii: ToASCII | None = None
 ) -> bytes:
-    """The message as content, with CRLF line endings, without Bcc, and so that a server can take it.
+    """The message as content that a server can take, with CRLF line endings, without Bcc.
 
     Arguments:
         message: it stays as it is.
@@ -137,7 +139,7 @@ def _make_ascii(message: Message, to_ascii: ToASCII | None) -> None:
             groups = getattr(field, "groups", None)
             if to_ascii is None or groups is None or len(message.get_all(name) or ()) > 1:
                 raise unfit(
-                    f"an address in {name} that is not ASCII, and the server does not offer SMTPUTF8",
+                    f"an address in {name} that is not ASCII; the server does not offer SMTPUTF8",
                     "5.6.7",
                     "6531",
                 )
@@ -165,7 +167,7 @@ def _group_in_ascii(group: Group, name: str, to_ascii: ToASCII) -> Group:
 def _unfit_parts(
     message: Message, *, eight_bit: bool, sealed: bool = False
 ) -> Iterator[tuple[Message, bool]]:
-    """The parts that have to be encoded, and whether something that must not be touched is around."""
+    """The parts that have to be encoded, each with whether it must not be touched."""
     if message.is_multipart():
         sealed = sealed or message.get_content_type() in _SEALED
         for part in message.get_payload():

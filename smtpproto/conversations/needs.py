@@ -1,14 +1,15 @@
 """What a message needs of a server: the smallest set of service extensions that can carry it.
 
-8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531), SIZE (RFC 1870).  What the server does not offer is found out before MAIL, so
-that nothing is sent in vain.  BINARYMIME (RFC 3030) has to be asked for in the envelope.
+8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531), SIZE (RFC 1870).  What the server does not offer is found
+out before MAIL, so that nothing is sent in vain.  BINARYMIME (RFC 3030) has to be asked for in the
+envelope.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar, Union
+from typing import TYPE_CHECKING, TypeVar
 
 from ..addresses import Domain, ForwardPath, ReversePath
 from ..errors import LocalProtocolError
@@ -24,7 +25,7 @@ __all__ = ["ToASCII", "fit", "is_binary", "unfit"]
 ToASCII = Callable[[Domain], Domain]
 """Gives a domain with A-labels for one with U-labels, such as `smtpproto.idn.to_ascii`."""
 
-P = TypeVar("P", bound=Union[ReversePath, ForwardPath])
+P = TypeVar("P", ReversePath, ForwardPath)
 
 
 def is_binary(envelope: Envelope) -> bool:
@@ -45,7 +46,8 @@ def fit(
         envelope: parameters that it has already stay as they are.
         source: the content; of a stream no more is known than the envelope says.
         offered: by the server.
-        to_ascii: what to do about domains with U-labels where SMTPUTF8 is not offered; None: nothing.
+        to_ascii: what to do about domains with U-labels where SMTPUTF8 is not offered; None:
+            nothing.
 
     Raises:
         LocalProtocolError: the message needs what the server does not offer.

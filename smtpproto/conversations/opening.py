@@ -1,7 +1,7 @@
 """What a client's session is to be like when it has begun: TLS, who to log in as.
 
-RFC 3207, RFC 8314 (TLS from the start), RFC 4954; the policies that ask for more than a certificate are those
-of RFC 8461 (MTA-STS), RFC 7672 (DANE) and RFC 8689 (REQUIRETLS).
+RFC 3207, RFC 8314 (TLS from the start), RFC 4954; the policies that ask for more than a certificate
+are those of RFC 8461 (MTA-STS), RFC 7672 (DANE) and RFC 8689 (REQUIRETLS).
 """
 
 from __future__ import annotations
@@ -139,5 +139,5 @@ class Opening:
 
     @property
     def verifies(self) -> bool:
-        """Whether the certificate matters: where TLS may fail to begin, anybody may be in between."""
+        """Whether to verify the certificate: where TLS need not even begin, it proves nothing."""
         return self.requires_tls or self.credentials is not None

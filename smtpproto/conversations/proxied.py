@@ -1,8 +1,8 @@
 """A server behind a proxy: the PROXY header is read before anything else.
 
-Only from the networks that are trusted to send one, and from these always: to guess would let anybody choose
-an address (HAProxy's proxy-protocol.txt, section 5).  What is malformed or does not come ends the connection
-without a word, because nobody knows what the peer speaks.
+Only from the networks that are trusted to send one, and from these always: to guess would let
+anybody choose an address (HAProxy's proxy-protocol.txt, section 5).  What is malformed or does not
+come ends the connection without a word, because nobody knows what the peer speaks.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ def read_header(limit: int = 4096) -> Flow[ProxyHeader]:
 def from_proxy(session: Session, header: ProxyHeader) -> Session:
     """The session of the client that a proxy speaks for.
 
-    Its address takes the place of the proxy's.  Where the proxy ended the client's TLS, the channel counts as
-    secure.
+    Its address takes the place of the proxy's.  Where the proxy ended the client's TLS, the channel
+    counts as secure.
     """
     session = session.with_fact(header)
     if header.source is not None:

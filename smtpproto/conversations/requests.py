@@ -1,26 +1,27 @@
 """What a conversation may ask of the adapter that runs it.
 
-A conversation is a generator: it yields a request and is resumed with the result.  An adapter is the
-loop that fulfils requests by whatever kind of I/O it has:
+A conversation is a generator: it yields a request and is resumed with the result.  An adapter is
+the loop that fulfils requests by whatever kind of I/O it has:
 
 * `Send`: write all the octets; resume with None.
 * `Receive`: resume with what arrived, `b""` once the peer has closed.
 * `StartTLS`: do the handshake; resume with `TLSFacts`.
-* `Call`: call the function (and await what it gives, where the adapter can); resume with the result.
-* `CallWithContent`: the same, with an iterator of chunks as last argument; each chunk is what a run of
-  the generator from `read` returns, None at the end.
+* `Call`: call the function (and await what it gives, where the adapter can); resume with the
+  result.
+* `CallWithContent`: the same, with an iterator of chunks as last argument; each chunk is what a run
+  of the generator from `read` returns, None at the end.
 * `Report`: log an exception of a handler; resume with None.
 
-What goes wrong is thrown into the conversation, because only it knows what was under way: `OSError` (a
-time limit that ran out is `TimeoutError`) for the link, `Draining` once when the server is to stop while
-the conversation waits, and whatever a called function raised.
+What goes wrong is thrown into the conversation, because only it knows what was under way: `OSError`
+(a time limit that ran out is `TimeoutError`) for the link, `Draining` once when the server is to
+stop while the conversation waits, and whatever a called function raised.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import Any, TypeVar, Union
+from typing import Any, TypeVar
 
 __all__ = [
     "Call",
@@ -105,6 +106,6 @@ class Draining(Exception):
     """Thrown into a server's conversation that waits: the server is to stop."""
 
 
-Request = Union[Send, Receive, StartTLS, Call, CallWithContent, Report]
+Request = Send | Receive | StartTLS | Call | CallWithContent | Report
 Flow = Generator[Request, Any, T]
 """A conversation that returns a `T`."""

@@ -1,11 +1,13 @@
 """The conversation of a server: one session, from the greeting to the end.
 
-The core decides what is possible, the handler what is wanted; this puts the two together.  Replies leave
-when the client has said all that it said at once, so a pipelined group is answered in one write.
+The core decides what is possible, the handler what is wanted; this puts the two together.  Replies
+leave when the client has said all that it said at once, so a pipelined group is answered in one
+write.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -77,10 +79,8 @@ def serve_session(
     session = _Session(server, hooks, desk, stamp)
     closed = hooks.closed
     try:
-        try:
+        with contextlib.suppress(_Over):
             yield from session.run()
-        except _Over:
-            pass
         data = server.data_to_send()
         if data:
             yield Send(data, server.timeout)
@@ -100,7 +100,8 @@ def tell(hook: Any, *arguments: object) -> Flow[None]:
     """Let the handler know of something that it need not answer."""
     try:
         yield Call(hook, arguments)
-    except Exception as error:
+    # Whatever a handler raises is its own affair, and the session goes on.
+    except Exception as error:  # noqa: BLE001
         yield Report(error)
 
 
@@ -228,7 +229,7 @@ class _Session:
             return
         try:
             self.answer((yield Call(hook, arguments)))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  the handler's
             yield from self.failed(error)
 
     def answer(self, answer: Answer) -> None:
@@ -277,7 +278,7 @@ class _Session:
                 answer = yield CallWithContent(self.hooks.body, about, content.read)
             if content.lost is None:
                 yield from self.answer_content(answer, content)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  the handler's
             if content.lost is None:
                 if not content.complete:
                     # Kept by the core until the content has ended.

@@ -78,13 +78,13 @@ class Service:
         clock: what time it is, with its zone; needed with `received`.
         nonce: gives something that was never there before, see `sasl.Context`; needed with `users`
             and `received`.
-        received: whether each message gets a Received field on top (RFC 5321 section 4.4), as a server
-            owes it that does not leave this to somebody behind it.
+        received: whether each message gets a Received field on top (RFC 5321 section 4.4), as a
+            server owes it that does not leave this to somebody behind it.
         lock: held while sessions are counted; for adapters that use threads.
 
     Raises:
-        ValueError: STARTTLS or AUTH is among the extensions, and what it needs is not there; or what
-            `users` or `received` need.
+        ValueError: STARTTLS or AUTH is among the extensions, and what it needs is not there; or
+            what `users` or `received` need.
         LocalProtocolError: a Received field cannot name this host.
         TypeError: the handler is none.
     """

@@ -1,4 +1,4 @@
-"""One mail transaction: RFC 5321 section 3.3, in as few round trips as the server allows (RFC 2920).
+"""One mail transaction, in as few round trips as the server allows: RFC 5321 section 3.3, RFC 2920.
 
 The content goes after DATA, or in counted chunks (RFC 3030).
 """

@@ -36,7 +36,7 @@ class Transcript:
         self._hidden = 0
         self._rest = b""
 
-    def __call__(self, sender: str, octets: bytes, content: bool) -> None:
+    def __call__(self, sender: str, octets: bytes, content: bool) -> None:  # noqa: FBT001  an Observer
         """Take one line, or a chunk of content."""
         if content:
             self._content(sender, octets)

@@ -7,7 +7,7 @@ import pytest
 from smtpproto import Client, LocalProtocolError, Noop, Rcpt, RemoteProtocolError, State
 from smtpproto.conversations import ConnectionLost, Envelope, submit
 from smtpproto.conversations.requests import Receive, Send
-from smtpproto.extensions import StartTls, StartTLS
+from smtpproto.extensions import StartTLS, StartTls
 from tests.conversations.driver import Link, begin, script, serve
 
 HELLO = ">>> 220 mx.example\n<<< EHLO client.example\n>>> 250 mx.example\n"
@@ -26,14 +26,15 @@ def test_a_reply_in_pieces_has_one_deadline() -> None:
     assert isinstance(flow.send(None), Send)
     request = flow.send(None)
     fresh = []
-    for piece in (b"2", b"50-a\r\n", b"250 b\r\n"):
+    for piece in (b"2", b"50-a\r\n"):
         assert isinstance(request, Receive)
         fresh.append(request.fresh)
-        try:
-            request = flow.send(piece)
-        except StopIteration as stop:
-            assert stop.value.lines == ("a", "b")
-    assert fresh == [True, False, False]
+        request = flow.send(piece)
+    assert isinstance(request, Receive)
+    assert [*fresh, request.fresh] == [True, False, False]
+    with pytest.raises(StopIteration) as stop:
+        flow.send(b"250 b\r\n")
+    assert stop.value.value.lines == ("a", "b")
     assert len(link.client.requests) == before
 
 

@@ -13,10 +13,10 @@ class Message:
 
 
 class Inherits(Handler):
-    def body(self, *_: object) -> None:  # type: ignore[override]
+    def body(self, *_: object) -> None:
         """Take it."""
 
-    def rcpt(self, *_: object) -> None:  # type: ignore[override]
+    def rcpt(self, *_: object) -> None:
         """Anybody."""
 
     def _own(self) -> None:

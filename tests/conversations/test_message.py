@@ -43,9 +43,9 @@ def to_ascii(domain: Domain) -> Domain:
             ["<b@y.example>"],
         ),
         (
-            "From: a@x.example\nTo: B <b@y.example>, c@y.example\nCc: b@y.example\nBcc: d@y.example",
+            "From: a@x.example\nTo: B <b@y.example>, c@y.example\nCc: b@y.example\nBcc: d@y",
             "<a@x.example>",
-            ["<b@y.example>", "<c@y.example>", "<d@y.example>"],
+            ["<b@y.example>", "<c@y.example>", "<d@y>"],
         ),
         (
             "From: a@x.example\nTo: group: b@y.example, c@y.example;",
@@ -53,8 +53,11 @@ def to_ascii(domain: Domain) -> Domain:
             ["<b@y.example>", "<c@y.example>"],
         ),
         (
-            "Resent-Date: Tue, 24 Nov 2026 19:00:00 +0000\nResent-From: r@x.example\n"
-            "Resent-To: e@y.example\nResent-Bcc: f@y.example\nFrom: a@x.example\nTo: b@y.example",
+            (
+                "Resent-Date: Tue, 24 Nov 2026 19:00:00 +0000\n"
+                "Resent-From: r@x.example\nFrom: a@x.example\nTo: b@y.example\n"
+                "Resent-To: e@y.example\nResent-Bcc: f@y.example"
+            ),
             "<r@x.example>",
             ["<e@y.example>", "<f@y.example>"],
         ),

@@ -62,8 +62,9 @@ def test_not_an_octet_too_many(sent: ProxyHeader, sizes: list[int], tail: bytes)
         try:
             request = flow.send(piece)
         except StopIteration as stop:
-            assert stop.value == sent
+            found = stop.value
             break
+    assert found == sent
     assert at == len(sent.to_bytes())
     # One deadline for all of it.
     assert fresh == [True, *[False] * (turn - 1)]

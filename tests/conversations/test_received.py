@@ -114,7 +114,11 @@ def test_a_host_that_is_none() -> None:
 
 
 @given(
-    st.datetimes(datetime(1970, 1, 1), datetime(2999, 1, 1), timezones=st.timezones()),
+    st.datetimes(
+        WHEN.replace(year=1970, tzinfo=None),
+        WHEN.replace(year=2999, tzinfo=None),
+        timezones=st.timezones(),
+    ),
     st.text(max_size=40),
     st.sampled_from(['"a; b\\"c"@mx.example', "jürgen@mx.example", "postmaster"]),
 )
