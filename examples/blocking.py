@@ -8,7 +8,7 @@ from __future__ import annotations
 from email.message import EmailMessage
 
 from smtpproto import Mail, Rcpt, Reply, Session, sync
-from smtpproto.conversations import Envelope, SMTPError, Status
+from smtpproto.conversations import Delivery, Envelope, Outcome, SMTPError, Status
 from smtpproto.extensions import DeclaredSize, standard
 
 
@@ -36,6 +36,14 @@ class Inbox:
         self.subjects.append(subject.decode())
 
 
+def report(delivery: Delivery) -> None:
+    outcome: Outcome
+    for outcome in delivery.outcomes:
+        print(outcome.forward_path, outcome.status.name, outcome.reply)
+        if outcome.status is not Status.ACCEPTED:
+            print(outcome.explain())
+
+
 def main() -> None:
     message = EmailMessage()
     message["From"] = "Eve <eve@example.org>"
@@ -46,11 +54,7 @@ def main() -> None:
     inbox = Inbox()
     with sync.serve(inbox, hostname="mx.example.com", extensions=standard(10_000)) as server:
         with sync.connect("127.0.0.1", server.port, name="client.example.org") as client:
-            delivery = client.send_message(message)
-            for outcome in delivery.outcomes:
-                print(outcome.forward_path, outcome.status.name, outcome.reply)
-                if outcome.status is not Status.ACCEPTED:
-                    print(outcome.explain())
+            report(client.send_message(message))
 
             # A message of any size is sent as it comes, from a file or from an iterable.
             envelope = Envelope.of("eve@example.org", ["bob@example.com"])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from smtpproto import Protocol, Rcpt, Reply, Session, sync
 from smtpproto.conversations import Envelope
-from smtpproto.stores import MaildirStore
+from smtpproto.stores import FinalDelivery, MaildirStore
 
 QUOTA = 1_000
 
@@ -38,6 +38,7 @@ class LocalDelivery:
         used = sum(file.stat().st_size for file in (store.path / "new").iterdir())
         if used + len(content) > QUOTA:
             return Reply(552, "5.2.2", f"no room for {name}")
+        delivery: FinalDelivery
         with store.open(str(envelope.reverse_path.mailbox or "")) as delivery:
             delivery.write(content)
             delivery.commit()

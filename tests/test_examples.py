@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
+import importlib
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -43,3 +46,52 @@ def test_patterns_name_members_with_their_enum(script: Path) -> None:
     text = script.read_text(encoding="utf-8")
     assert "NEED_DATA" not in text
     assert "PAUSED" not in text
+
+
+PACKAGES = [
+    "smtpproto",
+    "smtpproto.conversations",
+    "smtpproto.extensions",
+    "smtpproto.stores",
+    "smtpproto.sync",
+    "smtpproto.trio",
+]
+NOT_SHOWN = {
+    # Other words for `Need.DATA` and `Need.REPLY`, which `match` would misread.
+    "NEED_DATA",
+    "PAUSED",
+    # What annotations are made of, not values.
+    "Content",
+    # What stands behind `Service` and `Client`; nobody makes one.
+    "serve_session",
+    "Catalogue",
+    "UnknownExtension",
+    # Facts and events of what is told in docs/extensions.md.
+    "ClientOverride",
+    "ForwardedClient",
+    "Turned",
+    "Usage",
+    # The same as MaildirStore, with another name.
+    "MboxStore",
+    "__version__",
+    # A base class for parameters without a value.
+    "Flag",
+}
+
+
+def shown() -> set[str]:
+    """The words of all code that the tests run for its own sake."""
+    blocks = [path.read_text(encoding="utf-8") for path in EXAMPLES]
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    blocks += re.findall(r"^```python\n(.*?)^```$", readme, re.MULTILINE | re.DOTALL)
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    for name in PACKAGES:
+        tests = finder.find(importlib.import_module(name))
+        blocks += [example.source for test in tests for example in test.examples]
+    return set(re.findall(r"\w+", "\n".join(blocks)))
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_every_public_name_is_shown(name: str) -> None:
+    names = set(importlib.import_module(name).__all__)
+    assert sorted(names - shown() - NOT_SHOWN) == []
