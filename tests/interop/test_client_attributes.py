@@ -37,7 +37,7 @@ from smtpproto.extensions import (
 from smtpproto.wire.proxy import TrustedNetworks
 from tests.interop.conftest import Peers
 from tests.interop.nginx import nginx
-from tests.interop.peers import HOST
+from tests.interop.peers import HOST, until
 from tests.interop.postfix import postfix
 from tests.pair import mail, rcpt
 
@@ -94,7 +94,7 @@ def test_postfix_takes_our_client_for_another(peers: Peers) -> None:
         refused = talk.say(rcpt())
         assert (refused.code, refused.enhanced) == (454, "4.7.1")
         talk.say(Quit())
-    assert "from spike.test[192.0.2.2]" in server.log()
+    until(lambda: "from spike.test[192.0.2.2]" in server.log(), 20, "the client in the log")
 
 
 def test_postfix_logs_whose_message_we_pass_on(peers: Peers) -> None:
@@ -106,7 +106,7 @@ def test_postfix_logs_whose_message_we_pass_on(peers: Peers) -> None:
         assert talk.say(mail()).code == 250
         assert talk.say(Rcpt(ForwardPath.of("alice@local.test"))).code == 250
         talk.say(Quit())
-    assert "orig_client=spike.test[192.0.2.2]" in server.log()
+    until(lambda: "orig_client=spike.test[192.0.2.2]" in server.log(), 20, "the client in the log")
 
 
 def test_postfix_does_not_trust_everybody(peers: Peers) -> None:
