@@ -11,6 +11,7 @@ order.  A subclass puts in its own extensions, connections, commands and rules.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
 from ._extra import MISSING
 
@@ -21,7 +22,7 @@ except ImportError as error:
     raise ImportError(MISSING) from error
 
 from ..client import Client
-from ..commands import Command, Data, Ehlo, Lhlo, Quit
+from ..commands import Command, Data, Ehlo, Lhlo, Mail, Quit
 from ..errors import LocalProtocolError
 from ..events import AuthResponse, BodyChunk, EndOfBody
 from ..extensions import Bdat, Extension
@@ -49,8 +50,13 @@ class Lockstep(RuleBasedStateMachine):
     extensions: Iterable[Extension] = smtp.offers()
     protocol: Protocol = Protocol.SMTP
 
+    # Made once for each class, as that takes longer than to draw from them.
+    _made: ClassVar[dict[type, tuple[st.SearchStrategy[Command], st.SearchStrategy[Mail]]]] = {}
+
     def __init__(self) -> None:
         super().__init__()
+        if type(self) not in self._made:
+            self._made[type(self)] = (self.commands(), smtp.mails(self.extensions))
         self._cuts: Iterator[int] = iter(())
         self.pair = self.connections()
 
@@ -65,7 +71,7 @@ class Lockstep(RuleBasedStateMachine):
         )
 
     def commands(self) -> st.SearchStrategy[Command]:
-        """The commands that the client may try to say; override it to add some."""
+        """The commands that the client may try to say; override it to add some.  Called once."""
         known = smtp.commands(self.extensions, protocol=self.protocol)
         # QUIT ends what is interesting, and is said at the end in any case; BDAT has its own rule.
         return known.filter(lambda command: not isinstance(command, (Quit, Bdat)))
@@ -101,12 +107,12 @@ class Lockstep(RuleBasedStateMachine):
     @rule(data=st.data())
     def say(self, data: st.DataObject) -> None:
         """The client says something, if it may."""
-        self.try_to(data.draw(self.commands()))
+        self.try_to(data.draw(self._made[type(self)][0]))
 
     @rule(data=st.data(), settled=st.booleans())
     def envelope(self, data: st.DataObject, *, settled: bool) -> None:
         """The client begins a mail transaction, at once or with a round trip for each command."""
-        mail = data.draw(smtp.mails(self.extensions))
+        mail = data.draw(self._made[type(self)][1])
         recipients = st.lists(smtp.rcpts(mail, self.extensions), min_size=1, max_size=3)
         content = st.sampled_from([(), (Data(),), (Data(),)])
         for command in (mail, *data.draw(recipients), *data.draw(content)):

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+from typing import Any
 
-from smtpproto import Protocol
+import pytest
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from smtpproto import BodyChunk, Client, Mail, Protocol, Reply, ReversePath, Server
 from smtpproto.extensions import Auth
+from smtpproto.testing import Mismatch, Pair
 from smtpproto.testing import strategies as smtp
 from smtpproto.testing.machine import Lockstep
 
@@ -23,9 +28,58 @@ class WithAuth(Lockstep):
 
 
 for machine in (Lockstep, Lmtp, Bare, WithAuth):
-    machine.TestCase.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
+    machine.TestCase.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
 
 TestLockstep = Lockstep.TestCase
 TestLmtp = Lmtp.TestCase
 TestBare = Bare.TestCase
 TestWithAuth = WithAuth.TestCase
+
+
+# --- It finds what is wrong ---------------------------------------------------------------------
+
+
+class Lossy(Server):
+    """Loses the first octet of each chunk of content."""
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        return BodyChunk(event.octets[1:]) if isinstance(event, BodyChunk) else event
+
+
+class Forgetful(Server):
+    """Takes every sender for nobody."""
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        return Mail(ReversePath(None)) if isinstance(event, Mail) else event
+
+
+class Silent(Server):
+    """Says nothing to RCPT."""
+
+    def send(self, message: Reply) -> None:
+        super().send(message)
+        if self.transaction is not None and self.transaction.recipients:
+            self.data_to_send()
+
+
+@pytest.mark.parametrize(
+    "client, server, error",
+    [
+        (Client, Lossy, Mismatch),
+        (Client, Forgetful, Mismatch),
+        (Client, Silent, AssertionError),
+    ],
+)
+def test_what_is_wrong_is_found(
+    client: type[Client], server: type[Server], error: type[Exception]
+) -> None:
+    class Broken(Lockstep):
+        def connections(self) -> Pair:
+            made = server("mx.example", tuple(self.extensions))
+            return Pair(client(), made, segments=self.segments)
+
+    size = settings(max_examples=300, phases=[Phase.generate], deadline=None)
+    with pytest.raises(error):
+        run_state_machine_as_test(Broken, settings=size)

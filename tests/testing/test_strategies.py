@@ -143,7 +143,6 @@ def test_parameters_of_ones_own_are_used() -> None:
 
 @pytest.mark.parametrize("protocol", Protocol)
 @given(data=st.data())
-@settings(max_examples=200)
 def test_commands_are_read_again(data: st.DataObject, protocol: Protocol) -> None:
     command = data.draw(smtp.commands((*OFFERS, Auth(("PLAIN",))), protocol=protocol))
     compiled = catalogue(map(type, (*OFFERS, Auth())), protocol, Limits())

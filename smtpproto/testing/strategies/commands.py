@@ -6,6 +6,7 @@ A command is drawn for a set of extensions: what a server that offers these has 
 from __future__ import annotations
 
 import base64
+import functools
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -129,6 +130,7 @@ def parameters(kind: type[Parameter], *, smtputf8: bool = False) -> st.SearchStr
     return strategy
 
 
+@functools.cache
 def _parameters(*, smtputf8: bool) -> Parameters:
     conditions = st.lists(
         st.sampled_from(["SUCCESS", "FAILURE", "DELAY", "delay"]),
@@ -319,6 +321,7 @@ def _attributes(
     )
 
 
+@functools.cache
 def _of_extensions() -> Mapping[type[Command], st.SearchStrategy[Any]]:
     """Commands of extensions, whatever a session allows."""
     ports = st.integers(0, 65535).map(str)
