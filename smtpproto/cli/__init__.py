@@ -9,7 +9,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from . import demo, explain, send, serve
+from . import demo, explain, probe, send, serve, talk
 from .common import CannotRun, complain
 
 if TYPE_CHECKING:
@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-VERBS = {"demo": demo, "serve": serve, "send": send, "explain": explain}
+VERBS = {
+    "demo": demo,
+    "serve": serve,
+    "send": send,
+    "probe": probe,
+    "talk": talk,
+    "explain": explain,
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

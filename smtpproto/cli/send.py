@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from ..conversations import Delivery
     from ..options import ConnectOptions
 
-__all__ = ["add_arguments", "connect_options", "run"]
+__all__ = ["add_arguments", "add_session", "connect_options", "run", "trusting"]
 
 CHUNK = 65536
 PASSWORD = "SMTP_PASSWORD"  # noqa: S105  # the name of a variable
@@ -57,14 +57,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ADDR",
         help="default: To, Cc and Bcc of the message",
     )
-    add_connecting(parser)
-    parser.add_argument(
-        "--io", choices=("sync", "trio"), default="sync", help="blocking (the default), or trio"
-    )
-
-
-def add_connecting(parser: argparse.ArgumentParser) -> None:
-    """Declare what says where to connect, and how."""
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--server",
@@ -74,6 +66,17 @@ def add_connecting(parser: argparse.ArgumentParser) -> None:
         help="default: localhost:25",
     )
     where.add_argument("--unix", metavar="PATH", help="a Unix socket instead")
+    add_session(parser)
+    parser.add_argument(
+        "--transcript", action="store_true", help="write all that is said to standard error"
+    )
+    parser.add_argument(
+        "--io", choices=("sync", "trio"), default="sync", help="blocking (the default), or trio"
+    )
+
+
+def add_session(parser: argparse.ArgumentParser) -> None:
+    """Declare what says how to begin a session."""
     parser.add_argument("--name", help="what to call oneself in EHLO")
     parser.add_argument("--lmtp", action="store_true", help="LMTP (RFC 2033) instead of SMTP")
     parser.add_argument(
@@ -95,9 +98,6 @@ def add_connecting(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="for each wait; default: what the RFC allows",
     )
-    parser.add_argument(
-        "--transcript", action="store_true", help="write all that is said to standard error"
-    )
 
 
 def run(options: argparse.Namespace) -> int:
@@ -105,6 +105,10 @@ def run(options: argparse.Namespace) -> int:
     if options.io == "trio":
         need("trio", "--io trio")
     connecting = connect_options(options)
+    if options.unix:
+        connecting["path"] = options.unix
+    if options.transcript:
+        connecting["observer"] = transcript_to_stderr()
     try:
         if options.file == "-":
             delivery = _send(options, connecting, sys.stdin.buffer)
@@ -132,12 +136,10 @@ def connect_options(options: argparse.Namespace) -> ConnectOptions:
         "protocol": Protocol.LMTP if options.lmtp else Protocol.SMTP,
         "line_endings": LineEndings.NORMALIZE,
     }
-    if options.unix:
-        found["path"] = options.unix
     if options.tls:
         found["tls"] = TLSMode[options.tls.upper()]
     if options.ca:
-        found["tls_context"] = _trusting(options.ca)
+        found["tls_context"] = trusting(options.ca)
     if options.user is not None:
         try:
             found["credentials"] = Credentials(username=options.user, password=_password(options))
@@ -145,12 +147,15 @@ def connect_options(options: argparse.Namespace) -> ConnectOptions:
             raise CannotRun(f"--user: {error}") from None
     elif options.password_file:
         raise CannotRun("--password-file needs --user")
-    if options.transcript:
-        found["observer"] = transcript_to_stderr()
     return found
 
 
-def _trusting(path: str) -> ssl.SSLContext:
+def trusting(path: str) -> ssl.SSLContext:
+    """A context that trusts the authorities in a file besides those of the system.
+
+    Raises:
+        CannotRun: there are none in it.
+    """
     context = client_context()
     try:
         context.load_verify_locations(path)

@@ -1,0 +1,137 @@
+"""Say what a server offers, without and within TLS."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from .. import sync
+from ..conversations import SMTPError, TLSError, TLSMode
+from ..errors import LocalProtocolError, RemoteProtocolError
+from ..extensions import Extension, StartTls
+from ..extensions.base import UnknownExtension
+from ..session import Protocol
+from ..tls import client_context
+from .common import complain, host_and_port, reason, say
+from .send import trusting
+
+if TYPE_CHECKING:
+    import argparse
+    import ssl
+    from collections.abc import Iterable
+
+    from ..options import ConnectOptions
+    from ..session import TLSFacts
+
+__all__ = ["add_arguments", "run"]
+
+# Seconds to wait for an answer: somebody watches.
+TIMEOUT = 30.0
+
+
+class Seen(NamedTuple):
+    """What one session showed."""
+
+    greeting: str
+    offered: tuple[Extension, ...]
+    tls: TLSFacts | None
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument(
+        "server",
+        nargs="?",
+        type=host_and_port,
+        default=("localhost", 25),
+        metavar="HOST:PORT",
+        help="default: localhost:25; on port 465 TLS begins at once",
+    )
+    parser.add_argument("--name", help="what to call oneself in EHLO")
+    parser.add_argument("--lmtp", action="store_true", help="LMTP (RFC 2033) instead of SMTP")
+    parser.add_argument("--implicit", action="store_true", help="begin with TLS on any port")
+    parser.add_argument("--ca", metavar="FILE", help="authorities to trust besides, PEM")
+    parser.add_argument(
+        "--timeout", type=float, default=TIMEOUT, metavar="SECONDS", help="for each wait; 30"
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look at a server: 0, or 2 if there is no session with it."""
+    _, port = options.server
+    implicit = options.implicit or TLSMode.default(port, None) is TLSMode.IMPLICIT
+    try:
+        if implicit:
+            inside = _within_tls(options, TLSMode.IMPLICIT)
+            say(f"greeting: {inside.greeting}")
+            _show("offered within TLS:", inside.offered)
+            return 0
+        outside = _look(options, TLSMode.NONE)
+        say(f"greeting: {outside.greeting}")
+        _show("offered:", outside.offered)
+        if any(isinstance(each, StartTls) for each in outside.offered):
+            inside = _within_tls(options, TLSMode.STARTTLS)
+            new = [each for each in inside.offered if each not in outside.offered]
+            gone = {type(each) for each in outside.offered} - {
+                type(each) for each in inside.offered
+            }
+            _show("offered within TLS besides, or otherwise:", new)
+            _show("and no more:", [each for each in outside.offered if type(each) in gone])
+    except (OSError, SMTPError, LocalProtocolError, RemoteProtocolError) as error:
+        complain(f"no session: {reason(error)}")
+        return 2
+    return 0
+
+
+def _look(options: argparse.Namespace, tls: TLSMode, context: ssl.SSLContext | None = None) -> Seen:
+    """Begin a session and end it."""
+    host, port = options.server
+    said: list[tuple[str, str]] = []
+
+    def observe(sender: str, octets: bytes, content: bool) -> None:  # noqa: ARG001, FBT001  # as it is called
+        said.append((sender, octets.decode("utf-8", "backslashreplace")))
+
+    settings: ConnectOptions = {
+        "name": options.name,
+        "timeout": options.timeout,
+        "connect_timeout": options.timeout,
+        "protocol": Protocol.LMTP if options.lmtp else Protocol.SMTP,
+        "tls": tls,
+        "tls_context": context,
+        "observer": observe,
+    }
+    with sync.connect(host, port, **settings) as client:
+        first = [sender for sender, _ in said].index("C")
+        greeting = " / ".join(line for _, line in said[:first])
+        offered = tuple(each for each in client.offered if isinstance(each, Extension))
+        return Seen(ascii(greeting)[1:-1], offered, client.session.tls)
+
+
+def _within_tls(options: argparse.Namespace, tls: TLSMode) -> Seen:
+    """A session within TLS, if need be with whoever it is."""
+    try:
+        seen = _look(options, tls, trusting(options.ca) if options.ca else None)
+        say("the certificate can be trusted")
+    except TLSError as error:
+        say(f"the certificate cannot be trusted, or there is no TLS: {reason(error)}")
+        seen = _look(options, tls, client_context(verify=False))
+    assert seen.tls is not None
+    say(f"TLS: {seen.tls.version}, {seen.tls.cipher}")
+    if seen.tls.peer_names:
+        say(f"the certificate is for: {', '.join(seen.tls.peer_names)}")
+    return seen
+
+
+def _show(title: str, offered: Iterable[Extension]) -> None:
+    """One line for each service extension, with what it is."""
+    lines = [(each.line(), _what(each)) for each in offered]
+    if lines:
+        width = min(40, max(len(line) for line, _ in lines))
+        say(title)
+        for line, what in lines:
+            say(f"  {ascii(line)[1:-1]:{width}}  {what}")
+
+
+def _what(extension: Extension) -> str:
+    if isinstance(extension, UnknownExtension):
+        return "(not known here)"
+    return (type(extension).__doc__ or "").partition("\n")[0].rstrip(".")

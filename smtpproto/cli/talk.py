@@ -1,0 +1,130 @@
+"""Talk to a server: each line is a command, each refusal comes with what it means."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from .. import sync
+from ..commands import CountedCommand, Data, Quit, parse
+from ..conversations import SMTPError, Transcript
+from ..conversations.asking import ask, next_reply
+from ..conversations.requests import StartTLS
+from ..errors import LocalProtocolError, RemoteProtocolError
+from ..events import AuthResponse, BodyChunk, EndOfBody
+from ..extensions import KNOWN, catalogue
+from ..extensions.starttls import StartTLS as StartTLSCommand
+from ..limits import Limits
+from ..session import Protocol
+from ..states import State
+from ..syntax import decode_base64
+from .common import complain, host_and_port, reason, say
+from .send import add_session, connect_options
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterator
+
+    from ..client import Client
+    from ..commands import Command
+    from ..conversations.requests import Flow
+    from ..replies import Reply
+
+__all__ = ["add_arguments", "run"]
+
+HANDSHAKE = 60.0
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the arguments."""
+    parser.add_argument("server", type=host_and_port, metavar="HOST:PORT")
+    add_session(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Talk until QUIT or the end of standard input: 0, or 2 if the session ended otherwise."""
+    host, port = options.server
+    settings = connect_options(options)
+    settings["observer"] = Transcript(say)
+    try:
+        with sync.connect(host, port, **settings) as client:
+            return _talk(client, Protocol.LMTP if options.lmtp else Protocol.SMTP)
+    except (OSError, SMTPError, RemoteProtocolError, LocalProtocolError) as error:
+        complain(f"the session is over: {reason(error)}")
+        return 2
+
+
+def _talk(client: sync.Client, protocol: Protocol) -> int:
+    grammar = catalogue(KNOWN, protocol, Limits()).utf8_grammar
+    lines = _lines()
+    for line in lines:
+        if not line.strip():
+            continue
+        try:
+            command = parse(line.encode("utf-8", "surrogateescape"), grammar)
+            # A conversation of our own, which the client has no method for.
+            client._run(_say(client._engine, command, lines))  # noqa: SLF001
+        except LocalProtocolError as error:
+            complain(f"not sent: {error}")
+        else:
+            if client.closed:
+                return 0 if isinstance(command, Quit) else 2
+    return 0
+
+
+def _say(engine: Client, command: Command, lines: Iterator[str]) -> Flow[None]:
+    """Say one thing, and whatever belongs to it."""
+    if isinstance(command, CountedCommand):
+        raise LocalProtocolError(f"{command.verb} is followed by octets, which no line can tell")
+    reply = yield from ask(engine, command)
+    if isinstance(command, StartTLSCommand) and reply.positive:
+        engine.tls_established((yield StartTLS(HANDSHAKE)))
+        say("# TLS has begun: say EHLO again")
+        return
+    while reply.intermediate:
+        if isinstance(command, Data):
+            _content(engine, lines)
+        else:
+            _response(engine, lines)
+        reply = yield from next_reply(engine)
+    _explain(reply)
+    # After the content LMTP has a reply for each recipient.
+    while engine.pending:
+        _explain((yield from next_reply(engine)))
+
+
+def _content(engine: Client, lines: Iterator[str]) -> None:
+    """The lines of a message, up to a lone dot."""
+    for line in lines:
+        if line == ".":
+            break
+        engine.send(BodyChunk(line.encode("utf-8", "surrogateescape") + b"\r\n"))
+    engine.send(EndOfBody())
+
+
+def _response(engine: Client, lines: Iterator[str]) -> None:
+    """One line of an authentication exchange in base64; a lone asterisk gives up."""
+    line = next(lines, "*").strip()
+    assert engine.state is State.EXCHANGE
+    try:
+        engine.send(AuthResponse(None if line == "*" else decode_base64(line)))
+    except LocalProtocolError as error:
+        complain(f"{error}; the exchange is given up")
+        engine.send(AuthResponse(None))
+
+
+def _explain(reply: Reply) -> None:
+    if reply.negative:
+        say("\n".join(f"   {line}" for line in str(reply.explain()).splitlines()))
+
+
+def _lines() -> Iterator[str]:
+    """What the user types, or pipes in."""
+    while True:
+        if sys.stdin.isatty():
+            sys.stderr.write("> ")
+            sys.stderr.flush()
+        line = sys.stdin.readline()
+        if not line:
+            return
+        yield line.rstrip("\r\n")

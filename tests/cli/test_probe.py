@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from smtpproto import sync
+from smtpproto.cli import main
+from smtpproto.cli.certificate import throw_away
+from smtpproto.conversations import ServerTLS
+from smtpproto.extensions import Extension, Size, StartTls
+from smtpproto.tls import server_context
+from tests.programs import HOST, smtpproto
+
+
+class Nothing:
+    def message(self, session: object, envelope: object, content: bytes) -> None:
+        pass
+
+
+class Private(Extension):
+    """Nobody knows it."""
+
+    __slots__ = ()
+    keyword = "X-PRIVATE"
+
+    def arguments(self) -> str:
+        return "a b"
+
+
+@pytest.fixture
+def authority() -> Iterator[tuple[Path, Path, Path]]:
+    with throw_away("localhost") as files:
+        yield files
+
+
+def test_a_plain_server(capsys: pytest.CaptureFixture[str]) -> None:
+    offers = [Size(1_000), Private()]
+    with sync.serve(Nothing(), hostname="mx.example", extensions=offers) as server:
+        assert main(["probe", f"{HOST}:{server.port}"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "greeting: 220 mx.example ESMTP",
+        "offered:",
+        "  SIZE 1000      Message size declaration (RFC 1870)",
+        "  X-PRIVATE a b  (not known here)",
+    ]
+
+
+def test_what_a_server_says_cannot_harm_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    import socket
+    import threading
+
+    with socket.create_server((HOST, 0)) as listener:
+
+        def answer() -> None:
+            link, _ = listener.accept()
+            with link, link.makefile("rwb", buffering=0) as file:
+                file.write(b"220 \x1b]0;gotcha\x07\r\n")
+                file.readline()
+                file.write(b"250-mx\r\n250 X-\x1b[31mRED\r\n")
+                file.readline()
+                file.write(b"221 bye\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        main(["probe", f"{HOST}:{listener.getsockname()[1]}"])
+        thread.join(20)
+    shown = capsys.readouterr()
+    assert "\x1b" not in shown.out + shown.err
+    assert "\x07" not in shown.out + shown.err
+
+
+def test_within_tls(authority: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    trusted, certificate, key = authority
+    context = server_context(certificate, key)
+    with sync.serve(
+        Nothing(), tls=ServerTLS.STARTTLS, tls_context=context, extensions=[StartTls(), Size(1)]
+    ) as server:
+        where = f"localhost:{server.port}"
+        assert main(["probe", where, "--ca", str(trusted)]) == 0
+        known = capsys.readouterr().out
+        assert main(["probe", where]) == 0
+        unknown = capsys.readouterr().out
+    assert "the certificate can be trusted\nTLS: TLSv1." in known
+    assert "the certificate is for: localhost\n" in known
+    assert "and no more:\n  STARTTLS  TLS in the middle of a session (RFC 3207)\n" in known
+    assert "the certificate cannot be trusted" in unknown
+    assert "TLS: TLSv1." in unknown
+
+
+def test_tls_from_the_start(
+    authority: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    trusted, certificate, key = authority
+    context = server_context(certificate, key)
+    with sync.serve(Nothing(), tls=ServerTLS.IMPLICIT, tls_context=context) as server:
+        where = f"localhost:{server.port}"
+        assert main(["probe", where, "--implicit", "--ca", str(trusted)]) == 0
+    shown = capsys.readouterr().out
+    assert "the certificate can be trusted" in shown
+    assert "offered within TLS:\n  SIZE " in shown
+
+
+def test_nobody_there() -> None:
+    done = smtpproto("probe", f"{HOST}:1")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith("no session: ")
