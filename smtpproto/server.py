@@ -275,6 +275,7 @@ class Server(Connection):
             return line[: found.end()] + b" (not shown)"
         kind = self._grammar.verbs.get(verb)
         if kind is not None and kind.public is not Command.public:
+            self._secrets_follow |= issubclass(kind, DialogueCommand)
             return f"{verb} (not shown)".encode("ascii")
         return line if is_command or not self._secrets_follow else _HIDDEN
 

@@ -31,9 +31,12 @@ if TYPE_CHECKING:
 __all__ = ["content_of", "envelope_of", "read_header", "without_bcc"]
 
 HEADER_MOST = 1024 * 1024
-# The field's name, its line, and those that continue it.
+# The field's name, its line, and those that continue it; a CR alone is sent as CRLF, too.
+_END = rb"(?:\r\n?|\n)"
 _BCC = re.compile(
-    rb"^(?:resent-)?bcc[ \t]*:[^\n]*(?:\n[ \t][^\n]*)*\n?", re.IGNORECASE | re.MULTILINE
+    rb"(?:\A|(?<=[\r\n]))(?:resent-)?bcc[ \t]*:"
+    rb"[^\r\n]*(?:" + _END + rb"[ \t][^\r\n]*)*" + _END + rb"?",
+    re.IGNORECASE,
 )
 
 _RECIPIENTS = ("To", "Cc", "Bcc")
