@@ -19,6 +19,7 @@ from .commands import Syntax
 from .conversations import Admission, Service
 from .conversations.beginning import begin as begin_session
 from .conversations.names import client_name
+from .conversations.needs import ToASCII
 from .conversations.opening import Opening, TLSMode, TLSPolicy
 from .conversations.requests import Flow
 from .conversations.service import ServerTLS
@@ -98,7 +99,7 @@ class ConnectOptions(TypedDict, total=False):
     limits: Limits | None
     line_endings: LineEndings
     chunking: bool
-    to_ascii: Callable[[str], str] | None
+    to_ascii: ToASCII | None
     observer: Observer | None
 
 
