@@ -18,9 +18,19 @@ def swaks(port: int, sender: str, recipients: Sequence[str], *options: str) -> s
     return run([*command, "--to", ",".join(recipients), "--helo", "swaks.test", *options])
 
 
-def curl(port: int, sender: str, recipients: Sequence[str], message: Path, *options: str) -> str:
-    """The conversation that curl had; a message without CRLF line ends needs "--crlf"."""
-    url = f"smtp://{HOST}:{port}/curl.test"
+def curl(
+    port: int,
+    sender: str,
+    recipients: Sequence[str],
+    message: Path,
+    *options: str,
+    scheme: str = "smtp",
+) -> str:
+    """The conversation that curl had; a message without CRLF line ends needs "--crlf".
+
+    The scheme for TLS from the start is "smtps".
+    """
+    url = f"{scheme}://{HOST}:{port}/curl.test"
     command = [program("curl"), "--silent", "--show-error", "--verbose", "--stderr", "-"]
     for recipient in recipients:
         command += ["--mail-rcpt", recipient]
@@ -56,3 +66,9 @@ def nodemailer(
     mail = {"envelope": {"from": sender, "to": list(recipients)}, "raw": {"path": str(message)}}
     command = [program("node"), "-e", NODEMAILER, json.dumps({**transport, **options})]
     return run([*command, json.dumps(mail)], NODE_PATH=str(modules))
+
+
+def gsasl(port: int, mechanism: str, *options: str) -> str:
+    """The conversation that the program of GNU SASL had: it logs in and goes."""
+    command = [program("gsasl"), "--client", "--smtp", f"--connect={HOST}:{port}"]
+    return run([*command, f"--mechanism={mechanism}", *options])

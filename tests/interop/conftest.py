@@ -8,6 +8,8 @@ from typing import TypeVar
 
 import pytest
 
+from tests.adapters.worlds import Sync, Trio, World
+from tests.interop.certificates import Files, certificate_files
 from tests.interop.dovecot import Dovecot, dovecot
 from tests.interop.exim import Exim, exim
 from tests.interop.haproxy import HAProxy, haproxy
@@ -20,7 +22,7 @@ LOGS = pytest.StashKey[list[Callable[[], str]]]()
 
 
 class Peers:
-    """Starts peers that end with the test; their logs are added to its report if it fails."""
+    """Starts peers that end with the test or module; a report of a failed test has their logs."""
 
     def __init__(self, stack: ExitStack, logs: list[Callable[[], str]]) -> None:
         self._stack = stack
@@ -35,6 +37,16 @@ class Peers:
 
 @pytest.fixture
 def peers(request: pytest.FixtureRequest) -> Iterator[Peers]:
+    yield from started(request)
+
+
+@pytest.fixture(scope="module")
+def shared_peers(request: pytest.FixtureRequest) -> Iterator[Peers]:
+    """Peers that all tests of a module use."""
+    yield from started(request)
+
+
+def started(request: pytest.FixtureRequest) -> Iterator[Peers]:
     logs = request.node.stash.setdefault(LOGS, [])
     with ExitStack() as stack:
         yield Peers(stack, logs)
@@ -46,8 +58,24 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     report = yield
     if report.failed:
-        report.sections += [("Log of a peer", log()) for log in item.stash.get(LOGS, [])]
+        logs = [log for node in item.listchain() for log in node.stash.get(LOGS, [])]
+        report.sections += [("Log of a peer", log()) for log in logs]
     return report
+
+
+@pytest.fixture(params=[Sync, Trio], ids=["sync", "trio"])
+def world(request: pytest.FixtureRequest) -> Iterator[World]:
+    """Each of our adapters in its turn."""
+    world: World = request.param()
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="session")
+def files() -> Iterator[Files]:
+    """Certificates as files."""
+    with certificate_files() as files:
+        yield files
 
 
 @pytest.fixture

@@ -1,12 +1,23 @@
-"""A Dovecot of one's own that speaks LMTP and delivers into Maildirs."""
+"""A Dovecot of one's own: LMTP into Maildirs, and authentication for a Postfix.
+
+Users have passwords in several forms, since what a server keeps decides over which mechanisms it
+can do.  Tokens are verified by asking an HTTP service (RFC 7662), as Dovecot has it in the field; a
+few lines here answer.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import http.server
+import json
 import shutil
-from collections.abc import Iterator
+import threading
+import urllib.parse
+from base64 import b64encode
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from smtpproto.sasl import scram_keys
 from tests.interop import maildir
 from tests.interop.peers import (
     HOST,
@@ -21,6 +32,14 @@ from tests.interop.peers import (
 )
 
 ACCOUNTS = ("alice", "bob", "postmaster")
+PASSWORD = "secret"
+# SSHA256: what only PLAIN and LOGIN can be verified with; the password again, salted with "salt".
+SALTED = "{SSHA256}+E+iFJ27Yu1ODPH1UNKUmzOmUT06dwfghQJRHHnMsO5zYWx0"
+TOKENS = {"alice-has-a-token": "alice"}
+MECHANISMS = (
+    *("PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"),
+    *("XOAUTH2", "OAUTHBEARER"),
+)
 NOBODY = 65534
 
 CONFIGURATION = """\
@@ -37,6 +56,15 @@ first_valid_gid = {nobody}
 mail_location = maildir:{home}/mail/%n
 auth_username_format = %Ln
 lmtp_rcpt_check_quota = no
+auth_mechanisms = {mechanisms}
+disable_plaintext_auth = no
+auth_failure_delay = 0
+auth_verbose = yes
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {home}/oauth2
+}}
 passdb {{
   driver = passwd-file
   args = {home}/users
@@ -46,6 +74,17 @@ userdb {{
   args = {home}/users
   override_fields = uid={nobody} gid={nobody} home={home}/mail/%n
 }}
+service auth {{
+  unix_listener {home}/auth {{
+    mode = 0666
+  }}
+}}
+# Otherwise each wrong password from an address makes the next answer later.
+service anvil {{
+  unix_listener anvil-auth-penalty {{
+    mode = 0
+  }}
+}}
 service lmtp {{
   inet_listener lmtp {{
     address = {host}
@@ -54,13 +93,30 @@ service lmtp {{
 }}
 """
 
+OAUTH2 = """\
+introspection_mode = post
+introspection_url = http://{host}:{port}/
+username_attribute = username
+active_attribute = active
+active_value = true
+scope = mail
+openid_configuration_url = https://tokens.test/.well-known/openid-configuration
+"""
+
 
 class Dovecot:
-    """A running Dovecot: LMTP for `ACCOUNTS` in any domain; others get 550."""
+    """A running Dovecot: LMTP for `ACCOUNTS` in any domain; others get 550.
+
+    Attributes:
+        auth: the socket where a Postfix has users authenticated: `ACCOUNTS` with `PASSWORD` in
+            plain text, "scrammed" with keys for SCRAM-SHA-256, "salted" with a hash; and with
+            tokens those of `TOKENS`.
+    """
 
     def __init__(self, home: Path, port: int) -> None:
         self.home = home
         self.port = port
+        self.auth = home / "auth"
 
     def maildir(self, account: str) -> Path:
         return self.home / "mail" / account
@@ -79,14 +135,19 @@ def dovecot() -> Iterator[Dovecot]:
     """A Dovecot for the length of a `with` block."""
     binary = program("dovecot")
     need_root("dovecot")
-    with folder() as home:
+    with folder() as home, introspection(TOKENS) as tokens:
         (home / "mail").mkdir()
         shutil.chown(home / "mail", NOBODY, NOBODY)
-        users = "".join(f"{account}:{{PLAIN}}secret::::::\n" for account in ACCOUNTS)
+        passwords = dict.fromkeys(ACCOUNTS, f"{{PLAIN}}{PASSWORD}")
+        passwords |= {"scrammed": scrammed(PASSWORD), "salted": SALTED}
+        users = "".join(f"{name}:{kept}::::::\n" for name, kept in passwords.items())
         (home / "users").write_text(users, encoding="utf-8")
         (home / "users").chmod(0o644)
+        (home / "oauth2").write_text(OAUTH2.format(host=HOST, port=tokens), encoding="utf-8")
         port = free_port()
-        text = CONFIGURATION.format(home=home, host=HOST, port=port, nobody=NOBODY)
+        text = CONFIGURATION.format(
+            home=home, host=HOST, port=port, nobody=NOBODY, mechanisms=" ".join(MECHANISMS)
+        )
         (home / "dovecot.conf").write_text(text, encoding="utf-8")
         server = Dovecot(home, port)
         with running([binary, "-F", "-c", str(home / "dovecot.conf")], home / "log"):
@@ -96,3 +157,42 @@ def dovecot() -> Iterator[Dovecot]:
             except BaseException:
                 print(server.log())
                 raise
+
+
+def scrammed(password: str) -> str:
+    """A password as Dovecot keeps it for SCRAM-SHA-256, made by our own key derivation."""
+    keys = scram_keys(password, b"a salt for tests", 4096, "sha256")
+    octets = (keys.salt, keys.stored_key, keys.server_key)
+    fields = [str(keys.iterations), *(b64encode(each).decode() for each in octets)]
+    return "{SCRAM-SHA-256}" + ",".join(fields)
+
+
+@contextlib.contextmanager
+def introspection(tokens: Mapping[str, str]) -> Iterator[int]:
+    """The port of a service that tells whose a token is (RFC 7662)."""
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+            token = urllib.parse.parse_qs(body).get("token", [""])[0]
+            found: dict[str, object] = {"active": False}
+            if token in tokens:
+                found = {"active": True, "username": tokens[token], "scope": "mail"}
+            answer = json.dumps(found).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(answer)))
+            self.end_headers()
+            self.wfile.write(answer)
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    with http.server.ThreadingHTTPServer((HOST, 0), Answer) as service:
+        thread = threading.Thread(target=service.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield service.server_address[1]
+        finally:
+            service.shutdown()
+            thread.join()

@@ -26,10 +26,15 @@ class Mail:
 
 @dataclass
 class Inbox:
-    """A handler that takes everything but what is for a local-part called nobody."""
+    """A handler that takes everything but what is for a local-part called nobody.
+
+    Attributes:
+        over: the sessions that ended, as they were at their end.
+    """
 
     mails: list[Mail] = field(default_factory=list)
     rejected_by_core: list[Rejected] = field(default_factory=list)
+    over: list[Session] = field(default_factory=list)
     arrived: threading.Event = field(default_factory=threading.Event)
 
     def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
@@ -44,6 +49,9 @@ class Inbox:
 
     def rejected(self, session: Session, rejected: Rejected) -> None:
         self.rejected_by_core.append(rejected)
+
+    def closed(self, session: Session) -> None:
+        self.over.append(session)
 
     def one(self, timeout: float = 20) -> Mail:
         """The only message, once it is there."""

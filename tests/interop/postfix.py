@@ -14,7 +14,7 @@ from tests.interop import maildir
 from tests.interop.peers import (
     HOST,
     folder,
-    free_port,
+    free_ports,
     greets,
     need_root,
     program,
@@ -71,6 +71,7 @@ queue_run_delay = 1s
 
 MASTER = """\
 {host}:{port} inet n - n - - smtpd
+{host}:{tls_port} inet n - n - - smtpd -o smtpd_tls_wrappermode=yes
 pickup unix n - n 60 1 pickup
 cleanup unix n - n - 0 cleanup
 qmgr unix n - n 300 1 qmgr
@@ -102,12 +103,14 @@ class Postfix:
     """A running Postfix.
 
     It takes mail for `ACCOUNTS` at `DOMAIN` (other local-parts there get 550), and hands all other
-    mail to the next hop that it was started with.
+    mail to the next hop that it was started with.  At `tls_port` TLS comes first, if the settings
+    give it a certificate.
     """
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, port: int, tls_port: int) -> None:
         self.home = home
         self.port = port
+        self.tls_port = tls_port
 
     def maildir(self, account: str) -> Path:
         return self.home / "mail" / account
@@ -139,6 +142,7 @@ def postfix(
     *,
     main: Mapping[str, str] | None = None,
     master: str = "",
+    files: Mapping[str, str] | None = None,
 ) -> Iterator[Postfix]:
     """A Postfix for the length of a `with` block.
 
@@ -146,13 +150,18 @@ def postfix(
         next_hop: a transport, such as "smtp:[127.0.0.1]:2525" or "lmtp:inet:127.0.0.1:2424".
         main: further settings for main.cf; "{home}" in a value is the private folder.
         master: further lines for master.cf.
+        files: the content of further files, by their path in the private folder.
     """
     command = program("postfix")
     need_root("postfix")
     with folder() as home:
-        port = free_port()
-        configure(home, port, {"default_transport": next_hop, **(main or {})}, master)
-        server = Postfix(home, port)
+        port, tls_port = free_ports(2)
+        settings = {"default_transport": next_hop, **(main or {})}
+        configure(home, (port, tls_port), settings, master)
+        for name, content in (files or {}).items():
+            (home / name).parent.mkdir(exist_ok=True)
+            (home / name).write_text(content, encoding="utf-8")
+        server = Postfix(home, port, tls_port)
         control = [command, "-c", str(home / "etc")]
         run([*control, "start"])
         try:
@@ -165,7 +174,7 @@ def postfix(
             run([*control, "stop"])
 
 
-def configure(home: Path, port: int, main: Mapping[str, str], master: str) -> None:
+def configure(home: Path, ports: tuple[int, int], main: Mapping[str, str], master: str) -> None:
     built_in = {
         name: run([program("postconf"), "-dh", name]).strip()
         for name in ("command_directory", "daemon_directory", "meta_directory")
@@ -176,9 +185,12 @@ def configure(home: Path, port: int, main: Mapping[str, str], master: str) -> No
     shutil.chown(home / "data", "postfix")
     shutil.chown(home / "mail", NOBODY, NOBODY)
     make_queue(home / "queue")
-    names = {"home": home, "port": port, "host": HOST, "domain": DOMAIN, "nobody": NOBODY}
+    port, tls_port = ports
     text = MAIN.format(
-        **names,
+        home=home,
+        host=HOST,
+        domain=DOMAIN,
+        nobody=NOBODY,
         commands=built_in["command_directory"],
         daemons=built_in["daemon_directory"],
         meta=built_in["meta_directory"],
@@ -186,7 +198,8 @@ def configure(home: Path, port: int, main: Mapping[str, str], master: str) -> No
     for name, value in main.items():
         text += f"{name} = {value.replace('{home}', str(home))}\n"
     (etc / "main.cf").write_text(text, encoding="utf-8")
-    (etc / "master.cf").write_text(MASTER.format(**names) + master, encoding="utf-8")
+    services = MASTER.format(host=HOST, port=port, tls_port=tls_port) + master
+    (etc / "master.cf").write_text(services, encoding="utf-8")
     mailboxes = "".join(f"{account}@{DOMAIN} {account}/\n" for account in ACCOUNTS)
     (etc / "mailboxes").write_text(mailboxes, encoding="utf-8")
     for file in etc.iterdir():
