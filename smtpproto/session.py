@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .addresses import AddressLiteral, Domain
 from .commands import Mail, Rcpt
@@ -41,12 +41,12 @@ class Offered(Generic[B]):
 
     def __init__(self, extensions: Iterable[B] = ()) -> None:
         self._all = tuple(extensions)
-        self._by_class = {type(extension): extension for extension in self._all}
+        self._by_class: dict[type[Any], Any] = {type(each): each for each in self._all}
 
     def get(self, kind: type[T]) -> T | None:
         """The extension of this class, or None if it was not offered."""
-        found = self._by_class.get(kind)  # type: ignore[call-overload]
-        return found  # type: ignore[no-any-return]
+        found: T | None = self._by_class.get(kind)
+        return found
 
     def __contains__(self, kind: object) -> bool:
         return kind in self._by_class
