@@ -31,6 +31,7 @@ _LABEL = re.compile(r"[ \t]*([A-Za-z]+)[ \t]*:[ \t]*")
 # The path behind a label: up to the closing bracket, or, where there are no brackets, to a space.
 _PATH = re.compile(r'[A-Za-z]+:(<(?:"(?:[^"\\]|\\.)*"|[^">])*>)')
 _BARE_PATH = re.compile(r'([A-Za-z]+:)((?:"(?:[^"\\]|\\.)*"|[^" \t<>])+)(?![^ \t])')
+_WHITE = re.compile(r"[ \t]+")
 _PRINTABLE = re.compile(r"[!-~]*")
 
 
@@ -125,7 +126,8 @@ def _several_spaces(arguments: str) -> Repaired:
     if match is None:
         return None
     rest = arguments[match.end() :]
-    single = " ".join(["", *rest.split()]) if rest[:1] in (" ", "\t") else rest
+    # Not `split()`, to which much more is white space than to SMTP.
+    single = _WHITE.sub(" ", rest)
     return None if single == rest else (match[0] + single, "several spaces, or tabs")
 
 
@@ -142,7 +144,7 @@ _STEPS: tuple[Callable[[str], Repaired], ...] = (
 
 def _hello(kind: type[Hello], arguments: str, grammar: Grammar) -> tuple[Command, str] | None:
     """The name as far as it goes: its first word, whatever that is."""
-    name = (arguments.split() or [""])[0]
+    name = _WHITE.split(arguments.strip(" \t"), maxsplit=1)[0]
     if len(name) > grammar.limits.domain or _PRINTABLE.fullmatch(name) is None:
         return None
     for candidate, fault in (

@@ -32,7 +32,7 @@ ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?@!$&'()*+,;=
 PARAM = re.compile(r"[!-~]+")
 # Only the user of this name may use the URL (RFC 4467 section 3, RFC 4468 section 3.3).
 SUBMIT_USER = re.compile(r";URLAUTH=submit\+([^:;/]*)", re.IGNORECASE)
-ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 NEEDS_LOGIN = Reply(530, "5.7.0", "BURL needs authentication (RFC 4468 section 3.1)")
 NO_TRUST = Reply(554, "5.7.14", "BURL: such a URL cannot be resolved here (RFC 4468 section 3.3)")
@@ -162,4 +162,6 @@ class ContentByUrl(Extension):
 
 
 def _decoded(text: str) -> str:
-    return ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+    """The user's name, whose escapes stand for UTF-8; octets that are none are no user's name."""
+    octets = ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), text.encode("ascii"))
+    return octets.decode("utf-8", "surrogateescape")

@@ -63,7 +63,8 @@ def check_timestamp(what: str, moment: datetime) -> None:
     """Refuse what has no date-time.
 
     Raises:
-        LocalProtocolError: the moment is without time zone, or its offset has seconds.
+        LocalProtocolError: the moment is without time zone, its offset has seconds, or it is beyond
+            the first or last year in UTC.
     """
     offset = moment.utcoffset()
     if offset is None or offset % timedelta(minutes=1):
@@ -71,3 +72,7 @@ def check_timestamp(what: str, moment: datetime) -> None:
             f"{what}: expected a moment whose offset from UTC is known in minutes, found "
             f"{moment.isoformat()} (RFC 3339 section 5.6)"
         )
+    try:
+        moment.astimezone(timezone.utc)
+    except OverflowError:
+        raise LocalProtocolError(f"{what}: {moment.isoformat()} has no date in UTC") from None

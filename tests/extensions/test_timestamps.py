@@ -99,3 +99,14 @@ def test_nothing_else_escapes(text: str) -> None:
 def test_moments_without_a_written_form(moment: datetime) -> None:
     with pytest.raises(LocalProtocolError, match="offset from UTC is known in minutes"):
         check_timestamp("X", moment)
+
+
+@pytest.mark.parametrize("year, hours", [(1, 1), (9999, -1)])
+def test_a_moment_that_utc_has_no_date_for(year: int, hours: int) -> None:
+    """HOLDUNTIL is written in UTC, whatever zone the moment has."""
+    zone = timezone(timedelta(hours=hours))
+    moment = (
+        datetime(1, 1, 1, tzinfo=zone) if year == 1 else datetime(9999, 12, 31, 23, tzinfo=zone)
+    )
+    with pytest.raises(LocalProtocolError, match="no date in UTC"):
+        check_timestamp("HOLDUNTIL", moment)
