@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..addresses import AddressLiteral, Domain
 from ..extensions import Internationalized
+from ..lenient import NoDomain
 from ..session import Protocol
 
 if TYPE_CHECKING:
@@ -81,6 +82,9 @@ def protocol_keyword(session: Session, envelope: Envelope) -> str:
 def _client(session: Session) -> str:
     """What the client calls itself, and its address: Extended-Domain with TCP-info."""
     name = str(session.name) if session.name is not None else ""
+    if isinstance(session.name, NoDomain):
+        # Whatever it is, it must not begin a comment, nor end the clause.
+        name = _NO_COMMENT.sub("?", name)
     address = _address_literal(session.peer)
     if not name:
         return f"{address} ({address})" if address else "unknown"
