@@ -21,7 +21,7 @@ CLIENT = CA.issue_cert("tim@client.test")
 _PAST = dt.datetime(2001, 1, 1, tzinfo=dt.timezone.utc)
 _LATER = _PAST + dt.timedelta(days=90)
 WRONG: dict[str, trustme.CA | trustme.LeafCert] = {
-    "self-signed": CA,
+    "self-signed": trustme.CA(),
     "of an unknown authority": trustme.CA().issue_cert(*NAMES),
     "of another host": CA.issue_cert("mx.elsewhere.test"),
     "expired": CA.issue_cert(*NAMES, not_before=_PAST, not_after=_LATER),

@@ -11,7 +11,7 @@ from tests.interop import maildir
 from tests.interop.peers import (
     HOST,
     folder,
-    free_port,
+    free_ports,
     greets,
     need_root,
     program,
@@ -23,7 +23,16 @@ from tests.interop.peers import (
 
 DOMAIN = "exim.test"
 ACCOUNTS = ("alice", "bob", "postmaster")
+PASSWORD = "secret"
 USER = "Debian-exim"
+
+NO_TLS = "tls_advertise_hosts ="
+TLS = """\
+tls_advertise_hosts = *
+tls_certificate = {certificate}
+tls_try_verify_hosts = *
+tls_verify_certificates = {authority}
+"""
 
 # Everything is done as Exim's own user: root's rights are given up as soon as the port is open.
 CONFIGURATION = """\
@@ -32,7 +41,8 @@ spool_directory = {home}/spool
 log_file_path = {home}/log/%slog
 pid_file_path = {home}/exim.pid
 local_interfaces = {host}
-daemon_smtp_ports = {port}
+daemon_smtp_ports = {port} : {tls_port}
+tls_on_connect_ports = {tls_port}
 exim_user = {user}
 exim_group = {user}
 deliver_drop_privilege = true
@@ -46,7 +56,7 @@ accept_8bitmime = true
 smtputf8_advertise_hosts = *
 dsn_advertise_hosts = *
 prdr_enable = true
-tls_advertise_hosts =
+{tls}
 acl_smtp_rcpt = recipient
 acl_smtp_data = accept
 {main}
@@ -57,6 +67,38 @@ recipient:
        !local_parts = {accounts}
        message = no such account
   accept
+
+begin authenticators
+plain:
+  driver = plaintext
+  public_name = PLAIN
+  server_prompts = :
+  server_condition = ${{if and{{{{eq{{$auth2}}{{alice}}}}{{eq{{$auth3}}{{{password}}}}}}}}}
+  server_set_id = $auth2
+  server_advertise_condition = ${{if def:tls_in_cipher}}
+{client[plain]}
+login:
+  driver = plaintext
+  public_name = LOGIN
+  server_prompts = "Username:: : Password::"
+  server_condition = ${{if and{{{{eq{{$auth1}}{{alice}}}}{{eq{{$auth2}}{{{password}}}}}}}}}
+  server_set_id = $auth1
+  server_advertise_condition = ${{if def:tls_in_cipher}}
+{client[login]}
+cram_md5:
+  driver = cram_md5
+  public_name = CRAM-MD5
+  server_secret = ${{if eq{{$auth1}}{{alice}}{{{password}}}fail}}
+  server_set_id = $auth1
+{client[cram_md5]}
+external:
+  driver = external
+  public_name = EXTERNAL
+  server_param2 = ${{certextract {{subj_altname,mail,>:}}{{$tls_in_peercert}}}}
+  server_condition = ${{if def:auth2}}
+  server_set_id = $auth2
+  server_advertise_condition = $tls_in_certificate_verified
+{client[external]}
 
 begin routers
 here:
@@ -92,17 +134,26 @@ begin retry
 * * F,1h,1s
 """
 
+# How it logs in itself, by authenticator.
+CLIENT = {
+    "plain": "client_send = ^{0}^{1}",
+    "login": "client_send = : {0} : {1}",
+    "cram_md5": "client_name = {0}\n  client_secret = {1}",
+    "external": "client_send = {0}",
+}
+
 
 class Exim:
     """A running Exim.
 
     It takes mail for `ACCOUNTS` at `DOMAIN` (other local-parts there get 550), and hands all other
-    mail to the next hop's port.
+    mail to the next hop's port.  With a certificate it offers STARTTLS, and at `tls_port` TLS comes
+    first; then "alice" can log in with `PASSWORD`, and anybody with a certificate of the authority.
     """
 
-    def __init__(self, home: Path, port: int, binary: str) -> None:
+    def __init__(self, home: Path, ports: tuple[int, int], binary: str) -> None:
         self.home = home
-        self.port = port
+        self.port, self.tls_port = ports
         self.binary = binary
 
     def maildir(self, account: str) -> Path:
@@ -128,13 +179,24 @@ class Exim:
 
 
 @contextlib.contextmanager
-def exim(next_port: int = 9, *, main: str = "", transport: str = "") -> Iterator[Exim]:
+def exim(
+    next_port: int = 9,
+    *,
+    main: str = "",
+    transport: str = "",
+    certificate: Path | None = None,
+    authority: Path | None = None,
+    login: tuple[str, str] | None = None,
+) -> Iterator[Exim]:
     """An Exim for the length of a `with` block.
 
     Arguments:
         next_port: the port on loopback that gets all mail for other domains.
         main: further lines of the main configuration.
         transport: further lines of the transport to the next hop, such as "protocol = lmtp".
+        certificate: its own, with the key, PEM.
+        authority: that of the clients' certificates.
+        login: user name and password for the next hop.
     """
     binary = program("exim4", "exim/usr/sbin/exim4")
     need_root("exim4")
@@ -142,11 +204,17 @@ def exim(next_port: int = 9, *, main: str = "", transport: str = "") -> Iterator
         for name in ("spool", "log", "mail"):
             (home / name).mkdir()
             shutil.chown(home / name, USER, USER)
-        port = free_port()
+        port, tls_port = free_ports(2)
         text = CONFIGURATION.format(
             home=home,
             host=HOST,
             port=port,
+            tls_port=tls_port,
+            tls=TLS.format(certificate=certificate, authority=authority) if certificate else NO_TLS,
+            password=PASSWORD,
+            client={
+                name: f"  {send.format(*login)}" if login else "" for name, send in CLIENT.items()
+            },
             user=USER,
             domain=DOMAIN,
             accounts=" : ".join(ACCOUNTS),
@@ -155,7 +223,7 @@ def exim(next_port: int = 9, *, main: str = "", transport: str = "") -> Iterator
             transport=transport,
         )
         (home / "exim.conf").write_text(text, encoding="utf-8")
-        server = Exim(home, port, binary)
+        server = Exim(home, (port, tls_port), binary)
         command = [binary, "-C", str(home / "exim.conf"), "-bdf", "-q1s"]
         with running(command, home / "log" / "out"):
             try:

@@ -161,6 +161,9 @@ def postfix(
         for name, content in (files or {}).items():
             (home / name).parent.mkdir(exist_ok=True)
             (home / name).write_text(content, encoding="utf-8")
+        for file in (home / "etc").rglob("*"):
+            # Postfix waits with one that is younger than a second, as it may not be complete yet.
+            os.utime(file, (0, 0))
         server = Postfix(home, port, tls_port)
         control = [command, "-c", str(home / "etc")]
         run([*control, "start"])
@@ -202,9 +205,6 @@ def configure(home: Path, ports: tuple[int, int], main: Mapping[str, str], maste
     (etc / "master.cf").write_text(services, encoding="utf-8")
     mailboxes = "".join(f"{account}@{DOMAIN} {account}/\n" for account in ACCOUNTS)
     (etc / "mailboxes").write_text(mailboxes, encoding="utf-8")
-    for file in etc.iterdir():
-        # Postfix waits with a file that is younger than a second, as it may not be complete yet.
-        os.utime(file, (0, 0))
 
 
 def make_queue(queue: Path) -> None:
