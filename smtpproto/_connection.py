@@ -1,15 +1,17 @@
-"""What both connections share: the buffers, the cursor on the table of states, the end of the input.
+"""What both connections share: buffers, the cursor on the table of states, the end of the input.
 
-Six stations lead through a connection.  Bytes go into one buffer; the reader that the state calls for
-takes a line or a chunk out of it; a line is parsed to a value; the table and the extensions say whether
-the value may stand here; it becomes an event.  On the way out a value is checked against the same table,
-formatted, and queued by `_queue`, the one place through which every outgoing line passes.
+Six stations lead through a connection.  Bytes go into one buffer; the reader that the state calls
+for takes a line or a chunk out of it; a line is parsed to a value; the table and the extensions say
+whether the value may stand here; it becomes an event.  On the way out a value is checked against
+the same table, formatted, and queued by `_queue`, the one place through which every outgoing line
+passes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Callable, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from .commands import Command, Mail, Rcpt
 from .errors import LocalProtocolError, RemoteProtocolError
@@ -30,8 +32,9 @@ C = TypeVar("C", bound="Connection")
 _OVER = (State.CLOSED, State.ERROR)
 
 Observer = Callable[[str, bytes, bool], None]
-"""Called with "C" or "S", octets, and whether they are content: a line without its CRLF, or a chunk of
-content without dot transparency, that this side sent or received.  Secrets are left out."""
+"""Called with "C" or "S", octets, and whether they are content: a line without its CRLF, or a
+chunk of content without dot transparency, that this side sent or received.  Secrets are left
+out."""
 
 
 class Connection:
@@ -115,7 +118,7 @@ class Connection:
         return data
 
     def tls_established(self, facts: TLSFacts | None = None) -> None:
-        """Go on inside TLS: what was known before the handshake is forgotten (RFC 3207 section 4.2).
+        """Go on inside TLS: what was known before is forgotten (RFC 3207 section 4.2).
 
         Where TLS comes before all else (RFC 8314 section 3.3), it is called before the greeting.
 
@@ -168,7 +171,8 @@ class Connection:
         if isinstance(other, type(self)) or other.state is not State.CONNECTED:
             raise LocalProtocolError("expected a new connection of the other role")
         unread = self._buffer.peek(len(self._buffer))
-        other._take_over(self.session, unread, self._out, eof=self._eof)  # noqa: SLF001  of one family
+        eof = self._eof
+        other._take_over(self.session, unread, self._out, eof=eof)  # noqa: SLF001  of one family
         self._out = bytearray()
         self._buffer.clear()
         self.state = State.CLOSED
@@ -212,16 +216,14 @@ class Connection:
         if step.forget is not Forget.NOTHING and (code < 400 or after is not self.state):
             self.transaction = None
             if step.forget is Forget.SESSION:
-                self.session = replace(
-                    self.session, name=None, extended=False, offered=Offered()
-                )
+                self.session = replace(self.session, name=None, extended=False, offered=Offered())
                 self._forget_session()
             for kind in self._catalogue.finishers:
                 self.session = kind.finished(self.session)
         self.state = after
 
     def authenticated(self, identity: str) -> None:
-        """Note who the client is; on a server, before AUTH is answered with 235 (RFC 4954 section 4).
+        """Note who the client is; on a server, before 235 answers AUTH (RFC 4954 section 4).
 
         Arguments:
             identity: what `session.identity` says from now on.

@@ -1,7 +1,7 @@
 """The client's connection: commands to bytes, bytes from a server to replies.
 
-RFC 5321 sections 3 and 4, with the pipelining of RFC 2920.  Pipelining is not a mode: commands are sent
-one after the other, and leave as early as the server allows.
+RFC 5321 sections 3 and 4, with the pipelining of RFC 2920.  Pipelining is not a mode: commands are
+sent one after the other, and leave as early as the server allows.
 """
 
 from __future__ import annotations
@@ -55,9 +55,9 @@ class _Pending:
 class Client(Connection):
     """The client's side of a session, without I/O.
 
-    `send` takes commands and content, `data_to_send` gives the bytes, `next_event` the replies in the
-    order of the commands, each with its `command`.  Several commands may be sent at once; what may
-    not leave before a reply has come (RFC 2920 section 3.1, or no PIPELINING) is held back and
+    `send` takes commands and content, `data_to_send` gives the bytes, `next_event` the replies in
+    the order of the commands, each with its `command`.  Several commands may be sent at once; what
+    may not leave before a reply has come (RFC 2920 section 3.1, or no PIPELINING) is held back and
     leaves by itself.
 
     Arguments:
@@ -431,7 +431,7 @@ class Client(Connection):
             self._end(State.CLOSED)
             return reply
         step = self._rows[self.state].get(entry.row)
-        if step is None and code < 400 or step is not None and step.after[code // 100] is None:
+        if (step is None and code < 400) or (step is not None and step.after[code // 100] is None):
             raise RemoteProtocolError(
                 f"{code} cannot answer {entry.row} here: {self.state.value} "
                 "(RFC 5321 section 4.3.2)"

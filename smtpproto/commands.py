@@ -1,8 +1,8 @@
 """The commands of SMTP as values: RFC 5321 section 4.1.1 (and LHLO of RFC 2033).
 
-What a client passes to `send` is what a server gets from `next_event`.  `parse` reads a command line
-with a `Grammar`, which says what verbs and parameters there are, so that extensions add theirs without
-this module knowing them.
+What a client passes to `send` is what a server gets from `next_event`.  `parse` reads a command
+line with a `Grammar`, which says what verbs and parameters there are, so that extensions add theirs
+without this module knowing them.
 """
 
 from __future__ import annotations
@@ -270,8 +270,7 @@ class _WithParameters(Command):
         label = cls.label
         if text[: len(label)].upper() != label:
             raise LocalProtocolError(
-                f"{cls.verb}: expected '{label}<', found {text[:64]!a} "
-                "(RFC 5321 section 4.1.1)"
+                f"{cls.verb}: expected '{label}<', found {text[:64]!a} (RFC 5321 section 4.1.1)"
             )
         return len(label)
 
@@ -516,9 +515,7 @@ def parse(line: bytes, grammar: Grammar) -> Command:
     kind = grammar.verbs.get(name)
     if kind is None:
         if name in grammar.known:
-            raise LocalProtocolError(
-                f"{name} is not implemented here", code=502, enhanced="5.5.1"
-            )
+            raise LocalProtocolError(f"{name} is not implemented here", code=502, enhanced="5.5.1")
         # A stray line may be the secret of an authentication that went wrong, so what does not look
         # like a verb is not repeated in errors and logs.
         shown = f"'{verb}'" if len(name) <= 10 and name.isalpha() else "the line"

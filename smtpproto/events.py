@@ -1,14 +1,14 @@
 """What `next_event` gives besides commands and replies, and what `send` takes besides them.
 
-The content of a message travels as `BodyChunk`s and one `EndOfBody`, the same in both directions and
-for DATA and BDAT.
+The content of a message travels as `BodyChunk`s and one `EndOfBody`, the same in both directions
+and for DATA and BDAT.
 """
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Final, Union
+from typing import Final
 
 from .commands import Command
 from .replies import Reply
@@ -60,7 +60,7 @@ class EndOfBody:
 
 @dataclass(frozen=True, slots=True)
 class AuthResponse:
-    """What a client answers to a challenge (RFC 4954 section 4), and to a 334 of any other dialogue.
+    """What a client answers to a challenge (RFC 4954 section 4), or to a 334 of another dialogue.
 
     Arguments:
         octets: the response, without its base64; None to cancel.  Never shown.
@@ -110,8 +110,8 @@ class ConnectionClosed:
     clean: bool = True
 
 
-ServerEvent = Union[
-    Command, BodyChunk, EndOfBody, AuthResponse, Rejected, Deviation, ConnectionClosed
-]
-ClientEvent = Union[Reply, ConnectionClosed]
-Event = Union[ServerEvent, ClientEvent]
+ServerEvent = (
+    Command | BodyChunk | EndOfBody | AuthResponse | Rejected | Deviation | ConnectionClosed
+)
+ClientEvent = Reply | ConnectionClosed
+Event = ServerEvent | ClientEvent

@@ -93,8 +93,8 @@ class Server(Connection):
 
     Feed it with `receive_data`, ask `next_event` until it gives a `Need`, send what `data_to_send`
     gives.  Each command and each `EndOfBody` is answered with one reply by `send`, `accept` or
-    `reject` before the next event comes; until then `next_event` says `Need.REPLY`.  That holds from
-    the start: a new server owes the greeting.
+    `reject` before the next event comes; until then `next_event` says `Need.REPLY`.  That holds
+    from the start: a new server owes the greeting.
 
     Arguments:
         hostname: its own domain, for the greeting and the reply to EHLO.
@@ -153,9 +153,7 @@ class Server(Connection):
         self._content_watchers = [
             e for e in self._extensions if type(e).check_content is not Extension.check_content
         ]
-        self._demanding = [
-            e for e in self._extensions if type(e).demand is not Extension.demand
-        ]
+        self._demanding = [e for e in self._extensions if type(e).demand is not Extension.demand]
         # A command that was read leniently and comes after the event that says so, with its octets.
         self._deviant: tuple[Command, int] | None = None
         # What waits for a reply: the name of its row, the command, and how many replies are owed.
@@ -191,9 +189,9 @@ class Server(Connection):
         """The next event, or what the connection waits for.
 
         Events are commands; for the content `BodyChunk`s and then `EndOfBody`, or `Rejected` in its
-        place; `Rejected` for whatever else the core answered by itself; `Deviation` before a command
-        that was read leniently; and at the end one `ConnectionClosed`.  Never raises, whatever the
-        client sent.
+        place; `Rejected` for whatever else the core answered by itself; `Deviation` before a
+        command that was read leniently; and at the end one `ConnectionClosed`.  Never raises,
+        whatever the client sent.
         """
         while True:
             event: ServerEvent | Need | None
@@ -263,8 +261,8 @@ class Server(Connection):
     def _shown(self, line: bytes) -> bytes:
         """A line that is no command, as observers may see it.
 
-        It may be AUTH with a password behind it, or, once the client has tried AUTH and was refused,
-        the password alone.
+        It may be AUTH with a password behind it, or, once the client has tried AUTH and was
+        refused, the password alone.
         """
         match = _VERB.match(line)
         verb = match[1].decode().upper() if match is not None else ""
@@ -280,7 +278,7 @@ class Server(Connection):
         return line if is_command or not self._secrets_follow else _HIDDEN
 
     def _between_chunks(self, command: Command, text: CountedText) -> ServerEvent:
-        """A command between chunks: if it brings content as well, the text before it is complete."""
+        """A command between chunks: if it brings content too, the text before it is complete."""
         if self._rows[self.state][command.row].after[5] is State.SPOILED:
             if text.finish():
                 text.bad = text.bad or LineFault.BARE_CR
@@ -501,9 +499,9 @@ class Server(Connection):
         """Answer the command, or the end of the content, that came last.
 
         A negative reply while content is still arriving is kept until the content has ended, as RFC
-        5321 section 4.1.1.4 demands; the rest of the content is dropped and no `EndOfBody` comes.  A
-        421 may be sent at any time and ends the session.  On LMTP one reply is due for each accepted
-        recipient after `EndOfBody`, in their order (RFC 2033 section 4.2).
+        5321 section 4.1.1.4 demands; the rest of the content is dropped and no `EndOfBody` comes.
+        A 421 may be sent at any time and ends the session.  On LMTP one reply is due for each
+        accepted recipient after `EndOfBody`, in their order (RFC 2033 section 4.2).
 
         Raises:
             LocalProtocolError: nothing waits for a reply, the code is no answer to the command, or
@@ -550,12 +548,12 @@ class Server(Connection):
     def _advance(self, step: Step, code: int) -> None:
         before = self.state
         self._move(step, code)
-        if self.state is State.CHUNKS and before is not State.CHUNKS:
-            if not isinstance(self._command, CountedCommand):
-                self._begin_pieces()
+        begins = self.state is State.CHUNKS and before is not State.CHUNKS
+        if begins and not isinstance(self._command, CountedCommand):
+            self._begin_pieces()
 
     def _refuse_content(self, reply: Reply) -> None:
-        """Keep a refusal of content that is under way until the content, or its chunk, has ended."""
+        """Keep a refusal of content under way until the content, or its chunk, has ended."""
         if not reply.negative or (self._content is None and self.state is not State.CHUNKS):
             raise LocalProtocolError("nothing waits for a reply (RFC 5321 section 4.3.1)")
         if self._refused is None:

@@ -1,7 +1,7 @@
 """The facts of a session, and its mail transaction.
 
-A `Session` is immutable and replaced as a whole: when the client names itself, when TLS begins, when the
-client authenticates.  A handler may keep the one it got.
+A `Session` is immutable and replaced as a whole: when the client names itself, when TLS begins,
+when the client authenticates.  A handler may keep the one it got.
 """
 
 from __future__ import annotations
@@ -33,8 +33,8 @@ class Protocol(enum.Enum):
 class Offered(Generic[B]):
     """The service extensions that are in force, looked up by their class.
 
-    `offered.get(Size)` is a `Size` or None; `Size in offered`; iteration gives the extensions in the order
-    of their EHLO lines.
+    `offered.get(Size)` is a `Size` or None; `Size in offered`; iteration gives the extensions in
+    the order of their EHLO lines.
     """
 
     __slots__ = ("_all", "_by_class")

@@ -1,14 +1,15 @@
 """Every transition of both roles, as data.
 
-Two rules hold here.  *All* knowledge about states is in this file (and in the rows that an extension
-adds in its own): nothing else compares states to decide what a command may do.  And this file does
-not know which role it serves: a reply has the same effect on the server that sends it and on the
-client that reads it.
+Two rules hold here.  *All* knowledge about states is in this file (and in the rows that an
+extension adds in its own): nothing else compares states to decide what a command may do.  And this
+file does not know which role it serves: a reply has the same effect on the server that sends it and
+on the client that reads it.
 
-A row says what a reply does to the state, by the first digit of its code: `ok` for 2xx, `more` for 3xx,
-`no` for 4xx and 5xx.  None means: stay.  A verb that has no row in a state is not allowed there (503).
-Names in lower case are not verbs: `greeting` is the reply to the connection itself, `content` the
-reply to the end of the message content, `response` the reply to a client's answer to a challenge.
+A row says what a reply does to the state, by the first digit of its code: `ok` for 2xx, `more` for
+3xx, `no` for 4xx and 5xx.  None means: stay.  A verb that has no row in a state is not allowed
+there (503).  Names in lower case are not verbs: `greeting` is the reply to the connection itself,
+`content` the reply to the end of the message content, `response` the reply to a client's answer to
+a challenge.
 
 A server needs one cursor on the table, since it answers one command at a time.  A client has two:
 *confirmed*, moved by the replies it read, and *projected*, where it would be if all that is pending
@@ -22,7 +23,6 @@ from __future__ import annotations
 import enum
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Optional
 
 __all__ = ["BASE_TABLE", "Forget", "Go", "Rows", "State", "Step", "Table", "check", "compile_table"]
 
@@ -174,7 +174,7 @@ def compile_table(additions: Iterable[Table] = ()) -> Rows:
 
 
 def _step(state: State, go: Go) -> Step:
-    ok: Optional[State] = go.ok or state
+    ok: State | None = go.ok or state
     if go.ok is None and go.more is not None:
         ok = None
     no = go.no or state
