@@ -305,7 +305,7 @@ def begin(
 
     Raises:
         LocalProtocolError: the name is neither a domain nor an address literal.
-        TypeError: there is no such option.
+        TypeError: there is no such option, or `tls` is no `TLSMode`.
     """
     unknown = options.keys() - ConnectOptions.__optional_keys__
     if unknown:
@@ -322,9 +322,10 @@ def begin(
         observer=options.get("observer"),
     )
     local = None if path is not None else sock.getsockname()[0]
+    tls = options.get("tls")
     opening = Opening(
         name=client_name(options.get("name"), machine.hostname(), local),
-        tls=options.get("tls") or TLSMode.default(port, credentials),
+        tls=TLSMode.default(port, credentials) if tls is None else tls,
         credentials=credentials,
         mechanisms=options.get("mechanisms"),
         allow_plaintext=options.get("allow_plaintext", ()),

@@ -104,6 +104,12 @@ def test_what_cannot_be_used() -> None:
         begun(name="not a name")
 
 
+@pytest.mark.parametrize("tls", ["starttls", "", True, False, ServerTLS.STARTTLS])
+def test_what_is_no_tls_mode_is_not_taken_for_no_tls(tls: Any) -> None:
+    with pytest.raises(TypeError, match="tls: expected a TLSMode, found"):
+        begun(tls=tls)
+
+
 def test_the_conversation_is_that_of_a_client() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as listener,

@@ -109,6 +109,7 @@ class Opening:
         port: and where.
 
     Raises:
+        TypeError: `tls` is no `TLSMode`.
         ValueError: the policy requires TLS, and TLS is never to begin; or there is no `nonce` for
             the credentials.
     """
@@ -125,6 +126,9 @@ class Opening:
     port: int = 0
 
     def __post_init__(self) -> None:
+        # Anything else would be taken for none of the modes, and so for no TLS.
+        if not isinstance(self.tls, TLSMode):
+            raise TypeError(f"tls: expected a TLSMode, found {self.tls!r}")
         required = self.policy is not None and self.policy.required
         if required and self.tls is TLSMode.NONE:
             raise ValueError("the policy requires TLS, and the TLS mode is NONE")

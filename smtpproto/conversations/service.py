@@ -86,7 +86,7 @@ class Service:
         ValueError: STARTTLS or AUTH is among the extensions, and what it needs is not there; or
             what `users` or `received` need.
         LocalProtocolError: a Received field cannot name this host.
-        TypeError: the handler is none.
+        TypeError: the handler is none, or `tls` is no `ServerTLS`.
     """
 
     def __init__(
@@ -109,6 +109,9 @@ class Service:
         received: bool = False,
         lock: AbstractContextManager[object] | None = None,
     ) -> None:
+        # Anything else would be taken for none of the modes, and so for no TLS.
+        if not isinstance(tls, ServerTLS):
+            raise TypeError(f"tls: expected a ServerTLS, found {tls!r}")
         self.hooks = Hooks.of(handler)
         self.hostname = hostname
         self.limits = limits or Limits()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from smtpproto import Domain, TLSFacts
-from smtpproto.conversations import Opening, TLSMode, TLSPolicy
+from smtpproto.conversations import Opening, ServerTLS, TLSMode, TLSPolicy
 from smtpproto.sasl import Credentials
 
 NAME = Domain("client.example")
@@ -67,6 +69,12 @@ def test_openings_that_contradict_themselves() -> None:
         Opening(name=NAME, tls=TLSMode.NONE, policy=TLSPolicy())
     with pytest.raises(ValueError, match="source of nonces"):
         Opening(name=NAME, credentials=ALICE)
+
+
+@pytest.mark.parametrize("tls", ["starttls", True, ServerTLS.STARTTLS, None])
+def test_what_is_no_mode_is_not_taken_for_no_tls(tls: Any) -> None:
+    with pytest.raises(TypeError, match="tls: expected a TLSMode, found"):
+        Opening(name=NAME, tls=tls)
 
 
 def test_no_secret_is_shown() -> None:

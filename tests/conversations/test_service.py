@@ -86,6 +86,12 @@ def test_a_received_field_cannot_name_the_host() -> None:
         )
 
 
+@pytest.mark.parametrize("tls", ["starttls", True, TLSMode.STARTTLS, None])
+def test_what_is_no_mode_is_not_taken_for_no_tls(tls: Any) -> None:
+    with pytest.raises(TypeError, match="tls: expected a ServerTLS, found"):
+        Service(Inbox(), tls=tls)
+
+
 def test_starttls_is_not_offered_where_tls_comes_first() -> None:
     link = serve(tls=ServerTLS.IMPLICIT, extensions=(StartTls(), Size(7)))
     client = begin(link, tls=TLSMode.IMPLICIT)
