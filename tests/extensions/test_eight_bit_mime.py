@@ -21,16 +21,18 @@ from tests.pair import Pair
 
 A = ReversePath.of("a@client.example")
 B = ForwardPath.of("b@mx.example")
+KINDS = ["7BIT", "8BITMIME", "BINARYMIME"]
 
 
-@pytest.mark.parametrize("kind", ["7BIT", "8BITMIME", "BINARYMIME"])
+@pytest.mark.parametrize("kind", KINDS)
 def test_what_is_written_is_read_again(kind: str) -> None:
     body = Body(kind)
     assert str(body) == f"BODY={kind}"
     assert Body.parse(kind) == Body.parse(kind.lower()) == body
 
 
-@given(st.none() | st.text(max_size=12))
+# Hypothesis draws words of the source as well.
+@given(st.none() | st.text(max_size=12).filter(lambda text: text.upper() not in KINDS))
 def test_malformed_kinds(value: str | None) -> None:
     with pytest.raises(LocalProtocolError, match="BODY: expected 7BIT") as caught:
         Body.parse(value)
