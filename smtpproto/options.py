@@ -112,7 +112,8 @@ class ServeOptions(TypedDict, total=False):
     Raises:
         OSError: `serve` cannot listen there.
         TypeError: the handler is none, or there is no such option.
-        ValueError: TLS without a context, or a listener that does not listen.
+        ValueError: TLS without a context or a context without TLS, or a listener that does not
+            listen.
 
     Arguments:
         host: name or IP address to listen on, "127.0.0.1" if not given; None for all of the host.
@@ -124,7 +125,7 @@ class ServeOptions(TypedDict, total=False):
             handshake, such as `smtpproto.tls.CertificateFiles`.
         timeout: seconds that no wait may pass; None: what RFC 5321 section 4.5.3.2 asks for.
         grace: seconds that running transactions have once the server is to stop; 30.
-        tls: none (the default), STARTTLS, or implicit TLS.
+        tls: none, STARTTLS, or implicit TLS; if not given, STARTTLS where there is a `tls_context`.
         hostname: the server's own domain; None for the host's name.
         extensions: the service extensions to offer; None for `extensions.standard()`.
         users: a store of credentials; with it AUTH is offered.
@@ -259,17 +260,21 @@ def listening(handler: object, options: ServeOptions) -> Listening:
     Raises:
         OSError: it cannot listen there.
         TypeError: the handler is none, or there is no such option.
-        ValueError: TLS without a context.
+        ValueError: TLS without a context, or a context without TLS.
     """
     given = {name: value for name, value in options.items() if name not in _LISTENING}
     given["hostname"] = options.get("hostname") or machine.hostname()
     given["clock"] = options.get("clock") or machine.now
     given["nonce"] = options.get("nonce") or machine.nonce
     given["lock"] = threading.Lock()
-    service = Service(handler, **cast("Any", given))
     context = options.get("tls_context")
-    if context is None and options.get("tls", ServerTLS.NONE) is not ServerTLS.NONE:
-        raise ValueError(f"{options['tls']} needs a tls_context")
+    # Whoever has a certificate does not mean to serve plain text.
+    tls = given.setdefault("tls", ServerTLS.NONE if context is None else ServerTLS.STARTTLS)
+    if context is None and tls in (ServerTLS.STARTTLS, ServerTLS.IMPLICIT):
+        raise ValueError(f"{tls} needs a tls_context")
+    if context is not None and tls is ServerTLS.NONE:
+        raise ValueError(f"a tls_context is given, and {tls} would not use it")
+    service = Service(handler, **cast("Any", given))
     path, listeners = options.get("path"), options.get("listeners")
     if listeners is not None:
         path = None

@@ -177,12 +177,22 @@ def test_listeners_may_be_given(tmp_path: Any) -> None:
     [
         ({"tls": ServerTLS.IMPLICIT}, ValueError, "needs a tls_context"),
         ({"tls": ServerTLS.STARTTLS}, ValueError, "needs a tls_context"),
+        ({"tls": ServerTLS.NONE, "tls_context": object()}, ValueError, "would not use it"),
         ({"prot": 25}, TypeError, "prot"),
     ],
 )
 def test_what_makes_no_server(options: Any, error: type[Exception], complaint: str) -> None:
     with pytest.raises(error, match=complaint):
         listening(Discard(), options)
+
+
+def test_who_has_a_certificate_offers_starttls() -> None:
+    settings = listening(Discard(), {"tls_context": tls.client_context()})
+    settings.close()
+    assert settings.service.tls is ServerTLS.STARTTLS
+    settings = listening(Discard(), {"tls_context": None})
+    settings.close()
+    assert settings.service.tls is ServerTLS.NONE
 
 
 def test_what_does_not_listen_makes_no_server() -> None:

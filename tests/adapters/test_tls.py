@@ -316,7 +316,8 @@ def test_behind_a_proxy(world: World, offered: ServerTLS, used: TLSMode) -> None
     ends = (Endpoint("192.0.2.7", 40_000), Endpoint("192.0.2.1", 25))
     header = ProxyHeader(family=ProxyFamily.TCP4, source=ends[0], destination=ends[1])
     trusted = TrustedNetworks(["127.0.0.0/8"])
-    with world.serve(inbox, tls=offered, tls_context=SERVER, proxy=trusted) as server:
+    context = None if offered is ServerTLS.NONE else SERVER
+    with world.serve(inbox, tls=offered, tls_context=context, proxy=trusted) as server:
         with world.connect(server, tls=used, tls_context=CLIENT, proxy=header) as client:
             assert client.send(ENVELOPE, b"Hello\r\n").complete
         with Raw(server) as raw:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smtpproto import TLSFacts
-from smtpproto.conversations import ConnectionLost, TLSError, TLSPolicy
+from smtpproto.conversations import ConnectionLost, TLSError, TLSMode, TLSPolicy
 from smtpproto.conversations.handshake import handshake, tls_error
 from tests.conversations.driver import CLIENT_FACTS, Link, opening, script
 
@@ -82,7 +82,7 @@ def test_a_policy_that_is_satisfied() -> None:
     seen: list[TLSFacts] = []
     policy = TLSPolicy(hosts=("mx.example",), check=seen.append)
     link = Link(script("TLS"))
-    assert link.run(handshake(opening(tls=None, policy=policy))) == CLIENT_FACTS
+    assert link.run(handshake(opening(tls=TLSMode.OPPORTUNISTIC, policy=policy))) == CLIENT_FACTS
     assert seen == [CLIENT_FACTS]
 
 
@@ -99,7 +99,7 @@ def test_a_policy_that_is_satisfied() -> None:
 def test_a_policy_that_is_not(policy: TLSPolicy, problem: str) -> None:
     link = Link(script("TLS"))
     with pytest.raises(TLSError, match=problem):
-        link.run(handshake(opening(tls=None, policy=policy, host="")))
+        link.run(handshake(opening(tls=TLSMode.OPPORTUNISTIC, policy=policy, host="")))
 
 
 def test_a_policy_that_fails_is_the_users_affair() -> None:
@@ -108,4 +108,4 @@ def test_a_policy_that_fails_is_the_users_affair() -> None:
 
     link = Link(script("TLS"))
     with pytest.raises(LookupError):
-        link.run(handshake(opening(tls=None, policy=TLSPolicy(check=fail))))
+        link.run(handshake(opening(tls=TLSMode.OPPORTUNISTIC, policy=TLSPolicy(check=fail))))
