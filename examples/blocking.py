@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from email.message import EmailMessage
 
-from smtpproto import Mail, Rcpt, Reply, Session, sync
+from smtpproto import ForwardPath, Mail, Rcpt, Reply, Session, sync
 from smtpproto.conversations import Delivery, Envelope, Outcome, SMTPError, Status
 from smtpproto.extensions import DeclaredSize, standard
 
@@ -15,7 +15,10 @@ from smtpproto.extensions import DeclaredSize, standard
 class Inbox:
     """A handler: every method is optional but one of `message` and `body`."""
 
-    mailboxes = ("alice@example.com", "bob@example.com")
+    # <alice@EXAMPLE.COM> is the same mailbox, and every server has a <postmaster>.
+    mailboxes = frozenset(
+        ForwardPath.of(text) for text in ("alice@example.com", "bob@example.com", "postmaster")
+    )
 
     def __init__(self) -> None:
         self.subjects: list[str] = []
@@ -26,7 +29,7 @@ class Inbox:
             print(f"{session.name} wants to send {declared.octets} octets")
 
     def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
-        if str(rcpt.forward_path.mailbox) in self.mailboxes:
+        if rcpt.forward_path in self.mailboxes:
             return None  # accepted
         return Reply(550, "5.1.1", "no such mailbox here")
 

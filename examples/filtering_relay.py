@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
-from smtpproto import Rcpt, Reply, Session, sync
+from smtpproto import ForwardPath, Rcpt, Reply, Session, sync
 from smtpproto.conversations import Envelope, SMTPError, Status
 
 UNWANTED = b"X5O!P%@AP[4"
@@ -62,7 +62,7 @@ class Inbox:
         self.messages: list[bytes] = []
 
     def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
-        full = str(rcpt.forward_path.mailbox) == "full@example.com"
+        full = rcpt.forward_path == ForwardPath.of("full@example.com")
         return Reply(452, "4.2.2", "mailbox full") if full else None
 
     def message(self, session: Session, envelope: Envelope, content: bytes) -> None:

@@ -11,10 +11,22 @@ import socket
 import threading
 
 import smtpproto
-from smtpproto import BodyChunk, Command, ConnectionClosed, EndOfBody, Need, Rcpt, Rejected
+from smtpproto import (
+    BodyChunk,
+    Command,
+    ConnectionClosed,
+    EndOfBody,
+    ForwardPath,
+    Need,
+    Rcpt,
+    Rejected,
+)
 from smtpproto.extensions import EightBitMime, EnhancedStatusCodes, Pipelining, Size
 
-MAILBOXES = {"alice@example.com", "bob@example.com"}
+# <alice@EXAMPLE.COM> is the same mailbox, and every server has a <postmaster>.
+MAILBOXES = {
+    ForwardPath.of(text) for text in ("alice@example.com", "bob@example.com", "postmaster")
+}
 
 
 class Mailbox:
@@ -34,7 +46,7 @@ class Mailbox:
             match server.next_event():
                 case Need.TLS | Need.DATA | Need.REPLY:
                     return server.data_to_send()
-                case Rcpt(forward_path) if str(forward_path.mailbox) not in MAILBOXES:
+                case Rcpt(forward_path) if forward_path not in MAILBOXES:
                     server.reject(550, "5.1.1", "no such mailbox here")
                 case BodyChunk(octets):
                     self.content += octets

@@ -12,8 +12,10 @@ from email.message import EmailMessage
 import trio
 
 import smtpproto.trio
-from smtpproto import Rcpt, Reply, Session
+from smtpproto import ForwardPath, Rcpt, Reply, Session
 from smtpproto.conversations import Envelope
+
+MAILBOXES = {ForwardPath.of("alice@example.com"), ForwardPath.of("postmaster")}
 
 
 class Inbox:
@@ -24,7 +26,7 @@ class Inbox:
 
     async def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
         await trio.sleep(0.01)  # such as a question to a database
-        known = str(rcpt.forward_path.mailbox) == "alice@example.com"
+        known = rcpt.forward_path in MAILBOXES
         return None if known else Reply(550, "5.1.1", "no such mailbox here")
 
     async def body(

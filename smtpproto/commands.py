@@ -11,7 +11,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from .addresses import AddressLiteral, Domain, ForwardPath, ReversePath
+from .addresses import AddressLiteral, Domain, ForwardPath, Path, ReversePath
 from .errors import LocalProtocolError
 from .limits import Limits
 from .parameters import Parameter, format_parameters, parse_parameters
@@ -248,6 +248,19 @@ class _WithParameters(Command):
                 return parameter.row
         return self.verb
 
+    def _check(self, path: object, kind: type[Path]) -> None:
+        """Refuse what would be written as it is: nothing looks at it again."""
+        if not isinstance(path, kind):
+            raise TypeError(
+                f"{self.verb}: expected a {kind.__name__}, found {path!r}; "
+                f"`{kind.__name__}.of` takes text"
+            )
+        parameters: object = self.parameters
+        if not isinstance(parameters, tuple) or not all(
+            isinstance(parameter, Parameter) for parameter in parameters
+        ):
+            raise TypeError(f"{self.verb}: expected a tuple of Parameters, found {parameters!r}")
+
     def get(self, kind: type[P]) -> P | None:
         """The parameter of this class, or None if the command has none."""
         return _find(self.parameters, kind)
@@ -292,6 +305,10 @@ class Mail(_WithParameters):
     reverse_path: ReversePath
     parameters: tuple[Parameter, ...] = ()
 
+    def __post_init__(self) -> None:
+        if type(self.reverse_path) is not ReversePath or self.parameters:
+            self._check(self.reverse_path, ReversePath)
+
     def arguments(self) -> str:
         """`FROM:`, the reverse-path and the parameters."""
         return f"FROM:{self.reverse_path}{format_parameters(self.parameters)}"
@@ -321,6 +338,10 @@ class Rcpt(_WithParameters):
 
     forward_path: ForwardPath
     parameters: tuple[Parameter, ...] = ()
+
+    def __post_init__(self) -> None:
+        if type(self.forward_path) is not ForwardPath or self.parameters:
+            self._check(self.forward_path, ForwardPath)
 
     def arguments(self) -> str:
         """`TO:`, the forward-path and the parameters."""

@@ -251,3 +251,24 @@ def test_a_dialogue_has_to_be_spelled_out() -> None:
     with pytest.raises(NotImplementedError):
         Ask().format_response(b"")
     assert str(Ask()) == "XASK"
+
+
+@pytest.mark.parametrize(
+    "command, arguments, complaint",
+    [
+        (Mail, ("a@b.example",), "MAIL: expected a ReversePath, found 'a@b.example'; `Reverse"),
+        (Mail, ("<a@b> SIZE=3",), "MAIL: expected a ReversePath"),
+        (Mail, (BOB,), "MAIL: expected a ReversePath"),
+        (Rcpt, (ReversePath.of(""),), "RCPT: expected a ForwardPath"),
+        (Rcpt, ("bob@example.com",), "`ForwardPath.of` takes text"),
+        (Mail, (EVE, [DeclaredSize(5)]), "MAIL: expected a tuple of Parameters, found \\["),
+        (Mail, (EVE, ("SIZE=3",)), "MAIL: expected a tuple of Parameters"),
+        (Rcpt, (BOB, DeclaredSize(5)), "RCPT: expected a tuple of Parameters"),
+    ],
+)
+def test_what_is_no_path_cannot_be_written(
+    command: type[Command], arguments: tuple[object, ...], complaint: str
+) -> None:
+    """It would go out as it is, with whatever it smuggles."""
+    with pytest.raises(TypeError, match=complaint):
+        command(*arguments)

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import sync
+from ..addresses import ForwardPath
 from ..conversations import ServerTLS, TLSMode, TLSPolicy, Transcript
 from ..replies import Reply
 from ..stores import MaildirStore
@@ -30,7 +31,10 @@ __all__ = ["add_arguments", "run"]
 
 SERVER = "mail.example.com"
 CLIENT = "client.example.org"
-MAILBOXES = ("alice@example.com", "bob@example.com")
+MAILBOXES = frozenset(
+    ForwardPath.of(text) for text in ("alice@example.com", "bob@example.com", "postmaster")
+)
+FULL = ForwardPath.of("full@example.com")
 # Lines of each message to show.
 SHOWN = 60
 
@@ -40,10 +44,9 @@ class Inbox(Receiver):
 
     def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
         """Is there such a mailbox?"""
-        mailbox = str(rcpt.forward_path.mailbox)
-        if mailbox in MAILBOXES:
+        if rcpt.forward_path in MAILBOXES:
             return None
-        if mailbox == "full@example.com":
+        if rcpt.forward_path == FULL:
             return Reply(452, "4.2.2", "mailbox full")
         return Reply(550, "5.1.1", "no such mailbox here")
 
