@@ -29,6 +29,7 @@ from .address_reader import (
     read_local_part,
     skip_source_route,
 )
+from .errors import LocalProtocolError
 from .limits import Limits
 from .syntax import DOMAIN, DOT_STRING_UTF8, FULL_MAILBOX
 
@@ -232,9 +233,15 @@ class Path:
         if address.lower() == cls.bare:
             return cls(None)
         rules = Rules(cls.what, cls.enhanced, True, limits)
-        mailbox, end = _read_mailbox(address, 0, rules)
-        expect_end(address, end, rules)
-        rules.bound("path", f"<{address}>", limits.path, "4.5.3.1.3")
+        try:
+            mailbox, end = _read_mailbox(address, 0, rules)
+            expect_end(address, end, rules)
+            rules.bound("path", f"<{address}>", limits.path, "4.5.3.1.3")
+        except LocalProtocolError as error:
+            # It may be one of many: which one?
+            raise LocalProtocolError(
+                f"{error}, in {address[:64]!a}", code=error.code, enhanced=error.enhanced
+            ) from None
         return cls(mailbox)
 
     @classmethod

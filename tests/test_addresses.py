@@ -543,3 +543,11 @@ def test_the_short_way_and_the_long_way_agree(text: str, utf8: bool, most: int) 
     rules = Rules(ForwardPath.what, ForwardPath.enhanced, utf8, limits)
     short = outcome(lambda: ForwardPath.parse_prefix(text, utf8=utf8, limits=limits))
     assert short == outcome(lambda: ForwardPath._read(text, 0, rules, limits))
+
+
+def test_an_address_that_is_refused_is_named() -> None:
+    """It may be one of fifty."""
+    with pytest.raises(LocalProtocolError, match=r"expected '@' at octet 3, .*, in 'bad addr'$"):
+        ForwardPath.of("bad addr")
+    with pytest.raises(LocalProtocolError, match=r", in 'x{64}'$"):
+        ReversePath.of("x" * 1000)

@@ -34,18 +34,25 @@ class Envelope:
     recipients: tuple[Rcpt, ...]
 
     @classmethod
-    def of(cls, sender: str | ReversePath, recipients: Iterable[str | ForwardPath]) -> Envelope:
+    def of(
+        cls,
+        sender: str | ReversePath,
+        recipients: str | ForwardPath | Iterable[str | ForwardPath],
+    ) -> Envelope:
         """An envelope without parameters from addresses.
 
         Arguments:
             sender: "user@example.org"; empty for the null reverse-path.
-            recipients: the same, one for each recipient.
+            recipients: the same, one for each recipient; where there is only one, it may stand
+                alone.
 
         Raises:
             LocalProtocolError: one of them is no mailbox.
             ValueError: no recipient.
         """
         reverse_path = sender if isinstance(sender, ReversePath) else ReversePath.of(sender)
+        if isinstance(recipients, (str, ForwardPath)):
+            recipients = (recipients,)
         paths = [r if isinstance(r, ForwardPath) else ForwardPath.of(r) for r in recipients]
         if not paths:
             raise ValueError("an envelope needs a recipient")
