@@ -41,7 +41,8 @@ _CHUNK_TIMEOUT = 180.0  # RFC 5321 section 4.5.3.2.5
 _TIMEOUT = 300.0  # RFC 5321 section 4.5.3.2.1
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: that doubles what one costs, and there is one for each command.
+@dataclass(slots=True)
 class _Pending:
     """What a reply will answer: the row it moves along, and the command it belongs to."""
 
@@ -175,7 +176,8 @@ class Client(Connection):
 
     def _send_command(self, command: Command) -> None:
         state = self._project()
-        step = self._rows[state].get(command.row)
+        row = command.row
+        step = self._rows[state].get(row)
         if step is None or step.in_flight or self._counted_left:
             raise LocalProtocolError(
                 f"{command.verb} is not possible here: {state.value} (RFC 5321 section 4.1.4)",
@@ -192,7 +194,7 @@ class Client(Connection):
             raise LocalProtocolError(refusal.text, code=refusal.code, enhanced=refusal.enhanced)
         line = self._format(command, session.offered)
         unsettles = step.forget is Forget.SESSION
-        entry = _Pending(command.row, command, command.ends_group, command.timeout, unsettles)
+        entry = _Pending(row, command, command.ends_group, command.timeout, unsettles)
         self._hold(entry, line)
         self._unsettled += unsettles
         self._projected = step.after[3] or step.after[2] or state
@@ -226,13 +228,14 @@ class Client(Connection):
                 "(RFC 5321 section 4.1.1.1)"
             )
         line = str(command).encode("utf-8")
-        utf8 = any(isinstance(e, Extension) and e.utf8 for e in offered)
-        if not utf8 and not line.isascii():
+        if not line.isascii() and not any(isinstance(e, Extension) and e.utf8 for e in offered):
             raise LocalProtocolError(
                 f"{command.verb}: only ASCII, as SMTPUTF8 was not offered (RFC 5321 section 2.4)",
                 code=553,
                 enhanced="5.6.7",
             )
+        if len(line) + 2 <= self._limits.command_line:
+            return line
         longest = self._catalogue.longest_line(type(command), offered)
         if len(line) + 2 > longest:
             raise LocalProtocolError(

@@ -212,14 +212,29 @@ def build_reply(
     A refusal in the greeting or in reply to EHLO may have one: servers do so, and it tells why.
     Control characters in the text become escapes: it is meant to be shown to people.
     """
+    plain = code < 400 and (command is None or command.verb in PLAIN_REPLIES)
+    enhanced, text = _read_text(code, tuple(lines), plain=plain)
+    # What was read fits; to look at it again would double the time.
+    reply = object.__new__(Reply)
+    put = object.__setattr__
+    put(reply, "code", code)
+    put(reply, "enhanced", enhanced)
+    put(reply, "text", text)
+    put(reply, "command", command)
+    put(reply, "recipient", recipient)
+    return reply
+
+
+# A server says the same to a thousand recipients: 0.2 us in place of 3.
+@functools.lru_cache(maxsize=64)
+def _read_text(code: int, lines: tuple[str, ...], *, plain: bool) -> tuple[str, str]:
+    """The enhanced status code, if there is one, and the text."""
     enhanced = ""
-    verb = command.verb if command is not None else "greeting"
-    if code >= 400 or verb not in PLAIN_REPLIES:
+    if not plain:
         matches = [ENHANCED_TEXT.fullmatch(line) for line in lines]
         codes = {match[1] if match is not None else "" for match in matches}
         common = codes.pop() if len(codes) == 1 else ""
         if common[:1] == str(code)[0]:
             enhanced = common
-            lines = [(match[2] or "") if match is not None else "" for match in matches]
-    text = UNFIT.sub(lambda found: f"\\x{ord(found[0]):02x}", "\n".join(lines))
-    return Reply(code, enhanced, text, command, recipient)
+            lines = tuple((match[2] or "") if match is not None else "" for match in matches)
+    return enhanced, UNFIT.sub(lambda found: f"\\x{ord(found[0]):02x}", "\n".join(lines))
