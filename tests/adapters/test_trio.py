@@ -125,17 +125,29 @@ def test_a_body_that_stops_reading() -> None:
 
 
 def test_one_conversation_at_a_time() -> None:
+    class Slow:
+        def __init__(self) -> None:
+            self.asked, self.release = trio.Event(), trio.Event()
+
+        def message(self, session: object, envelope: object, content: bytes) -> None:
+            raise AssertionError
+
+        async def vrfy(self, session: object, vrfy: object) -> None:
+            self.asked.set()
+            await self.release.wait()
+
     async def body(nursery: trio.Nursery) -> None:
-        server = await start(nursery, Inbox())
+        slow = Slow()
+        server = await start(nursery, slow)
         async with (
             connect("127.0.0.1", server.port, name=NAME) as client,
             trio.open_nursery() as both,
         ):
-            both.start_soon(client.noop)
-            while client.ready:
-                await trio.lowlevel.checkpoint()
+            both.start_soon(client.verify, "whoever")
+            await slow.asked.wait()
             with pytest.raises(LocalProtocolError, match="one at a time"):
                 await client.noop()
+            slow.release.set()
         await server.stop()
 
     run(body)
