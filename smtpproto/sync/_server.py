@@ -56,7 +56,9 @@ class Server(Running, AbstractContextManager["Server"]):
                 self._alarm = -1
         self._accepting.join()
         for thread in self._sessions():
-            thread.join(max(0.0, deadline - time.monotonic()))
+            while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+                # A signal that comes just before a wait is handled only after it.
+                thread.join(min(left, 1.0))
         for thread, link in self._sessions().items():
             link.cut()
             thread.join()
