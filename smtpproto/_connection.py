@@ -216,7 +216,10 @@ class Connection:
         if step.forget is not Forget.NOTHING and (code < 400 or after is not self.state):
             self.transaction = None
             if step.forget is Forget.SESSION:
-                self.session = replace(self.session, name=None, extended=False, offered=Offered())
+                session = self.session
+                # The first EHLO of a session finds nothing to forget.
+                if session.name is not None or len(session.offered):
+                    self.session = replace(session, name=None, extended=False, offered=Offered())
                 self._forget_session()
             for kind in self._catalogue.finishers:
                 self.session = kind.finished(self.session)

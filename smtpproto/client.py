@@ -25,7 +25,7 @@ from .events import AuthResponse, BodyChunk, ClientEvent, ConnectionClosed, EndO
 from .extensions import KNOWN, Extension, Pipelining, catalogue, read_offers
 from .extensions.chunking import is_binary
 from .lenient import NoDomain
-from .limits import Limits
+from .limits import DEFAULT, Limits
 from .replies import Reply, ReplyReader, build_reply
 from .session import Offered, Protocol, Session, TLSFacts, Transaction
 from .states import Forget, State
@@ -101,10 +101,10 @@ class Client(Connection):
         session: Session | None = None,
         observer: Observer | None = None,
     ) -> None:
-        limits = limits or Limits()
+        limits = limits or DEFAULT
         super().__init__(
             catalogue(extensions, protocol, limits),
-            replace(session or Session(), protocol=protocol),
+            Session(protocol=protocol) if session is None else replace(session, protocol=protocol),
             limits,
             line_endings,
             observer,

@@ -35,7 +35,7 @@ from .events import (
 from .extensions import EnhancedStatusCodes, Extension, catalogue
 from .extensions.chunking import is_binary
 from .lenient import read
-from .limits import Limits
+from .limits import DEFAULT, Limits
 from .replies import Reply, format_reply
 from .session import Offered, Protocol, Session
 from .states import State, Step
@@ -140,10 +140,12 @@ class Server(Connection):
         observer: Observer | None = None,
     ) -> None:
         self._extensions = tuple(extensions)
-        limits = limits or Limits()
+        limits = limits or DEFAULT
         super().__init__(
             catalogue(map(type, self._extensions), protocol, limits, syntax),
-            replace(session or Session(), hostname=hostname, protocol=protocol),
+            Session(hostname, protocol)
+            if session is None
+            else replace(session, hostname=hostname, protocol=protocol),
             limits,
             line_endings,
             observer,
