@@ -109,6 +109,11 @@ class Connection:
         if self.state not in _OVER:
             self._buffer.feed(data)
 
+    @property
+    def queued(self) -> int:
+        """How many octets `data_to_send` would give."""
+        return len(self._out)
+
     def data_to_send(self) -> bytes:
         """Everything queued since the last call; empty if there is nothing."""
         if not self._out:

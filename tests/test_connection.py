@@ -120,7 +120,9 @@ def test_what_is_queued_leaves_once_and_together() -> None:
     for _ in range(2):
         server.next_event()
         server.accept()
+    assert server.queued == 38
     assert server.data_to_send() == b"220 mx.example ESMTP\r\n250 OK\r\n250 OK\r\n"
+    assert server.queued == 0
     assert server.data_to_send() == b""
 
 

@@ -47,6 +47,9 @@ NO_TLS = Reply(421, "4.7.0", "no TLS, and nothing can be said without it")
 HANDSHAKE_TIMEOUT = 60.0
 """Seconds for the TLS handshake: a few round trips."""
 
+# Octets of replies that may wait for the end of a pipelined group: what one read can bring, so that
+# nobody makes the server hold fifty times that by asking for long replies.
+_MOST_QUEUED = 65536
 # What concerns the protocol alone: no hook is asked.
 _BASIC = frozenset({"DATA", "RSET", "NOOP", "QUIT"})
 
@@ -157,6 +160,8 @@ class _Session:
             event = server.next_event()
             if not isinstance(event, Need):
                 self.fresh = True
+                if server.queued > _MOST_QUEUED:
+                    yield Send(server.data_to_send(), server.timeout)
                 return event
             if event is Need.DATA and self.draining and server.transaction is None:
                 self.end(DRAINING)

@@ -57,6 +57,16 @@ def test_a_group_is_answered_in_one_write() -> None:
     assert [codes(each.data) for each in sends] == [[250] * 6 + [354, 250]]
 
 
+def test_the_replies_to_a_flood_do_not_wait_for_its_end() -> None:
+    """That to EHLO has ten times the octets of its command, and the client may read none of it."""
+    link = start()
+    before = len(link.server.requests)
+    link.feed(b"EHLO a\r\n" * 3000)
+    sent = [len(each.data) for each in link.server.requests[before:] if isinstance(each, Send)]
+    assert sum(sent) > 3 * 65536
+    assert max(sent) < 66_000
+
+
 @pytest.mark.parametrize(
     "answers, lines, found",
     [
