@@ -23,6 +23,7 @@ from smtpproto import (
     LineEndings,
     LocalProtocolError,
     Mail,
+    Mailbox,
     Need,
     Noop,
     Parameter,
@@ -714,6 +715,31 @@ def test_tls() -> None:
     client.tls_established()
     assert client.session == Session("mx.example", secure=True)
     client.send(EHLO)
+
+
+def test_a_greeting_half_in_plain_text() -> None:
+    """RFC 8314 section 3.3: a multi-line reply must not begin outside TLS and end inside."""
+    client = Client()
+    client.receive_data(b"220-injected\r\n")
+    assert client.next_event() is Need.DATA
+    with pytest.raises(RemoteProtocolError, match="a greeting began in plain text"):
+        client.tls_established()
+
+
+def test_a_line_as_long_as_an_extension_makes_it() -> None:
+    """RFC 1870 section 3: SIZE adds 26 octets to MAIL."""
+    client, _ = submit(GREETING + "S: 250-SIZE\nS: 250 PIPELINING\n", limits=Limits(path=2000))
+    space = 512 + 26 - len("MAIL FROM:<@client.example> SIZE=1\r\n")
+    client.send(Mail(ReversePath.of("x" * 64 + "@client.example"), (DeclaredSize(1),)))
+    long, too_long = (
+        Mail(ReversePath(Mailbox("x" * size, Domain("client.example"))), (DeclaredSize(1),))
+        for size in (space, space + 1)
+    )
+    client.send(Rset())
+    client.send(long)
+    client.send(Rset())
+    with pytest.raises(LocalProtocolError, match="539 octets with its CRLF, 538 are allowed"):
+        client.send(too_long)
 
 
 def test_a_reply_injected_before_the_handshake() -> None:

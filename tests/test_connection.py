@@ -11,6 +11,8 @@ from smtpproto import (
     Command,
     ConnectionClosed,
     Data,
+    Domain,
+    Ehlo,
     ForwardPath,
     LocalProtocolError,
     Mail,
@@ -160,6 +162,19 @@ def test_extensions_are_told_on_both_sides() -> None:
     after = diary(both.server.session)[before:]
     assert after == ("NOOP answered", "NOOP answered", "transaction finished")
     assert diary(both.client.session)[-3:] == after
+
+
+def test_a_second_ehlo_forgets_the_first() -> None:
+    both = pair()
+    both.hello(helo=True)
+    for side in (both.client, both.server):
+        assert len(side.offered) == 0
+        assert not side.session.extended
+    both.hello()
+    assert both.server.session.extended
+    # Refused, it changes nothing.
+    both.say(Ehlo(Domain("other.example")), answer=NO)
+    assert len(both.client.offered) == len(both.server.offered) == 2
 
 
 def test_extensions_not_in_force_are_told_nothing() -> None:
