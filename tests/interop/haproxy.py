@@ -18,7 +18,7 @@ defaults
   timeout client 60s
   timeout server 60s
 frontend mail
-  bind {host}:{port}
+  bind {host}:{port} {bind}
   default_backend servers
 backend servers
 {servers}
@@ -38,12 +38,15 @@ class HAProxy:
 
 
 @contextlib.contextmanager
-def haproxy(ports: Sequence[int], options: str = "send-proxy-v2") -> Iterator[HAProxy]:
+def haproxy(
+    ports: Sequence[int], options: str = "send-proxy-v2", bind: str = ""
+) -> Iterator[HAProxy]:
     """An HAProxy for the length of a `with` block.
 
     Arguments:
         ports: those of the servers behind it, on loopback.
         options: what follows each server's address, such as "send-proxy" or "send-proxy-v2 check".
+        bind: what follows its own, such as "accept-proxy" or "ssl crt FILE".
     """
     binary = program("haproxy")
     with folder() as home:
@@ -51,7 +54,7 @@ def haproxy(ports: Sequence[int], options: str = "send-proxy-v2") -> Iterator[HA
         servers = "".join(
             f"  server s{number} {HOST}:{behind} {options}\n" for number, behind in enumerate(ports)
         )
-        text = CONFIGURATION.format(home=home, host=HOST, port=port, servers=servers)
+        text = CONFIGURATION.format(home=home, host=HOST, port=port, servers=servers, bind=bind)
         (home / "haproxy.cfg").write_text(text, encoding="utf-8")
         server = HAProxy(home, port)
         with running([binary, "-db", "-f", str(home / "haproxy.cfg")], home / "log"):
