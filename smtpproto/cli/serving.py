@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import select
 import signal
 import socket
 from typing import TYPE_CHECKING
@@ -41,11 +40,13 @@ def serve_until(
     where = sinks(options)
     # SIGHUP: certificates are looked at for each handshake anyway; but it must not end us.
     with Signals(signal.SIGHUP), Signals(*STOPPING) as signals:
-        stop = [signals.number, *others]
         if options.io == "trio":
             from .serving_trio import serve_over_trio
 
-            serve_over_trio(where, settings, started, stop, signals.end_at_the_next)
+            with signals.waking_left_to_others():
+                serve_over_trio(
+                    where, settings, started, [signals.number, *others], signals.end_at_the_next
+                )
             return
         from .. import sync
 
@@ -53,5 +54,5 @@ def serve_until(
             server = sync.serve(Receiver(where), **settings)
         with server:
             started()
-            select.select(stop, [], [])
+            signals.wait(*others)
             signals.end_at_the_next()

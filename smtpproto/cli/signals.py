@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -39,23 +41,44 @@ class Signals:
 
     Attributes:
         number: of the file that is readable once a signal has come.
+
+    Python runs handlers between two instructions, so a signal that comes just before the system is
+    asked to wait would be seen only when that wait is over.  The interpreter itself therefore
+    writes to the file as well, at the moment of the signal, unless somebody else's loop does.
     """
 
     def __init__(self, *numbers: int) -> None:
         self._numbers = numbers
         self._before: dict[int, Any] = {}
         self._at_once = False
+        self._came: deque[int] = deque(maxlen=4096)
+        self._woken_before = -1
         self.number, self._write = -1, -1
 
     def read(self) -> list[int]:
         """The signals that came since the last call, in their order."""
+        with contextlib.suppress(BlockingIOError):
+            os.read(self.number, 4096)
+        return [self._came.popleft() for _ in range(len(self._came))]
+
+    def wait(self, *others: int) -> None:
+        """Wait until one of the signals has come, or one of other files is readable."""
+        while not self.read():
+            if select.select([self.number, *others], [], [])[0] != [self.number]:
+                return
+
+    @contextlib.contextmanager
+    def waking_left_to_others(self) -> Iterator[None]:
+        """For the time of a block a loop that looks after signals itself is told of them first."""
+        signal.set_wakeup_fd(-1)
         try:
-            return list(os.read(self.number, 4096))
-        except BlockingIOError:
-            return []
+            yield
+        finally:
+            signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
 
     def abandon(self) -> None:
         """Close the pipe in a forked child, which has other handlers by then."""
+        signal.set_wakeup_fd(-1)
         os.close(self.number)
         os.close(self._write)
 
@@ -70,18 +93,19 @@ class Signals:
         for number in self._numbers:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._caught)
+        self._woken_before = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
         return self
 
     def _caught(self, number: int, _: object) -> None:
         if self._at_once:
             os._exit(1)
-        try:
-            os.write(self._write, bytes([number]))
-        except BlockingIOError:
-            # So many came already that one more says nothing new.
-            return
+        self._came.append(number)
+        # If it is full, it is readable, which is all that this is for.
+        with contextlib.suppress(BlockingIOError):
+            os.write(self._write, b"\0")
 
     def __exit__(self, *_: object) -> None:
+        signal.set_wakeup_fd(self._woken_before)
         for number, handler in self._before.items():
             signal.signal(number, handler)
         os.close(self.number)

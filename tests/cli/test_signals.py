@@ -30,6 +30,60 @@ def test_signals_without_end_do_not_block() -> None:
         assert signals.read() == [signal.SIGHUP] * 4096
 
 
+def test_a_signal_is_seen_before_python_runs_its_handler() -> None:
+    """One that comes just before the wait: another thread gets it, so it does not end the wait."""
+    with Signals(signal.SIGHUP) as signals:
+        waits = threading.Event()
+
+        def kill() -> None:
+            waits.wait()
+            signal.pthread_kill(threading.get_ident(), signal.SIGHUP)
+
+        thread = threading.Thread(target=kill)
+        thread.start()
+        waits.set()
+        assert select.select([signals.number], [], [], 20)[0]
+        assert signals.read() == [signal.SIGHUP]
+        thread.join()
+
+
+def test_waiting_goes_on_when_another_signal_comes() -> None:
+    before = signal.signal(signal.SIGUSR1, lambda *_: None)
+    try:
+        with Signals(signal.SIGHUP) as signals:
+            timer = threading.Timer(0.2, signal.raise_signal, [signal.SIGHUP])
+            signal.raise_signal(signal.SIGUSR1)
+            timer.start()
+            signals.wait()
+            timer.join()
+            assert not timer.is_alive()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+
+
+def test_waiting_ends_when_another_file_is_readable() -> None:
+    reading, writing = os.pipe()
+    with Signals(signal.SIGHUP) as signals:
+        os.write(writing, b"!")
+        signals.wait(reading)
+        assert signals.read() == []
+    os.close(reading)
+    os.close(writing)
+
+
+def test_the_interpreter_tells_whom_it_told_before() -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    signal.set_wakeup_fd(writing)
+    try:
+        with Signals(signal.SIGHUP) as signals, signals.waking_left_to_others():
+            assert signal.set_wakeup_fd(-1) == -1
+    finally:
+        assert signal.set_wakeup_fd(-1) == writing
+        os.close(reading)
+        os.close(writing)
+
+
 def test_a_thread_that_starts_meanwhile_leaves_signals_to_the_main_one() -> None:
     with Signals(signal.SIGHUP) as signals:
         with held_back(signal.SIGHUP):
