@@ -21,8 +21,6 @@ from .states import Forget, State, Step
 from .wire import LineEndings, LineReader, ReceiveBuffer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from .limits import Limits
 
 __all__ = ["Connection", "Observer"]
@@ -196,16 +194,15 @@ class Connection:
         if self._observer is not None:
             self._observer(sender, octets, content)
 
-    def _queue(self, lines: Sequence[bytes]) -> None:
-        """Queue lines, each of which gets its CRLF here.
+    def _queue(self, line: bytes) -> None:
+        """Queue a line, which gets its CRLF here.
 
         Raises:
-            LocalProtocolError: a line holds CR, LF or NUL, which would make it more than one line;
+            LocalProtocolError: it holds CR, LF or NUL, which would make it more than one line;
                 nothing is queued.
         """
-        for line in lines:
-            self._check_line(line)
-        self._out += b"\r\n".join(lines) + b"\r\n"
+        self._check_line(line)
+        self._out += line + b"\r\n"
 
     @staticmethod
     def _check_line(line: bytes) -> None:

@@ -304,7 +304,8 @@ class Path:
     @property
     def ascii(self) -> bool:
         """Whether it can be sent without SMTPUTF8."""
-        return self.mailbox is None or self.mailbox.ascii
+        mailbox = self.mailbox
+        return mailbox is None or (mailbox.local_part.isascii() and mailbox.domain.ascii)
 
     @property
     def address(self) -> str:
@@ -312,7 +313,10 @@ class Path:
         return self.bare if self.mailbox is None else str(self.mailbox)
 
     def __str__(self) -> str:
-        return f"<{self.address}>"
+        mailbox = self.mailbox
+        if mailbox is None:
+            return f"<{self.bare}>"
+        return f"<{_format_local_part(mailbox.local_part)}@{mailbox.domain}>"
 
 
 @dataclass(frozen=True, slots=True)

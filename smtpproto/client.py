@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ._connection import Connection, Observer
+from ._terms import TIMEOUT, Agreement, Terms, impossible
 from .commands import (
     Command,
     CountedCommand,
@@ -24,11 +25,10 @@ from .errors import LocalProtocolError, RemoteProtocolError
 from .events import AuthResponse, BodyChunk, ClientEvent, ConnectionClosed, EndOfBody, Need
 from .extensions import KNOWN, Extension, Pipelining, catalogue, read_offers
 from .extensions.chunking import is_binary
-from .lenient import NoDomain
 from .limits import DEFAULT, Limits
-from .replies import Reply, ReplyReader, build_reply
+from .replies import Reply, ReplyReader, build_reply, repeat_reply
 from .session import Offered, Protocol, Session, TLSFacts, Transaction
-from .states import Forget, State
+from .states import State
 from .wire import BadLine, CountedText, DotEncoder, LineEndings
 
 if TYPE_CHECKING:
@@ -36,21 +36,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Client"]
 
-_CONTENT_TIMEOUT = 600.0  # RFC 5321 section 4.5.3.2.6
 _CHUNK_TIMEOUT = 180.0  # RFC 5321 section 4.5.3.2.5
-_TIMEOUT = 300.0  # RFC 5321 section 4.5.3.2.1
+_NOTHING = Offered[object]()
+_GREETING = Terms("greeting")
+_CONTENT = Terms("content", ends_group=False, timeout=600.0)  # RFC 5321 section 4.5.3.2.6
+_RESPONSE = Terms("response")
+
+_Pending = tuple[Terms, Command | None]
+"""What a reply will answer."""
 
 
-# Not frozen: that doubles what one costs, and there is one for each command.
-@dataclass(slots=True)
-class _Pending:
-    """What a reply will answer: the row it moves along, and the command it belongs to."""
+@dataclass(eq=False, slots=True)
+class _Repeated:
+    """A reply that the next command of its kind may get as well, with the octets it came in."""
 
-    row: str
-    command: Command | None
-    ends_group: bool = True
-    timeout: float = _TIMEOUT
-    unsettles: bool = False
+    octets: bytes
+    reply: Reply
+    terms: Terms
 
 
 class Client(Connection):
@@ -74,6 +76,7 @@ class Client(Connection):
     """
 
     __slots__ = (
+        "_agreement",
         "_answered",
         "_best",
         "_command",
@@ -86,6 +89,7 @@ class Client(Connection):
         "_last_mail",
         "_pending",
         "_projected",
+        "_repeated",
         "_replies",
         "_text",
         "_unsettled",
@@ -112,8 +116,10 @@ class Client(Connection):
         DotEncoder(line_endings)
         self._lines.limit = limits.reply_line
         self._replies = ReplyReader(limits)
+        self._repeated: _Repeated | None = None
+        self._agreement = Agreement(self._catalogue)
         # Under way, oldest first; then what is held back, with the octets that follow each command.
-        self._pending: deque[_Pending] = deque([_Pending("greeting", None)])
+        self._pending: deque[_Pending] = deque([(_GREETING, None)])
         self._held: deque[tuple[_Pending | None, bytes]] = deque()
         self._held_commands = 0
         # Where the session would be if all that is pending succeeded; None: to be found out.
@@ -139,7 +145,7 @@ class Client(Connection):
         """Seconds to wait for the server (RFC 5321 section 4.5.3.2)."""
         if self._encoder is not None:
             return _CHUNK_TIMEOUT
-        return self._pending[0].timeout if self._pending else _TIMEOUT
+        return self._pending[0][0].timeout if self._pending else TIMEOUT
 
     @property
     def pending(self) -> int:
@@ -175,39 +181,48 @@ class Client(Connection):
             self._send_response(message)
 
     def _send_command(self, command: Command) -> None:
-        state = self._project()
-        row = command.row
-        step = self._rows[state].get(row)
-        if step is None or step.in_flight or self._counted_left:
-            raise LocalProtocolError(
-                f"{command.verb} is not possible here: {state.value} (RFC 5321 section 4.1.4)",
-                code=503,
-                enhanced="5.5.1",
+        state = self._projected or self._project()
+        if self._counted_left:
+            raise impossible(command, state)
+        session = self.session
+        if self._unsettled:
+            session = replace(session, offered=_NOTHING)
+        terms = self._agreement.terms(command, state, session, self._last_mail)
+        line = terms.line(command)
+        pending = self._pending
+        if self._held or (
+            pending
+            and (
+                not terms.pipelining
+                or pending[-1][0].ends_group
+                or len(pending) >= self._limits.unanswered
             )
-        if isinstance(command, Hello) and command.verb not in self._catalogue.grammar.verbs:
-            raise LocalProtocolError(
-                f"{command.verb} is not spoken here: {self.session.protocol.value}", code=500
-            )
-        session = replace(self.session, offered=Offered()) if self._unsettled else self.session
-        refusal = self._catalogue.refusal(command, session, self._last_mail)
-        if refusal is not None:
-            raise LocalProtocolError(refusal.text, code=refusal.code, enhanced=refusal.enhanced)
-        line = self._format(command, session.offered)
-        unsettles = step.forget is Forget.SESSION
-        entry = _Pending(row, command, command.ends_group, command.timeout, unsettles)
-        self._hold(entry, line)
-        self._unsettled += unsettles
-        self._projected = step.after[3] or step.after[2] or state
-        if isinstance(command, Mail):
-            self._last_mail = Transaction(command)
-        elif isinstance(command, Rcpt):
+        ):
+            self._check_line(line)
+            self._held.append(((terms, command), line))
+            self._held_commands += 1
+        else:
+            self._leave(terms, command, line)
+        self._unsettled += terms.unsettles
+        self._projected = terms.after
+        if isinstance(command, Rcpt):
             assert self._last_mail is not None
             self._last_mail.recipients.append(command)
+        elif isinstance(command, Mail):
+            self._last_mail = Transaction(command)
         elif isinstance(command, CountedCommand):
             self._begin_chunk(command, state)
-        elif self._projected is State.CHUNKS and state is not State.CHUNKS:
+        elif terms.after is State.CHUNKS and state is not State.CHUNKS:
             self._begin_pieces()
-        self._release()
+
+    def _leave(self, terms: Terms, command: Command | None, line: bytes) -> None:
+        """Queue a command: its reply is the next one to come behind those that are pending."""
+        self._queue(line)
+        if self._observer is not None and command is not None:
+            self._observer("C", command.public().encode("utf-8"), False)
+        self._pending.append((terms, command))
+        if terms.dialogue:
+            self._expect_challenge()
 
     def _begin_chunk(self, command: CountedCommand, state: State) -> None:
         self._counted, self._counted_left = command, command.octets
@@ -221,34 +236,6 @@ class Client(Connection):
         refuse = LineEndings.REFUSE
         self._text = None if is_binary(self._last_mail.mail) else CountedText(refuse)
 
-    def _format(self, command: Command, offered: Offered[object]) -> bytes:
-        if isinstance(command, Hello) and isinstance(command.name, NoDomain):
-            raise LocalProtocolError(
-                f"{command.verb}: expected a domain, found {command.name.name!a} "
-                "(RFC 5321 section 4.1.1.1)"
-            )
-        line = str(command).encode("utf-8")
-        if not line.isascii() and not any(isinstance(e, Extension) and e.utf8 for e in offered):
-            raise LocalProtocolError(
-                f"{command.verb}: only ASCII, as SMTPUTF8 was not offered (RFC 5321 section 2.4)",
-                code=553,
-                enhanced="5.6.7",
-            )
-        if len(line) + 2 <= self._limits.command_line:
-            return line
-        longest = self._catalogue.longest_line(type(command), offered)
-        if len(line) + 2 > longest:
-            raise LocalProtocolError(
-                f"{command.verb}: the line has {len(line) + 2} octets with its CRLF, {longest} are "
-                "allowed (RFC 5321 section 4.5.3.1.4)"
-            )
-        return line
-
-    def _hold(self, entry: _Pending, line: bytes) -> None:
-        self._check_line(line)
-        self._held.append((entry, line))
-        self._held_commands += 1
-
     def _release(self) -> None:
         """Let leave what may leave (RFC 2920 section 3.1)."""
         pipelining = Pipelining in self.session.offered
@@ -261,17 +248,12 @@ class Client(Connection):
             else:
                 if pending and (
                     not pipelining
-                    or pending[-1].ends_group
+                    or pending[-1][0].ends_group
                     or len(pending) >= self._limits.unanswered
                 ):
                     return
-                self._queue([octets])
-                if self._observer is not None and entry.command is not None:
-                    self._observer("C", entry.command.public().encode("utf-8"), False)
-                pending.append(entry)
                 self._held_commands -= 1
-                if isinstance(entry.command, DialogueCommand):
-                    self._expect_challenge()
+                self._leave(*entry, octets)
             held.popleft()
 
     def _send_counted(self, octets: bytes) -> None:
@@ -320,7 +302,7 @@ class Client(Connection):
         self._out += encoder.finish()
         self._observe("C", b".")
         self._encoder = None
-        self._pending.append(_Pending("content", self._command, False, _CONTENT_TIMEOUT))
+        self._pending.append((_CONTENT, self._command))
         self._projected = None
 
     def _send_response(self, response: AuthResponse) -> None:
@@ -336,9 +318,9 @@ class Client(Connection):
                 f"the response has more than {self._limits.exchange_line} octets "
                 "(RFC 4954 section 4)"
             )
-        self._queue([line])
+        self._queue(line)
         self._observe("C", b"(response)")
-        self._pending.append(_Pending("response", command))
+        self._pending.append((_RESPONSE, command))
         self._expect_challenge()
 
     def _expect_challenge(self) -> None:
@@ -354,8 +336,8 @@ class Client(Connection):
         if self._projected is None:
             state = self.state
             entries = [*self._pending, *(entry for entry, _ in self._held if entry is not None)]
-            for entry in entries:
-                step = self._rows[state].get(entry.row)
+            for terms, _ in entries:
+                step = self._rows[state].get(terms.row)
                 if step is not None:
                     state = step.after[3] or step.after[2] or state
             self._projected = state
@@ -372,6 +354,10 @@ class Client(Connection):
         """
         if self._error is not None:
             raise self._error
+        if self._repeated is not None:
+            reply = self._same_again(self._repeated)
+            if reply is not None:
+                return reply
         try:
             return self._next_event()
         except RemoteProtocolError as error:
@@ -379,7 +365,29 @@ class Client(Connection):
             self._end(State.ERROR)
             raise
 
+    def _same_again(self, repeated: _Repeated) -> Reply | None:
+        """The next reply, if it is the same as the one before it, to one recipient more.
+
+        A server says the same to a thousand recipients.  Read like this it takes a fifth of the
+        time, and does what `_reply` would do.
+        """
+        buffer, pending, octets = self._buffer, self._pending, repeated.octets
+        if not pending or not buffer.octets.startswith(octets, buffer.offset):
+            return None
+        terms, command = pending[0]
+        if terms is not repeated.terms:
+            return None
+        assert isinstance(command, Rcpt)
+        assert self.transaction is not None
+        buffer.skip(len(octets))
+        pending.popleft()
+        self.transaction.recipients.append(command)
+        if self._held:
+            self._release()
+        return repeat_reply(repeated.reply, command)
+
     def _next_event(self) -> ClientEvent | Need:
+        self._repeated = None
         while True:
             if self.state is State.CLOSED:
                 return self._closed(clean=True)
@@ -400,7 +408,7 @@ class Client(Connection):
             if line is None:
                 return self._closed(clean=False) if self._eof else Need.DATA
             pending = self._pending
-            if pending and isinstance(pending[0].command, DialogueCommand):
+            if pending and isinstance(pending[0][1], DialogueCommand):
                 complete = self._feed_privately(line)
             elif isinstance(line, BadLine):
                 raise RemoteProtocolError(
@@ -409,8 +417,20 @@ class Client(Connection):
             else:
                 self._observe("S", line)
                 complete = self._replies.feed(line)
-            if complete is not None:
-                return self._reply(*complete)
+            if complete is None:
+                continue
+            terms = pending[0][0] if pending else None
+            reply = self._reply(*complete)
+            if (
+                terms is not None
+                and terms.repeats is self.state
+                and reply.positive
+                and len(complete[1]) == 1
+                and self._observer is None
+            ):
+                assert isinstance(line, bytes)
+                self._repeated = _Repeated(line + b"\r\n", reply, terms)
+            return reply
 
     def _feed_privately(self, line: bytes | BadLine) -> tuple[int, list[str]] | None:
         """Read a line within a dialogue: whoever speaks there may repeat the secret it got."""
@@ -427,16 +447,15 @@ class Client(Connection):
         """Tie a reply to the command it answers, and do what it does."""
         if not self._pending:
             return self._unasked(code, lines)
-        entry = self._pending[0]
-        command = entry.command
-        reply = build_reply(code, lines, command, self._lmtp_recipient(entry))
+        terms, command = self._pending[0]
+        reply = build_reply(code, lines, command, self._lmtp_recipient(terms, command))
         if code == 421:
             self._end(State.CLOSED)
             return reply
-        step = self._rows[self.state].get(entry.row)
+        step = self._rows[self.state].get(terms.row)
         if (step is None and code < 400) or (step is not None and step.after[code // 100] is None):
             raise RemoteProtocolError(
-                f"{code} cannot answer {entry.row} here: {self.state.value} "
+                f"{code} cannot answer {terms.row} here: {self.state.value} "
                 "(RFC 5321 section 4.3.2)"
             )
         if self._counted_left and code < 400 and len(self._pending) == 1 and not self._held:
@@ -451,17 +470,18 @@ class Client(Connection):
         self._pending.popleft()
         if not self._pending:
             self._lines.limit = self._limits.reply_line
-        self._unsettled -= entry.unsettles
+        self._unsettled -= terms.unsettles
         if step is not None:
             before = self.state
             self._move(step, code)
             if step.after[code // 100] is not (step.after[3] or step.after[2] or before):
                 self._projected = None
-            if command is not None and entry.row != "content":
+            if command is not None and terms is not _CONTENT:
                 self._tell(command)
             if code < 400:
-                self._succeeded(entry, reply)
-        self._release()
+                self._succeeded(terms, reply)
+        if self._held:
+            self._release()
         return reply
 
     def _unasked(self, code: int, lines: list[str]) -> Reply:
@@ -479,12 +499,11 @@ class Client(Connection):
         self._end(State.CLOSED)
         return build_reply(code, lines, command)
 
-    def _lmtp_recipient(self, entry: _Pending) -> Rcpt | None:
+    def _lmtp_recipient(self, terms: Terms, command: Command | None) -> Rcpt | None:
         """The recipient that the next reply is about, if it is one of several (RFC 2033)."""
         if self.session.protocol is not Protocol.LMTP or self.transaction is None:
             return None
-        command = entry.command
-        final = entry.row == "content" or (isinstance(command, CountedCommand) and command.last)
+        final = terms is _CONTENT or (isinstance(command, CountedCommand) and command.last)
         recipients = self.transaction.recipients
         return recipients[self._answered] if final and recipients else None
 
@@ -493,16 +512,16 @@ class Client(Connection):
         self._answered += 1
         return self._answered < len(self.transaction.recipients)
 
-    def _succeeded(self, entry: _Pending, reply: Reply) -> None:
+    def _succeeded(self, terms: Terms, reply: Reply) -> None:
         """Keep what a positive or intermediate reply tells."""
-        command = entry.command
+        command = reply.command
         if reply.intermediate:
             self._command = command
             if self.state is State.CONTENT:
                 self._encoder = DotEncoder(self.line_endings)
             elif isinstance(command, Mail):
                 self._keep(command, reply.code)
-        elif entry.row == "greeting":
+        elif terms is _GREETING:
             self.session = replace(self.session, hostname=reply.lines[0].partition(" ")[0])
         elif isinstance(command, Hello):
             extended = not isinstance(command, Helo)
@@ -510,7 +529,7 @@ class Client(Connection):
             self.session = replace(
                 self.session, name=command.name, extended=extended, offered=offers
             )
-        elif command is not None and entry.row != "content":
+        elif command is not None and terms is not _CONTENT:
             self._keep(command, reply.code)
 
     def _closed(self, *, clean: bool) -> ClientEvent | Need:

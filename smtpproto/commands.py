@@ -96,6 +96,7 @@ class Command:
         timeout: seconds a client waits for the reply (RFC 5321 section 4.5.3.2).
         accepted: the usual positive reply: code, enhanced status code, text.
         framing: how content that belongs to the command is delimited, None if there is none.
+        parameters: what service extensions added to it; empty for commands that take nothing.
     """
 
     __slots__ = ()
@@ -104,6 +105,7 @@ class Command:
     timeout: ClassVar[float] = 300.0
     accepted: ClassVar[tuple[int, str, str]] = (250, "2.0.0", "OK")
     framing: ClassVar[Framing | None] = None
+    parameters: tuple[Parameter, ...] = ()
 
     @property
     def row(self) -> str:
@@ -311,7 +313,8 @@ class Mail(_WithParameters):
 
     def arguments(self) -> str:
         """`FROM:`, the reverse-path and the parameters."""
-        return f"FROM:{self.reverse_path}{format_parameters(self.parameters)}"
+        path = f"FROM:{self.reverse_path}"
+        return path + format_parameters(self.parameters) if self.parameters else path
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
@@ -345,7 +348,8 @@ class Rcpt(_WithParameters):
 
     def arguments(self) -> str:
         """`TO:`, the forward-path and the parameters."""
-        return f"TO:{self.forward_path}{format_parameters(self.parameters)}"
+        path = f"TO:{self.forward_path}"
+        return path + format_parameters(self.parameters) if self.parameters else path
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:

@@ -7,7 +7,6 @@ each recipient, whatever happens.
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError, RemoteProtocolError
@@ -21,6 +20,7 @@ from .requests import Flow
 from .transaction import MailTransaction
 
 if TYPE_CHECKING:
+    from ..addresses import ForwardPath
     from ..client import Client
     from .content import Content
 
@@ -72,13 +72,16 @@ def deliver(
         )
     chunking = Chunking in client.offered and (chunking or is_binary(fitted))
     delivery = _Delivery(client, source, chunking=chunking)
+    # The paths are those that were asked for, whatever was made of them.
+    paths = envelope.forward_paths
     outcomes: dict[int, Outcome] = {}
     for batch in batches:
-        part = Envelope(fitted.mail, tuple(fitted.recipients[index] for index in batch))
-        outcomes.update(zip(batch, (yield from delivery.deliver(part)), strict=True))
-    # The paths are those that were asked for, whatever was made of them.
-    paths = enumerate(envelope.forward_paths)
-    return Delivery(tuple(replace(outcomes[at], forward_path=path) for at, path in paths))
+        part = fitted
+        if len(batches) > 1:
+            part = Envelope(fitted.mail, tuple(fitted.recipients[index] for index in batch))
+        found = yield from delivery.deliver(part, [paths[index] for index in batch])
+        outcomes.update(zip(batch, found, strict=True))
+    return Delivery(tuple([outcomes[index] for index in range(len(paths))]))
 
 
 def _batches(client: Client, envelope: Envelope) -> list[list[int]]:
@@ -112,15 +115,15 @@ class _Delivery:
         self.closing: Reply | None = None
         self.begun = False
 
-    def deliver(self, envelope: Envelope) -> Flow[list[Outcome]]:
-        """One of them: an outcome for each of its recipients."""
+    def deliver(self, envelope: Envelope, paths: list[ForwardPath]) -> Flow[list[Outcome]]:
+        """One of them: an outcome for each of its recipients, who were asked for as `paths`."""
         limits = self.client.offered.get(ServerLimits)
         room = limits is None or limits.allows(envelope.recipients, self.client.session)
         if not self.over and not room:
             self.over = "the server takes no more in this session (LIMITS, RFC 9422)"
         nothing: list[Reply | None] = [None] * len(envelope.recipients)
         if self.over:
-            return self._outcomes(envelope, nothing, Status.FAILED)
+            return self._outcomes(paths, nothing, Status.FAILED)
         if self.begun:
             yield from self.source.rewind()
         transaction = MailTransaction(self.client, envelope, self.source, chunking=self.chunking)
@@ -135,17 +138,17 @@ class _Delivery:
             self.over = str(error)
         self.begun = True
         lost = Status.UNKNOWN if transaction.ended else Status.FAILED
-        return self._outcomes(envelope, transaction.replies, lost)
+        return self._outcomes(paths, transaction.replies, lost)
 
     def _outcomes(
-        self, envelope: Envelope, replies: list[Reply | None], lost: Status
+        self, paths: list[ForwardPath], replies: list[Reply | None], lost: Status
     ) -> list[Outcome]:
         outcomes = []
-        for path, decided in zip(envelope.forward_paths, replies, strict=True):
+        for path, decided in zip(paths, replies, strict=True):
             reply = decided or self.closing
             if reply is None:
                 outcomes.append(Outcome(path, lost, None, self.over))
             else:
-                status = Status.ACCEPTED if reply.positive else Status.REFUSED
+                status = Status.ACCEPTED if reply.code < 300 else Status.REFUSED
                 outcomes.append(Outcome(path, status, reply))
         return outcomes

@@ -15,14 +15,10 @@ from ..commands import (
     BASE_COMMANDS,
     Command,
     Ehlo,
-    Expn,
     Grammar,
     Helo,
     Lhlo,
-    Mail,
-    Rcpt,
     Syntax,
-    Vrfy,
 )
 from ..errors import LocalProtocolError
 from ..replies import Reply
@@ -288,6 +284,25 @@ class Catalogue:
             return self.limits.command_line
         return self.limits.command_line + sum(octets for kind, octets in extra if kind in offered)
 
+    def owner_refusal(self, command: Command, offered: Offered[object]) -> Reply | None:
+        """The reply that refuses a command whose extension is not in force, or None: 502."""
+        owner = self._owners.get(type(command))
+        if owner is None or owner in offered:
+            return None
+        text = f"{command.verb} is not offered in this session"
+        return owner.not_offered or Reply(502, "5.5.1", text)
+
+    def parameters_refusal(self, command: Command, offered: Offered[object]) -> Reply | None:
+        """The reply that refuses a command for one of its parameters, or None: 555."""
+        for parameter in command.parameters:
+            owners = self._parameter_owners.get((type(command), type(parameter)), ())
+            present = [extension for owner in owners if (extension := offered.get(owner))]
+            if not any(extension.covers(parameter) for extension in present):
+                # Only where another value would do does the value matter.
+                name = str(parameter) if present else str(parameter).partition("=")[0]
+                return Reply(555, "5.5.4", f"{command.verb}: {name[:64]} is not offered here")
+        return None
+
     def refusal(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
@@ -296,22 +311,15 @@ class Catalogue:
         502: its extension is not in force; 555: a parameter's extension is not; else what the
         extensions in force say.
         """
-        kind = type(command)
         offered = session.offered
-        owner = self._owners.get(kind)
-        if owner is not None and owner not in offered:
-            return owner.not_offered or Reply(
-                502, "5.5.1", f"{command.verb} is not offered in this session"
-            )
-        if isinstance(command, (Mail, Rcpt, Vrfy, Expn)):
-            for parameter in command.parameters:
-                owners = self._parameter_owners.get((kind, type(parameter)), ())
-                present = [extension for owner in owners if (extension := offered.get(owner))]
-                if not any(extension.covers(parameter) for extension in present):
-                    # Only where another value would do does the value matter.
-                    name = str(parameter) if present else str(parameter).partition("=")[0]
-                    return Reply(555, "5.5.4", f"{command.verb}: {name[:64]} is not offered here")
-        for watcher in self.watchers.get(kind, ()):
+        reply = self.owner_refusal(command, offered)
+        if reply is not None:
+            return reply
+        if command.parameters:
+            reply = self.parameters_refusal(command, offered)
+            if reply is not None:
+                return reply
+        for watcher in self.watchers.get(type(command), ()):
             extension = offered.get(watcher)
             if extension is not None:
                 reply = extension.check(command, session, transaction)
