@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 from .commands import Command, Mail, Rcpt
 from .errors import LocalProtocolError, RemoteProtocolError
-from .extensions import Catalogue
+from .extensions import Catalogue, Extension
 from .session import Offered, Session, TLSFacts, Transaction
 from .states import Forget, State, Step
 from .wire import LineEndings, LineReader, ReceiveBuffer
+from .wire.lines import CR, LF, NUL
 
 if TYPE_CHECKING:
     from .limits import Limits
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["Connection", "Observer"]
 
 C = TypeVar("C", bound="Connection")
+_NOTHING = Forget.NOTHING
 # Where nothing is read any more.
 _OVER = (State.CLOSED, State.ERROR)
 
@@ -98,8 +100,12 @@ class Connection:
 
         Raises:
             LocalProtocolError: bytes after the end.
+            TypeError: it is no bytes.
         """
         if not data:
+            # Above all None, as a read gives it that would have to wait, is no end.
+            if not isinstance(data, (bytes, bytearray, memoryview)):
+                raise TypeError(f"expected bytes, found {data!r}")
             self._eof = True
             return
         if self._eof:
@@ -206,7 +212,7 @@ class Connection:
 
     @staticmethod
     def _check_line(line: bytes) -> None:
-        if b"\n" in line or b"\r" in line or b"\0" in line:
+        if LF in line or CR in line or NUL in line:
             raise LocalProtocolError(
                 "a line to be sent holds CR, LF or NUL (RFC 5321 section 2.3.8)"
             )
@@ -215,7 +221,7 @@ class Connection:
         """Do what a reply does to the state; the table allows it."""
         after = State.CLOSED if code == 421 else step.after[code // 100]
         assert after is not None
-        if step.forget is not Forget.NOTHING and (code < 400 or after is not self.state):
+        if step.forget is not _NOTHING and (code < 400 or after is not self.state):
             self.transaction = None
             if step.forget is Forget.SESSION:
                 session = self.session
@@ -240,7 +246,7 @@ class Connection:
 
     def _tell(self, command: Command) -> None:
         """Let the extensions in force that asked for it know of a command that was answered."""
-        for kind in self._catalogue.told.get(type(command), ()):
+        for kind in self._catalogue.told[type(command)]:
             if kind in self.session.offered:
                 self.session = kind.answered(command, self.session)
 
@@ -257,3 +263,7 @@ class Connection:
             owner = self._catalogue.owner(type(command))
             if owner is not None:
                 self.session = owner.succeeded(command, self.session)
+                self._served(owner, command, code)
+
+    def _served(self, owner: type[Extension], command: Command, code: int) -> None:
+        """What a role does besides, once a command of an extension has succeeded."""

@@ -136,7 +136,7 @@ class Agreement:
             kind is Rcpt
             and after is state
             and step.forget is Forget.NOTHING
-            and not any(told in offered for told in catalogue.told[Rcpt])
+            and not any(told in offered for told in catalogue.told.get(Rcpt, ()))
         )
         terms = Terms(
             row,

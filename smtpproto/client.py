@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["Client"]
 
 _CHUNK_TIMEOUT = 180.0  # RFC 5321 section 4.5.3.2.5
+# Where no line is read.
+_WITHOUT_LINES = frozenset({State.CLOSED, State.TLS, State.TURNED})
 _NOTHING = Offered[object]()
 _GREETING = Terms("greeting")
 _CONTENT = Terms("content", ends_group=False, timeout=600.0)  # RFC 5321 section 4.5.3.2.6
@@ -168,6 +170,7 @@ class Client(Connection):
             LocalProtocolError: it is not possible in this state, an extension it needs was not
                 offered, it would be too long, or an argument holds CR, LF or NUL; nothing is queued
                 then.
+            TypeError: it is none of these; nothing is queued.
         """
         if self._error is not None:
             raise LocalProtocolError(f"the connection is broken: {self._error}")
@@ -177,8 +180,12 @@ class Client(Connection):
             self._send_chunk(message.octets)
         elif isinstance(message, EndOfBody):
             self._send_end()
-        else:
+        elif isinstance(message, AuthResponse):
             self._send_response(message)
+        else:
+            raise TypeError(
+                f"expected a Command, BodyChunk, EndOfBody or AuthResponse, found {message!r}"
+            )
 
     def _send_command(self, command: Command) -> None:
         state = self._projected or self._project()
@@ -212,7 +219,7 @@ class Client(Connection):
             self._last_mail = Transaction(command)
         elif isinstance(command, CountedCommand):
             self._begin_chunk(command, state)
-        elif terms.after is State.CHUNKS and state is not State.CHUNKS:
+        elif terms.after is not state and terms.after is State.CHUNKS:
             self._begin_pieces()
 
     def _leave(self, terms: Terms, command: Command | None, line: bytes) -> None:
@@ -280,9 +287,11 @@ class Client(Connection):
         self._release()
 
     def _send_chunk(self, octets: bytes) -> None:
+        if not isinstance(octets, (bytes, bytearray, memoryview)):
+            raise TypeError(f"content: expected bytes, found {octets!r:.64}")
         if self._counted_left:
             self._send_counted(octets)
-        else:
+        elif octets or self._text is None:
             self._out += self._content_encoder().encode(octets)
         self._observe("C", octets, content=True)
 
@@ -382,23 +391,16 @@ class Client(Connection):
         buffer.skip(len(octets))
         pending.popleft()
         self.transaction.recipients.append(command)
-        if self._held:
+        # Half a group at a time: one by one would cost as much as all the rest.
+        if self._held and len(pending) <= self._limits.unanswered // 2:
             self._release()
         return repeat_reply(repeated.reply, command)
 
     def _next_event(self) -> ClientEvent | Need:
         self._repeated = None
         while True:
-            if self.state is State.CLOSED:
-                return self._closed(clean=True)
-            if self.state is State.TLS:
-                if len(self._buffer):
-                    raise RemoteProtocolError(
-                        "octets in plain text follow the reply to STARTTLS (RFC 3207 section 4.2)"
-                    )
-                return self._closed(clean=False) if self._eof else Need.TLS
-            if self.state is State.TURNED:
-                return Need.TURN
+            if self.state in _WITHOUT_LINES:
+                return self._without_lines()
             line = self._lines.read()
             if self._lines.dropped:
                 # Waiting for its end could take for ever.
@@ -431,6 +433,17 @@ class Client(Connection):
                 assert isinstance(line, bytes)
                 self._repeated = _Repeated(line + b"\r\n", reply, terms)
             return reply
+
+    def _without_lines(self) -> ClientEvent | Need:
+        if self.state is State.CLOSED:
+            return self._closed(clean=True)
+        if self.state is State.TURNED:
+            return Need.TURN
+        if len(self._buffer):
+            raise RemoteProtocolError(
+                "octets in plain text follow the reply to STARTTLS (RFC 3207 section 4.2)"
+            )
+        return self._closed(clean=False) if self._eof else Need.TLS
 
     def _feed_privately(self, line: bytes | BadLine) -> tuple[int, list[str]] | None:
         """Read a line within a dialogue: whoever speaks there may repeat the secret it got."""
@@ -476,7 +489,8 @@ class Client(Connection):
             self._move(step, code)
             if step.after[code // 100] is not (step.after[3] or step.after[2] or before):
                 self._projected = None
-            if command is not None and terms is not _CONTENT:
+            if type(command) in self._catalogue.told and terms is not _CONTENT:
+                assert command is not None
                 self._tell(command)
             if code < 400:
                 self._succeeded(terms, reply)

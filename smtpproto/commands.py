@@ -346,6 +346,10 @@ class Rcpt(_WithParameters):
         if type(self.forward_path) is not ForwardPath or self.parameters:
             self._check(self.forward_path, ForwardPath)
 
+    def __str__(self) -> str:
+        # Of these there are many.
+        return f"RCPT {self.arguments()}" if self.parameters else f"RCPT TO:{self.forward_path}"
+
     def arguments(self) -> str:
         """`TO:`, the forward-path and the parameters."""
         path = f"TO:{self.forward_path}"

@@ -64,9 +64,17 @@ class AuthResponse:
 
     Arguments:
         octets: the response, without its base64; None to cancel.  Never shown.
+
+    Raises:
+        TypeError: it is neither.
     """
 
     octets: bytes | None = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if self.octets is not None and not isinstance(self.octets, bytes):
+            # Not shown: it is a secret.
+            raise TypeError("response: expected bytes or None")
 
 
 @dataclass(frozen=True, slots=True)

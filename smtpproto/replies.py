@@ -61,13 +61,16 @@ class Reply:
 
     def __post_init__(self) -> None:
         code = self.code
+        if not isinstance(code, int):
+            raise TypeError(f"reply code: expected a number, found {code!r}")
         if not (200 <= code <= 559 and code % 100 < 60):
             raise LocalProtocolError(f"{code} is no reply code (RFC 5321 section 4.2)")
         if self.enhanced:
             match = ENHANCED.fullmatch(self.enhanced)
             if match is None or int(match[1]) != code // 100:
                 raise LocalProtocolError(
-                    f"{self.enhanced!a} is no enhanced status code for {code} (RFC 3463 section 2)"
+                    f"{self.enhanced!a} is no enhanced status code for {code} (RFC 3463 section 2; "
+                    "the text is the third argument)"
                 )
         text = self.text
         if UNFIT.search(text) is not None:
@@ -114,7 +117,9 @@ class Reply:
         return " ".join(filter(None, (str(self.code), self.enhanced, self.text)))
 
 
-def format_reply(reply: Reply, verb: str, *, enhanced: bool, utf8: bool = False) -> list[bytes]:
+def format_reply(
+    reply: Reply, verb: str, *, enhanced: bool, utf8: bool = False
+) -> tuple[bytes, ...]:
     """The lines of a reply, without CRLF.
 
     Arguments:
@@ -130,11 +135,12 @@ def format_reply(reply: Reply, verb: str, *, enhanced: bool, utf8: bool = False)
             section 4).
     """
     prefix = ""
-    if enhanced and not reply.intermediate and verb not in PLAIN_REPLIES:
-        prefix = (reply.enhanced or default_enhanced(reply.code, verb)) + " "
+    code = reply.code
+    if enhanced and code // 100 != 3 and verb not in PLAIN_REPLIES:
+        prefix = (reply.enhanced or default_enhanced(code, verb)) + " "
     # A server says a few things over and over.  A challenge is another each time, and not to keep.
-    format_lines = _format_lines.__wrapped__ if reply.code == 334 else _format_lines
-    return list(format_lines(reply.code, prefix, reply.text, "utf-8" if utf8 else "ascii"))
+    format_lines = _format_lines.__wrapped__ if code == 334 else _format_lines
+    return format_lines(code, prefix, reply.text, "utf-8" if utf8 else "ascii")
 
 
 @functools.lru_cache(maxsize=256)
@@ -214,18 +220,7 @@ def build_reply(
     """
     plain = code < 400 and (command is None or command.verb in PLAIN_REPLIES)
     enhanced, text = _read_text(code, tuple(lines), plain=plain)
-    return _trusted(code, enhanced, text, command, recipient)
-
-
-def repeat_reply(reply: Reply, command: Command) -> Reply:
-    """The same reply to another command."""
-    return _trusted(reply.code, reply.enhanced, reply.text, command, None)
-
-
-def _trusted(
-    code: int, enhanced: str, text: str, command: Command | None, recipient: Rcpt | None
-) -> Reply:
-    """A reply whose parts are known to fit: to look at them again would double the time."""
+    # What was read fits; to look at it again would double the time.
     reply = object.__new__(Reply)
     _set_code(reply, code)
     _set_enhanced(reply, enhanced)
@@ -233,6 +228,17 @@ def _trusted(
     _set_command(reply, command)
     _set_recipient(reply, recipient)
     return reply
+
+
+def repeat_reply(reply: Reply, command: Command) -> Reply:
+    """The same reply to another command."""
+    repeated = object.__new__(Reply)
+    _set_code(repeated, reply.code)
+    _set_enhanced(repeated, reply.enhanced)
+    _set_text(repeated, reply.text)
+    _set_command(repeated, command)
+    _set_recipient(repeated, None)
+    return repeated
 
 
 # Past `__setattr__`, which refuses; it would also take half as long again.

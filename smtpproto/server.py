@@ -54,6 +54,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Server"]
 
+# In CPython 3.11 to name a member of an enum takes three times as long as to name these.
+_OWES_REPLY, _NEEDS_DATA = Need.REPLY, Need.DATA
+_EXCHANGE, _TLS = State.EXCHANGE, State.TLS
+# Where no line is read.
+_WITHOUT_LINES = frozenset({State.CLOSED, State.TLS, State.TURNED})
+
 # What a reply has room for besides its code.
 _TEXT_MOST = 400
 _FAULTS = {
@@ -80,6 +86,14 @@ _VERB = re.compile(rb"[ \t]*([A-Za-z]+)")
 def _usual(code: int, enhanced: str, text: str) -> Reply:
     """The reply that accepts, made and checked once."""
     return Reply(code, enhanced, text)
+
+
+def _with_offers(reply: Reply, session: Session) -> Reply:
+    """The reply to EHLO with the lines of what is offered."""
+    if not session.extended:
+        return reply
+    offers = [each.line() for each in session.offered if isinstance(each, Extension)]
+    return replace(reply, text="\n".join([reply.text, *offers]))
 
 
 def _reply_to(error: LocalProtocolError) -> Reply:
@@ -196,21 +210,23 @@ class Server(Connection):
         whatever the client sent.
         """
         while True:
-            event: ServerEvent | Need | None
             if self._row is not None:
-                return Need.REPLY
+                return _OWES_REPLY
             if self._content is not None:
                 event = self._next_content(self._content)
-            elif self.state is State.CLOSED:
-                return self._closed(clean=True)
-            elif self.state is State.TLS:
-                return self._before_handshake()
-            elif self.state is State.TURNED:
-                return Need.TURN
+            elif self.state in _WITHOUT_LINES:
+                return self._without_lines()
             else:
                 event = self._next_line()
             if event is not None:
                 return event
+
+    def _without_lines(self) -> ServerEvent | Need:
+        if self.state is State.CLOSED:
+            return self._closed(clean=True)
+        if self.state is State.TLS:
+            return self._before_handshake()
+        return Need.TURN
 
     def _next_line(self) -> ServerEvent | Need | None:
         if self._deviant is not None:
@@ -221,14 +237,14 @@ class Server(Connection):
             # A line that never ends would be read for ever.
             return self._reject(_ENDLESS)
         if line is None:
-            return self._closed(clean=False) if self._eof else Need.DATA
+            return self._closed(clean=False) if self._eof else _NEEDS_DATA
         if isinstance(line, BadLine):
             reply = Reply(500, "5.5.2", _FAULTS[line.reason])
             if self.state is State.EXCHANGE:
                 return self._refuse_response(reply)
             self._observe("C", self._shown(line.start))
             return self._refuse_line(reply, line.start)
-        if self.state is State.EXCHANGE:
+        if self.state is _EXCHANGE:
             return self._next_response(line)
         try:
             command, fault = read(line, self._grammar)
@@ -248,15 +264,16 @@ class Server(Connection):
             self._observer("C", command.public().encode("utf-8"), False)
         if isinstance(command, DialogueCommand):
             self._secrets_follow = True
-        refusal = self._refusal(command, octets)
+        row = command.row
+        refusal = self._refusal(command, row, octets)
         if isinstance(command, CountedCommand):
             # Its octets follow whatever the reply will be, and must never be read as commands.
             self._begin_chunk(command, refusal)
             return None
         if refusal is not None:
-            return self._reject(refusal, counts=not self._is_in_flight(command.row))
-        self._command, self._row = command, command.row
-        if self.state is State.CHUNKS and self._text is not None:
+            return self._reject(refusal, counts=not self._is_in_flight(row))
+        self._command, self._row = command, row
+        if self._text is not None and self.state is State.CHUNKS:
             return self._between_chunks(command, self._text)
         return command
 
@@ -308,9 +325,9 @@ class Server(Connection):
         step = self._rows[self.state].get(row)
         return step is not None and step.in_flight
 
-    def _refusal(self, command: Command, octets: int) -> Reply | None:
+    def _refusal(self, command: Command, row: str, octets: int) -> Reply | None:
         """Why a command of so many octets is not possible here and now, or None."""
-        step = self._rows[self.state].get(command.row)
+        step = self._rows[self.state].get(row)
         if step is None or step.in_flight:
             text = f"{command.verb} is not possible here: {self.state.value}"
             return Reply(503, "5.5.1", text)
@@ -330,7 +347,7 @@ class Server(Connection):
             if refusal is not None:
                 return refusal
         refusal = self._catalogue.refusal(command, self.session, transaction)
-        if refusal is None and State.TLS in step.after and len(self._buffer):
+        if refusal is None and _TLS in step.after and len(self._buffer):
             # Asked last: what is refused anyhow must not depend on what has arrived behind it.
             return _INJECTED
         return refusal
@@ -435,8 +452,8 @@ class Server(Connection):
     def _next_content(self, content: DotDecoder | CountedReader) -> ServerEvent | Need | None:
         chunk = content.read()
         if chunk is None:
-            return self._closed(clean=False) if self._eof else Need.DATA
-        if chunk is ContentEnd.END:
+            return self._closed(clean=False) if self._eof else _NEEDS_DATA
+        if isinstance(chunk, ContentEnd):
             return self._end_content(content)
         if self._refused is not None:
             return None
@@ -508,9 +525,13 @@ class Server(Connection):
         Raises:
             LocalProtocolError: nothing waits for a reply, the code is no answer to the command, or
                 the text does not fit a line; nothing is queued then.
+            TypeError: it is no `Reply`; nothing is queued.
         """
+        if not isinstance(message, Reply):
+            raise TypeError(f"expected a Reply, found {message!r}")
         reply, row, command = message, self._row, self._command
-        if reply.code == 421 and self.state is not State.CLOSED:
+        code = reply.code
+        if code == 421 and self.state is not State.CLOSED:
             self._write(reply, "")
             self._end()
             return
@@ -518,41 +539,47 @@ class Server(Connection):
             self._refuse_content(reply)
             return
         step = self._rows[self.state][row]
-        if step.after[reply.code // 100] is None:
-            raise LocalProtocolError(f"{reply.code} does not answer {row} (RFC 5321 section 4.3.2)")
+        if step.after[code // 100] is None:
+            raise LocalProtocolError(f"{code} does not answer {row} (RFC 5321 section 4.3.2)")
         named = None
-        if isinstance(command, Hello) and reply.positive and row != "greeting":
+        if isinstance(command, Hello) and code < 300 and row != "greeting":
             named = self._named(command)
-            if named.extended:
-                offers = [line.line() for line in named.offered if isinstance(line, Extension)]
-                reply = replace(reply, text="\n".join([reply.text, *offers]))
+            reply = _with_offers(reply, named)
         if not reply.text.isascii() and command is not None:
             reply = self._fit(reply, command)
         self._write(reply, row if command is None or row == "content" else command.verb)
-        self._owed -= 1
-        self._best = min(self._best, reply.code)
-        if self._owed > 0:
-            return
-        code, self._best = self._best, 559
-        self._owed, self._row = 1, None
-        self._advance(step, code)
-        if command is not None and row != "content":
-            self._tell(command)
-            if named is not None:
-                self._begin_session(named)
-            elif code < 400:
-                self._keep(command, code)
-        if self.state is State.CONTENT and command is not None:
-            self._begin_content(command, DotDecoder(self._buffer, self.line_endings))
-        in_dialogue = self.state is State.EXCHANGE
-        self._lines.limit = self._limits.exchange_line if in_dialogue else self._catalogue.longest
+        if self._owed > 1 or self._best < 559:
+            # The lowest of several codes decides.
+            self._best = code = min(self._best, code)
+            self._owed -= 1
+            if self._owed:
+                return
+            self._owed, self._best = 1, 559
+        self._row = None
+        self._answered(step, code, None if row == "content" else command)
+        if named is not None:
+            self._begin_session(named)
 
-    def _advance(self, step: Step, code: int) -> None:
+    def _answered(self, step: Step, code: int, command: Command | None) -> None:
+        """Do what the reply to a command does; None: to the greeting, or the end of content."""
         before = self.state
         self._move(step, code)
-        begins = self.state is State.CHUNKS and before is not State.CHUNKS
-        if begins and not isinstance(self._command, CountedCommand):
+        if command is not None:
+            if type(command) in self._catalogue.told:
+                self._tell(command)
+            if code < 400:
+                self._keep(command, code)
+        after = self.state
+        if after is before:
+            return
+        if after is State.CONTENT and command is not None:
+            self._begin_content(command, DotDecoder(self._buffer, self.line_endings))
+        elif after is State.CHUNKS and not isinstance(command, CountedCommand):
             self._begin_pieces()
+        elif after is State.EXCHANGE:
+            self._lines.limit = self._limits.exchange_line
+        elif before is State.EXCHANGE:
+            self._lines.limit = self._catalogue.longest
 
     def _refuse_content(self, reply: Reply) -> None:
         """Keep a refusal of content under way until the content, or its chunk, has ended."""
@@ -571,10 +598,8 @@ class Server(Connection):
         utf8 = any(isinstance(e, Extension) and e.utf8 for e in self.session.offered)
         self._grammar = self._catalogue.utf8_grammar if utf8 else self._catalogue.grammar
 
-    def _keep(self, command: Command, code: int) -> None:
-        super()._keep(command, code)
-        owner = self._catalogue.owner(type(command))
-        if owner is not None and code < 300:
+    def _served(self, owner: type[Extension], command: Command, code: int) -> None:
+        if code < 300:
             self.session = owner.served(command, self.session)
             # It may have ended what was in force, as XCLIENT does.
             self._choose_grammar()
@@ -612,7 +637,7 @@ class Server(Connection):
         if self._observer is not None:
             if reply.intermediate and isinstance(self._command, DialogueCommand):
                 # What the client said may be in it.
-                lines = [b"334 (challenge)"]
+                lines = (b"334 (challenge)",)
             for line in lines:
                 self._observer("S", line, False)
 

@@ -44,12 +44,18 @@ class Offered(Generic[B]):
         self._by_class: dict[type[Any], Any] = {type(each): each for each in self._all}
 
     def get(self, kind: type[T]) -> T | None:
-        """The extension of this class, or None if it was not offered."""
+        """The extension of this class, or None if it was not offered.
+
+        Raises:
+            TypeError: it is no class.
+        """
         found: T | None = self._by_class.get(kind)
+        if found is None:
+            _expect_class(kind)
         return found
 
     def __contains__(self, kind: object) -> bool:
-        return kind in self._by_class
+        return kind in self._by_class or _expect_class(kind)
 
     def __iter__(self) -> Iterator[B]:
         return iter(self._all)
@@ -59,6 +65,13 @@ class Offered(Generic[B]):
 
     def __repr__(self) -> str:
         return f"Offered({self._all!r})"
+
+
+def _expect_class(kind: object) -> bool:
+    # A keyword as text would be found in no session, and nobody would know why.
+    if not isinstance(kind, type):
+        raise TypeError(f"an extension is looked up by its class, such as Size; found {kind!r}")
+    return False
 
 
 @dataclass(frozen=True, slots=True)

@@ -132,7 +132,7 @@ def test_what_is_queued_leaves_once_and_together() -> None:
 def test_a_line_is_one_line(line: bytes) -> None:
     server = Server("mx.example")
     with pytest.raises(LocalProtocolError, match="holds CR, LF or NUL"):
-        server._queue([b"250-fine", line])
+        server._queue(line)
     assert server.data_to_send() == b""
 
 

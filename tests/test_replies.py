@@ -181,7 +181,7 @@ LINES = [
 
 @pytest.mark.parametrize("reply, verb, enhanced, lines", LINES)
 def test_format(reply: Reply, verb: str, enhanced: bool, lines: list[bytes]) -> None:
-    assert format_reply(reply, verb, enhanced=enhanced) == lines
+    assert format_reply(reply, verb, enhanced=enhanced) == tuple(lines)
 
 
 @pytest.mark.parametrize(
@@ -199,7 +199,7 @@ def test_format(reply: Reply, verb: str, enhanced: bool, lines: list[bytes]) -> 
     ],
 )
 def test_format_beyond_ascii(text: str, utf8: bool, line: bytes) -> None:
-    assert format_reply(Reply(250, text=text), "NOOP", enhanced=False, utf8=utf8) == [line]
+    assert format_reply(Reply(250, text=text), "NOOP", enhanced=False, utf8=utf8) == (line,)
 
 
 @pytest.mark.parametrize(

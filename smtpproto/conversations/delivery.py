@@ -80,6 +80,8 @@ def deliver(
         if len(batches) > 1:
             part = Envelope(fitted.mail, tuple(fitted.recipients[index] for index in batch))
         found = yield from delivery.deliver(part, [paths[index] for index in batch])
+        if part is fitted:
+            return Delivery(tuple(found))
         outcomes.update(zip(batch, found, strict=True))
     return Delivery(tuple([outcomes[index] for index in range(len(paths))]))
 

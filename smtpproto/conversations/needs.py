@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ..addresses import Domain, ForwardPath, ReversePath
+from ..commands import Mail, Rcpt
 from ..errors import LocalProtocolError
 from ..extensions import Body, DeclaredSize, EightBitMime, Internationalized, Size, SmtpUtf8
 from .outcome import Envelope
@@ -78,7 +79,8 @@ def unfit(what: str, enhanced: str, rfc: str) -> LocalProtocolError:
 
 
 def _is_ascii(envelope: Envelope) -> bool:
-    parameters = [str(p) for each in (envelope.mail, *envelope.recipients) for p in each.parameters]
+    commands: tuple[Mail | Rcpt, ...] = (envelope.mail, *envelope.recipients)
+    parameters = [str(p) for each in commands if each.parameters for p in each.parameters]
     paths = (envelope.reverse_path, *envelope.forward_paths)
     return all(path.ascii for path in paths) and all(map(str.isascii, parameters))
 

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..commands import Command, Expn, Hello, Help, Mail, Rcpt, Vrfy
+from ..commands import Command, Data, Expn, Hello, Help, Mail, Noop, Quit, Rcpt, Rset, Vrfy
 from ..events import (
     BodyChunk,
     ConnectionClosed,
@@ -51,7 +51,7 @@ HANDSHAKE_TIMEOUT = 60.0
 # nobody makes the server hold fifty times that by asking for long replies.
 _MOST_QUEUED = 65536
 # What concerns the protocol alone: no hook is asked.
-_BASIC = frozenset({"DATA", "RSET", "NOOP", "QUIT"})
+_BASIC = (Data, Rset, Noop, Quit)
 
 
 class ContentLost(Exception):
@@ -123,7 +123,6 @@ class _Session:
         self.desk = desk
         self.stamp = stamp
         self.draining = False
-        self.fresh = True
         self.asks: dict[type[Command], Any] = {
             Mail: hooks.mail,
             Rcpt: hooks.rcpt,
@@ -131,16 +130,24 @@ class _Session:
             Expn: hooks.expn,
             Help: hooks.help,
         }
+        # These are accepted without a question: no hook, or none that would be asked.
+        self.unasked = {*_BASIC, *(kind for kind, hook in self.asks.items() if hook is None)}
 
     def run(self) -> Flow[None]:
         """From the greeting to the end of the session."""
-        yield from self.ask(self.hooks.connect, self.server.session)
-        event: ServerEvent | None = None
+        server = self.server
+        yield from self.ask(self.hooks.connect, server.session)
+        following: ServerEvent | None = None
         while True:
-            event = event or (yield from self.next_event())
-            after: ServerEvent | None = None
-            if isinstance(event, Authenticate):
-                after = yield from self.authenticate(event)
+            # `next_event` and `command` do the same; a generator for each event is what costs here.
+            event = following or server.next_event()
+            following = None
+            if isinstance(event, Need):
+                event = yield from self.wait(event)
+            if type(event) in self.unasked:
+                server.accept()
+            elif isinstance(event, Authenticate):
+                following = yield from self.authenticate(event)
             elif isinstance(event, Command):
                 yield from self.command(event)
             elif isinstance(event, (BodyChunk, EndOfBody)):
@@ -149,32 +156,48 @@ class _Session:
                 yield from self.rejected(event)
             elif isinstance(event, ConnectionClosed):
                 return
-            event = after
+            if server.queued > _MOST_QUEUED:
+                yield Send(server.data_to_send(), server.timeout)
 
     # --- waiting ------------------------------------------------------------------------------
 
     def next_event(self) -> Flow[ServerEvent]:
         """The next event, with as much reading and writing as it takes."""
+        event = self.server.next_event()
+        if isinstance(event, Need):
+            return (yield from self.wait(event))
+        if self.server.queued > _MOST_QUEUED:
+            yield Send(self.server.data_to_send(), self.server.timeout)
+        return event
+
+    def wait(self, event: ServerEvent | Need) -> Flow[ServerEvent]:
+        """The next event, where the connection needs something before there is one."""
         server = self.server
-        while True:
-            event = server.next_event()
-            if not isinstance(event, Need):
-                self.fresh = True
-                if server.queued > _MOST_QUEUED:
-                    yield Send(server.data_to_send(), server.timeout)
-                return event
-            if event is Need.DATA and self.draining and server.transaction is None:
+        fresh = True
+        while isinstance(event, Need):
+            for_data = event is Need.DATA
+            if for_data and self.draining and server.transaction is None:
                 self.end(DRAINING)
             data = server.data_to_send()
             if data:
                 yield Send(data, server.timeout)
-            if event is Need.TLS:
+            if for_data:
+                try:
+                    received = yield Receive(server.timeout, fresh)
+                except Draining:
+                    self.draining = True
+                except TimeoutError:
+                    self.end(TIMED_OUT)
+                else:
+                    fresh = False
+                    server.receive_data(received)
+            elif event is Need.TLS:
                 yield from self.start_tls()
-            elif event is Need.DATA:
-                yield from self.receive()
             else:
                 # The connection is to turn round (RFC 2645), and nobody is here who would send.
                 raise _Over
+            event = server.next_event()
+        return event
 
     def start_tls(self) -> Flow[None]:
         """Do the TLS handshake; an error of the link ends the session."""
@@ -184,18 +207,6 @@ class _Session:
             yield from self.rejected(Rejected(NO_TLS, f"the TLS handshake failed: {error}"))
             raise _Over from error
         self.server.tls_established(facts)
-
-    def receive(self) -> Flow[None]:
-        """Wait for the client once."""
-        try:
-            received = yield Receive(self.server.timeout, self.fresh)
-        except Draining:
-            self.draining = True
-        except TimeoutError:
-            self.end(TIMED_OUT)
-        else:
-            self.fresh = False
-            self.server.receive_data(received)
 
     def end(self, reply: Reply) -> NoReturn:
         """Close the session with a 421."""
@@ -224,7 +235,7 @@ class _Session:
         elif kind in self.asks:
             hook = self.asks[kind]
         else:
-            hook = None if command.verb in _BASIC else self.hooks.command
+            hook = None if kind in _BASIC else self.hooks.command
         yield from self.ask(hook, self.server.session, command)
 
     def ask(self, hook: Any, *arguments: object) -> Flow[None]:
@@ -240,6 +251,10 @@ class _Session:
     def answer(self, answer: Answer) -> None:
         """Answer with what a hook returned."""
         server = self.server
+        if answer is None and server.owed == 1:
+            # By far the most frequent, and `Sequence` is an abstract class, slow to ask.
+            server.accept()
+            return
         if isinstance(answer, Sequence):
             if len(answer) != server.owed:
                 raise ValueError(f"{server.owed} replies are due, the handler gave {len(answer)}")

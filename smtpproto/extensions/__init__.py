@@ -200,7 +200,7 @@ class Catalogue:
         utf8_grammar: for `commands.parse`, once one is.
         rows: the table of states.
         watchers: the extensions to ask about a command, by its class.
-        told: the extensions to tell of an answered command, by its class.
+        told: the extensions to tell of an answered command, by its class, where there are any.
         finishers: the extensions to tell of the end of a mail transaction.
         longest: octets of the longest command line, CRLF included.
 
@@ -208,6 +208,7 @@ class Catalogue:
         ValueError: two extensions with the same keyword, verb or row, or the same parameter keyword
             on the same command; an extension without one that it requires; a name that is no
             keyword in upper case.
+        TypeError: one of the classes is no class of a service extension.
     """
 
     def __init__(
@@ -265,8 +266,9 @@ class Catalogue:
             for command in verbs.values()
         }
         self.told = {
-            command: tuple(kind for kind in self.kinds.values() if _is_told(kind, command))
+            command: told
             for command in verbs.values()
+            if (told := tuple(kind for kind in self.kinds.values() if _is_told(kind, command)))
         }
         self.finishers = tuple(kind for kind in self.kinds.values() if _overrides(kind, "finished"))
         self.longest = limits.command_line + max(
@@ -311,15 +313,16 @@ class Catalogue:
         502: its extension is not in force; 555: a parameter's extension is not; else what the
         extensions in force say.
         """
-        offered = session.offered
-        reply = self.owner_refusal(command, offered)
-        if reply is not None:
-            return reply
+        kind, offered = type(command), session.offered
+        if kind in self._owners:
+            reply = self.owner_refusal(command, offered)
+            if reply is not None:
+                return reply
         if command.parameters:
             reply = self.parameters_refusal(command, offered)
             if reply is not None:
                 return reply
-        for watcher in self.watchers.get(type(command), ()):
+        for watcher in self.watchers.get(kind, ()):
             extension = offered.get(watcher)
             if extension is not None:
                 reply = extension.check(command, session, transaction)
@@ -347,6 +350,12 @@ def _compiled(
 
 def _check_names(kind: type[Extension]) -> None:
     """Refuse names that nobody could write, or that no received name would be equal to."""
+    given: object = kind
+    if not (isinstance(given, type) and issubclass(given, Extension)):
+        raise TypeError(
+            "expected service extensions, of which a Client takes classes, such as Size, and a "
+            f"Server takes instances, such as Size(10_000_000); found {kind!r}"
+        )
     added = [parameter for each in kind.parameters.values() for parameter in each]
     verbs = [command.verb for command in kind.commands]
     for name in (kind.keyword, *verbs, *(parameter.keyword for parameter in added)):

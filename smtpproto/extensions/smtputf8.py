@@ -84,4 +84,6 @@ class SmtpUtf8(Extension):
 
 def _all_ascii(command: Mail | Rcpt) -> bool:
     """Whether the parameters are ASCII; an ORCPT, for example, need not be (RFC 6533)."""
-    return all(str(parameter).isascii() for parameter in command.parameters)
+    return not command.parameters or all(
+        str(parameter).isascii() for parameter in command.parameters
+    )

@@ -57,9 +57,11 @@ class Link:
 
     def send(self, request: requests.Send) -> None:
         """Write all of it, or raise `TimeoutError` if the peer does not take it in time."""
-        data, sent = request.data, 0
-        with contextlib.suppress(*_BLOCKED):
+        data = request.data
+        try:
             sent = self.sock.send(data)
+        except _BLOCKED:
+            sent = 0
         if sent < len(data):
             deadline = time.monotonic() + self._limit(request.timeout)
             while data := data[sent:]:

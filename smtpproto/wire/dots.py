@@ -10,7 +10,7 @@ import re
 
 from ..errors import LocalProtocolError
 from .buffer import CHUNK, ContentEnd, ReceiveBuffer
-from .lines import LineEndings, LineFault
+from .lines import CR, LineEndings, LineFault
 
 __all__ = ["DotDecoder", "DotEncoder"]
 
@@ -40,7 +40,7 @@ def _first_fault(octets: bytes) -> tuple[int, LineFault]:
 
 def _normalize(octets: bytes) -> bytes:
     """Make a CRLF of each bare CR and LF; the octets must not begin or end within a CRLF."""
-    if b"\r" not in octets:
+    if CR not in octets:
         # A file with line endings of Unix; five times faster than the way below.
         return octets.replace(b"\n", b"\r\n")
     # For bytes, other than for str, these three are all that ends a line.
@@ -76,11 +76,12 @@ class DotDecoder:
             nevertheless, as they came, and the message is to be refused at its end.
     """
 
-    __slots__ = ("_at_start", "_buffer", "_ended", "_line_endings", "bad")
+    __slots__ = ("_at_start", "_buffer", "_ended", "_line_endings", "_preserve", "bad")
 
     def __init__(self, buffer: ReceiveBuffer, line_endings: LineEndings) -> None:
         self._buffer = buffer
         self._line_endings = line_endings
+        self._preserve = line_endings is LineEndings.PRESERVE
         self._at_start = True
         self._ended = False
         self.bad: LineFault | None = None
@@ -90,12 +91,16 @@ class DotDecoder:
 
         No piece is empty or longer than 32 KiB; `NORMALIZE` may double that.
         """
-        if self._at_start:
-            self._begin()
         if self._ended:
             return ContentEnd.END
-        # None before the first octets say how the content begins.
-        octets = b"" if self._at_start else self._buffer.peek(CHUNK)
+        octets = self._buffer.peek(CHUNK)
+        if self._at_start:
+            if b".\r\n".startswith(octets[:3]):
+                return self._begin(octets)
+            self._at_start = False
+            if octets.startswith(b"."):
+                self._buffer.skip(1)
+                octets = octets[1:]
         dot = octets.find(b"\r\n.")
         end = octets.find(b"\r\n.\r\n", dot) if dot >= 0 else -1
         if end >= 0:
@@ -114,21 +119,16 @@ class DotDecoder:
             octets = octets.replace(b"\r\n.", b"\r\n")
         return self._under_policy(octets)
 
-    def _begin(self) -> None:
-        """Look at a dot before which no CRLF stands: the CRLF that ended DATA counts for it."""
-        first = self._buffer.peek(3)
-        if first == b".\r\n":
-            self._buffer.skip(3)
-            self._at_start, self._ended = False, True
-        elif not b".\r\n".startswith(first):
-            self._at_start = False
-            if first.startswith(b"."):
-                self._buffer.skip(1)
+    def _begin(self, first: bytes) -> ContentEnd | None:
+        """Read a dot before which no CRLF stands: the CRLF that ended DATA counts for it."""
+        if len(first) < 3:
+            return None
+        self._buffer.skip(3)
+        self._ended = True
+        return ContentEnd.END
 
     def _under_policy(self, octets: bytes) -> bytes:
-        if self._line_endings is LineEndings.PRESERVE or self.bad is not None:
-            return octets
-        if _is_clean(octets):
+        if self._preserve or self.bad is not None or _is_clean(octets):
             return octets
         if self._line_endings is LineEndings.NORMALIZE:
             return _normalize(octets)

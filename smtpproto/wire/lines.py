@@ -12,7 +12,11 @@ from enum import Enum
 
 from .buffer import ReceiveBuffer
 
-__all__ = ["BadLine", "LineEndings", "LineFault", "LineReader"]
+__all__ = ["CR", "LF", "NUL", "BadLine", "LineEndings", "LineFault", "LineReader"]
+
+# Numbers: to look for an octet given as `bytes`, CPython 3.11 first makes up an error and drops it,
+# which takes twenty times as long.
+NUL, LF, CR = b"\0\n\r"
 
 # As much of a refused line as people need to recognise it.
 _START = 64
@@ -103,14 +107,13 @@ class LineReader:
             return self._too_long(length)
         line = bytes(octets[offset:end])
         buffer.skip(length)
-        # Three searches in C cost 0.1 us; one pattern for all costs 0.4.
-        if b"\0" in line:
+        if NUL in line:
             return BadLine(LineFault.NUL, line[:_START])
         if self._keep_bare:
             return line
-        if b"\n" in line:
+        if LF in line:
             return BadLine(LineFault.BARE_LF, line[:_START])
-        if b"\r" in line:
+        if CR in line:
             return BadLine(LineFault.BARE_CR, line[:_START])
         return line
 

@@ -1,0 +1,143 @@
+"""What is of the wrong type is told so, with what was expected, and nothing is queued."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from smtpproto import (
+    AuthResponse,
+    BodyChunk,
+    Client,
+    Data,
+    Domain,
+    Ehlo,
+    EndOfBody,
+    ForwardPath,
+    LocalProtocolError,
+    Mail,
+    Need,
+    Rcpt,
+    Reply,
+    ReversePath,
+    Rset,
+    Server,
+)
+from smtpproto.extensions import Bdat, Chunking, Size
+
+
+def ready(*lines: bytes) -> Client:
+    client = Client()
+    client.receive_data(b"220 mx.example ESMTP\r\n")
+    client.next_event()
+    client.send(Ehlo(Domain("client.example")))
+    offers = [b"mx.example", *lines]
+    client.receive_data(b"".join(b"250-%s\r\n" % line for line in offers) + b"250 HELP\r\n")
+    client.next_event()
+    client.data_to_send()
+    return client
+
+
+@pytest.mark.parametrize("message", ["RSET", b"RSET\r\n", Rset, None, Reply(250), 250])
+def test_a_client_sends_values(message: Any) -> None:
+    client = ready()
+    with pytest.raises(TypeError, match="expected a Command, BodyChunk, EndOfBody or AuthResponse"):
+        client.send(message)
+    assert client.data_to_send() == b""
+    assert client.pending == 0
+
+
+@pytest.mark.parametrize("message", ["250 OK", b"250 OK", 250, None, Reply, Rset()])
+def test_a_server_sends_replies(message: Any) -> None:
+    server = Server("mx.example")
+    with pytest.raises(TypeError, match="expected a Reply, found"):
+        server.send(message)
+    assert server.data_to_send() == b""
+    assert server.next_event() is Need.REPLY
+
+
+@pytest.mark.parametrize("octets", ["text", None, 7, [b"x"]])
+def test_content_is_octets(octets: Any) -> None:
+    client = ready(b"PIPELINING")
+    client.send(Mail(ReversePath(None)))
+    client.send(Rcpt(ForwardPath.of("user@example.com")))
+    client.send(Data())
+    client.receive_data(b"250 OK\r\n250 OK\r\n354 go on\r\n")
+    while client.next_event() is not Need.DATA:
+        pass
+    client.data_to_send()
+    with pytest.raises(TypeError, match="content: expected bytes, found"):
+        client.send(BodyChunk(octets))
+    assert client.data_to_send() == b""
+    client.send(EndOfBody())
+    assert client.data_to_send() == b".\r\n"
+
+
+@pytest.mark.parametrize("octets", [b"some", bytearray(b"some"), memoryview(b"some")])
+def test_octets_are_whatever_holds_them(octets: Any) -> None:
+    client = ready(b"CHUNKING", b"PIPELINING")
+    client.send(Mail(ReversePath(None)))
+    client.send(Rcpt(ForwardPath.of("user@example.com")))
+    client.data_to_send()
+    client.send(Bdat(4, last=True))
+    client.send(BodyChunk(octets))
+    assert client.data_to_send() == b"BDAT 4 LAST\r\nsome"
+
+
+def test_no_octets_belong_to_a_chunk_without_any() -> None:
+    client = ready(b"CHUNKING", b"PIPELINING")
+    client.send(Mail(ReversePath(None)))
+    client.send(Rcpt(ForwardPath.of("user@example.com")))
+    client.data_to_send()
+    client.send(Bdat(0, last=True))
+    client.send(BodyChunk(b""))
+    assert client.data_to_send() == b"BDAT 0 LAST\r\n"
+
+
+@pytest.mark.parametrize("data", [None, "", 0, [], "250 OK\r\n", 7])
+def test_what_arrives_is_octets(data: Any) -> None:
+    """None, as a read that would have to wait gives it, is not the end of the connection."""
+    for connection in (Client(), Server("mx.example")):
+        with pytest.raises(TypeError):
+            connection.receive_data(data)
+        connection.receive_data(b"220 mx.example\r\n")
+
+
+@pytest.mark.parametrize("arguments", [("550",), (None,), (250.0,)])
+def test_a_reply_code_is_a_number(arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(TypeError, match="reply code: expected a number, found"):
+        Reply(*arguments)
+
+
+def test_a_text_in_the_place_of_a_status_code_is_told_so() -> None:
+    with pytest.raises(LocalProtocolError, match="the text is the third argument"):
+        Reply(550, "no such user")
+
+
+def test_what_is_offered_is_looked_up_by_class() -> None:
+    client = ready(b"SIZE 1000")
+    assert Size in client.offered
+    assert Chunking not in client.offered
+    for wrong in ("SIZE", Size()):
+        with pytest.raises(TypeError, match="by its class"):
+            wrong in client.offered  # noqa: B015
+    with pytest.raises(TypeError, match="by its class"):
+        client.offered.get("SIZE")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("extension", [Size(), "SIZE", Rset])
+def test_a_client_understands_classes(extension: Any) -> None:
+    with pytest.raises(TypeError, match="a Client takes classes"):
+        Client([extension])
+
+
+@pytest.mark.parametrize("extension", [Size, "SIZE", Rset()])
+def test_a_server_offers_instances(extension: Any) -> None:
+    with pytest.raises(TypeError, match="a Server takes instances"):
+        Server("mx.example", [extension])
+
+
+def test_a_response_takes_octets_or_none() -> None:
+    with pytest.raises(TypeError, match="response: expected bytes or None"):
+        AuthResponse("secret")  # type: ignore[arg-type]
