@@ -200,15 +200,15 @@ class Connection:
         if self._observer is not None:
             self._observer(sender, octets, content)
 
-    def _queue(self, line: bytes) -> None:
-        """Queue a line, which gets its CRLF here.
+    def _queue(self, *lines: bytes) -> None:
+        """Queue lines, each of which gets its CRLF here.
 
         Raises:
-            LocalProtocolError: it holds CR, LF or NUL, which would make it more than one line;
+            LocalProtocolError: a line holds CR, LF or NUL, which would make it more than one line;
                 nothing is queued.
         """
-        self._check_line(line)
-        self._out += line + b"\r\n"
+        self._check_line(b"".join(lines))
+        self._out += b"\r\n".join(lines) + b"\r\n"
 
     @staticmethod
     def _check_line(line: bytes) -> None:

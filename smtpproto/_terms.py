@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from .commands import Command, DialogueCommand, Hello, Rcpt
 from .errors import LocalProtocolError
-from .extensions import Catalogue, Extension, Pipelining
+from .extensions import Catalogue, Extension
 from .lenient import NoDomain
 from .session import Offered, Session, Transaction
 from .states import Forget, State
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .replies import Reply
 
 __all__ = ["TIMEOUT", "Agreement", "Terms", "impossible"]
@@ -34,7 +36,6 @@ class Terms:
         checks: the extensions in force that look at each of them.
         longest: octets of the longest line, CRLF included.
         utf8: whether the line may hold UTF-8.
-        pipelining: whether it may follow others whose replies are still to come.
         ends_group: whether nothing may follow it before its reply has come.
         timeout: seconds to wait for the reply.
         unsettles: whether a positive reply makes both sides forget what was offered.
@@ -48,12 +49,22 @@ class Terms:
     checks: tuple[Extension, ...] = ()
     longest: int = 0
     utf8: bool = False
-    pipelining: bool = False
     ends_group: bool = True
     timeout: float = TIMEOUT
     unsettles: bool = False
     dialogue: bool = False
     repeats: State | None = None
+
+    def check(self, command: Command, session: Session, transaction: Transaction | None) -> None:
+        """Let the extensions in force look at a command.
+
+        Raises:
+            LocalProtocolError: one of them refuses it.
+        """
+        for extension in self.checks:
+            reply = extension.check(command, session, transaction)
+            if reply is not None:
+                raise _refused(reply)
 
     def line(self, command: Command) -> bytes:
         """The command line, without its CRLF.
@@ -74,6 +85,19 @@ class Terms:
                 f"{self.longest} are allowed (RFC 5321 section 4.5.3.1.4)"
             )
         return line
+
+    def lines(self, commands: Sequence[Command]) -> list[bytes]:
+        """The lines of several commands.
+
+        Raises:
+            LocalProtocolError: as `line`, for one of them.
+        """
+        lines = [str(command).encode("utf-8") for command in commands]
+        longest = max(map(len, lines), default=0) + 2
+        if longest > self.longest or not (self.utf8 or b"".join(lines).isascii()):
+            # Says which.
+            return [self.line(command) for command in commands]
+        return lines
 
 
 class Agreement:
@@ -114,10 +138,8 @@ class Agreement:
             reply = self._catalogue.parameters_refusal(command, offered)
             if reply is not None:
                 raise _refused(reply)
-        for extension in terms.checks:
-            reply = extension.check(command, session, transaction)
-            if reply is not None:
-                raise _refused(reply)
+        if terms.checks:
+            terms.check(command, session, transaction)
         return terms
 
     def _find(self, command: Command, state: State, session: Session) -> Terms:
@@ -148,7 +170,6 @@ class Agreement:
             ),
             longest=catalogue.longest_line(kind, offered),
             utf8=any(isinstance(each, Extension) and each.utf8 for each in offered),
-            pipelining=Pipelining in offered,
             ends_group=command.ends_group,
             timeout=command.timeout,
             unsettles=step.forget is Forget.SESSION,

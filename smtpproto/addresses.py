@@ -17,7 +17,7 @@ octets as written, quotes and source routes included, and hold for reading only:
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from .address_reader import (
@@ -34,9 +34,14 @@ from .limits import Limits
 from .syntax import DOMAIN, DOT_STRING_UTF8, FULL_MAILBOX
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from typing_extensions import Self
 
 __all__ = ["AddressLiteral", "Domain", "ForwardPath", "Mailbox", "Path", "ReversePath"]
+
+# A path of so few octets is within all bounds: none can be below 64 octets of local-part.
+_ANY_BOUNDS = 66
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -214,6 +219,8 @@ class Path:
     bare: ClassVar[str]  # what stands in the brackets if no mailbox does
 
     mailbox: Mailbox | None
+    # As it is written, once somebody asked or a pattern has read it.
+    _text: str = field(default="", init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _require(self.mailbox, (Mailbox, type(None)), "a Mailbox or None (`of` takes text)")
@@ -232,11 +239,14 @@ class Path:
         """
         if address.lower() == cls.bare:
             return cls(None)
+        text = f"<{address}>"
+        if len(text) <= _ANY_BOUNDS and FULL_MAILBOX.fullmatch(text) is not None:
+            return cls.parse_prefix(text)[0]
         rules = Rules(cls.what, cls.enhanced, True, limits)
         try:
             mailbox, end = _read_mailbox(address, 0, rules)
             expect_end(address, end, rules)
-            rules.bound("path", f"<{address}>", limits.path, "4.5.3.1.3")
+            rules.bound("path", text, limits.path, "4.5.3.1.3")
         except LocalProtocolError as error:
             # It may be one of many: which one?
             raise LocalProtocolError(
@@ -277,14 +287,14 @@ class Path:
         if match is not None:
             end = match.end()
             local_part, name = match.groups()
-            # No bound can be below 64 octets of local-part and 255 of domain.
-            if end - start <= 66 or (
+            if end - start <= _ANY_BOUNDS or (
                 end - start <= limits.path
                 and len(local_part) <= limits.local_part
                 and len(name) <= limits.domain
             ):
                 path = _new(cls)
-                _set(path, "mailbox", _trusted_mailbox(local_part, _trusted_domain(name)))
+                _set_mailbox(path, _trusted_mailbox(local_part, _trusted_domain(name)))
+                _set_text(path, match[0])
                 return path, end
         return cls._read(text, start, Rules(cls.what, cls.enhanced, utf8, limits), limits)
 
@@ -304,8 +314,7 @@ class Path:
     @property
     def ascii(self) -> bool:
         """Whether it can be sent without SMTPUTF8."""
-        mailbox = self.mailbox
-        return mailbox is None or (mailbox.local_part.isascii() and mailbox.domain.ascii)
+        return str(self).isascii()
 
     @property
     def address(self) -> str:
@@ -313,10 +322,11 @@ class Path:
         return self.bare if self.mailbox is None else str(self.mailbox)
 
     def __str__(self) -> str:
-        mailbox = self.mailbox
-        if mailbox is None:
-            return f"<{self.bare}>"
-        return f"<{_format_local_part(mailbox.local_part)}@{mailbox.domain}>"
+        text = self._text
+        if not text:
+            text = f"<{self.address}>"
+            _set_text(self, text)
+        return text
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,18 +384,26 @@ def _format_local_part(local_part: str) -> str:
 
 def _trusted_domain(name: str) -> Domain:
     domain = _new(Domain)
-    _set(domain, "name", name)
+    _set_name(domain, name)
     return domain
 
 
 def _trusted_mailbox(local_part: str, domain: Domain | AddressLiteral) -> Mailbox:
     mailbox = _new(Mailbox)
-    _set(mailbox, "local_part", local_part)
-    _set(mailbox, "domain", domain)
+    _set_local_part(mailbox, local_part)
+    _set_domain(mailbox, domain)
     return mailbox
 
 
+def _setter(kind: type, name: str) -> Callable[[object, object], None]:
+    """Sets an attribute past `__setattr__`, which refuses; that would take half as long again."""
+    setter: Callable[[object, object], None] = getattr(kind, name).__set__
+    return setter
+
+
 _new = object.__new__
-_set = object.__setattr__
+_set_name = _setter(Domain, "name")
+_set_local_part, _set_domain = _setter(Mailbox, "local_part"), _setter(Mailbox, "domain")
+_set_mailbox, _set_text = _setter(Path, "mailbox"), _setter(Path, "_text")
 
 _UNBOUND = Rules("address", "5.5.4", utf8=True, limits=None)

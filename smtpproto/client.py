@@ -6,9 +6,10 @@ sent one after the other, and leave as early as the server allows.
 
 from __future__ import annotations
 
+import itertools
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._connection import Connection, Observer
 from ._terms import TIMEOUT, Agreement, Terms, impossible
@@ -26,13 +27,13 @@ from .events import AuthResponse, BodyChunk, ClientEvent, ConnectionClosed, EndO
 from .extensions import KNOWN, Extension, Pipelining, catalogue, read_offers
 from .extensions.chunking import is_binary
 from .limits import DEFAULT, Limits
-from .replies import Reply, ReplyReader, build_reply, repeat_reply
+from .replies import Reply, ReplyReader, build_reply
 from .session import Offered, Protocol, Session, TLSFacts, Transaction
 from .states import State
 from .wire import BadLine, CountedText, DotEncoder, LineEndings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 __all__ = ["Client"]
 
@@ -50,11 +51,20 @@ _Pending = tuple[Terms, Command | None]
 
 @dataclass(eq=False, slots=True)
 class _Repeated:
-    """A reply that the next command of its kind may get as well, with the octets it came in."""
+    """The octets of a reply that the next command on the same terms may get as well."""
 
     octets: bytes
-    reply: Reply
     terms: Terms
+
+
+def _plain_recipients(commands: Sequence[Command], at: int) -> list[Rcpt]:
+    """The commands from this one on, as long as they are RCPT without parameters."""
+    run = []
+    for command in itertools.islice(commands, at, None):
+        if type(command) is not Rcpt or command.parameters:
+            break
+        run.append(command)
+    return run
 
 
 class Client(Connection):
@@ -187,7 +197,63 @@ class Client(Connection):
                 f"expected a Command, BodyChunk, EndOfBody or AuthResponse, found {message!r}"
             )
 
-    def _send_command(self, command: Command) -> None:
+    def send_all(self, commands: Sequence[Command]) -> None:
+        """Queue commands one after the other, as `send` does.
+
+        For recipients that follow each other, without parameters, it takes a fraction of the time.
+
+        Raises:
+            LocalProtocolError: as `send`; the commands before the one that is not possible are
+                queued.
+            TypeError: one of them is no command; the same.
+        """
+        at = 0
+        while at < len(commands):
+            command = commands[at]
+            if self._error is not None or not isinstance(command, Command):
+                # Says why it is not possible.
+                self.send(command)
+            terms = self._send_command(command)
+            at += 1
+            if terms.repeats is not None and self._observer is None:
+                run = _plain_recipients(commands, at)
+                self._send_recipients(terms, run)
+                at += len(run)
+
+    def _send_recipients(self, terms: Terms, recipients: list[Rcpt]) -> None:
+        """Queue recipients on the terms of the one before them."""
+        assert self._last_mail is not None
+        known = self._last_mail.recipients
+        before = len(known)
+        try:
+            for recipient in recipients if terms.checks else ():
+                terms.check(recipient, self.session, self._last_mail)
+                # The next one is checked with it in mind.
+                known.append(recipient)
+            lines = terms.lines(recipients)
+            self._check_line(b"".join(lines))
+        except LocalProtocolError:
+            # Those before the one that is not possible have to leave.
+            del known[before:]
+            for recipient in recipients:
+                self._send_command(recipient)
+            return
+        known[before:] = recipients
+        entries: list[_Pending] = [(terms, recipient) for recipient in recipients]
+        leaving = 0 if self._held else self._room(terms)
+        self._leave(entries[:leaving], lines[:leaving])
+        self._hold(entries[leaving:], lines[leaving:])
+
+    def _room(self, terms: Terms) -> int:
+        """How many commands on these terms may leave now (RFC 2920 section 3.1)."""
+        pending = self._pending
+        pipelining = Pipelining in self.session.offered
+        if pending and (not pipelining or pending[-1][0].ends_group):
+            return 0
+        room = max(0, self._limits.unanswered - len(pending))
+        return room if pipelining and not terms.ends_group else min(1, room)
+
+    def _send_command(self, command: Command) -> Terms:
         state = self._projected or self._project()
         if self._counted_left:
             raise impossible(command, state)
@@ -196,20 +262,11 @@ class Client(Connection):
             session = replace(session, offered=_NOTHING)
         terms = self._agreement.terms(command, state, session, self._last_mail)
         line = terms.line(command)
-        pending = self._pending
-        if self._held or (
-            pending
-            and (
-                not terms.pipelining
-                or pending[-1][0].ends_group
-                or len(pending) >= self._limits.unanswered
-            )
-        ):
+        if self._held or not self._room(terms):
             self._check_line(line)
-            self._held.append(((terms, command), line))
-            self._held_commands += 1
+            self._hold([(terms, command)], [line])
         else:
-            self._leave(terms, command, line)
+            self._leave([(terms, command)], [line])
         self._unsettled += terms.unsettles
         self._projected = terms.after
         if isinstance(command, Rcpt):
@@ -221,14 +278,24 @@ class Client(Connection):
             self._begin_chunk(command, state)
         elif terms.after is not state and terms.after is State.CHUNKS:
             self._begin_pieces()
+        return terms
 
-    def _leave(self, terms: Terms, command: Command | None, line: bytes) -> None:
-        """Queue a command: its reply is the next one to come behind those that are pending."""
-        self._queue(line)
-        if self._observer is not None and command is not None:
-            self._observer("C", command.public().encode("utf-8"), False)
-        self._pending.append((terms, command))
-        if terms.dialogue:
+    def _hold(self, entries: list[_Pending], lines: list[bytes]) -> None:
+        """Keep commands back; their lines are checked."""
+        self._held.extend(zip(entries, lines, strict=True))
+        self._held_commands += len(lines)
+
+    def _leave(self, entries: list[_Pending], lines: list[bytes]) -> None:
+        """Queue commands: their replies are the next ones to come behind those that are pending."""
+        if not lines:
+            return
+        self._queue(*lines)
+        if self._observer is not None:
+            for _, command in entries:
+                assert command is not None
+                self._observer("C", command.public().encode("utf-8"), False)
+        self._pending.extend(entries)
+        if entries[-1][0].dialogue:
             self._expect_challenge()
 
     def _begin_chunk(self, command: CountedCommand, state: State) -> None:
@@ -245,23 +312,28 @@ class Client(Connection):
 
     def _release(self) -> None:
         """Let leave what may leave (RFC 2920 section 3.1)."""
-        pipelining = Pipelining in self.session.offered
-        pending, held = self._pending, self._held
+        held = self._held
         while held:
-            entry, octets = held[0]
-            if entry is None:
+            first, octets = held[0]
+            if first is None:
                 # Octets that belong to the counted command before them.
+                held.popleft()
                 self._out += octets
-            else:
-                if pending and (
-                    not pipelining
-                    or pending[-1][0].ends_group
-                    or len(pending) >= self._limits.unanswered
-                ):
-                    return
-                self._held_commands -= 1
-                self._leave(*entry, octets)
-            held.popleft()
+                continue
+            terms, room = first[0], self._room(first[0])
+            entries: list[_Pending] = []
+            lines: list[bytes] = []
+            while len(lines) < room and held:
+                entry, octets = held[0]
+                if entry is None or entry[0] is not terms:
+                    break
+                held.popleft()
+                entries.append(entry)
+                lines.append(octets)
+            if not lines:
+                return
+            self._held_commands -= len(lines)
+            self._leave(entries, lines)
 
     def _send_counted(self, octets: bytes) -> None:
         """Send octets of the chunk that the last counted command announced."""
@@ -363,10 +435,6 @@ class Client(Connection):
         """
         if self._error is not None:
             raise self._error
-        if self._repeated is not None:
-            reply = self._same_again(self._repeated)
-            if reply is not None:
-                return reply
         try:
             return self._next_event()
         except RemoteProtocolError as error:
@@ -374,27 +442,31 @@ class Client(Connection):
             self._end(State.ERROR)
             raise
 
-    def _same_again(self, repeated: _Repeated) -> Reply | None:
-        """The next reply, if it is the same as the one before it, to one recipient more.
+    def take_repeated(self) -> int:
+        """Take further replies that say just what the last one said, each to one recipient more.
 
-        A server says the same to a thousand recipients.  Read like this it takes a fifth of the
-        time, and does what `_reply` would do.
+        Called after `next_event` gave the positive reply to a RCPT, it does what `next_event` would
+        do with those that follow and are the same, octet by octet; they are not given then.  A
+        server says the same to a thousand recipients, and this takes a tenth of the time.
+
+        Returns:
+            How many replies it took.
         """
-        buffer, pending, octets = self._buffer, self._pending, repeated.octets
-        if not pending or not buffer.octets.startswith(octets, buffer.offset):
-            return None
-        terms, command = pending[0]
-        if terms is not repeated.terms:
-            return None
-        assert isinstance(command, Rcpt)
-        assert self.transaction is not None
-        buffer.skip(len(octets))
-        pending.popleft()
-        self.transaction.recipients.append(command)
-        # Half a group at a time: one by one would cost as much as all the rest.
-        if self._held and len(pending) <= self._limits.unanswered // 2:
+        repeated, pending = self._repeated, self._pending
+        if repeated is None:
+            return 0
+        buffer, octets, terms = self._buffer, repeated.octets, repeated.terms
+        at, size = buffer.offset, len(octets)
+        recipients: list[Any] = []
+        while pending and pending[0][0] is terms and buffer.octets.startswith(octets, at):
+            recipients.append(pending.popleft()[1])
+            at += size
+        if recipients:
+            assert self.transaction is not None
+            self.transaction.recipients.extend(recipients)
+            buffer.skip(at - buffer.offset)
             self._release()
-        return repeat_reply(repeated.reply, command)
+        return len(recipients)
 
     def _next_event(self) -> ClientEvent | Need:
         self._repeated = None
@@ -431,7 +503,7 @@ class Client(Connection):
                 and self._observer is None
             ):
                 assert isinstance(line, bytes)
-                self._repeated = _Repeated(line + b"\r\n", reply, terms)
+                self._repeated = _Repeated(line + b"\r\n", terms)
             return reply
 
     def _without_lines(self) -> ClientEvent | Need:

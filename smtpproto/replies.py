@@ -18,7 +18,7 @@ from .errors import LocalProtocolError, RemoteProtocolError
 if TYPE_CHECKING:
     from .limits import Limits
 
-__all__ = ["Reply", "ReplyReader", "build_reply", "format_reply", "repeat_reply"]
+__all__ = ["Reply", "ReplyReader", "build_reply", "format_reply"]
 
 # Reply-code = %x32-35 %x30-35 %x30-39 (RFC 5321 section 4.2)
 # Textstring = 1*(%d09 / %d32-126), and UTF-8 after RFC 6531 section 3.7.4.1
@@ -228,17 +228,6 @@ def build_reply(
     _set_command(reply, command)
     _set_recipient(reply, recipient)
     return reply
-
-
-def repeat_reply(reply: Reply, command: Command) -> Reply:
-    """The same reply to another command."""
-    repeated = object.__new__(Reply)
-    _set_code(repeated, reply.code)
-    _set_enhanced(repeated, reply.enhanced)
-    _set_text(repeated, reply.text)
-    _set_command(repeated, command)
-    _set_recipient(repeated, None)
-    return repeated
 
 
 # Past `__setattr__`, which refuses; it would also take half as long again.

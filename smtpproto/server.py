@@ -632,8 +632,7 @@ class Server(Connection):
         # What the core says by itself answers nothing that may be answered in UTF-8.
         utf8 = self._grammar.utf8 and verb != ""
         lines = format_reply(reply, verb, enhanced=self._enhanced, utf8=utf8)
-        for line in lines:
-            self._queue(line)
+        self._queue(*lines)
         if self._observer is not None:
             if reply.intermediate and isinstance(self._command, DialogueCommand):
                 # What the client said may be in it.

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import dataclasses
 import unicodedata
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import example, given
@@ -18,7 +19,7 @@ RCPT = Rcpt(ForwardPath.of("user@example.org"))
 EHLO = Ehlo(Domain("client.example"))
 
 
-def received(lines: list[bytes], command: Command | None = None) -> Reply:
+def received(lines: Sequence[bytes], command: Command | None = None) -> Reply:
     """What a client makes of the lines of one reply."""
     reader = ReplyReader(Limits())
     *others, last = lines

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..commands import Command, Quit
 from ..errors import LocalProtocolError, RemoteProtocolError
-from ..events import ClientEvent, ConnectionClosed, Need
+from ..events import ConnectionClosed, Need
 from ..replies import Reply
 from ..states import State
 from .errors import ConnectionLost
@@ -21,12 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["ask", "end", "flush", "is_ready", "next_reply"]
 
 
-def next_reply(client: Client, event: ClientEvent | Need | None = None) -> Flow[Reply]:
+def next_reply(client: Client) -> Flow[Reply]:
     """The next reply, with as much writing and reading as it takes.
-
-    Arguments:
-        client: a connection that owes one.
-        event: what `client.next_event` gave, if it was asked before.
 
     Raises:
         ConnectionLost: the link broke, the server closed it, or the time ran out.
@@ -34,8 +30,7 @@ def next_reply(client: Client, event: ClientEvent | Need | None = None) -> Flow[
     """
     fresh = True
     while True:
-        if event is None:
-            event = client.next_event()
+        event = client.next_event()
         if isinstance(event, Reply):
             return event
         if isinstance(event, ConnectionClosed):
@@ -52,7 +47,6 @@ def next_reply(client: Client, event: ClientEvent | Need | None = None) -> Flow[
             raise ConnectionLost(f"the link broke: {error}") from error
         fresh = False
         client.receive_data(received)
-        event = None
 
 
 def flush(client: Client) -> Flow[None]:

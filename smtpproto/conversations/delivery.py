@@ -146,11 +146,14 @@ class _Delivery:
         self, paths: list[ForwardPath], replies: list[Reply | None], lost: Status
     ) -> list[Outcome]:
         outcomes = []
+        before, status = None, lost
         for path, decided in zip(paths, replies, strict=True):
             reply = decided or self.closing
             if reply is None:
                 outcomes.append(Outcome(path, lost, None, self.over))
-            else:
-                status = Status.ACCEPTED if reply.code < 300 else Status.REFUSED
-                outcomes.append(Outcome(path, status, reply))
+                continue
+            # For most it is the same one.
+            if reply is not before:
+                before, status = reply, Status.ACCEPTED if reply.positive else Status.REFUSED
+            outcomes.append(Outcome(path, status, reply))
         return outcomes

@@ -82,7 +82,7 @@ def _is_ascii(envelope: Envelope) -> bool:
     commands: tuple[Mail | Rcpt, ...] = (envelope.mail, *envelope.recipients)
     parameters = [str(p) for each in commands if each.parameters for p in each.parameters]
     paths = (envelope.reverse_path, *envelope.forward_paths)
-    return all(path.ascii for path in paths) and all(map(str.isascii, parameters))
+    return all(map(str.isascii, map(str, paths))) and all(map(str.isascii, parameters))
 
 
 def _without_utf8(envelope: Envelope, source: ContentSource, to_ascii: ToASCII | None) -> Envelope:

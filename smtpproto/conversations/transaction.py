@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..commands import Data, Rset
 from ..errors import LocalProtocolError
-from ..events import BodyChunk, ClientEvent, EndOfBody, Need
+from ..events import BodyChunk, EndOfBody
 from ..extensions import Bdat, Pipelining
 from ..replies import Reply
 from ..session import Protocol
@@ -79,21 +79,19 @@ class MailTransaction:
         """Everything before the content in one round trip."""
         commands = [self.envelope.mail, *self.envelope.recipients]
         try:
-            for command in commands if self.chunking else [*commands, Data()]:
-                self.client.send(command)
+            self.client.send_all(commands if self.chunking else [*commands, Data()])
         except LocalProtocolError:
             yield from self._abandon()
             raise
         mail = yield from self._reply()
-        next_event = self.client.next_event
-        for index in range(len(self.replies)):
-            # Most are there already, and a generator for each would double what it costs.
-            event = next_event()
-            reply = event if isinstance(event, Reply) else (yield from self._reply(event))
-            if reply.code == 250 and mail.positive:
-                self.open.append(index)
-            else:
-                self._decide(index, mail, self._unless_closing(reply))
+        index = 0
+        while index < len(self.replies):
+            self._decide(index, mail, (yield from self._reply()))
+            index += 1
+            # Whoever gets the same reply was accepted as well.
+            alike = self.client.take_repeated()
+            self.open.extend(range(index, index + alike))
+            index += alike
         if self.chunking:
             yield from self._chunks_if_any(mail)
         else:
@@ -119,18 +117,13 @@ class MailTransaction:
             self.client.send(Data())
             yield from self._data()
 
-    def _reply(self, event: ClientEvent | Need | None = None) -> Flow[Reply]:
+    def _reply(self) -> Flow[Reply]:
         """The next reply.
-
-        Arguments:
-            event: what the client gave instead when it was asked before.
 
         Raises:
             ConnectionLost: besides the usual, it is a 421.
         """
-        return self._unless_closing((yield from next_reply(self.client, event)))
-
-    def _unless_closing(self, reply: Reply) -> Reply:
+        reply = yield from next_reply(self.client)
         if reply.code == 421:
             self.closing = reply
             raise ConnectionLost(f"the server closed the connection: {reply}", reply=reply)
