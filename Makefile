@@ -55,7 +55,7 @@ $(VENV)/built: pyproject.toml
 	@$(PY) -c '' 2>/dev/null || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
 	@cmp -s pyproject.toml $@ || { \
 	    $(PY) -m pip install --quiet --upgrade 'pip>=25.1' && \
-	    $(PY) -m pip install --quiet --editable '.[trio,testing,idna,cli]' --group dev; }
+	    $(PY) -m pip install --quiet --editable '.[trio,testing,idna,cli,dns]' --group dev; }
 	@cp pyproject.toml $@
 
 clean:

@@ -1,0 +1,335 @@
+"""A relay that knows from DNS how a domain's mail exchangers have to prove who they are.
+
+DANE (RFC 7672) and MTA-STS (RFC 8461) are looked up with dnspython, and become a `TLSPolicy`:
+
+* TLSA records that DNSSEC vouches for: TLS, and the certificate or key is one of those.
+* Otherwise an MTA-STS policy in mode "enforce": TLS, a verified certificate, and a mail exchanger
+  that the policy names.
+* Neither: TLS where it is offered, whoever is at the other end.
+
+Run it as `python examples/dane_and_mta_sts.py`; needs dnspython and cryptography
+(`smtpproto-sansio[dns]`), and trustme (`smtpproto-sansio[cli]`) for throw-away certificates.  A
+name server and a mail server run on loopback meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import socket
+import tempfile
+import threading
+import urllib.request
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import dns.flags
+import dns.message
+import dns.rdatatype
+import dns.resolver
+import dns.rrset
+import trustme
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from dns.rdtypes.ANY.MX import MX
+from dns.rdtypes.ANY.TLSA import TLSA
+
+from smtpproto import ProtocolError, Session, TLSFacts, sync
+from smtpproto.conversations import Envelope, ServerTLS, SMTPError, TLSPolicy
+from smtpproto.options import ConnectOptions
+from smtpproto.tls import client_context, server_context
+
+Resolver = dns.resolver.Resolver
+Fetch = Callable[[str], str]
+"""Gets the text at an HTTPS address, whose certificate it verifies."""
+
+
+class NotNow(Exception):
+    """Nothing is known for sure, so the message has to wait (RFC 7672 section 2.1)."""
+
+
+def look_up(resolver: Resolver, name: str, kind: str) -> dns.resolver.Answer | None:
+    """An answer of DNS; None if there certainly are no such records."""
+    try:
+        return resolver.resolve(name, kind)
+    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
+        return None
+    except dns.exception.DNSException as error:
+        raise NotNow(f"{kind} of {name}: {error}") from error
+
+
+def mail_exchangers(resolver: Resolver, domain: str) -> list[str]:
+    """The hosts that take mail for a domain, best first (RFC 5321 section 5.1)."""
+    answer = look_up(resolver, domain, "MX")
+    if answer is None:
+        return [domain]
+    found = sorted((mx.preference, str(mx.exchange)) for mx in answer if isinstance(mx, MX))
+    return [host.rstrip(".") for _, host in found]
+
+
+# --- DANE -------------------------------------------------------------------------------------
+
+# Certificate usage DANE-EE (RFC 6698 section 2.1.1): the record is about the server's own
+# certificate, and nobody else's word counts, nor does the name in it (RFC 7672 section 3.1.1).
+# DANE-TA is left out: it takes the chain that the server sent, which `ssl` does not tell.
+DANE_EE = 3
+HASHES: dict[int, Callable[[bytes], bytes]] = {
+    0: lambda octets: octets,
+    1: lambda octets: hashlib.sha256(octets).digest(),
+    2: lambda octets: hashlib.sha512(octets).digest(),
+}
+
+
+def tlsa_records(resolver: Resolver, host: str, port: int) -> list[TLSA]:
+    """The TLSA records of a server, if the resolver found them signed (flag AD).
+
+    That flag is worth as much as the way to the resolver: ask one on this machine.
+    """
+    answer = look_up(resolver, f"_{port}._tcp.{host}", "TLSA")
+    if answer is None or not answer.response.flags & dns.flags.AD:
+        return []
+    return [record for record in answer if isinstance(record, TLSA)]
+
+
+def matches(record: TLSA, certificate: bytes) -> bool:
+    """Whether a record is about this certificate (RFC 6698 section 2.1)."""
+    octets = certificate
+    if record.selector == 1:
+        key = x509.load_der_x509_certificate(certificate).public_key()
+        octets = key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    digest = HASHES.get(record.mtype)
+    return digest is not None and record.selector in (0, 1) and digest(octets) == record.cert
+
+
+def dane(records: list[TLSA]) -> ConnectOptions:
+    """How to connect to a server that has TLSA records."""
+    usable = [record for record in records if record.usage == DANE_EE]
+
+    def check(facts: TLSFacts) -> str | None:
+        # With records, but none that can be used, any certificate does (RFC 7672 section 2.2).
+        certificate = facts.peer_certificate or b""
+        if not usable or any(matches(record, certificate) for record in usable):
+            return None
+        return f"none of {len(usable)} TLSA records is about its certificate"
+
+    return {"policy": TLSPolicy(check=check), "tls_context": client_context(verify=False)}
+
+
+# --- MTA-STS ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class StsPolicy:
+    """A policy of RFC 8461 section 3.2.  To keep it for `max_age` seconds is left to the reader."""
+
+    mode: str
+    mx: tuple[str, ...]
+    max_age: int
+
+    @classmethod
+    def parse(cls, text: str) -> StsPolicy:
+        """The policy that a text is, or ValueError."""
+        pairs = [line.partition(":") for line in text.splitlines() if line.strip()]
+        fields = [(name.strip(), value.strip()) for name, _, value in pairs]
+        first = dict(reversed(fields))
+        if first.get("version") != "STSv1" or first.get("mode") not in (
+            "enforce",
+            "testing",
+            "none",
+        ):
+            raise ValueError("no MTA-STS policy (RFC 8461 section 3.2)")
+        mx = tuple(value for name, value in fields if name == "mx")
+        return cls(first["mode"], mx, int(first["max_age"]))
+
+    def names(self, host: str) -> bool:
+        """Whether a mail exchanger is one of those that the policy names (section 4.1)."""
+        _, _, parent = host.lower().partition(".")
+        return any(mx.lower() in (host.lower(), f"*.{parent}") for mx in self.mx)
+
+
+def sts_policy(resolver: Resolver, domain: str, fetch: Fetch) -> StsPolicy | None:
+    """The MTA-STS policy of a domain; None if it has none (RFC 8461 section 3)."""
+    answer = look_up(resolver, f"_mta-sts.{domain}", "TXT")
+    texts = [b"".join(record.strings) for record in answer or ()]
+    if len([text for text in texts if text.startswith(b"v=STSv1;")]) != 1:
+        return None
+    try:
+        return StsPolicy.parse(fetch(f"https://mta-sts.{domain}/.well-known/mta-sts.txt"))
+    except (OSError, ValueError, KeyError):
+        # As if there were none (section 3.3); whoever has an older one goes on with that.
+        return None
+
+
+def fetch(url: str) -> str:
+    """What to use in earnest: at most 64 KiB, and no redirection counts (section 3.3)."""
+    # The address is always one of `https:`, made above.
+    with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310
+        if response.url != url:
+            raise OSError(f"redirected to {response.url}")
+        return str(response.read(65536), "utf-8")
+
+
+# --- both together ----------------------------------------------------------------------------
+
+
+def how_to_connect(
+    resolver: Resolver, host: str, port: int, policy: StsPolicy | None
+) -> ConnectOptions | None:
+    """The options of `connect` for a mail exchanger; None: it must not be used.
+
+    DANE comes first: MTA-STS must not weaken it (RFC 8461 section 2).
+    """
+    records = tlsa_records(resolver, host, port)
+    if records:
+        return {**dane(records), "server_hostname": host}
+    if policy is not None and policy.mode == "enforce":
+        if not policy.names(host):
+            return None
+        return {"policy": TLSPolicy(), "server_hostname": host}
+    return {"server_hostname": host}
+
+
+def deliver(
+    resolver: Resolver, domain: str, *, fetch: Fetch, port: int = 25, trust: ConnectOptions
+) -> str:
+    """Deliver a message to the postmaster of a domain; what came of it, in words."""
+    envelope = Envelope.of("", f"postmaster@{domain}")
+    try:
+        policy = sts_policy(resolver, domain, fetch)
+        reason = "there is no mail exchanger"
+        for host in mail_exchangers(resolver, domain):
+            options = how_to_connect(resolver, host, port, policy)
+            if options is None:
+                reason = f"{host} is not named by the MTA-STS policy"
+                continue
+            # For the example: who signed the certificates, in place of the system's authorities.
+            if "policy" in options:
+                options = {**trust, **options}
+            for address in look_up(resolver, host, "A") or ():
+                with sync.connect(str(address), port, **options) as client:
+                    delivery = client.send(envelope, b"Subject: hello\r\n\r\nHello.\r\n")
+                    tls = client.session.tls.version if client.session.tls else "no TLS"
+                    return f"{delivery.outcomes[0].status.name} by {host} over {tls}"
+    except NotNow as error:
+        reason = str(error)
+    except (SMTPError, ProtocolError, OSError) as error:
+        reason = str(error).partition("\n")[0]
+    return f"not delivered: {reason}"
+
+
+# --- a little Internet on loopback ------------------------------------------------------------
+
+HOST = "127.0.0.1"
+
+
+@contextlib.contextmanager
+def name_server(zone: dict[tuple[str, str], str]) -> Iterator[Resolver]:
+    """A name server with these records, by name and type, and a resolver that asks it."""
+    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    sock.bind((HOST, 0))
+
+    def answer() -> None:
+        while True:
+            wire, peer = sock.recvfrom(65535)
+            if not wire:
+                return
+            query = dns.message.from_wire(wire)
+            question = query.question[0]
+            reply = dns.message.make_response(query)
+            kind = dns.rdatatype.to_text(question.rdtype)
+            name = question.name.to_text(omit_final_dot=True)
+            text = zone.get((name, kind))
+            if text is not None:
+                reply.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, text))
+            if not name.endswith("unsigned.example"):
+                reply.flags |= dns.flags.AD
+            sock.sendto(reply.to_wire(), peer)
+
+    thread = threading.Thread(target=answer)
+    thread.start()
+    resolver = Resolver(configure=False)
+    resolver.nameservers, resolver.port = [HOST], sock.getsockname()[1]
+    # To be told whether DNSSEC vouches for an answer one has to ask.
+    resolver.use_edns(0, dns.flags.DO, 1232)
+    resolver.flags = dns.flags.RD | dns.flags.AD
+    try:
+        yield resolver
+    finally:
+        sock.sendto(b"", sock.getsockname())
+        thread.join()
+        sock.close()
+
+
+class Discard:
+    """What the mail server delivers to."""
+
+    def message(self, session: Session, envelope: Envelope, content: bytes) -> None:
+        """Take it."""
+
+
+def try_all(say: Callable[[str, str], None]) -> None:
+    """Deliver to domains of every kind."""
+    authority = trustme.CA()
+    issued = authority.issue_cert("mx.example")
+    trusting = client_context()
+    authority.configure_trust(trusting)
+    with tempfile.TemporaryDirectory() as folder:
+        certificate, key = Path(folder, "cert.pem"), Path(folder, "key.pem")
+        issued.cert_chain_pems[0].write_to_path(str(certificate))
+        issued.private_key_pem.write_to_path(str(key))
+        context = server_context(certificate, key)
+    loaded = x509.load_pem_x509_certificate(issued.cert_chain_pems[0].bytes())
+    public = loaded.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    right = hashlib.sha256(public).hexdigest()
+    whole = hashlib.sha512(loaded.public_bytes(Encoding.DER)).hexdigest()
+    sts = {
+        f"https://mta-sts.{domain}/.well-known/mta-sts.txt": (
+            f"version: STSv1\r\nmode: {mode}\r\nmx: {mx}\r\nmax_age: 86400\r\n"
+        )
+        for domain, mode, mx in (
+            ("sts.example", "enforce", "mx.example"),
+            ("other-mx.example", "enforce", "*.elsewhere.example"),
+            ("other-name.example", "enforce", "*.other-name.example"),
+            ("testing.example", "testing", "*.elsewhere.example"),
+        )
+    }
+    with sync.serve(
+        Discard(), hostname="mx.example", tls=ServerTLS.STARTTLS, tls_context=context
+    ) as server:
+        tlsa = f"_{server.port}._tcp"
+        zone = {
+            ("dane.example", "MX"): "10 key.mx.example.",
+            (f"{tlsa}.key.mx.example", "TLSA"): f"3 1 1 {right}",
+            ("dane-certificate.example", "MX"): "10 certificate.mx.example.",
+            (f"{tlsa}.certificate.mx.example", "TLSA"): f"3 0 2 {whole}",
+            ("attacked.example", "MX"): "10 stolen.mx.example.",
+            (f"{tlsa}.stolen.mx.example", "TLSA"): f"3 1 1 {'00' * 32}",
+            ("unsigned.example", "MX"): "10 mx.unsigned.example.",
+            (f"{tlsa}.mx.unsigned.example", "TLSA"): f"3 1 1 {'00' * 32}",
+            ("unusable.example", "MX"): "10 authority.mx.example.",
+            (f"{tlsa}.authority.mx.example", "TLSA"): f"2 0 1 {'00' * 32}",
+            ("sts.example", "MX"): "10 mx.example.",
+            ("other-mx.example", "MX"): "10 mx.example.",
+            ("other-name.example", "MX"): "10 mx.other-name.example.",
+            ("testing.example", "MX"): "10 mx.example.",
+            ("plain.example", "MX"): "10 mx.example.",
+        }
+        for host in {
+            text.split()[1].rstrip(".") for (_, kind), text in zone.items() if kind == "MX"
+        }:
+            zone[host, "A"] = HOST
+        for url in sts:
+            domain = url.split("/")[2].removeprefix("mta-sts.")
+            zone[f"_mta-sts.{domain}", "TXT"] = '"v=STSv1; id=20260101;"'
+        with name_server(zone) as resolver:
+            for domain in [name for name, kind in zone if kind == "MX"]:
+                trust: ConnectOptions = {"tls_context": trusting}
+                came = deliver(
+                    resolver, domain, fetch=sts.__getitem__, port=server.port, trust=trust
+                )
+                say(domain, came)
+
+
+if __name__ == "__main__":
+    try_all(lambda domain, came: print(f"{domain + ':':26} {came}"))

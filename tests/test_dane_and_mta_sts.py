@@ -1,0 +1,95 @@
+"""The example that fills a `TLSPolicy` from DNS, with a name server and a mail server at hand."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from types import ModuleType
+from typing import Any
+
+import dns.exception
+import pytest
+
+from tests.programs import ROOT
+
+
+@pytest.fixture(scope="module")
+def example() -> ModuleType:
+    path = ROOT / "examples" / "dane_and_mta_sts.py"
+    spec = importlib.util.spec_from_file_location("dane_and_mta_sts", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules["dane_and_mta_sts"] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_what_comes_of_each_domain(example: ModuleType) -> None:
+    came: dict[str, str] = {}
+    example.try_all(came.__setitem__)
+    over_tls = {domain for domain, text in came.items() if text.startswith("ACCEPTED")}
+    assert over_tls == {
+        "dane.example",
+        "dane-certificate.example",
+        # What no DNSSEC vouches for is no TLSA record; and one that nobody can use is not held
+        # against a server.
+        "unsigned.example",
+        "unusable.example",
+        "sts.example",
+        "testing.example",
+        "plain.example",
+    }
+    assert all(came[domain].endswith("over TLSv1.3") for domain in over_tls)
+    assert "none of 1 TLSA records is about its certificate" in came["attacked.example"]
+    assert "not named by the MTA-STS policy" in came["other-mx.example"]
+    assert "for another name" in came["other-name.example"]
+    assert len(came) == 10
+
+
+def test_an_mta_sts_policy(example: ModuleType) -> None:
+    text = "version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmx: *.example.net\r\n"
+    policy = example.StsPolicy.parse(text + "max_age: 604800\r\n")
+    assert (policy.mode, policy.max_age) == ("enforce", 604800)
+    assert policy.names("MAIL.example.com")
+    assert policy.names("backup.example.net")
+    # A star stands for one label (RFC 8461 section 4.1).
+    assert not policy.names("a.b.example.net")
+    assert not policy.names("example.net")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "mode: enforce\nmax_age: 1",
+        "version: STSv2\nmode: enforce\nmax_age: 1",
+        "version: STSv1\nmode: always\nmax_age: 1",
+        "version: STSv1\nmode: enforce\nmax_age: soon",
+        "version: STSv1\nmode: enforce",
+    ],
+)
+def test_what_is_no_policy(example: ModuleType, text: str) -> None:
+    with pytest.raises((ValueError, KeyError)):
+        example.StsPolicy.parse(text)
+
+
+def test_a_policy_that_cannot_be_had_counts_as_none(example: ModuleType) -> None:
+    def fetch(url: str) -> str:
+        raise OSError(f"nobody there: {url}")
+
+    zone = {("_mta-sts.example.org", "TXT"): '"v=STSv1; id=1;"'}
+    with example.name_server(zone) as resolver:
+        assert example.sts_policy(resolver, "example.org", fetch) is None
+        assert example.sts_policy(resolver, "example.net", fetch) is None
+
+
+def test_what_dns_does_not_say_has_to_wait(example: ModuleType) -> None:
+    """A failure is not the same as "there is none": an attacker can cause one."""
+
+    class Failing:
+        def resolve(self, name: str, kind: str) -> Any:
+            raise dns.exception.Timeout
+
+    assert example.deliver(Failing(), "example.org", fetch=str, port=25, trust={}).startswith(
+        "not delivered: TXT of _mta-sts.example.org"
+    )
