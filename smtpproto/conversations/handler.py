@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ..commands import Command, Expn, Hello, Help, Mail, Rcpt, Vrfy
     from ..events import Rejected
     from ..session import Session
-    from .outcome import Envelope
+    from .content import Content
+    from .outcome import Delivery, Envelope
 
 __all__ = ["Answer", "Handler", "Hooks"]
 
@@ -71,6 +72,16 @@ class Handler:
     def command(self, session: Session, command: Command) -> Answer:
         """A command of an extension that has no method of its own."""
 
+    def waiting(self, session: Session) -> tuple[Envelope, Content] | None:
+        """The connection was turned round by ATRN: the next message for this customer.
+
+        None: there is no more.  `session.get(Turned)` says who asks, and for which domains; whether
+        they may, `command` has answered before (RFC 2645).
+        """
+
+    def relayed(self, session: Session, delivery: Delivery) -> None:
+        """What became of the message that `waiting` gave last."""
+
     def rejected(self, session: Session, rejected: Rejected) -> None:
         """The protocol itself refused something; it is answered already."""
 
@@ -95,6 +106,8 @@ class Hooks:
     expn: _Method = None
     help: _Method = None
     command: _Method = None
+    waiting: _Method = None
+    relayed: _Method = None
     rejected: _Method = None
     closed: _Method = None
 

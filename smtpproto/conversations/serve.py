@@ -21,9 +21,10 @@ from ..events import (
     Rejected,
     ServerEvent,
 )
-from ..extensions import Authenticate, Burl
+from ..extensions import Atrn, Authenticate, Burl
 from ..replies import Reply
 from .outcome import Envelope
+from .relaying import relay
 from .requests import Call, CallWithContent, Draining, Flow, Receive, Report, Send, StartTLS
 
 if TYPE_CHECKING:
@@ -194,7 +195,7 @@ class _Session:
             elif event is Need.TLS:
                 yield from self.start_tls()
             else:
-                # The connection is to turn round (RFC 2645), and nobody is here who would send.
+                yield from relay(server, self.hooks)
                 raise _Over
             event = server.next_event()
         return event
@@ -229,6 +230,10 @@ class _Session:
         if isinstance(command, Burl) and (within_content or self.hooks.command is None):
             # Nobody would get what it leads to, and a positive reply says that somebody did.
             self.server.reject(554, "5.3.3", "content by URL is not taken here")
+            return
+        if isinstance(command, Atrn) and self.hooks.waiting is None:
+            # Nobody is here who would have anything to send.
+            self.server.reject(502, "5.5.1", "ATRN is not served here")
             return
         if isinstance(command, Hello):
             hook = self.hooks.ehlo

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .._connection import Observer
+    from ..client import Client
     from .outcome import Envelope
 
 __all__ = ["Admission", "ServerTLS", "Service"]
@@ -275,7 +276,20 @@ class Service:
                 yield from self._refused(session, f"the TLS handshake failed: {error}")
                 return
             session = replace(session, secure=True, tls=facts)
-        server = Server(
+        server = self._server(session)
+        if not admitted:
+            server.send(BUSY)
+            with contextlib.suppress(OSError):
+                yield Send(server.data_to_send(), server.timeout)
+            return
+        yield from self._serve(server)
+
+    def take_over(self, client: Client) -> Flow[None]:
+        """Serve the peer of a client whose connection turns round (RFC 2645)."""
+        return self._serve(client.turn(self._server(client.session)))
+
+    def _server(self, session: Session) -> Server:
+        return Server(
             self.hostname,
             self.extensions,
             limits=self.limits,
@@ -285,14 +299,11 @@ class Service:
             session=session,
             observer=self._observer(session) if self._observer is not None else None,
         )
-        if not admitted:
-            server.send(BUSY)
-            with contextlib.suppress(OSError):
-                yield Send(server.data_to_send(), server.timeout)
-            return
+
+    def _serve(self, server: Server) -> Flow[None]:
         desk = Desk(self.users, self._context) if self.users is not None else None
         stamp = self._stamp if self._received else None
-        yield from serve_session(server, self.hooks, desk, stamp)
+        return serve_session(server, self.hooks, desk, stamp)
 
     def _stamp(self, session: Session, envelope: Envelope) -> bytes:
         assert self.clock is not None
