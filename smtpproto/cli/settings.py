@@ -13,7 +13,7 @@ from ..addresses import Domain
 from ..commands import Syntax
 from ..conversations import ServerTLS
 from ..errors import LocalProtocolError
-from ..extensions import Auth, StartTls, standard
+from ..extensions import Auth, Chunking, SmtpUtf8, StartTls, standard
 from ..sasl import SASLError, Users
 from ..session import Protocol
 from ..tls import CertificateFiles
@@ -197,7 +197,8 @@ def serve_options(options: argparse.Namespace) -> ServeOptions:
 
 
 def _extensions(options: argparse.Namespace) -> list[Any]:
-    extensions: list[Any] = list(standard(options.size))
+    # A store takes whatever comes in lines; BINARYMIME it does not.
+    extensions: list[Any] = [*standard(options.size), Chunking(), SmtpUtf8()]
     if options.tls == "starttls":
         extensions.append(StartTls(required=options.require_tls))
     if options.user or options.users:

@@ -8,6 +8,7 @@ adapter that can wait) async, gets immutable values, and answers with None to ac
 from __future__ import annotations
 
 import difflib
+import re
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..commands import Command, Expn, Hello, Help, Mail, Rcpt, Vrfy
-    from ..events import Rejected
+    from ..events import Deviation, Rejected
     from ..session import Session
     from .content import Content
     from .outcome import Delivery, Envelope
@@ -85,9 +86,16 @@ class Handler:
     def rejected(self, session: Session, rejected: Rejected) -> None:
         """The protocol itself refused something; it is answered already."""
 
+    def deviated(self, session: Session, deviation: Deviation) -> None:
+        """A lenient server understood a command line that is wrong; the command comes next."""
+
     def closed(self, session: Session) -> None:
         """The session is over, whatever ended it."""
 
+
+# What hooks are called elsewhere, such as `handle_RCPT` and `handle_DATA`.
+_PREFIX = re.compile("^(?:handle|on|do|smtp)_")
+_OTHER_NAMES = {"data": "message", "helo": "ehlo"}
 
 _Method = Callable[..., Any] | None
 
@@ -109,13 +117,15 @@ class Hooks:
     waiting: _Method = None
     relayed: _Method = None
     rejected: _Method = None
+    deviated: _Method = None
     closed: _Method = None
 
     @classmethod
     def of(cls, handler: object) -> Hooks:
         """The hooks of a handler.
 
-        Warns with `RuntimeWarning` of a public method whose name is close to that of a hook.
+        Warns with `RuntimeWarning` of a public method whose name is close to that of a hook, or is
+        what a hook is called elsewhere.
 
         Raises:
             TypeError: it has neither `message` nor `body`, or both.
@@ -123,7 +133,9 @@ class Hooks:
         names = [field.name for field in fields(cls)]
         own = [name for name in dir(handler) if not name.startswith("_")]
         for name in own:
-            close = difflib.get_close_matches(name, names, n=1, cutoff=0.8)
+            meant = _PREFIX.sub("", name.lower())
+            meant = _OTHER_NAMES.get(meant, meant)
+            close = difflib.get_close_matches(meant, names, n=1, cutoff=0.8)
             if name not in names and close and callable(getattr(handler, name)):
                 warnings.warn(
                     f"the handler has a method {name!r}: is {close[0]!r} meant?",

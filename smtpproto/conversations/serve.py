@@ -155,6 +155,8 @@ class _Session:
                 yield from self.content(event)
             elif isinstance(event, Rejected):
                 yield from self.rejected(event)
+            elif isinstance(event, Deviation):
+                yield from self.deviated(event)
             elif isinstance(event, ConnectionClosed):
                 return
             if server.queued > _MOST_QUEUED:
@@ -249,7 +251,7 @@ class _Session:
             self.server.accept()
             return
         try:
-            self.answer((yield Call(hook, arguments)))
+            self.answer(_answer_of(hook, (yield Call(hook, arguments))))
         except Exception as error:  # noqa: BLE001  the handler's
             yield from self.failed(error)
 
@@ -283,6 +285,11 @@ class _Session:
         if self.hooks.rejected is not None:
             yield from tell(self.hooks.rejected, self.server.session, rejected)
 
+    def deviated(self, deviation: Deviation) -> Flow[None]:
+        """Let the handler know of a command line that is wrong, and is read nevertheless."""
+        if self.hooks.deviated is not None:
+            yield from tell(self.hooks.deviated, self.server.session, deviation)
+
     # --- content ------------------------------------------------------------------------------
 
     def content(self, first: BodyChunk | EndOfBody) -> Flow[None]:
@@ -297,12 +304,14 @@ class _Session:
                 content.top = self.stamp(*about)
             if self.hooks.message is not None:
                 whole = yield from content.whole()
-                answer = yield Call(self.hooks.message, (*about, whole))
+                hook = self.hooks.message
+                answer = yield Call(hook, (*about, whole))
             else:
                 assert self.hooks.body is not None
-                answer = yield CallWithContent(self.hooks.body, about, content.read)
+                hook = self.hooks.body
+                answer = yield CallWithContent(hook, about, content.read)
             if content.lost is None:
-                yield from self.answer_content(answer, content)
+                yield from self.answer_content(_answer_of(hook, answer), content)
         except Exception as error:  # noqa: BLE001  the handler's
             if content.lost is None:
                 if not content.complete:
@@ -320,6 +329,16 @@ class _Session:
         while not content.complete:
             yield from content.read()
         self.answer(answer)
+
+
+def _answer_of(hook: Any, answer: Any) -> Answer:
+    """What a hook returned, if it is an answer; text, as other servers take it, is none."""
+    if answer is None or isinstance(answer, Reply):
+        return answer
+    if isinstance(answer, Sequence) and not isinstance(answer, (str, bytes)):
+        return answer
+    name = getattr(hook, "__qualname__", repr(hook))
+    raise TypeError(f"{name} returned {answer!r:.80}: expected None or a Reply")
 
 
 class _Content:
@@ -380,7 +399,9 @@ class _Content:
         session = self.session
         if isinstance(event, Rejected):
             yield from session.rejected(event)
-        elif isinstance(event, Command):
+        elif isinstance(event, Deviation):
+            yield from session.deviated(event)
+        else:
             yield from session.command(event, within_content=True)
         if session.server.transaction is None:
             self.lost = event

@@ -63,6 +63,23 @@ def test_typing_errors_are_told() -> None:
         Hooks.of(Misspelt())
 
 
+class FromElsewhere(Message):
+    def handle_RCPT(self) -> None:  # noqa: N802
+        """What aiosmtpd calls it."""
+
+    def on_data(self) -> None:
+        """What it might be called."""
+
+
+def test_what_hooks_are_called_elsewhere_is_told() -> None:
+    with pytest.warns(RuntimeWarning) as told:
+        Hooks.of(FromElsewhere())
+    assert sorted(str(warning.message) for warning in told) == [
+        "the handler has a method 'handle_RCPT': is 'rcpt' meant?",
+        "the handler has a method 'on_data': is 'message' meant?",
+    ]
+
+
 def test_the_documented_methods_do_nothing() -> None:
     handler = Handler()
     for name in Hooks.__slots__:

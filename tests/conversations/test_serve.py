@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from smtpproto import Noop, Protocol, Quit, Rejected, Reply, Server, Session, Syntax
+from smtpproto import Deviation, Noop, Protocol, Quit, Rejected, Reply, Server, Session, Syntax
 from smtpproto.conversations import ContentLost, Envelope, Handler, ServerTLS, TLSMode, submit
 from smtpproto.conversations.handler import Hooks
 from smtpproto.conversations.requests import Call, CallWithContent, Draining, Receive, Report, Send
@@ -183,6 +183,38 @@ def test_auth_without_anybody_who_knows_the_users() -> None:
 def test_what_a_lenient_server_mends() -> None:
     link = start(syntax=Syntax.LENIENT)
     assert codes(link.feed(b"MAIL FROM: a@client.example\r\n")) == [250]
+
+
+def test_the_handler_hears_what_was_mended() -> None:
+    class Listening(Inbox):
+        def deviated(self, session: Session, deviation: Deviation) -> None:
+            heard.append(f"{deviation.command.verb}: {deviation.reason}")
+            raise ValueError("bug")
+
+    heard: list[str] = []
+    link = start(Listening(), syntax=Syntax.LENIENT, extensions=[Chunking()])
+    link.feed(HELLO)
+    assert codes(link.feed(b"MAIL FROM: a@client.example\r\n")) == [250]
+    assert codes(link.feed(b"RCPT TO:<b@mx.example>\r\nBDAT 3\r\nx\r\n")) == [250, 250]
+    assert codes(link.feed(b"RCPT TO: <c@mx.example>\r\n")) == [503]
+    assert [each.partition(":")[0] for each in heard] == ["MAIL", "RCPT"]
+    assert all(each.partition(": ")[2] for each in heard)
+    assert len(link.server.reports) == 2
+
+
+@pytest.mark.parametrize("answer", ["250 OK", b"250 OK", True, 250])
+def test_a_hook_that_returns_no_answer(answer: object) -> None:
+    link = start(Inbox({"mail": answer, "message": answer}))
+    assert codes(link.feed(HELLO + b"MAIL FROM:<>\r\n"))[-1] == 451
+    (error,) = link.server.reports
+    assert isinstance(error, TypeError)
+    assert str(error) == f"Inbox.mail returned {answer!r}: expected None or a Reply"
+
+
+def test_a_message_hook_that_returns_no_answer() -> None:
+    link = start(Inbox({"message": "250 OK"}))
+    assert codes(link.feed(HELLO + ENVELOPE + b"DATA\r\nx\r\n.\r\nNOOP\r\n"))[-2:] == [451, 250]
+    assert "Inbox.message returned '250 OK'" in str(link.server.reports[0])
 
 
 def test_the_handler_hears_what_was_refused() -> None:
