@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Iterable
+from io import TextIOBase
 from typing import TYPE_CHECKING, Any, Union
 
 from ..errors import LocalProtocolError
@@ -33,6 +34,9 @@ class ContentSource:
 
     Attributes:
         octets: all of it, where it is in memory; else None.
+
+    Raises:
+        TypeError: it is text, or nothing that can be read.
     """
 
     def __init__(self, content: Content) -> None:
@@ -43,6 +47,13 @@ class ContentSource:
         self._offset = 0
         # Where a file stood at first.
         self._start: int | None = None
+        # A text file in the clothes of another library is known by its encoding.
+        has_encoding = isinstance(getattr(content, "encoding", None), str)
+        if isinstance(content, (str, TextIOBase)) or has_encoding:
+            raise TypeError(
+                "content: expected bytes, a binary file or an iterable of bytes, found text: "
+                "encode it, or open the file with 'rb'"
+            )
         if isinstance(content, (bytes, bytearray, memoryview)):
             self.octets = bytes(content)
         self._open()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from smtpproto import LineEndings, LocalProtocolError
 from smtpproto.conversations.content import CHUNK, ContentSource
 from smtpproto.conversations.requests import Call, Flow
 from smtpproto.wire import DotEncoder
+from tests.conversations.driver import Inbox, begin, deliver, serve, statuses
 
 BIG = bytes(range(256)) * 1000
 
@@ -164,3 +166,23 @@ def test_line_endings(octets: bytes) -> None:
         ContentSource(octets).check(LineEndings.REFUSE)
     ContentSource(octets).check(LineEndings.NORMALIZE)
     ContentSource(b"a\r\n").check(LineEndings.REFUSE)
+
+
+@pytest.mark.parametrize("content", ["Subject: x\r\n", io.StringIO("Subject: x\r\n"), 7])
+def test_text_is_no_content(content: Any) -> None:
+    with pytest.raises(TypeError):
+        ContentSource(content)
+
+
+def test_nothing_is_sent_where_the_content_is_text(tmp_path: Path) -> None:
+    path = tmp_path / "message"
+    path.write_text("Subject: x\n", encoding="utf-8")
+    link = serve(Inbox())
+    client = begin(link)
+    sent = link.client.sent()
+    with path.open(encoding="utf-8") as file, pytest.raises(TypeError, match="open the file with"):
+        deliver(link, client, file)
+    assert link.client.sent() == sent
+    with path.open("rb") as file:
+        client.line_endings = LineEndings.NORMALIZE
+        assert statuses(deliver(link, client, file)) == ["ACCEPTED"]
