@@ -68,7 +68,7 @@ def test_the_core_depends_on_nothing(metadata: email.message.Message) -> None:
     names = {requirement.name for requirement in wanted}
     assert names == {"trio", "hypothesis", "idna", "trustme", "dnspython", "cryptography"}
     assert all("extra ==" in str(requirement.marker) for requirement in wanted)
-    assert set(metadata.get_all("Provides-Extra", [])) == {"trio", "testing", "idna", "cli"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {"trio", "testing", "idna", "cli", "dns"}
 
 
 def test_the_wheel_works_where_nothing_is_installed(wheel: zipfile.ZipFile) -> None:
