@@ -21,7 +21,9 @@ __all__ = [
     "outcome_line",
     "reason",
     "say",
+    "server_address",
     "transcript_to_stderr",
+    "usual_port",
 ]
 
 EXTRAS = {"trio": "trio", "trustme": "cli"}
@@ -43,6 +45,23 @@ def host_and_port(text: str) -> tuple[str, int]:
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"expected HOST:PORT, found {text!r}")
     return host, int(port)
+
+
+def server_address(text: str) -> tuple[str, int | None]:
+    """HOST or HOST:PORT; the type of an option.  None: the usual port, see `usual_port`."""
+    if text.startswith("[") and text.endswith("]"):
+        return text[1:-1], None
+    return (text, None) if text and ":" not in text else host_and_port(text)
+
+
+def usual_port(*, implicit: bool = False, user: bool = False) -> int:
+    """Where a server is found if nobody says (RFC 5321, 8314 section 7.3, 6409 section 3.1).
+
+    Arguments:
+        implicit: whether TLS comes before all else.
+        user: whether somebody logs in.
+    """
+    return 465 if implicit else 587 if user else 25
 
 
 def say(text: str) -> None:

@@ -11,7 +11,7 @@ from ..extensions import Extension, StartTls
 from ..extensions.base import UnknownExtension
 from ..session import Protocol
 from ..tls import client_context
-from .common import complain, host_and_port, reason, say
+from .common import complain, reason, say, server_address, usual_port
 from .send import trusting
 
 if TYPE_CHECKING:
@@ -41,10 +41,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "server",
         nargs="?",
-        type=host_and_port,
-        default=("localhost", 25),
-        metavar="HOST:PORT",
-        help="default: localhost:25; on port 465 TLS begins at once",
+        type=server_address,
+        default=("localhost", None),
+        metavar="HOST[:PORT]",
+        help="default: localhost; port 25, or 465 with --implicit; on port 465 TLS begins at once",
     )
     parser.add_argument("--name", help="what to call oneself in EHLO")
     parser.add_argument("--lmtp", action="store_true", help="LMTP (RFC 2033) instead of SMTP")
@@ -57,7 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Look at a server: 0, or 2 if there is no session with it."""
-    _, port = options.server
+    host, port = options.server
+    if port is None:
+        port = usual_port(implicit=options.implicit)
+        options.server = host, port
     implicit = options.implicit or TLSMode.default(port, None) is TLSMode.IMPLICIT
     try:
         if implicit:

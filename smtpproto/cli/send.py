@@ -23,11 +23,12 @@ from .common import (
     CannotRun,
     complain,
     exit_status,
-    host_and_port,
     need,
     outcome_line,
     reason,
+    server_address,
     transcript_to_stderr,
+    usual_port,
 )
 from .settings import read_password
 
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from ..conversations import Delivery
     from ..options import ConnectOptions
 
-__all__ = ["add_arguments", "add_session", "connect_options", "run", "trusting"]
+__all__ = ["add_arguments", "add_session", "connect_options", "run", "trusting", "where"]
 
 CHUNK = 65536
 PASSWORD = "SMTP_PASSWORD"  # noqa: S105  # the name of a variable
@@ -60,10 +61,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = parser.add_mutually_exclusive_group()
     where.add_argument(
         "--server",
-        type=host_and_port,
-        default=("localhost", 25),
-        metavar="HOST:PORT",
-        help="default: localhost:25",
+        type=server_address,
+        default=("localhost", None),
+        metavar="HOST[:PORT]",
+        help="default: localhost; port 465 with --tls implicit, 587 with --user, otherwise 25",
     )
     where.add_argument("--unix", metavar="PATH", help="a Unix socket instead")
     add_session(parser)
@@ -122,6 +123,13 @@ def run(options: argparse.Namespace) -> int:
         if outcome.status is not Status.ACCEPTED:
             complain(f"{outcome_line(outcome)}\n{outcome.explain()}")
     return exit_status(delivery)
+
+
+def where(options: argparse.Namespace) -> tuple[str, int]:
+    """Host and port of the server."""
+    host, port = options.server
+    usual = usual_port(implicit=options.tls == "implicit", user=options.user is not None)
+    return host, usual if port is None else port
 
 
 def connect_options(options: argparse.Namespace) -> ConnectOptions:
@@ -187,7 +195,7 @@ def _send(options: argparse.Namespace, connecting: ConnectOptions, file: BinaryI
     message = BytesHeaderParser(policy=policy).parsebytes(header)
     envelope = envelope_of(message, options.sender, options.recipients)
     chunks = _chunks(without_bcc(header), file)
-    host, port = options.server
+    host, port = where(options)
     if options.io == "trio":
         from .sending_trio import send_over_trio
 

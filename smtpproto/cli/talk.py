@@ -18,8 +18,8 @@ from ..limits import Limits
 from ..session import Protocol
 from ..states import State
 from ..syntax import decode_base64
-from .common import complain, host_and_port, reason, say
-from .send import add_session, connect_options
+from .common import complain, reason, say, server_address
+from .send import add_session, connect_options, where
 
 if TYPE_CHECKING:
     import argparse
@@ -37,13 +37,15 @@ HANDSHAKE = 60.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("server", type=host_and_port, metavar="HOST:PORT")
+    parser.add_argument(
+        "server", type=server_address, metavar="HOST[:PORT]", help="port: as for send"
+    )
     add_session(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Talk until QUIT or the end of standard input: 0, or 2 if the session ended otherwise."""
-    host, port = options.server
+    host, port = where(options)
     settings = connect_options(options)
     settings["observer"] = Transcript(say)
     try:

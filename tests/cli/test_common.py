@@ -13,7 +13,9 @@ from smtpproto.cli.common import (
     need,
     outcome_line,
     say,
+    server_address,
     transcript_to_stderr,
+    usual_port,
 )
 from smtpproto.conversations import Delivery, Outcome, Status
 
@@ -53,6 +55,32 @@ def test_host_and_port(text: str, expected: tuple[str, int]) -> None:
 def test_what_is_no_host_and_port(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match="expected HOST:PORT"):
         host_and_port(text)
+
+
+@pytest.mark.parametrize(
+    "text, expected",
+    [
+        ("mx.example", ("mx.example", None)),
+        ("127.0.0.1", ("127.0.0.1", None)),
+        ("[::1]", ("::1", None)),
+        ("[::1]:587", ("::1", 587)),
+        ("mx.example:25", ("mx.example", 25)),
+    ],
+)
+def test_a_server_address(text: str, expected: tuple[str, int | None]) -> None:
+    assert server_address(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "mx.example:", "mx.example:smtp", "::1"])
+def test_what_is_no_server_address(text: str) -> None:
+    with pytest.raises(argparse.ArgumentTypeError, match="expected HOST:PORT"):
+        server_address(text)
+
+
+def test_the_usual_ports() -> None:
+    assert usual_port() == 25
+    assert usual_port(user=True) == 587
+    assert usual_port(user=True, implicit=True) == 465
 
 
 def test_what_is_said_is_there_at_once(capsys: pytest.CaptureFixture[str]) -> None:
