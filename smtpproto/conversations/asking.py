@@ -42,7 +42,10 @@ def next_reply(client: Client) -> Flow[Reply]:
             yield from flush(client)
             received = yield Receive(timeout, fresh)
         except TimeoutError as error:
-            raise ConnectionLost(f"no reply within {timeout:g} seconds") from error
+            # An adapter may have been told to wait less long, and says so.
+            raise ConnectionLost(
+                f"no reply: {str(error) or f'none within {timeout:g} seconds'}"
+            ) from error
         except OSError as error:
             raise ConnectionLost(f"the link broke: {error}") from error
         fresh = False

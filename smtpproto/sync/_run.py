@@ -74,7 +74,11 @@ class Link:
             self._deadline = now + self._limit(request.timeout)
         # Octets that TLS has read already make no socket readable.
         if self._tls is None or not self._tls.pending():
-            ready = self._wait(self._incoming, self._deadline - now)
+            try:
+                ready = self._wait(self._incoming, self._deadline - now)
+            except TimeoutError:
+                limit = self._limit(request.timeout)
+                raise TimeoutError(f"nothing came within {limit:g} seconds") from None
             if ready[-1][0] == self._wake:
                 self._incoming.unregister(self._wake)
                 self._wake = None

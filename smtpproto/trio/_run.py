@@ -82,7 +82,7 @@ class Link:
         if self._draining:
             self._draining = False
             raise requests.Draining
-        raise TimeoutError("the time limit ran out")
+        raise TimeoutError(f"nothing came within {self._limit(request.timeout):g} seconds")
 
     async def _read(self, most: int) -> bytes:
         try:
