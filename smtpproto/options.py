@@ -22,6 +22,7 @@ from .conversations.names import client_name
 from .conversations.needs import ToASCII
 from .conversations.opening import Opening, TLSMode, TLSPolicy
 from .conversations.requests import Flow
+from .conversations.serve import BUSY, DRAINING
 from .conversations.service import ServerTLS
 from .extensions import KNOWN, Extension
 from .limits import Limits
@@ -121,6 +122,9 @@ class ServeOptions(TypedDict, total=False):
         path: a Unix socket to listen on instead.
         reuse_port: whether other processes may listen there too and share the load (SO_REUSEPORT).
         listeners: sockets that listen already, instead; they are closed with the server.
+        listeners_shared: whether others go on accepting from these sockets, such as the process
+            that passed them: whoever waits in their queue when the server stops is left to them.
+            Otherwise these clients are told that it stops.
         tls_context: what `smtpproto.tls.server_context` gives, or a callable that is asked for each
             handshake, such as `smtpproto.tls.CertificateFiles`.
         timeout: seconds that no wait may pass; None: what RFC 5321 section 4.5.3.2 asks for.
@@ -146,6 +150,7 @@ class ServeOptions(TypedDict, total=False):
     path: str | None
     reuse_port: bool
     listeners: Iterable[socket.socket] | None
+    listeners_shared: bool
     tls_context: security.Context | None
     timeout: float | None
     grace: float
@@ -167,7 +172,8 @@ class ServeOptions(TypedDict, total=False):
 
 # What the adapters do with a server's options, not the conversations.
 _LISTENING = frozenset(
-    {"host", "port", "path", "reuse_port", "listeners", "tls_context", "timeout", "grace"}
+    {"host", "port", "path", "reuse_port", "listeners", "listeners_shared", "tls_context"}
+    | {"timeout", "grace"}
 )
 
 
@@ -186,6 +192,7 @@ class Listening:
     Arguments:
         service: makes the conversations.
         listeners: non-blocking.
+        shared: whether others go on accepting from them.
         path: of the Unix socket to be removed in the end.
         handshake: how sessions begin TLS.
         timeout, grace: see `ServeOptions`.
@@ -194,6 +201,7 @@ class Listening:
 
     service: Service
     listeners: list[socket.socket]
+    shared: bool
     path: str | None
     handshake: security.Handshake
     timeout: float | None
@@ -217,11 +225,14 @@ class Listening:
         flow = self.service.open(session)
         if flow is not None:
             return Arrival(sock, session, flow)
+        self._turn_away(sock, BUSY)
+        return None
+
+    def _turn_away(self, sock: socket.socket, reply: Reply) -> None:
         with sock, contextlib.suppress(OSError):
             # It fits an empty buffer, and nobody waits for this client.
             sock.setblocking(False)
-            sock.send(self.service.busy())
-        return None
+            sock.send(self.service.farewell(reply))
 
     def leave(self, session: Session) -> None:
         """A session is over."""
@@ -229,6 +240,14 @@ class Listening:
 
     def close(self) -> None:
         """Listen no more."""
+        for listener in [] if self.shared else self.listeners:
+            # To close it would be to reset those who have connected and were not accepted yet.
+            with contextlib.suppress(machine.Overloaded):
+                for _ in range(machine.BACKLOG):
+                    accepted = machine.accept(listener)
+                    if accepted is None:
+                        break
+                    self._turn_away(accepted[0], DRAINING)
         machine.close_listeners(self.listeners, self.path)
 
 
@@ -289,6 +308,7 @@ def listening(handler: object, options: ServeOptions) -> Listening:
     return Listening(
         service=service,
         listeners=adopted,
+        shared=options.get("listeners_shared", False),
         path=path,
         handshake=security.Handshake(context),
         timeout=options.get("timeout"),

@@ -198,3 +198,46 @@ def test_who_has_a_certificate_offers_starttls() -> None:
 def test_what_does_not_listen_makes_no_server() -> None:
     with socket.socket() as sock, pytest.raises(ValueError, match="listening socket"):
         listening(Discard(), {"listeners": [sock]})
+
+
+# --- who waits in the queue when a server stops -----------------------------------------------
+
+
+def queue(listener: socket.socket, many: int = 3) -> list[socket.socket]:
+    """Clients that have connected and were not accepted yet."""
+    return [socket.create_connection(listener.getsockname(), 10) for _ in range(many)]
+
+
+def heard(client: socket.socket) -> bytes:
+    with client, client.makefile("rb") as file:
+        return file.read()
+
+
+def test_who_waits_is_told_that_the_server_stops() -> None:
+    settings = listening(Discard(), {"hostname": "mx.example.org"})
+    clients = queue(settings.listeners[0])
+    settings.close()
+    stops = b"421 the server is being stopped, try again later\r\n"
+    assert [heard(client) for client in clients] == [stops] * 3
+
+
+def test_nothing_is_said_where_it_would_not_be_understood() -> None:
+    context = tls.client_context()
+    settings = listening(Discard(), {"tls": ServerTLS.IMPLICIT, "tls_context": context})
+    clients = queue(settings.listeners[0])
+    settings.close()
+    assert [heard(client) for client in clients] == [b""] * 3
+
+
+def test_who_waits_at_a_shared_listener_is_left_to_the_others() -> None:
+    (kept,) = host.listen()
+    (shared,) = host.adopt([kept.dup()])
+    settings = listening(Discard(), {"listeners": [shared], "listeners_shared": True})
+    clients = queue(kept)
+    settings.close()
+    for client in clients:
+        accepted, _ = kept.accept()
+        accepted.sendall(b"220 hello\r\n")
+        accepted.close()
+        assert heard(client) == b"220 hello\r\n"
+    kept.close()

@@ -60,6 +60,8 @@ def _listen(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[li
         passed = machine.listeners_from_environment()
     except OSError as error:
         raise CannotRun(f"cannot use the sockets that were passed (LISTEN_FDS): {error}") from None
+    # A supervisor or a service manager keeps them for whoever comes next.
+    options.shared = bool(passed) or options.workers is not None
     if passed:
         if options.listen or options.unix:
             raise CannotRun("sockets were passed (LISTEN_FDS): leave out --listen and --unix")

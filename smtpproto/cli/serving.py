@@ -37,6 +37,7 @@ def serve_until(
     """
     settings = serve_options(options)
     settings["listeners"] = listeners
+    settings["listeners_shared"] = options.shared
     where = sinks(options)
     # SIGHUP: certificates are looked at for each handshake anyway; but it must not end us.
     with Signals(signal.SIGHUP), Signals(*STOPPING) as signals:

@@ -35,11 +35,12 @@ if TYPE_CHECKING:
     from .authenticate import Desk
     from .handler import Answer, Hooks
 
-__all__ = ["BUSY", "HANDSHAKE_TIMEOUT", "ContentLost", "serve_session", "tell"]
+__all__ = ["BUSY", "DRAINING", "HANDSHAKE_TIMEOUT", "ContentLost", "serve_session", "tell"]
 
 FAILED = Reply(451, "4.3.0", "local error in processing")
-DRAINING = Reply(421, "4.3.2", "the server is being stopped, try again later")
 TIMED_OUT = Reply(421, "4.4.2", "timeout exceeded")
+DRAINING = Reply(421, "4.3.2", "the server is being stopped, try again later")
+"""What a client is told that waits for nothing when the server stops."""
 BUSY = Reply(421, "4.3.2", "too many connections, try again later")
 """What a client is told that comes when the server has as many sessions as it may have."""
 

@@ -190,7 +190,7 @@ class Service:
         return self._sessions
 
     def open(self, session: Session) -> Flow[None] | None:
-        """The conversation of a new session, or None if there are too many; say `busy()` then.
+        """The conversation of a new session, or None if there are too many; see `farewell`.
 
         Arguments:
             session: what is known of the peer: `peer`, `secure`, `tls`.
@@ -217,15 +217,15 @@ class Service:
             if not self._is_proxy(session):
                 self._leave(session.peer)
 
-    def busy(self) -> bytes:
+    def farewell(self, reply: Reply) -> bytes:
         """What to tell a client for whom there is no session, before closing.
 
-        Empty where it would not be understood.
+        Empty where it would not be understood; a proxy passes it on.
         """
-        if self.proxy is not None or self.tls is ServerTLS.IMPLICIT:
+        if self.tls is ServerTLS.IMPLICIT:
             return b""
         server = Server(self.hostname)
-        server.send(BUSY)
+        server.send(reply)
         return server.data_to_send()
 
     def _is_proxy(self, session: Session) -> bool:

@@ -21,6 +21,7 @@ from ..conversations import (
     requests,
 )
 from ..conversations.requests import Flow
+from ..conversations.serve import BUSY
 from ..session import Session, TLSFacts
 
 __all__ = ["MemoryLink", "Peer", "Served", "converse", "run_flow"]
@@ -205,7 +206,7 @@ class Served:
         service = Service(handler, **options)
         flow = service.open(session)
         if flow is None:
-            self.link.outgoing += service.busy()
+            self.link.outgoing += service.farewell(BUSY)
             self._over = True
             return
         self._running = run_flow(flow, self.link)

@@ -10,6 +10,7 @@ import pytest
 from smtpproto import LocalProtocolError, Session
 from smtpproto.conversations import Admission, ServerTLS, Service, TLSMode, Transcript
 from smtpproto.conversations.requests import Draining, Send, StartTLS
+from smtpproto.conversations.serve import BUSY
 from smtpproto.extensions import Auth, Size, StartTls, standard
 from smtpproto.sasl import Users
 from smtpproto.wire.proxy import TrustedNetworks
@@ -126,7 +127,7 @@ def test_so_many_in_all() -> None:
     assert service.open(sessions[1]) is not None
     assert service.open(sessions[2]) is None
     assert service.sessions == 2
-    assert service.busy() == b"421 too many connections, try again later\r\n"
+    assert service.farewell(BUSY) == b"421 too many connections, try again later\r\n"
     service.close(sessions[0])
     assert service.open(sessions[2]) is not None
 
@@ -163,9 +164,12 @@ def test_a_lock_is_held_while_they_are_counted() -> None:
     assert held == [1, -1, 1, -1]
 
 
-@pytest.mark.parametrize("settings", [{"proxy": PROXY}, {"tls": ServerTLS.IMPLICIT}])
-def test_where_nothing_can_be_said_to_too_many(settings: dict[str, Any]) -> None:
-    assert Service(Inbox(), **settings).busy() == b""
+def test_a_proxy_passes_on_what_too_many_are_told() -> None:
+    assert Service(Inbox(), proxy=PROXY).farewell(BUSY).startswith(b"421 too many connections")
+
+
+def test_where_nothing_can_be_said_to_too_many() -> None:
+    assert Service(Inbox(), tls=ServerTLS.IMPLICIT).farewell(BUSY) == b""
 
 
 # --- implicit TLS -----------------------------------------------------------------------------
