@@ -6,7 +6,6 @@ sent one after the other, and leave as early as the server allows.
 
 from __future__ import annotations
 
-import itertools
 from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -60,7 +59,8 @@ class _Repeated:
 def _plain_recipients(commands: Sequence[Command], at: int) -> list[Rcpt]:
     """The commands from this one on, as long as they are RCPT without parameters."""
     run = []
-    for command in itertools.islice(commands, at, None):
+    for index in range(at, len(commands)):
+        command = commands[index]
         if type(command) is not Rcpt or command.parameters:
             break
         run.append(command)

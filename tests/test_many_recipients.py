@@ -129,6 +129,26 @@ def test_a_reply_in_several_lines_is_not_repeated() -> None:
     assert client.take_repeated() == 0
 
 
+def test_runs_of_one_cost_no_more_than_long_ones() -> None:
+    """Each is looked at once or twice, however they are mixed."""
+    looked = 0
+
+    class Looking(list[Command]):
+        def __getitem__(self, index: Any) -> Any:
+            nonlocal looked
+            looked += 1
+            return super().__getitem__(index)
+
+        def __iter__(self) -> Any:
+            raise AssertionError("from the beginning again")
+
+    plain, other = rcpt(1), rcpt(2, Notify(("NEVER",)))
+    client = ready([b"PIPELINING", b"DSN"])
+    client.send_all(Looking([MAIL, *([plain, plain, other] * 200)]))
+    assert client.pending == 601
+    assert looked <= 3 * 601
+
+
 def test_nothing_is_repeated_before_anything_was_said() -> None:
     assert Client().take_repeated() == 0
 
