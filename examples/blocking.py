@@ -5,10 +5,20 @@ Run it as `python examples/blocking.py`.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from email.message import EmailMessage
 
 from smtpproto import ForwardPath, Mail, Rcpt, Reply, Session, sync
-from smtpproto.conversations import Delivery, Envelope, Outcome, SMTPError, Status
+from smtpproto.conversations import (
+    Delivery,
+    Envelope,
+    Outcome,
+    PoolLimits,
+    SMTPError,
+    Status,
+    content_of,
+    envelope_of,
+)
 from smtpproto.extensions import DeclaredSize, standard
 
 
@@ -64,11 +74,18 @@ def main() -> None:
             parts = (part for part in (b"Subject: in parts\r\n", b"\r\n", b"one, two, three\r\n"))
             print("in parts:", client.send(envelope, parts).complete)
 
+            # The same as `send_message`, step by step: with a parameter more, for example.
+            to_bob = envelope_of(message, recipients=["bob@example.com"])
+            to_bob = replace(to_bob, mail=Mail(to_bob.reverse_path, (DeclaredSize(200),)))
+            content = content_of(message, client.offered)
+            print("step by step:", client.send(to_bob, content).complete)
+
             print("there still:", client.noop())
             print("is alice there?", client.verify("alice"))
 
         # A pool keeps connections and uses them again, from any thread.
-        with sync.Pool("127.0.0.1", server.port) as pool:
+        bounds = PoolLimits(connections=5, idle=30.0)
+        with sync.Pool("127.0.0.1", server.port, bounds=bounds) as pool:
             for number in (1, 2):
                 with pool.connection() as client:
                     sent = client.send(envelope, b"Subject: number %d\r\n\r\n" % number)
@@ -76,6 +93,7 @@ def main() -> None:
     assert inbox.subjects == [
         "Subject: hello",
         "Subject: in parts",
+        "Subject: hello",
         "Subject: number 1",
         "Subject: number 2",
     ]

@@ -12,8 +12,10 @@ from .errors import (
     TransientError,
 )
 from .handler import Answer, Handler, Hooks
+from .message import content_of, envelope_of
 from .opening import Opening, TLSMode, TLSPolicy
 from .outcome import Delivery, Envelope, Outcome, Status
+from .pool import PoolLimits
 from .serve import ContentLost, serve_session
 from .service import Admission, ServerTLS, Service
 from .transcript import Transcript
@@ -32,6 +34,7 @@ __all__ = [
     "Opening",
     "Outcome",
     "PermanentError",
+    "PoolLimits",
     "SMTPError",
     "ServerTLS",
     "Service",
@@ -41,5 +44,7 @@ __all__ = [
     "TLSPolicy",
     "Transcript",
     "TransientError",
+    "content_of",
+    "envelope_of",
     "serve_session",
 ]

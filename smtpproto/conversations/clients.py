@@ -19,7 +19,7 @@ from .submit import deliver
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from email.message import EmailMessage
+    from email.message import Message
 
     from ..client import Client
     from ..replies import Reply
@@ -123,7 +123,7 @@ class ClientBase:
                 yield Call(content.aclose)
 
     def _message(
-        self, message: EmailMessage, sender: str | None, recipients: Iterable[str] | None
+        self, message: Message, sender: str | None, recipients: Iterable[str] | None
     ) -> Flow[Delivery]:
         """Deliver a message.
 

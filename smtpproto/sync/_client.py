@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from email.message import EmailMessage
+from email.message import Message
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,7 +60,7 @@ class Client(ClientBase, AbstractContextManager["Client"]):
 
     def send_message(
         self,
-        message: EmailMessage,
+        message: Message,
         sender: str | None = None,
         recipients: Iterable[str] | None = None,
     ) -> Delivery:

@@ -6,7 +6,7 @@ import os
 import socket
 from collections.abc import AsyncGenerator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from email.message import EmailMessage
+from email.message import Message
 from io import BufferedReader
 from typing import TYPE_CHECKING
 
@@ -68,7 +68,7 @@ class Client(ClientBase, AbstractAsyncContextManager["Client"]):
 
     async def send_message(
         self,
-        message: EmailMessage,
+        message: Message,
         sender: str | None = None,
         recipients: Iterable[str] | None = None,
     ) -> Delivery:
