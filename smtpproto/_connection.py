@@ -263,7 +263,7 @@ class Connection:
             owner = self._catalogue.owner(type(command))
             if owner is not None:
                 self.session = owner.succeeded(command, self.session)
-                self._served(owner, command, code)
+                self._served(owner, command)
 
-    def _served(self, owner: type[Extension], command: Command, code: int) -> None:
+    def _served(self, owner: type[Extension], command: Command) -> None:
         """What a role does besides, once a command of an extension has succeeded."""

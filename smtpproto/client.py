@@ -233,16 +233,15 @@ class Client(Connection):
             lines = terms.lines(recipients)
             self._check_line(b"".join(lines))
         except LocalProtocolError:
-            # Those before the one that is not possible have to leave.
+            # Those before the one that is not possible have to leave; then it says why.
             del known[before:]
-            for recipient in recipients:
-                self._send_command(recipient)
-            return
-        known[before:] = recipients
-        entries: list[_Pending] = [(terms, recipient) for recipient in recipients]
-        leaving = 0 if self._held else self._room(terms)
-        self._leave(entries[:leaving], lines[:leaving])
-        self._hold(entries[leaving:], lines[leaving:])
+            list(map(self._send_command, recipients))
+        else:
+            known[before:] = recipients
+            entries: list[_Pending] = [(terms, recipient) for recipient in recipients]
+            leaving = 0 if self._held else self._room(terms)
+            self._leave(entries[:leaving], lines[:leaving])
+            self._hold(entries[leaving:], lines[leaving:])
 
     def _room(self, terms: Terms) -> int:
         """How many commands on these terms may leave now (RFC 2920 section 3.1)."""
@@ -414,15 +413,14 @@ class Client(Connection):
 
     def _project(self) -> State:
         """Where the session will be if all that is pending succeeds."""
-        if self._projected is None:
-            state = self.state
-            entries = [*self._pending, *(entry for entry, _ in self._held if entry is not None)]
-            for terms, _ in entries:
-                step = self._rows[state].get(terms.row)
-                if step is not None:
-                    state = step.after[3] or step.after[2] or state
-            self._projected = state
-        return self._projected
+        state = self.state
+        entries = [*self._pending, *(entry for entry, _ in self._held if entry is not None)]
+        for terms, _ in entries:
+            step = self._rows[state].get(terms.row)
+            if step is not None:
+                state = step.after[3] or step.after[2] or state
+        self._projected = state
+        return state
 
     # --- in: bytes to replies -----------------------------------------------------------------
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import itertools
 import socket
 import threading
 from collections.abc import Callable, Collection, Iterable
@@ -242,12 +243,10 @@ class Listening:
         """Listen no more."""
         for listener in [] if self.shared else self.listeners:
             # To close it would be to reset those who have connected and were not accepted yet.
+            waiting = iter(functools.partial(machine.accept, listener), None)
             with contextlib.suppress(machine.Overloaded):
-                for _ in range(machine.BACKLOG):
-                    accepted = machine.accept(listener)
-                    if accepted is None:
-                        break
-                    self._turn_away(accepted[0], DRAINING)
+                for sock, _ in itertools.islice(waiting, machine.BACKLOG):
+                    self._turn_away(sock, DRAINING)
         machine.close_listeners(self.listeners, self.path)
 
 

@@ -598,11 +598,10 @@ class Server(Connection):
         utf8 = any(isinstance(e, Extension) and e.utf8 for e in self.session.offered)
         self._grammar = self._catalogue.utf8_grammar if utf8 else self._catalogue.grammar
 
-    def _served(self, owner: type[Extension], command: Command, code: int) -> None:
-        if code < 300:
-            self.session = owner.served(command, self.session)
-            # It may have ended what was in force, as XCLIENT does.
-            self._choose_grammar()
+    def _served(self, owner: type[Extension], command: Command) -> None:
+        self.session = owner.served(command, self.session)
+        # It may have ended what was in force, as XCLIENT does.
+        self._choose_grammar()
 
     def _named(self, command: Hello) -> Session:
         """The session as it is once the client has named itself."""

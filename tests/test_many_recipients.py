@@ -149,6 +149,18 @@ def test_runs_of_one_cost_no_more_than_long_ones() -> None:
     assert looked <= 3 * 601
 
 
+def test_extensions_look_at_each() -> None:
+    client = ready([b"PIPELINING", b"8BITMIME", b"SMTPUTF8"])
+    recipients = [*map(rcpt, range(3)), Rcpt(ForwardPath.of("jürgen@example.com")), rcpt(4)]
+    with pytest.raises(LocalProtocolError, match="SMTPUTF8"):
+        client.send_all([MAIL, *recipients, Data()])
+    assert client.data_to_send().count(b"RCPT") == 3
+    client.receive_data(b"250 OK\r\n" * 4)
+    assert len(replies(client)) == 4
+    client.send_all(recipients[4:])
+    assert client.data_to_send().count(b"RCPT") == 1
+
+
 def test_nothing_is_repeated_before_anything_was_said() -> None:
     assert Client().take_repeated() == 0
 

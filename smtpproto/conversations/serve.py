@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..commands import Command, Data, Expn, Hello, Help, Mail, Noop, Quit, Rcpt, Rset, Vrfy
 from ..events import (
     BodyChunk,
-    ConnectionClosed,
     Deviation,
     EndOfBody,
     Need,
@@ -158,7 +157,8 @@ class _Session:
                 yield from self.rejected(event)
             elif isinstance(event, Deviation):
                 yield from self.deviated(event)
-            elif isinstance(event, ConnectionClosed):
+            else:
+                # `ConnectionClosed`: a response comes within a dialogue alone.
                 return
             if server.queued > _MOST_QUEUED:
                 yield Send(server.data_to_send(), server.timeout)

@@ -9,7 +9,8 @@ import pytest
 from smtpproto import LocalProtocolError
 from smtpproto.conversations import Envelope
 from smtpproto.conversations.clients import ClientBase
-from smtpproto.extensions import Expansion, ServerLimits, standard
+from smtpproto.extensions import Auth, Expansion, OnDemandRelay, ServerLimits, standard
+from smtpproto.sasl import Credentials, Users
 from smtpproto.session import Offered
 from smtpproto.states import State
 from tests.conversations.driver import CONTENT, Inbox, begin, serve
@@ -136,3 +137,27 @@ def test_an_asynchronous_generator_is_closed_in_the_end() -> None:
     with pytest.raises(ZeroDivisionError):
         link.run(client._delivery(envelope, pieces))
     assert pieces.closed == 1
+
+
+def test_a_client_fetches_its_mail() -> None:
+    users = Users({"customer": "secret"}, secret=b"sixteen octets..", iterations=4096)
+
+    class Provider(Inbox):
+        left = 1
+
+        def waiting(self, session: Any) -> Any:
+            self.left -= 1
+            return None if self.left < 0 else (Envelope.of("", ["user@client.example"]), CONTENT)
+
+    def nonce() -> str:
+        return "n" * 24
+
+    offers = [OnDemandRelay(), Auth(allow_plaintext=("PLAIN",))]
+    link = serve(Provider(), extensions=offers, users=users, nonce=nonce)
+    known = Credentials(username="customer", password="secret")
+    client = ClientBase(begin(link, credentials=known, nonce=nonce), None, {})
+    customer = Inbox()
+    assert link.run(client._fetched(customer, ["client.example"])).positive
+    ((session, _, content),) = customer.messages
+    assert session.hostname == "client.example"
+    assert content == CONTENT

@@ -10,6 +10,7 @@ from smtpproto.conversations.outcome import Envelope
 from smtpproto.conversations.requests import Call, CallWithContent, Receive, Request, Send
 from smtpproto.conversations.serve import serve_session
 from smtpproto.extensions import Chunking, Pipelining, Size
+from tests.conversations.driver import serve
 
 HELLO = b"EHLO c.example\r\n"
 ENVELOPE = b"MAIL FROM:<a@c.example>\r\nRCPT TO:<b@mx.example>\r\n"
@@ -168,3 +169,16 @@ def test_a_handler_that_accepts_what_never_ends() -> None:
     handler = Streaming()
     pieces = (HELLO + ENVELOPE, b"BDAT 5\r\none\r\n", b"RSET\r\nNOOP\r\n")
     assert run(handler, *pieces) == [220, 250, 250, 250, 250, 250, 250]
+
+
+def test_long_replies_between_chunks_do_not_pile_up() -> None:
+    class Talkative(Inbox):
+        def vrfy(self, session: object, vrfy: object) -> Reply:
+            return Reply(252, "2.1.5", "x" * 400)
+
+    link = serve(Talkative(), extensions=[Chunking()])
+    link.feed(HELLO + ENVELOPE)
+    answered = link.feed(b"BDAT 5\r\none\r\n" + b"VRFY b\r\n" * 1000 + b"BDAT 0 LAST\r\n")
+    sent = [len(each.data) for each in link.server.requests if isinstance(each, Send)]
+    assert len(answered) > 400_000
+    assert max(sent) < 70_000
