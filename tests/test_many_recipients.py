@@ -161,6 +161,21 @@ def test_extensions_look_at_each() -> None:
     assert client.data_to_send().count(b"RCPT") == 1
 
 
+@pytest.mark.parametrize(
+    "address, complaint",
+    [
+        ("jürgen@example.com", "only ASCII, as SMTPUTF8 was not offered"),
+        (f"user@{'.'.join(['x' * 60] * 9)}.com", "octets with its CRLF, 512 are allowed"),
+    ],
+)
+def test_those_before_one_that_does_not_fit_leave(address: str, complaint: str) -> None:
+    client = ready()
+    long = Rcpt(ForwardPath.of(address, limits=Limits(path=1000, domain=1000)))
+    with pytest.raises(LocalProtocolError, match=complaint):
+        client.send_all([MAIL, *map(rcpt, range(4)), long, rcpt(5)])
+    assert client.data_to_send().count(b"RCPT") == 4
+
+
 def test_nothing_is_repeated_before_anything_was_said() -> None:
     assert Client().take_repeated() == 0
 

@@ -155,9 +155,14 @@ class ClientBase:
         Raises:
             LocalProtocolError: ATRN is not offered, or the client is not authenticated.
         """
-        name = self._engine.session.name
-        service = Service(handler, hostname=str(name))
-        return (yield from fetch_mail(self._engine, service, domains))
+        engine = self._engine
+        service = Service(
+            handler,
+            hostname=str(engine.session.name),
+            limits=engine.limits,
+            observer=lambda _: engine.observer,
+        )
+        return (yield from fetch_mail(engine, service, domains))
 
     def _answer(self, command: Command) -> Flow[Reply]:
         """Send a command and get its reply."""

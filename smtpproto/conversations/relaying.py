@@ -43,7 +43,7 @@ def relay(server: Server, hooks: Hooks) -> Flow[None]:
         hooks: `waiting` gives the messages, `relayed` is told what became of them.
     """
     session = server.session
-    client = server.turn(Client())
+    client = server.turn(Client(limits=server.limits, observer=server.observer))
     # What goes on inside TLS stays there; there is no second handshake in the other direction.
     opening = Opening(name=_name(session.hostname), tls=TLSMode.NONE)
     undisturbed = _Undisturbed()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smtpproto import LocalProtocolError
+from smtpproto import Client, Limits, LocalProtocolError
 from smtpproto.conversations import Envelope
 from smtpproto.conversations.clients import ClientBase
 from smtpproto.extensions import Auth, Expansion, OnDemandRelay, ServerLimits, standard
@@ -155,9 +155,15 @@ def test_a_client_fetches_its_mail() -> None:
     offers = [OnDemandRelay(), Auth(allow_plaintext=("PLAIN",))]
     link = serve(Provider(), extensions=offers, users=users, nonce=nonce)
     known = Credentials(username="customer", password="secret")
-    client = ClientBase(begin(link, credentials=known, nonce=nonce), None, {})
+    heard: list[tuple[str, bytes]] = []
+    engine = Client(
+        limits=Limits(errors=7), observer=lambda who, octets, _: heard.append((who, octets))
+    )
+    client = ClientBase(begin(link, engine, credentials=known, nonce=nonce), None, {})
+    assert engine.limits.errors == 7
     customer = Inbox()
     assert link.run(client._fetched(customer, ["client.example"])).positive
     ((session, _, content),) = customer.messages
     assert session.hostname == "client.example"
     assert content == CONTENT
+    assert ("S", b"220 client.example ESMTP") in heard

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smtpproto import Client, LocalProtocolError, Reply, Session
+from smtpproto import Client, Limits, LocalProtocolError, Reply, Session
 from smtpproto.conversations import Envelope, Service
 from smtpproto.conversations.relaying import fetch_mail
 from smtpproto.conversations.requests import Draining, Receive
@@ -189,3 +189,23 @@ def test_a_link_that_breaks() -> None:
     fetch(link, client, Inbox({"mail": cut}))
     assert provider.results == [["FAILED"]]
     assert link.server.done
+
+
+def test_limits_and_observers_stay() -> None:
+    heard: list[str] = []
+
+    def observe(sender: str, octets: bytes, content: bool) -> None:
+        heard.append(f"{sender}: {octets.decode()}")
+
+    class Many(Inbox):
+        def connect(self, session: Session) -> Reply:
+            return Reply(220, "", "hello\n" * 8 + "ESMTP")
+
+    provider = Provider(message())
+    link, client = connect(provider, limits=Limits(reply_lines=8), observer=lambda _: observe)
+    del heard[:]
+    assert fetch(link, client, Many()).positive
+    # Nine lines of a greeting are one more than this provider reads.
+    assert provider.results == []
+    assert "more than 8 lines" in str(link.server.reports[0])
+    assert heard[:3] == ["C: ATRN", "S: 250 OK now reversing the connection", "S: 220-hello"]
