@@ -12,7 +12,7 @@ from ..addresses import Domain
 from ..commands import Syntax
 from ..errors import RemoteProtocolError
 from ..events import Rejected
-from ..extensions import Auth, Extension, StartTls, standard
+from ..extensions import Auth, Extension, StartTls, catalogue, standard
 from ..limits import Limits
 from ..replies import Reply
 from ..sasl import CHANNEL_BINDINGS, Context, available
@@ -87,7 +87,7 @@ class Service:
         ValueError: STARTTLS or AUTH is among the extensions, and what it needs is not there; or
             what `users` or `received` need.
         LocalProtocolError: a Received field cannot name this host.
-        TypeError: the handler is none, or `tls` is no `ServerTLS`.
+        TypeError: the handler is none, one of the extensions is none, or `tls` is no `ServerTLS`.
     """
 
     def __init__(
@@ -126,6 +126,8 @@ class Service:
         self.clock = clock
         self.nonce = nonce
         self.extensions = self._complete(standard() if extensions is None else extensions)
+        # What is wrong with them is found out here, and not with each session.
+        catalogue(map(type, self.extensions), protocol, self.limits, syntax)
         if received:
             if clock is None or nonce is None:
                 raise ValueError("a Received field takes a clock and a source of nonces")

@@ -43,6 +43,21 @@ def test_the_usual_ones() -> None:
     assert offers(extensions=()) == []
 
 
+@pytest.mark.parametrize(
+    "extensions, error, complaint",
+    [
+        ([Size], TypeError, "a Server takes instances"),
+        (["SIZE"], TypeError, "a Server takes instances"),
+        ([Size(7), Size(8)], ValueError, "SIZE is defined twice"),
+    ],
+)
+def test_what_cannot_be_offered_is_told_at_once(
+    extensions: Any, error: type[Exception], complaint: str
+) -> None:
+    with pytest.raises(error, match=complaint):
+        Service(Inbox(), extensions=extensions)
+
+
 def test_starttls() -> None:
     assert offers(extensions=(), tls=ServerTLS.STARTTLS) == ["STARTTLS"]
     assert offers(extensions=(Size(7), StartTls()), tls=ServerTLS.STARTTLS) == [
