@@ -108,8 +108,9 @@ class ConnectOptions(TypedDict, total=False):
 class ServeOptions(TypedDict, total=False):
     """What `serve` of each adapter takes besides a handler, by name, all of it optional.
 
-    The handler is an object with some of the methods of `Handler`.  They are called in the thread
-    or task of their session, so several at once; with trio they may be async.
+    The handler is an object with some of the methods of `Handler`, called for several sessions at
+    once: with trio in the task of the session, where they may be async; otherwise in whatever
+    thread is free, so what is kept for each thread (`threading.local`) is not kept for a session.
 
     Raises:
         OSError: `serve` cannot listen there.
@@ -255,7 +256,8 @@ class Running:
 
     `stop(timeout)` accepts nobody any more, takes leave of the idle, lets running transactions
     finish, and after `timeout` seconds (None: as `grace` said) cuts off the sessions that are left.
-    `wait` waits until it has stopped.
+    `wait` waits until it has stopped.  A handler's method cannot wait for its own end: where `stop`
+    is called by one over blocking sockets, it raises `RuntimeError`.
     """
 
     def __init__(self, listening: Listening) -> None:

@@ -45,6 +45,7 @@ LAYERS: dict[str, float] = {
     "smtpproto.conversations": 3.0,
     "smtpproto.tls": 3.5,
     "smtpproto.host": 3.5,
+    "smtpproto._crew": 3.6,
     "smtpproto.options": 3.6,
     "smtpproto.sync": 4.0,
     "smtpproto.trio": 4.0,

@@ -6,7 +6,6 @@ import contextlib
 import select
 import socket
 import ssl
-import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
@@ -17,7 +16,7 @@ from ..conversations.requests import Flow, Request
 from ..conversations.steps import Steps
 from ..session import TLSFacts
 
-__all__ = ["Link", "run"]
+__all__ = ["Link", "at_once", "fulfil", "run"]
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -27,63 +26,56 @@ _BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
 class Link:
     """A connected stream socket with deadlines; `most` bounds every wait, in seconds.
 
-    `wake` is a file number that becomes readable when waiting is to end with `Draining`.  The links
-    of a server share a `turn`: who holds it works, and gives it away to wait or to call a handler.
-    The interpreter runs one thread at a time in any case; left to itself, it changes threads at
-    each call of the system, and under load that tripled what a session costs.
+    Attributes:
+        deadline: when the wait for octets is over, on the clock `time.monotonic`.
     """
 
-    def __init__(
-        self,
-        sock: socket.socket,
-        most: float | None,
-        handshake: tls.Handshake,
-        wake: int | None = None,
-        turn: threading.Lock | None = None,
-    ) -> None:
+    def __init__(self, sock: socket.socket, most: float | None, handshake: tls.Handshake) -> None:
         host.prepare(sock)
         self.sock = sock
         self.handshake = handshake
-        self.turn = turn or threading.Lock()
+        self.deadline = 0.0
         self._tls: ssl.SSLSocket | None = None
         self._most = most
-        self._wake = wake
-        self._deadline = 0.0
-        # Nearly every wait is for this, so it is registered once.
-        self._incoming = select.poll()
-        self._incoming.register(sock, select.POLLIN)
-        if wake is not None:
-            self._incoming.register(wake, select.POLLIN)
 
     def send(self, request: requests.Send) -> None:
         """Write all of it, or raise `TimeoutError` if the peer does not take it in time."""
-        data = request.data
+        if rest := self.send_some(request.data):
+            self.send_rest(rest, request.timeout)
+
+    def send_some(self, data: bytes) -> bytes:
+        """Write what can be written without waiting; the rest."""
         try:
-            sent = self.sock.send(data)
+            return data[self.sock.send(data) :]
         except _BLOCKED:
-            sent = 0
-        if sent < len(data):
-            deadline = time.monotonic() + self._limit(request.timeout)
-            while data := data[sent:]:
-                sent = self._retry(self.sock.send, data, select.POLLOUT, deadline)
+            return data
+
+    def send_rest(self, data: bytes, timeout: float) -> None:
+        """Write all of it within a time limit, seconds."""
+        deadline = time.monotonic() + self._limit(timeout)
+        while data:
+            data = data[self._retry(self.sock.send, data, select.POLLOUT, deadline) :]
 
     def receive(self, request: requests.Receive) -> bytes:
-        """Some octets; `b""` at the end.  A wait that is not fresh keeps its deadline."""
-        now = time.monotonic()
+        """Some octets; `b""` at the end."""
+        self.expect(request)
+        if not self.pending:
+            _wait(self.sock, select.POLLIN, self.deadline, self.late(request))
+        return self._retry(self.sock.recv, request.most, select.POLLIN, self.deadline)
+
+    def expect(self, request: requests.Receive) -> None:
+        """Set the deadline; a wait that is not fresh keeps it."""
         if request.fresh:
-            self._deadline = now + self._limit(request.timeout)
-        # Octets that TLS has read already make no socket readable.
-        if self._tls is None or not self._tls.pending():
-            try:
-                ready = self._wait(self._incoming, self._deadline - now)
-            except TimeoutError:
-                limit = self._limit(request.timeout)
-                raise TimeoutError(f"nothing came within {limit:g} seconds") from None
-            if ready[-1][0] == self._wake:
-                self._incoming.unregister(self._wake)
-                self._wake = None
-                raise requests.Draining
-        return self._retry(self.sock.recv, request.most, select.POLLIN, self._deadline)
+            self.deadline = time.monotonic() + self._limit(request.timeout)
+
+    @property
+    def pending(self) -> bool:
+        """Whether octets are here that TLS has read already: they make no socket readable."""
+        return self._tls is not None and self._tls.pending() > 0
+
+    def late(self, request: requests.Receive) -> TimeoutError:
+        """What to raise when the deadline has passed."""
+        return TimeoutError(f"nothing came within {self._limit(request.timeout):g} seconds")
 
     def start_tls(self, request: requests.StartTLS) -> TLSFacts:
         """Do the TLS handshake."""
@@ -109,19 +101,7 @@ class Link:
                 event = select.POLLIN
             except ssl.SSLWantWriteError:
                 event = select.POLLOUT
-            poll = select.poll()
-            poll.register(self.sock, event)
-            self._wait(poll, deadline - time.monotonic())
-
-    def _wait(self, poll: select.poll, seconds: float) -> list[tuple[int, int]]:
-        self.turn.release()
-        try:
-            ready = poll.poll(max(0.0, seconds) * 1000)
-        finally:
-            self.turn.acquire()
-        if not ready:
-            raise TimeoutError("the time limit ran out")
-        return ready
+            _wait(self.sock, event, deadline, TimeoutError("the time limit ran out"))
 
     def cut(self) -> None:
         """End whatever waits for the link in another thread."""
@@ -142,6 +122,13 @@ class Link:
         self.sock.close()
 
 
+def _wait(sock: socket.socket, event: int, deadline: float, late: TimeoutError) -> None:
+    poll = select.poll()
+    poll.register(sock, event)
+    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+        raise late
+
+
 def run(flow: Flow[T], link: Link | None = None) -> T:
     """Run a conversation to its end; without a link if it only calls functions.
 
@@ -149,39 +136,31 @@ def run(flow: Flow[T], link: Link | None = None) -> T:
         Exception: whatever the conversation raises.
     """
     steps = Steps(flow)
-    turn = threading.Lock() if link is None else link.turn
-    with turn:
-        for request in steps:
-            try:
-                steps.result = _fulfil(request, link, turn)
-            except BaseException as raised:  # noqa: BLE001  # it knows what was under way, not this
-                steps.error = raised
+    for request in steps:
+        try:
+            steps.result = fulfil(request, link)
+        except BaseException as raised:  # noqa: BLE001  # it knows what was under way, not this
+            steps.error = raised
     return steps.returned
 
 
-def _fulfil(request: Request, link: Link | None, turn: threading.Lock) -> Any:
-    if link is not None:
-        if isinstance(request, requests.Receive):
-            return link.receive(request)
-        if isinstance(request, requests.Send):
-            return link.send(request)
-        if isinstance(request, requests.StartTLS):
-            return link.start_tls(request)
-    turn.release()
-    try:
-        if isinstance(request, requests.Report):
-            return host.report(request.error)
-        assert isinstance(request, (requests.Call, requests.CallWithContent))
-        arguments = request.arguments
-        if isinstance(request, requests.CallWithContent):
-            assert link is not None
-            arguments = (*arguments, _chunks(request.read, link))
-        return _at_once(request.function(*arguments))
-    finally:
-        turn.acquire()
+def fulfil(request: Request, link: Link | None) -> Any:
+    """Do what a conversation asks for, and wait for it."""
+    if isinstance(request, requests.Report):
+        return host.report(request.error)
+    if isinstance(request, requests.Call):
+        return at_once(request.function(*request.arguments))
+    assert link is not None
+    if isinstance(request, requests.Receive):
+        return link.receive(request)
+    if isinstance(request, requests.Send):
+        return link.send(request)
+    if isinstance(request, requests.StartTLS):
+        return link.start_tls(request)
+    return at_once(request.function(*request.arguments, _chunks(request.read, link)))
 
 
-def _at_once(result: Any) -> Any:
+def at_once(result: Any) -> Any:
     """What a function of the user's returned, unless it is to be waited for."""
     if hasattr(type(result), "__await__"):
         if isinstance(result, Coroutine):

@@ -1,18 +1,25 @@
-"""The blocking server: a thread for each session."""
+"""The blocking server: its sessions share a few threads."""
 
 from __future__ import annotations
 
-import os
-import select
+import selectors
 import socket
+import ssl
 import threading
 import time
+from collections import deque
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING
 
 from .. import host
-from ..options import Arrival, Listening, Running, ServeOptions, listening
-from ._run import Link, run
+from .._crew import Crew
+from ..conversations.requests import Call, Draining, Receive, Request, Send
+from ..conversations.steps import Steps
+from ..options import Listening, Running, ServeOptions, listening
+from ..session import Session
+from ._run import Link, at_once, fulfil
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -23,9 +30,25 @@ __all__ = ["Server", "serve"]
 def serve(handler: object, **options: Unpack[ServeOptions]) -> Server:
     """Start a server; it runs in threads of its own until it is stopped.
 
+    These keep the interpreter from ending, so stop it.  There are as many as handlers take their
+    time at once, and one or two more, however many sessions there are.
+
     Handler, options and errors: see `smtpproto.options.ServeOptions`.
     """
     return Server(listening(handler, options))
+
+
+@dataclass(eq=False, slots=True)
+class _Visit:
+    """A session under way: its socket's number, and what it waits for, while it waits."""
+
+    session: Session
+    steps: Steps[None]
+    link: Link
+    number: int
+    awaited: Receive | None = None
+    registered: bool = False
+    drained: bool = False
 
 
 class Server(Running, AbstractContextManager["Server"]):
@@ -33,88 +56,196 @@ class Server(Running, AbstractContextManager["Server"]):
 
     def __init__(self, listening: Listening) -> None:
         super().__init__(listening)
-        # Readable from the moment when the server is to stop, for everybody who waits.
-        self._wake, self._alarm = os.pipe()
-        # Held for all that follows, and for `listening`.
-        self._lock = threading.Lock()
-        self._turn = threading.Lock()
-        self._links: dict[threading.Thread, Link] = {}
-        self._stopped = threading.Event()
-        self._accepting = threading.Thread(target=self._accept_all, name="smtpproto-accept")
-        self._accepting.start()
+        # All that follows belongs to who has the crew's turn.
+        self._crew = Crew(self._work)
+        self._visits: set[_Visit] = set()
+        self._ready: deque[_Visit | socket.socket] = deque()
+        # Before, no time limit runs out; and when listening goes on that was interrupted.
+        self._soonest = self._pause = inf
+        # Whether the server is to stop, and whether all know.
+        self._stopping = self._draining = False
+        self._listen()
+        try:
+            self._crew.start()
+        except RuntimeError:
+            self._listening.close()
+            raise
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait, seconds at most, until the server has stopped; whether it has."""
-        return self._stopped.wait(timeout)
+        return self._crew.ended.wait(timeout)
 
     def stop(self, timeout: float | None = None) -> None:
         """Stop, and wait until that is done: see `Running`."""
+        if threading.current_thread() in self._crew:
+            raise RuntimeError("a handler cannot wait for its own end: call stop in another thread")
         deadline = time.monotonic() + (self._listening.grace if timeout is None else timeout)
-        with self._lock:
-            if self._alarm >= 0:
-                os.close(self._alarm)
-                self._alarm = -1
-        self._accepting.join()
-        for thread in self._sessions():
-            while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
-                # A signal that comes just before a wait is handled only after it.
-                thread.join(min(left, 1.0))
-        for thread, link in self._sessions().items():
-            link.cut()
-            thread.join()
-        with self._lock:
-            if not self._stopped.is_set():
-                os.close(self._wake)
-                self._stopped.set()
-
-    def _sessions(self) -> dict[threading.Thread, Link]:
-        with self._lock:
-            return dict(self._links)
-
-    def _accept_all(self) -> None:
-        poll = select.poll()
-        poll.register(self._wake, select.POLLIN)
-        listeners = {listener.fileno(): listener for listener in self._listening.listeners}
-        for number in listeners:
-            poll.register(number, select.POLLIN)
-        while self._wake not in (ready := [number for number, _ in poll.poll()]):
-            for number in ready:
-                try:
-                    self._accept(listeners[number])
-                except host.Overloaded:
-                    time.sleep(host.PAUSE)
-        self._listening.close()
-
-    def _accept(self, listener: socket.socket) -> None:
-        with self._lock:
-            arrival = self._listening.accept(listener)
-        if arrival is None:
-            return
-        settings = self._listening
-        link = Link(arrival.sock, settings.timeout, settings.handshake, self._wake, self._turn)
-        thread = threading.Thread(target=self._serve, args=(arrival, link))
-        with self._lock:
-            self._links[thread] = link
-        try:
-            thread.start()
-        except RuntimeError as error:
-            # No room for a thread: as if there were none for the connection.
-            self._leave(thread, arrival, link)
-            raise host.Overloaded from error
-
-    def _serve(self, arrival: Arrival, link: Link) -> None:
-        try:
-            run(arrival.flow, link)
-        except Exception:  # noqa: BLE001  # a defect: whatever it is, the server goes on
-            host.LOG.exception("a session failed")
-        finally:
-            self._leave(threading.current_thread(), arrival, link)
-
-    def _leave(self, thread: threading.Thread, arrival: Arrival, link: Link) -> None:
-        link.close()
-        with self._lock:
-            self._listening.leave(arrival.session)
-            del self._links[thread]
+        with self._crew.turn:
+            self._stopping = True
+            self._crew.nudge()
+        # A signal that comes just before a wait is handled only after it.
+        while (left := deadline - time.monotonic()) > 0 and not self.wait(min(left, 1.0)):
+            pass
+        with self._crew.turn:
+            for visit in self._visits:
+                visit.link.cut()
+        while not self.wait(1.0):
+            pass
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+    # --- the work -----------------------------------------------------------------------------
+
+    def _work(self) -> bool:
+        if self._ready:
+            found = self._ready.popleft()
+            self._look_at(found) if isinstance(found, _Visit) else self._accept(found)
+        elif self._crew.watched:
+            return False
+        elif self._stopping and not self._draining:
+            self._drain()
+        elif self._draining and not self._visits:
+            self._crew.end()
+        else:
+            self._watch()
+        return True
+
+    def _watch(self) -> None:
+        """Wait until there is something to do."""
+        for key in self._crew.watch(self._soonest):
+            visit = key.data
+            if not isinstance(visit, _Visit) or visit.awaited is not None:
+                self._ready.append(visit)
+            elif visit.registered:
+                # A handler reads for itself, or has to return first.
+                self._unregister(visit)
+        if self._soonest <= time.monotonic():
+            self._look_for_late()
+
+    def _look_for_late(self) -> None:
+        now = time.monotonic()
+        if self._pause <= now:
+            self._listen()
+        waiting = [visit for visit in self._visits if visit.awaited is not None]
+        self._ready.extend(visit for visit in waiting if visit.link.deadline <= now)
+        later = (visit.link.deadline for visit in waiting if visit.link.deadline > now)
+        self._soonest = min(self._pause, min(later, default=inf))
+
+    def _drain(self) -> None:
+        """Listen no more, and let those who wait know that the server is to stop."""
+        self._draining = True
+        self._listen_not()
+        try:
+            self._listening.close()
+        except OSError:
+            host.LOG.exception("the socket's path stays")
+        self._ready.extend(visit for visit in self._visits if visit.awaited is not None)
+
+    # --- listening ----------------------------------------------------------------------------
+
+    def _listen(self) -> None:
+        self._pause = inf
+        for listener in self._listening.listeners:
+            self._crew.selector.register(listener, selectors.EVENT_READ, listener)
+
+    def _listen_not(self) -> None:
+        if self._pause == inf:
+            for listener in self._listening.listeners:
+                self._crew.selector.unregister(listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        if self._pause < inf:
+            return
+        settings = self._listening
+        try:
+            arrival = settings.accept(listener)
+        except host.Overloaded:
+            self._listen_not()
+            self._pause = time.monotonic() + host.PAUSE
+            self._soonest = min(self._soonest, self._pause)
+            return
+        if arrival is not None:
+            sock, session, flow = arrival
+            link = Link(sock, settings.timeout, settings.handshake)
+            visit = _Visit(session, Steps(flow), link, sock.fileno())
+            self._visits.add(visit)
+            self._go_on(visit)
+
+    # --- sessions -----------------------------------------------------------------------------
+
+    def _look_at(self, visit: _Visit) -> None:
+        """Go on with a session that waits, if what it waits for is there or will not come."""
+        awaited, visit.awaited = visit.awaited, None
+        if awaited is None:
+            return
+        link, steps = visit.link, visit.steps
+        try:
+            steps.result = link.sock.recv(awaited.most)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            if self._draining and not visit.drained:
+                visit.drained = True
+                steps.error = Draining()
+            elif link.deadline <= time.monotonic():
+                steps.error = link.late(awaited)
+            else:
+                visit.awaited = awaited
+                return
+        except ssl.SSLWantWriteError:
+            # TLS has to say something first, such as a new key.
+            self._fulfil(visit, awaited)
+        except OSError as error:
+            steps.error = error
+        self._go_on(visit)
+
+    def _go_on(self, visit: _Visit) -> None:
+        """Go on with a session until it waits for octets or is over."""
+        steps = visit.steps
+        try:
+            for request in steps:
+                if isinstance(request, Receive):
+                    self._await(visit, request)
+                    return
+                self._fulfil(visit, request)
+        except BaseException:  # noqa: BLE001  # a defect: whatever it is, the server goes on
+            host.LOG.exception("a session failed")
+        self._leave(visit)
+
+    def _fulfil(self, visit: _Visit, request: Request) -> None:
+        link, crew = visit.link, self._crew
+        try:
+            if isinstance(request, Send):
+                if rest := link.send_some(request.data):
+                    crew.aside(link.send_rest, rest, request.timeout)
+            elif isinstance(request, Call):
+                visit.steps.result = at_once(crew.call(request.function, *request.arguments))
+            else:
+                visit.steps.result = crew.aside(fulfil, request, link)
+        except BaseException as raised:  # noqa: BLE001  # it knows what was under way, not this
+            visit.steps.error = raised
+
+    def _await(self, visit: _Visit, request: Receive) -> None:
+        link = visit.link
+        link.expect(request)
+        visit.awaited = request
+        if not visit.registered:
+            self._crew.selector.register(visit.number, selectors.EVENT_READ, visit)
+            visit.registered = True
+        if link.pending or (self._draining and not visit.drained):
+            self._ready.append(visit)
+        if link.deadline < self._soonest:
+            self._soonest = link.deadline
+            self._crew.nudge()
+
+    def _leave(self, visit: _Visit) -> None:
+        if visit.registered:
+            self._unregister(visit)
+        visit.link.close()
+        self._listening.leave(visit.session)
+        self._visits.remove(visit)
+        if self._draining and not self._visits:
+            self._crew.nudge()
+
+    def _unregister(self, visit: _Visit) -> None:
+        self._crew.selector.unregister(visit.number)
+        visit.registered = False

@@ -216,9 +216,11 @@ def wait_until(condition: Callable[[], Any], seconds: float = TIMEOUT) -> None:
 
 
 def sessions(server: Face) -> int:
-    """How many sessions a server has, down to its threads or tasks."""
-    listening: Listening = server.thing._listening
-    return max(listening.service.sessions, len(server.thing._links))
+    """How many sessions a server has, whether its service counts them or its adapter."""
+    server = server.thing
+    listening: Listening = server._listening
+    here = server._visits if isinstance(server, smtpproto.sync.Server) else server._links
+    return max(listening.service.sessions, len(here))
 
 
 # --- raw peers --------------------------------------------------------------------------------
