@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..commands import Command, Expn, Hello, Help, Mail, Rcpt, Vrfy
     from ..events import Deviation, Rejected
+    from ..extensions import Burl
     from ..session import Session
     from .content import Content
     from .outcome import Delivery, Envelope
@@ -73,6 +74,23 @@ class Handler:
     def command(self, session: Session, command: Command) -> Answer:
         """A command of an extension that has no method of its own."""
 
+    def resolve(self, session: Session, envelope: Envelope, burl: Burl) -> bytes | Reply | None:
+        """What a URL leads to whose octets are a part of the content, or all of it (RFC 4468).
+
+        None: it leads nowhere; a `Reply` refuses the message, too.  Line endings are taken as they
+        are.  A handler without this method refuses all URLs.
+        """
+
+    def resume(self, session: Session, mail: Mail) -> tuple[Sequence[Rcpt], int] | None:
+        """A mail transaction begins that has a name (RFC 1845), accepted by `mail`.
+
+        None: nothing of it was saved.  Otherwise its recipients, and how many octets of its content
+        were saved, up to the end of a line; `body` gets what follows these.  To save them, `body`
+        keeps the chunks before a `ContentLost`, under `envelope.mail.get(TransactionId).name`.
+        Whose mail it is must be looked at as well: the name is no secret.  Only for a handler with
+        `body`, which has to write the Received field itself.
+        """
+
     def waiting(self, session: Session) -> tuple[Envelope, Content] | None:
         """The connection was turned round by ATRN: the next message for this customer.
 
@@ -114,6 +132,8 @@ class Hooks:
     expn: _Method = None
     help: _Method = None
     command: _Method = None
+    resolve: _Method = None
+    resume: _Method = None
     waiting: _Method = None
     relayed: _Method = None
     rejected: _Method = None
@@ -128,7 +148,7 @@ class Hooks:
         what a hook is called elsewhere.
 
         Raises:
-            TypeError: it has neither `message` nor `body`, or both.
+            TypeError: it has neither `message` nor `body`, or both; or `resume` without `body`.
         """
         names = [field.name for field in fields(cls)]
         own = [name for name in dir(handler) if not name.startswith("_")]
@@ -150,4 +170,6 @@ class Hooks:
         }
         if ("message" in found) is ("body" in found):
             raise TypeError("a handler has either a method 'message' or a method 'body'")
+        if "resume" in found and "body" not in found:
+            raise TypeError("a handler with a method 'resume' needs 'body', to save what came")
         return cls(**found)

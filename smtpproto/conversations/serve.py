@@ -20,7 +20,8 @@ from ..events import (
     Rejected,
     ServerEvent,
 )
-from ..extensions import Atrn, Authenticate, Burl
+from ..extensions import Atrn, Authenticate, Burl, Size, TransactionId
+from ..extensions.checkpoint import go_on_at
 from ..replies import Reply
 from .outcome import Envelope
 from .relaying import relay
@@ -28,6 +29,7 @@ from .requests import Call, CallWithContent, Draining, Flow, Receive, Report, Se
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import TypeGuard
 
     from ..server import Server
     from ..session import Session
@@ -43,6 +45,7 @@ DRAINING = Reply(421, "4.3.2", "the server is being stopped, try again later")
 BUSY = Reply(421, "4.3.2", "too many connections, try again later")
 """What a client is told that comes when the server has as many sessions as it may have."""
 
+NOT_FOUND = Reply(554, "5.6.6", "the URL leads nowhere")
 NO_TLS = Reply(421, "4.7.0", "no TLS, and nothing can be said without it")
 
 HANDSHAKE_TIMEOUT = 60.0
@@ -133,6 +136,8 @@ class _Session:
         }
         # These are accepted without a question: no hook, or none that would be asked.
         self.unasked = {*_BASIC, *(kind for kind, hook in self.asks.items() if hook is None)}
+        if hooks.resume is not None:
+            self.unasked.discard(Mail)
 
     def run(self) -> Flow[None]:
         """From the greeting to the end of the session."""
@@ -149,10 +154,10 @@ class _Session:
                 server.accept()
             elif isinstance(event, Authenticate):
                 following = yield from self.authenticate(event)
+            elif isinstance(event, (BodyChunk, EndOfBody)) or self.is_content(event):
+                yield from self.content(event)
             elif isinstance(event, Command):
                 yield from self.command(event)
-            elif isinstance(event, (BodyChunk, EndOfBody)):
-                yield from self.content(event)
             elif isinstance(event, Rejected):
                 yield from self.rejected(event)
             elif isinstance(event, Deviation):
@@ -227,16 +232,19 @@ class _Session:
 
     # --- commands -----------------------------------------------------------------------------
 
-    def command(self, command: Command, *, within_content: bool = False) -> Flow[None]:
+    def command(self, command: Command) -> Flow[None]:
         """Answer a command, as the handler wishes where it is to be asked."""
         kind = type(command)
-        if isinstance(command, Burl) and (within_content or self.hooks.command is None):
+        if isinstance(command, Burl):
             # Nobody would get what it leads to, and a positive reply says that somebody did.
             self.server.reject(554, "5.3.3", "content by URL is not taken here")
             return
         if isinstance(command, Atrn) and self.hooks.waiting is None:
             # Nobody is here who would have anything to send.
             self.server.reject(502, "5.5.1", "ATRN is not served here")
+            return
+        if isinstance(command, Mail) and self.hooks.resume is not None:
+            yield from self.mail(command)
             return
         if isinstance(command, Hello):
             hook = self.hooks.ehlo
@@ -245,6 +253,29 @@ class _Session:
         else:
             hook = None if kind in _BASIC else self.hooks.command
         yield from self.ask(hook, self.server.session, command)
+
+    def mail(self, mail: Mail) -> Flow[None]:
+        """Answer MAIL where a mail transaction may have been interrupted (RFC 1845)."""
+        hooks, session = self.hooks, self.server.session
+        assert hooks.resume is not None
+        saved = None
+        try:
+            answer: Answer = None
+            if hooks.mail is not None:
+                answer = _answer_of(hooks.mail, (yield Call(hooks.mail, (session, mail))))
+            if answer is None and mail.get(TransactionId) is not None:
+                saved = yield Call(hooks.resume, (session, mail))
+            if saved is None:
+                self.answer(answer)
+                return
+            recipients, offset = tuple(saved[0]), saved[1]
+            self.server.send(go_on_at(offset))
+        except Exception as error:  # noqa: BLE001  the handler's
+            yield from self.failed(error)
+            return
+        transaction = self.server.transaction
+        assert transaction is not None
+        transaction.recipients.extend(recipients)
 
     def ask(self, hook: Any, *arguments: object) -> Flow[None]:
         """Answer what waits for a reply with what a hook says."""
@@ -293,12 +324,16 @@ class _Session:
 
     # --- content ------------------------------------------------------------------------------
 
-    def content(self, first: BodyChunk | EndOfBody) -> Flow[None]:
+    def is_content(self, event: ServerEvent) -> TypeGuard[Burl]:
+        """Whether this is BURL, and there is somebody who can say what its URL leads to."""
+        return isinstance(event, Burl) and self.hooks.resolve is not None
+
+    def content(self, first: BodyChunk | EndOfBody | Burl) -> Flow[None]:
         """Hand the content of a message to the handler, and answer its end."""
         transaction = self.server.transaction
         assert transaction is not None
         envelope = Envelope(transaction.mail, tuple(transaction.recipients))
-        content = _Content(self, first)
+        content = _Content(self, first, envelope)
         about = (self.server.session, envelope)
         try:
             if self.stamp is not None:
@@ -314,21 +349,24 @@ class _Session:
             if content.lost is None:
                 yield from self.answer_content(_answer_of(hook, answer), content)
         except Exception as error:  # noqa: BLE001  the handler's
+            if content.lost is None and not content.complete and not content.by_url:
+                # Kept by the core until the content has ended.
+                self.server.send(FAILED)
+            with contextlib.suppress(ContentLost):
+                if content.by_url:
+                    yield from content.rest()
             if content.lost is None:
-                if not content.complete:
-                    # Kept by the core until the content has ended.
-                    self.server.send(FAILED)
                 yield from self.failed(error)
         if isinstance(content.lost, Exception):
             raise content.lost
 
     def answer_content(self, answer: Answer, content: _Content) -> Flow[None]:
         """Answer the end of the content; a handler may have stopped reading before."""
-        if not content.complete and isinstance(answer, Reply) and answer.negative:
+        early = not content.complete and not content.by_url
+        if early and isinstance(answer, Reply) and answer.negative:
             self.server.send(answer)
             return
-        while not content.complete:
-            yield from content.read()
+        yield from content.rest()
         self.answer(answer)
 
 
@@ -347,15 +385,21 @@ class _Content:
 
     Attributes:
         top: what the handler gets before the first chunk.
+        by_url: whether a part of it was not sent, but resolved (RFC 4468).
         complete: whether its end was read.
         lost: what ended it otherwise: a refusal by the core, a command that ended the transaction,
             or an error of the link.
     """
 
-    def __init__(self, session: _Session, first: BodyChunk | EndOfBody) -> None:
+    def __init__(
+        self, session: _Session, first: BodyChunk | EndOfBody | Burl, envelope: Envelope
+    ) -> None:
         self.session = session
-        self.first: BodyChunk | EndOfBody | None = first
+        self.first: BodyChunk | EndOfBody | Burl | None = first
+        self.envelope = envelope
         self.top = b""
+        self.by_url = False
+        self.size = 0
         self.complete = False
         self.lost: ServerEvent | Exception | None = None
 
@@ -377,9 +421,12 @@ class _Content:
         while isinstance(event, (Command, Deviation)) or (
             isinstance(event, Rejected) and not event.content
         ):
+            if self.session.is_content(event):
+                return (yield from self.resolve(event))
             yield from self.between_chunks(event)
             event = yield from self.next_event()
         if isinstance(event, BodyChunk):
+            self.size += len(event.octets)
             return event.octets
         if isinstance(event, EndOfBody):
             self.complete = True
@@ -390,6 +437,47 @@ class _Content:
             raise ContentLost(event.reason)
         self.lost = _Over()
         raise ContentLost("the client closed before the end of the content")
+
+    def resolve(self, burl: Burl) -> Flow[bytes]:
+        """What the URL of BURL leads to.
+
+        Raises:
+            ContentLost: nothing that can be taken.
+        """
+        server, hook = self.session.server, self.session.hooks.resolve
+        refusal: Reply | None = None
+        octets = b""
+        try:
+            assert hook is not None
+            found = yield Call(hook, (server.session, self.envelope, burl))
+            if found is None or (isinstance(found, Reply) and found.negative):
+                refusal = found or NOT_FOUND
+            elif isinstance(found, bytes):
+                octets = found
+            else:
+                raise TypeError(f"resolve returned {found!r:.80}: expected bytes")
+        except Exception as error:  # noqa: BLE001  the handler's
+            yield Report(error)
+            refusal = FAILED
+        self.size += len(octets)
+        size = server.session.offered.get(Size)
+        if refusal is None and size is not None:
+            refusal = size.check_content(self.size, server.session)
+        if refusal is not None:
+            server.send(refusal)
+            self.lost = burl
+            raise ContentLost(f"BURL was refused: {refusal}")
+        self.by_url = True
+        if burl.last:
+            self.complete = True
+        else:
+            server.accept()
+        return octets
+
+    def rest(self) -> Flow[None]:
+        """Read to the end, where the handler did not."""
+        while not self.complete:
+            yield from self.read()
 
     def between_chunks(self, event: Command | Deviation | Rejected) -> Flow[None]:
         """What a client says between two chunks (RFC 3030): nothing, or that it gives up.
@@ -403,7 +491,7 @@ class _Content:
         elif isinstance(event, Deviation):
             yield from session.deviated(event)
         else:
-            yield from session.command(event, within_content=True)
+            yield from session.command(event)
         if session.server.transaction is None:
             self.lost = event
             raise ContentLost("the mail transaction was over before the end of the content")

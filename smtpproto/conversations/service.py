@@ -85,7 +85,7 @@ class Service:
 
     Raises:
         ValueError: STARTTLS or AUTH is among the extensions, and what it needs is not there; or
-            what `users` or `received` need.
+            what `users` or `received` need; or `received` with a handler that has `resume`.
         LocalProtocolError: a Received field cannot name this host.
         TypeError: the handler is none, one of the extensions is none, or `tls` is no `ServerTLS`.
     """
@@ -133,6 +133,11 @@ class Service:
                 raise ValueError("a Received field takes a clock and a source of nonces")
             # Found out here, and not with each message.
             Domain.parse(hostname)
+            if self.hooks.resume is not None:
+                raise ValueError(
+                    "with a method 'resume' the handler has to write the Received field itself: "
+                    "what it saves is to be counted as the client sent it"
+                )
         self._received = received
         self._observer = observer
         self._lock = lock or contextlib.nullcontext()

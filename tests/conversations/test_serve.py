@@ -17,7 +17,6 @@ from smtpproto.conversations.serve import serve_session
 from smtpproto.extensions import (
     Auth,
     Chunking,
-    ContentByUrl,
     EightBitMime,
     Expansion,
     HelpTexts,
@@ -150,27 +149,6 @@ def test_atrn_is_for_whoever_has_mail_to_send(handler: object) -> None:
     )
     link.feed(b"AUTH PLAIN AGEAYg==\r\n")
     assert codes(link.feed(b"ATRN\r\nNOOP\r\n")) == [502, 250]
-
-
-@pytest.mark.parametrize("handler, code", [(Inbox(), 554), (Everything(), 450)])
-def test_content_by_url_is_for_whoever_takes_it(handler: object, code: int) -> None:
-    """A positive reply to BURL would say that somebody has what the URL leads to (RFC 4468)."""
-    users = Users({"a": "b"}, secret=b"sixteen octets..", iterations=4096)
-    link = start(
-        handler,
-        extensions=(
-            Chunking(),
-            EightBitMime(),
-            ContentByUrl(options=("imap",)),
-            Auth(allow_plaintext=("PLAIN",)),
-        ),
-        users=users,
-        nonce=lambda: "n" * 24,
-    )
-    link.feed(b"AUTH PLAIN AGEAYg==\r\n" + HELLO + ENVELOPE)
-    url = b"imap://a@imap.example/mail;UID=1;urlauth=submit+a:internal:91354a473744909d"
-    assert codes(link.feed(b"BURL " + url + b" LAST\r\n")) == [code]
-    assert codes(link.feed(b"RSET\r\n")) == [250]
 
 
 def test_auth_without_anybody_who_knows_the_users() -> None:
