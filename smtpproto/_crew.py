@@ -6,7 +6,7 @@ import os
 import selectors
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from math import inf
 from typing import TypeVar
 
@@ -54,8 +54,9 @@ class Crew:
         self._idle = 0
         self._called = 0
         # Who is in a `call` and has the turn nevertheless, since when, and in what: one at most.
-        self._calls: dict[int, tuple[float, str]] = {}
-        self._slow: set[str] = set()
+        self._calls: dict[int, tuple[float, Hashable]] = {}
+        # How often the last calls with a key took their time: once may be the machine's doing.
+        self._late: dict[Hashable, int] = {}
         self._guard_sleeps = False
         self._guard_wanted = threading.Event()
 
@@ -95,43 +96,36 @@ class Crew:
         if self.watched:
             os.write(self._alarm, b"!")
 
-    def aside(self, function: Callable[..., T], *arguments: object) -> T:
-        """Call what may take its time, while another thread has the turn."""
-        self._hand_over()
-        self.turn.release()
-        try:
-            return function(*arguments)
-        finally:
-            self.turn.acquire()
+    def call(self, key: Hashable, function: Callable[..., T], *arguments: object) -> T:
+        """Call what may take its time.
 
-    def call(self, function: Callable[..., T], *arguments: object) -> T:
-        """Call what may take its time, but did not so the last time.
-
-        If it does, the turn goes to another thread then: to give it away and to get it back costs
+        Then another thread goes on: at once where the last calls with this key took their time,
+        and otherwise when this one turns out to.  To give the turn away and to get it back costs
         more than most functions do.
         """
-        name = getattr(function, "__qualname__", type(function).__qualname__)
-        if name in self._slow:
-            result: T = self.aside(self._time, name, function, arguments)
-            return result
         caller = threading.get_ident()
-        self._calls[caller] = (time.monotonic(), name)
-        if self._guard_sleeps:
+        began = time.monotonic()
+        # Whoever takes it out, this or the guard, decides who has the turn.
+        self._calls[caller] = (began, key)
+        slow = self._late.get(key, 0) > 1
+        if slow:
+            self.give_away()
+        elif self._guard_sleeps:
             self._guard_wanted.set()
         try:
             return function(*arguments)
         finally:
-            # Whoever takes it out, this or the guard, decides who has the turn.
-            if self._calls.pop(caller, None) is None:
+            has_turn = self._calls.pop(caller, None) is not None
+            if has_turn or time.monotonic() - began < _PATIENCE:
+                self._late.pop(key, None)
+            if not has_turn:
                 self.turn.acquire()
 
-    def _time(self, name: str, function: Callable[..., T], arguments: tuple[object, ...]) -> T:
-        began = time.monotonic()
-        try:
-            return function(*arguments)
-        finally:
-            if time.monotonic() - began < _PATIENCE:
-                self._slow.discard(name)
+    def give_away(self) -> None:
+        """Let another thread have the turn until the call ends; for who is about to wait in one."""
+        if self._calls.pop(threading.get_ident(), None) is not None:
+            self._hand_over()
+            self.turn.release()
 
     def end(self) -> None:
         """Let all threads come to their end; for who has the turn, and while nobody watches."""
@@ -201,9 +195,9 @@ class Crew:
             self._guard_wanted.clear()
             self._guard_sleeps = False
             time.sleep(_PATIENCE)
-            for caller, (began, name) in list(self._calls.items()):
+            for caller, (began, key) in list(self._calls.items()):
                 late = time.monotonic() - began >= _PATIENCE
                 if late and self._calls.pop(caller, None) is not None:
-                    self._slow.add(name)
+                    self._late[key] = self._late.get(key, 0) + 1
                     self._hand_over()
                     self.turn.release()

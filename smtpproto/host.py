@@ -184,7 +184,10 @@ def close_listeners(listeners: Iterable[socket.socket], path: str | None = None)
     for listener in listeners:
         listener.close()
     if path is not None:
-        Path(path).unlink(missing_ok=True)
+        try:
+            Path(path).unlink(missing_ok=True)
+        except OSError as error:
+            LOG.warning("the socket's path stays: %s", error)
 
 
 # --- connections ------------------------------------------------------------------------------

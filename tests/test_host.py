@@ -99,6 +99,19 @@ def test_a_unix_socket_comes_and_goes(tmp_path: Path) -> None:
     host.close_listeners([], path)
 
 
+def test_a_path_that_cannot_be_removed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told, and ends nothing."""
+
+    def refuse(path: Path, *, missing_ok: bool) -> None:
+        raise PermissionError(f"not yours: {path}")
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    host.close_listeners([], str(tmp_path / "socket"))
+    assert "not yours" in caplog.text
+
+
 def test_a_unix_socket_that_nobody_listens_on_is_replaced(tmp_path: Path) -> None:
     path = str(tmp_path / "smtp")
     for listener in host.listen(path=path):

@@ -16,7 +16,7 @@ from ..conversations.requests import Flow, Request
 from ..conversations.steps import Steps
 from ..session import TLSFacts
 
-__all__ = ["Link", "at_once", "fulfil", "run"]
+__all__ = ["Link", "fulfil", "run"]
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -28,6 +28,7 @@ class Link:
 
     Attributes:
         deadline: when the wait for octets is over, on the clock `time.monotonic`.
+        about_to_wait: called before a wait.
     """
 
     def __init__(self, sock: socket.socket, most: float | None, handshake: tls.Handshake) -> None:
@@ -35,32 +36,29 @@ class Link:
         self.sock = sock
         self.handshake = handshake
         self.deadline = 0.0
+        self.about_to_wait: Callable[[], None] | None = None
         self._tls: ssl.SSLSocket | None = None
         self._most = most
 
     def send(self, request: requests.Send) -> None:
         """Write all of it, or raise `TimeoutError` if the peer does not take it in time."""
-        if rest := self.send_some(request.data):
-            self.send_rest(rest, request.timeout)
+        data = self.write(request.data)
+        deadline = time.monotonic() + self._limit(request.timeout) if data else 0.0
+        while data:
+            data = data[self._retry(self.sock.send, data, select.POLLOUT, deadline) :]
 
-    def send_some(self, data: bytes) -> bytes:
-        """Write what can be written without waiting; the rest."""
+    def write(self, data: bytes) -> bytes:
+        """Write what can be written without a wait; the rest."""
         try:
             return data[self.sock.send(data) :]
         except _BLOCKED:
             return data
 
-    def send_rest(self, data: bytes, timeout: float) -> None:
-        """Write all of it within a time limit, seconds."""
-        deadline = time.monotonic() + self._limit(timeout)
-        while data:
-            data = data[self._retry(self.sock.send, data, select.POLLOUT, deadline) :]
-
     def receive(self, request: requests.Receive) -> bytes:
         """Some octets; `b""` at the end."""
         self.expect(request)
         if not self.pending:
-            _wait(self.sock, select.POLLIN, self.deadline, self.late(request))
+            self._wait(select.POLLIN, self.deadline, self.late(request))
         return self._retry(self.sock.recv, request.most, select.POLLIN, self.deadline)
 
     def expect(self, request: requests.Receive) -> None:
@@ -101,7 +99,15 @@ class Link:
                 event = select.POLLIN
             except ssl.SSLWantWriteError:
                 event = select.POLLOUT
-            _wait(self.sock, event, deadline, TimeoutError("the time limit ran out"))
+            self._wait(event, deadline, TimeoutError("the time limit ran out"))
+
+    def _wait(self, event: int, deadline: float, late: TimeoutError) -> None:
+        if self.about_to_wait is not None:
+            self.about_to_wait()
+        poll = select.poll()
+        poll.register(self.sock, event)
+        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            raise late
 
     def cut(self) -> None:
         """End whatever waits for the link in another thread."""
@@ -120,13 +126,6 @@ class Link:
     def abort(self) -> None:
         """Close at once."""
         self.sock.close()
-
-
-def _wait(sock: socket.socket, event: int, deadline: float, late: TimeoutError) -> None:
-    poll = select.poll()
-    poll.register(sock, event)
-    if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-        raise late
 
 
 def run(flow: Flow[T], link: Link | None = None) -> T:
@@ -149,7 +148,7 @@ def fulfil(request: Request, link: Link | None) -> Any:
     if isinstance(request, requests.Report):
         return host.report(request.error)
     if isinstance(request, requests.Call):
-        return at_once(request.function(*request.arguments))
+        return _at_once(request.function(*request.arguments))
     assert link is not None
     if isinstance(request, requests.Receive):
         return link.receive(request)
@@ -157,10 +156,10 @@ def fulfil(request: Request, link: Link | None) -> Any:
         return link.send(request)
     if isinstance(request, requests.StartTLS):
         return link.start_tls(request)
-    return at_once(request.function(*request.arguments, _chunks(request.read, link)))
+    return _at_once(request.function(*request.arguments, _chunks(request.read, link)))
 
 
-def at_once(result: Any) -> Any:
+def _at_once(result: Any) -> Any:
     """What a function of the user's returned, unless it is to be waited for."""
     if hasattr(type(result), "__await__"):
         if isinstance(result, Coroutine):

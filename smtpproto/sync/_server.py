@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING
 
 from .. import host
 from .._crew import Crew
-from ..conversations.requests import Call, Draining, Receive, Request, Send
+from ..conversations.requests import Draining, Receive, Request, Send
 from ..conversations.steps import Steps
 from ..options import Listening, Running, ServeOptions, listening
 from ..session import Session
-from ._run import Link, at_once, fulfil
+from ._run import Link, fulfil
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -117,7 +117,7 @@ class Server(Running, AbstractContextManager["Server"]):
             visit = key.data
             if not isinstance(visit, _Visit) or visit.awaited is not None:
                 self._ready.append(visit)
-            elif visit.registered:
+            else:
                 # A handler reads for itself, or has to return first.
                 self._unregister(visit)
         if self._soonest <= time.monotonic():
@@ -130,16 +130,14 @@ class Server(Running, AbstractContextManager["Server"]):
         waiting = [visit for visit in self._visits if visit.awaited is not None]
         self._ready.extend(visit for visit in waiting if visit.link.deadline <= now)
         later = (visit.link.deadline for visit in waiting if visit.link.deadline > now)
-        self._soonest = min(self._pause, min(later, default=inf))
+        self._soonest = min([self._pause, *later])
 
     def _drain(self) -> None:
         """Listen no more, and let those who wait know that the server is to stop."""
         self._draining = True
         self._listen_not()
-        try:
-            self._listening.close()
-        except OSError:
-            host.LOG.exception("the socket's path stays")
+        self._pause = inf
+        self._listening.close()
         self._ready.extend(visit for visit in self._visits if visit.awaited is not None)
 
     # --- listening ----------------------------------------------------------------------------
@@ -155,11 +153,8 @@ class Server(Running, AbstractContextManager["Server"]):
                 self._crew.selector.unregister(listener)
 
     def _accept(self, listener: socket.socket) -> None:
-        if self._pause < inf:
-            return
-        settings = self._listening
         try:
-            arrival = settings.accept(listener)
+            arrival = self._listening.accept(listener)
         except host.Overloaded:
             self._listen_not()
             self._pause = time.monotonic() + host.PAUSE
@@ -167,7 +162,8 @@ class Server(Running, AbstractContextManager["Server"]):
             return
         if arrival is not None:
             sock, session, flow = arrival
-            link = Link(sock, settings.timeout, settings.handshake)
+            link = Link(sock, self._listening.timeout, self._listening.handshake)
+            link.about_to_wait = self._crew.give_away
             visit = _Visit(session, Steps(flow), link, sock.fileno())
             self._visits.add(visit)
             self._go_on(visit)
@@ -212,17 +208,16 @@ class Server(Running, AbstractContextManager["Server"]):
         self._leave(visit)
 
     def _fulfil(self, visit: _Visit, request: Request) -> None:
-        link, crew = visit.link, self._crew
+        link, steps = visit.link, visit.steps
+        key = getattr(getattr(request, "function", request), "__qualname__", "")
         try:
             if isinstance(request, Send):
-                if rest := link.send_some(request.data):
-                    crew.aside(link.send_rest, rest, request.timeout)
-            elif isinstance(request, Call):
-                visit.steps.result = at_once(crew.call(request.function, *request.arguments))
-            else:
-                visit.steps.result = crew.aside(fulfil, request, link)
+                if not (rest := link.write(request.data)):
+                    return
+                request = Send(rest, request.timeout)
+            steps.result = self._crew.call(key, fulfil, request, link)
         except BaseException as raised:  # noqa: BLE001  # it knows what was under way, not this
-            visit.steps.error = raised
+            steps.error = raised
 
     def _await(self, visit: _Visit, request: Receive) -> None:
         link = visit.link
@@ -238,8 +233,7 @@ class Server(Running, AbstractContextManager["Server"]):
             self._crew.nudge()
 
     def _leave(self, visit: _Visit) -> None:
-        if visit.registered:
-            self._unregister(visit)
+        self._unregister(visit)
         visit.link.close()
         self._listening.leave(visit.session)
         self._visits.remove(visit)
@@ -247,5 +241,6 @@ class Server(Running, AbstractContextManager["Server"]):
             self._crew.nudge()
 
     def _unregister(self, visit: _Visit) -> None:
-        self._crew.selector.unregister(visit.number)
-        visit.registered = False
+        if visit.registered:
+            self._crew.selector.unregister(visit.number)
+            visit.registered = False

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from smtpproto import Reply, _crew
+from smtpproto import Reply, _crew, host
 from smtpproto.sync import connect, serve
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over, wait_until
 
@@ -237,3 +237,29 @@ def test_what_ends_a_thread_does_not_end_the_server(caplog: pytest.LogCaptureFix
         with connect("127.0.0.1", server.port, name=NAME) as client:
             assert client.noop().positive
     assert "a session failed" in caplog.text
+
+
+def test_a_server_that_stops_while_it_is_overloaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not begin to listen again."""
+    with serve(Inbox(), hostname="mx.example.org") as server:
+        where = ("127.0.0.1", server.port)
+        refused = threading.Event()
+
+        def no_room(listener: Any) -> None:
+            refused.set()
+            raise host.Overloaded
+
+        with Raw(where) as raw:
+            raw.reply()
+            for command in ("HELO x", "MAIL FROM:<>", "RCPT TO:<a@mx.example.org>", "DATA"):
+                raw.ask(command)
+            monkeypatch.setattr(host, "accept", no_room)
+            with Raw(where):
+                assert refused.wait(10)
+                stopping = threading.Thread(target=server.stop)
+                stopping.start()
+                time.sleep(3 * host.PAUSE)
+                assert not server.wait(0)
+                assert raw.ask("Subject: x\r\n\r\n.").startswith("250")
+                stopping.join(10)
+                assert server.wait(0)
