@@ -19,7 +19,6 @@ __all__ = [
     "host_and_port",
     "need",
     "outcome_line",
-    "reason",
     "say",
     "server_address",
     "transcript_to_stderr",
@@ -89,12 +88,6 @@ def need(package: str, what: str) -> None:
             f"{what} needs the package {package!r}, which is not installed: "
             f"python3 -m pip install 'smtpproto-sansio[{EXTRAS[package]}]'"
         )
-
-
-def reason(error: BaseException) -> str:
-    """What an error says, with what those say that it comes from, where it tries several."""
-    causes = getattr(error.__cause__, "exceptions", ())
-    return ": ".join([str(error), *dict.fromkeys(map(str, causes))])
 
 
 def transcript_to_stderr(prefix: str = "") -> Transcript:

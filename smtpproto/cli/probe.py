@@ -11,7 +11,7 @@ from ..extensions import Extension, StartTls
 from ..extensions.base import UnknownExtension
 from ..session import Protocol
 from ..tls import client_context
-from .common import complain, reason, say, server_address, usual_port
+from .common import complain, say, server_address, usual_port
 from .send import trusting
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def run(options: argparse.Namespace) -> int:
             _show("offered within TLS besides, or otherwise:", new)
             _show("and no more:", [each for each in outside.offered if type(each) in gone])
     except (OSError, SMTPError, LocalProtocolError, RemoteProtocolError) as error:
-        complain(f"no session: {reason(error)}")
+        complain(f"no session: {error}")
         return 2
     return 0
 
@@ -115,7 +115,7 @@ def _within_tls(options: argparse.Namespace, tls: TLSMode) -> Seen:
         seen = _look(options, tls, trusting(options.ca) if options.ca else None)
         say("the certificate can be trusted")
     except TLSError as error:
-        say(f"the certificate cannot be trusted, or there is no TLS: {reason(error)}")
+        say(f"the certificate cannot be trusted, or there is no TLS: {error}")
         seen = _look(options, tls, client_context(verify=False))
     assert seen.tls is not None
     say(f"TLS: {seen.tls.version}, {seen.tls.cipher}")

@@ -25,7 +25,6 @@ from .common import (
     exit_status,
     need,
     outcome_line,
-    reason,
     server_address,
     transcript_to_stderr,
     usual_port,
@@ -117,7 +116,7 @@ def run(options: argparse.Namespace) -> int:
             with Path(options.file).open("rb") as file:
                 delivery = _send(options, connecting, file)
     except (OSError, SMTPError, ValueError, LocalProtocolError, RemoteProtocolError) as error:
-        complain(f"not sent: {reason(error)}")
+        complain(f"not sent: {error}")
         return 2
     for outcome in delivery.outcomes:
         if outcome.status is not Status.ACCEPTED:

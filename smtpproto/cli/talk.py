@@ -18,7 +18,7 @@ from ..limits import Limits
 from ..session import Protocol
 from ..states import State
 from ..syntax import decode_base64
-from .common import complain, reason, say, server_address
+from .common import complain, say, server_address
 from .send import add_session, connect_options, where
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
         with sync.connect(host, port, **settings) as client:
             return _talk(client, Protocol.LMTP if options.lmtp else Protocol.SMTP)
     except (OSError, SMTPError, RemoteProtocolError, LocalProtocolError) as error:
-        complain(f"the session is over: {reason(error)}")
+        complain(f"the session is over: {error}")
         return 2
 
 

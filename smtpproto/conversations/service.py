@@ -85,7 +85,8 @@ class Service:
 
     Raises:
         ValueError: STARTTLS or AUTH is among the extensions, and what it needs is not there; or
-            what `users` or `received` need; or `received` with a handler that has `resume`.
+            what `users` or `received` need; or `users` can serve no mechanism; or `received` with
+            a handler that has `resume`.
         LocalProtocolError: a Received field cannot name this host.
         TypeError: the handler is none, one of the extensions is none, or `tls` is no `ServerTLS`.
     """
@@ -177,6 +178,9 @@ class Service:
             self._context(Session(secure=True)), channel_bindings=bindings, external=("?",)
         )
         known = available(best, users, names=names)
+        if not known and given.in_session is None:
+            asked = f" of {', '.join(names)}" if names else ""
+            raise ValueError(f"users: {users!r:.80} can serve no mechanism{asked}")
         return replace(given, mechanisms=known, in_session=given.in_session or in_session)
 
     def _context(self, session: Session) -> Context:

@@ -168,6 +168,9 @@ KNOWN: tuple[type[Extension], ...] = (
 def standard(size: int | None = 50 * 1024 * 1024) -> tuple[Extension, ...]:
     """The service extensions that suit a server that wants nothing special.
 
+    CHUNKING and SMTPUTF8 are not among them: the one pays with large or binary content, the other
+    brings addresses that are not ASCII to a handler, which has to know what to do with them.
+
     Arguments:
         size: octets of the largest message; None for no limit.
     """

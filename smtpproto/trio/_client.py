@@ -54,12 +54,17 @@ async def open_client(host: str, port: int, options: ConnectOptions) -> Client:
 async def _dial(host: str, port: int, options: ConnectOptions) -> socket.socket:
     path, source = options.get("path"), options.get("source_address")
     timeout = options.get("connect_timeout", 30.0)
-    with trio.move_on_after(timeout):
-        if path is None:
-            stream = await trio.open_tcp_stream(host, port, local_address=source)
-        else:
-            stream = await trio.open_unix_socket(path)
-        return socket.socket(fileno=stream.socket.detach())
+    try:
+        with trio.move_on_after(timeout):
+            if path is None:
+                stream = await trio.open_tcp_stream(host, port, local_address=source)
+            else:
+                stream = await trio.open_unix_socket(path)
+            return socket.socket(fileno=stream.socket.detach())
+    except OSError as error:
+        # Trio sums up what became of each address; what became of the last one says more.
+        attempts = getattr(error.__cause__, "exceptions", ())
+        raise (attempts[-1] if attempts else error) from None
     raise TimeoutError(f"no connection within {timeout:g} seconds")
 
 

@@ -131,7 +131,9 @@ def test_a_server_that_says_nothing(world: World) -> None:
 def test_no_server(world: World) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         where = silent.getsockname()
-    with pytest.raises(OSError, match=r"refused|connect"), world.connect(where):
+    with pytest.raises(ConnectionRefusedError, match="refused"), world.connect(where):
+        raise AssertionError("there is no session")
+    with pytest.raises(FileNotFoundError), world.connect(where, path="/nowhere/at/all"):
         raise AssertionError("there is no session")
 
 

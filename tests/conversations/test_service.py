@@ -82,6 +82,11 @@ def test_auth() -> None:
         ({"extensions": (StartTls(),)}, "ServerTLS.STARTTLS"),
         ({"extensions": (Auth(),)}, "give users"),
         ({"users": USERS}, "source of nonces"),
+        ({"users": {"a": "b"}, "nonce": nonce}, "can serve no mechanism$"),
+        (
+            {"users": USERS, "nonce": nonce, "extensions": (Auth(("XOAUTH2",)),)},
+            "can serve no mechanism of XOAUTH2",
+        ),
         ({"received": True}, "clock"),
         ({"received": True, "nonce": nonce}, "clock"),
     ],
