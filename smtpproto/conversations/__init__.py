@@ -12,11 +12,12 @@ from .errors import (
     TransientError,
 )
 from .handler import Answer, Handler, Hooks
+from .incoming import ContentLost
 from .message import content_of, envelope_of
 from .opening import Opening, TLSMode, TLSPolicy
 from .outcome import Delivery, Envelope, Outcome, Status
 from .pool import PoolLimits
-from .serve import ContentLost, serve_session
+from .serve import serve_session
 from .service import Admission, ServerTLS, Service
 from .transcript import Transcript
 

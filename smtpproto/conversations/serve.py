@@ -20,9 +20,10 @@ from ..events import (
     Rejected,
     ServerEvent,
 )
-from ..extensions import Atrn, Authenticate, Burl, Size, TransactionId
+from ..extensions import Atrn, Authenticate, Burl, TransactionId
 from ..extensions.checkpoint import go_on_at
 from ..replies import Reply
+from .incoming import FAILED, ContentLost, IncomingContent, Over
 from .outcome import Envelope
 from .relaying import relay
 from .requests import Call, CallWithContent, Draining, Flow, Receive, Report, Send, StartTLS
@@ -36,16 +37,14 @@ if TYPE_CHECKING:
     from .authenticate import Desk
     from .handler import Answer, Hooks
 
-__all__ = ["BUSY", "DRAINING", "HANDSHAKE_TIMEOUT", "ContentLost", "serve_session", "tell"]
+__all__ = ["BUSY", "DRAINING", "HANDSHAKE_TIMEOUT", "serve_session", "tell"]
 
-FAILED = Reply(451, "4.3.0", "local error in processing")
 TIMED_OUT = Reply(421, "4.4.2", "timeout exceeded")
 DRAINING = Reply(421, "4.3.2", "the server is being stopped, try again later")
 """What a client is told that waits for nothing when the server stops."""
 BUSY = Reply(421, "4.3.2", "too many connections, try again later")
 """What a client is told that comes when the server has as many sessions as it may have."""
 
-NOT_FOUND = Reply(554, "5.6.6", "the URL leads nowhere")
 NO_TLS = Reply(421, "4.7.0", "no TLS, and nothing can be said without it")
 
 HANDSHAKE_TIMEOUT = 60.0
@@ -56,14 +55,6 @@ HANDSHAKE_TIMEOUT = 60.0
 _MOST_QUEUED = 65536
 # What concerns the protocol alone: no hook is asked.
 _BASIC = (Data, Rset, Noop, Quit)
-
-
-class ContentLost(Exception):
-    """The content of a message does not become complete: nothing may be delivered."""
-
-
-class _Over(Exception):
-    """The session is over; what is queued may still be sent."""
 
 
 def serve_session(
@@ -83,10 +74,10 @@ def serve_session(
         desk: where clients authenticate; None if AUTH is not among the extensions.
         stamp: gives what is to stand on top of each message.
     """
-    session = _Session(server, hooks, desk, stamp)
+    session = ServerDialogue(server, hooks, desk, stamp)
     closed = hooks.closed
     try:
-        with contextlib.suppress(_Over):
+        with contextlib.suppress(Over):
             yield from session.run()
         data = server.data_to_send()
         if data:
@@ -112,7 +103,7 @@ def tell(hook: Any, *arguments: object) -> Flow[None]:
         yield Report(error)
 
 
-class _Session:
+class ServerDialogue:
     """A session under way: what the conversation has to remember besides the core."""
 
     def __init__(
@@ -204,7 +195,7 @@ class _Session:
                 yield from self.start_tls()
             else:
                 yield from relay(server, self.hooks)
-                raise _Over
+                raise Over
             event = server.next_event()
         return event
 
@@ -214,13 +205,13 @@ class _Session:
             facts = yield StartTLS(HANDSHAKE_TIMEOUT)
         except OSError as error:
             yield from self.rejected(Rejected(NO_TLS, f"the TLS handshake failed: {error}"))
-            raise _Over from error
+            raise Over from error
         self.server.tls_established(facts)
 
     def end(self, reply: Reply) -> NoReturn:
         """Close the session with a 421."""
         self.server.send(reply)
-        raise _Over
+        raise Over
 
     def authenticate(self, command: Authenticate) -> Flow[ServerEvent | None]:
         """Answer AUTH; what is to be looked at next, if anything."""
@@ -333,7 +324,7 @@ class _Session:
         transaction = self.server.transaction
         assert transaction is not None
         envelope = Envelope(transaction.mail, tuple(transaction.recipients))
-        content = _Content(self, first, envelope)
+        content = IncomingContent(self, first, envelope)
         about = (self.server.session, envelope)
         try:
             if self.stamp is not None:
@@ -360,7 +351,7 @@ class _Session:
         if isinstance(content.lost, Exception):
             raise content.lost
 
-    def answer_content(self, answer: Answer, content: _Content) -> Flow[None]:
+    def answer_content(self, answer: Answer, content: IncomingContent) -> Flow[None]:
         """Answer the end of the content; a handler may have stopped reading before."""
         early = not content.complete and not content.by_url
         if early and isinstance(answer, Reply) and answer.negative:
@@ -378,136 +369,3 @@ def _answer_of(hook: Any, answer: Any) -> Answer:
         return answer
     name = getattr(hook, "__qualname__", repr(hook))
     raise TypeError(f"{name} returned {answer!r:.80}: expected None or a Reply")
-
-
-class _Content:
-    """The content of one message on its way to the handler.
-
-    Attributes:
-        top: what the handler gets before the first chunk.
-        by_url: whether a part of it was not sent, but resolved (RFC 4468).
-        complete: whether its end was read.
-        lost: what ended it otherwise: a refusal by the core, a command that ended the transaction,
-            or an error of the link.
-    """
-
-    def __init__(
-        self, session: _Session, first: BodyChunk | EndOfBody | Burl, envelope: Envelope
-    ) -> None:
-        self.session = session
-        self.first: BodyChunk | EndOfBody | Burl | None = first
-        self.envelope = envelope
-        self.top = b""
-        self.by_url = False
-        self.size = 0
-        self.complete = False
-        self.lost: ServerEvent | Exception | None = None
-
-    def read(self) -> Flow[bytes | None]:
-        """The next chunk; None at the end.
-
-        Raises:
-            ContentLost: the content does not become complete.
-        """
-        if self.complete:
-            return None
-        if self.top:
-            top, self.top = self.top, b""
-            return top
-        event: ServerEvent | None
-        event, self.first = self.first, None
-        if event is None:
-            event = yield from self.next_event()
-        while isinstance(event, (Command, Deviation)) or (
-            isinstance(event, Rejected) and not event.content
-        ):
-            if self.session.is_content(event):
-                return (yield from self.resolve(event))
-            yield from self.between_chunks(event)
-            event = yield from self.next_event()
-        if isinstance(event, BodyChunk):
-            self.size += len(event.octets)
-            return event.octets
-        if isinstance(event, EndOfBody):
-            self.complete = True
-            return None
-        if isinstance(event, Rejected):
-            self.lost = event
-            yield from self.session.rejected(event)
-            raise ContentLost(event.reason)
-        self.lost = _Over()
-        raise ContentLost("the client closed before the end of the content")
-
-    def resolve(self, burl: Burl) -> Flow[bytes]:
-        """What the URL of BURL leads to.
-
-        Raises:
-            ContentLost: nothing that can be taken.
-        """
-        server, hook = self.session.server, self.session.hooks.resolve
-        refusal: Reply | None = None
-        octets = b""
-        try:
-            assert hook is not None
-            found = yield Call(hook, (server.session, self.envelope, burl))
-            if found is None or (isinstance(found, Reply) and found.negative):
-                refusal = found or NOT_FOUND
-            elif isinstance(found, bytes):
-                octets = found
-            else:
-                raise TypeError(f"resolve returned {found!r:.80}: expected bytes")
-        except Exception as error:  # noqa: BLE001  the handler's
-            yield Report(error)
-            refusal = FAILED
-        self.size += len(octets)
-        size = server.session.offered.get(Size)
-        if refusal is None and size is not None:
-            refusal = size.check_content(self.size, server.session)
-        if refusal is not None:
-            server.send(refusal)
-            self.lost = burl
-            raise ContentLost(f"BURL was refused: {refusal}")
-        self.by_url = True
-        if burl.last:
-            self.complete = True
-        else:
-            server.accept()
-        return octets
-
-    def rest(self) -> Flow[None]:
-        """Read to the end, where the handler did not."""
-        while not self.complete:
-            yield from self.read()
-
-    def between_chunks(self, event: Command | Deviation | Rejected) -> Flow[None]:
-        """What a client says between two chunks (RFC 3030): nothing, or that it gives up.
-
-        Raises:
-            ContentLost: the mail transaction is over.
-        """
-        session = self.session
-        if isinstance(event, Rejected):
-            yield from session.rejected(event)
-        elif isinstance(event, Deviation):
-            yield from session.deviated(event)
-        else:
-            yield from session.command(event)
-        if session.server.transaction is None:
-            self.lost = event
-            raise ContentLost("the mail transaction was over before the end of the content")
-
-    def next_event(self) -> Flow[ServerEvent]:
-        if self.lost is not None:
-            raise ContentLost("the content was lost before")
-        try:
-            return (yield from self.session.next_event())
-        except (OSError, _Over) as error:
-            self.lost = error
-            raise ContentLost(f"the link was lost within the content: {error}") from error
-
-    def whole(self) -> Flow[bytes]:
-        """All of the content."""
-        chunks = []
-        while (chunk := (yield from self.read())) is not None:
-            chunks.append(chunk)
-        return b"".join(chunks)
