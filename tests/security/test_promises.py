@@ -62,7 +62,19 @@ def test_content_by_url_behind_a_chunk_that_the_handler_has(handler: Any) -> Non
     assert len(handler.messages) == 1
 
 
-def test_content_by_url_that_a_handler_fetches_itself() -> None:
+def test_content_by_url_without_who_resolves_it() -> None:
+    """A handler that accepts every command has nothing of what it leads to."""
     handler = Chunks()
+    assert codes(start(handler).feed(ENVELOPE + URL)) == [250, 250, 554]
+    assert handler.commands == []
+    assert handler.messages == []
+
+
+def test_content_by_url_that_a_handler_resolves() -> None:
+    class Resolving(Chunks):
+        def resolve(self, session: Session, envelope: object, burl: Burl) -> bytes:
+            return b"Subject: found\r\n\r\n"
+
+    handler = Resolving()
     assert codes(start(handler).feed(ENVELOPE + URL)) == [250, 250, 250]
-    assert [type(command) for command in handler.commands] == [Burl]
+    assert handler.messages == [b"Subject: found\r\n\r\n"]
