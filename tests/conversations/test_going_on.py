@@ -15,7 +15,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smtpproto import Client, LineEndings, LocalProtocolError, Mail, Rcpt, Reply, ReversePath, State
+from smtpproto import (
+    Client,
+    LineEndings,
+    LocalProtocolError,
+    Mail,
+    Protocol,
+    Rcpt,
+    Reply,
+    ReversePath,
+    State,
+)
 from smtpproto.conversations import ContentLost, Envelope
 from smtpproto.conversations.handler import Hooks
 from smtpproto.extensions import (
@@ -27,7 +37,16 @@ from smtpproto.extensions import (
     Size,
     TransactionId,
 )
-from tests.conversations.driver import Inbox, Link, begin, deliver, script, serve, statuses
+from tests.conversations.driver import (
+    Inbox,
+    Link,
+    begin,
+    deliver,
+    lmtp_client,
+    script,
+    serve,
+    statuses,
+)
 
 NAME = TransactionId("1@client.example")
 LOST = ConnectionResetError("reset")
@@ -151,6 +170,28 @@ def test_what_has_all_but_the_end() -> None:
     assert handler.messages[0][1] == CONTENT
     # A server cannot know of the last line whether it is all of it.
     assert link.client.sent().count(b"line") == 1
+
+
+def test_over_lmtp_each_recipient_has_a_reply() -> None:
+    handler = Saving()
+    settings: dict[str, Any] = {"extensions": (Checkpoint(),), "protocol": Protocol.LMTP}
+    link = serve(handler, **settings)
+    commands = [
+        str(envelope().mail),
+        *map(str, envelope().recipients),
+        "DATA",
+        "Subject: x",
+        "To: y",
+        "",
+    ]
+    link.feed("\r\n".join(["LHLO client.example", *commands]).encode(), LOST)
+    link.end()
+    link = serve(handler, **settings)
+    client = begin(link, lmtp_client())
+    delivery = deliver(link, client, b"Subject: x\r\nTo: y\r\n\r\n", envelope=envelope())
+    assert statuses(delivery) == ["ACCEPTED"] * 2
+    assert b"Subject" not in link.client.sent()
+    assert client.state is State.READY
 
 
 def test_a_received_field_would_be_counted() -> None:
