@@ -44,6 +44,9 @@ Resolver = dns.resolver.Resolver
 Fetch = Callable[[str], str]
 """Gets the text at an HTTPS address, whose certificate it verifies."""
 
+LARGEST = 65536  # octets of an MTA-STS policy (RFC 8461 section 3.3)
+OLDEST = 31_557_600  # seconds for which one may hold: a year (section 3.2)
+
 
 class NotNow(Exception):
     """Nothing is known for sure, so the message has to wait (RFC 7672 section 2.1)."""
@@ -147,7 +150,12 @@ class StsPolicy:
         ):
             raise ValueError("no MTA-STS policy (RFC 8461 section 3.2)")
         mx = tuple(value for name, value in fields if name == "mx")
-        return cls(first["mode"], mx, int(first["max_age"]))
+        if not mx and first["mode"] != "none":
+            raise ValueError("an MTA-STS policy that names no mail exchanger")
+        age = first.get("max_age", "")
+        if not (age.isascii() and age.isdigit()) or int(age[:11]) > OLDEST:
+            raise ValueError(f"an MTA-STS policy for {age[:11]!r} seconds")
+        return cls(first["mode"], mx, int(age))
 
     def names(self, host: str) -> bool:
         """Whether a mail exchanger is one of those that the policy names (section 4.1)."""
@@ -163,18 +171,25 @@ def sts_policy(resolver: Resolver, domain: str, fetch: Fetch) -> StsPolicy | Non
         return None
     try:
         return StsPolicy.parse(fetch(f"https://mta-sts.{domain}/.well-known/mta-sts.txt"))
-    except (OSError, ValueError, KeyError):
+    except (OSError, ValueError):
         # As if there were none (section 3.3); whoever has an older one goes on with that.
         return None
 
 
+class Nowhere(urllib.request.HTTPRedirectHandler):
+    """Follows no redirection: it comes out as an `HTTPError`, which is an `OSError`."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
 def fetch(url: str) -> str:
-    """What to use in earnest: at most 64 KiB, and no redirection counts (section 3.3)."""
-    # The address is always one of `https:`, made above.
-    with urllib.request.urlopen(url, timeout=60) as response:  # noqa: S310
-        if response.url != url:
-            raise OSError(f"redirected to {response.url}")
-        return str(response.read(65536), "utf-8")
+    """What to use in earnest: at most 64 KiB, and no redirection is followed (section 3.3)."""
+    with urllib.request.build_opener(Nowhere).open(url, timeout=60) as response:
+        text = response.read(LARGEST + 1)
+    if len(text) > LARGEST:
+        raise OSError("an MTA-STS policy of more than 64 KiB")
+    return str(text, "utf-8")
 
 
 # --- both together ----------------------------------------------------------------------------

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.util
+import socket
 import sys
+import threading
 from types import ModuleType
 from typing import Any
 
@@ -65,13 +67,50 @@ def test_an_mta_sts_policy(example: ModuleType) -> None:
         "mode: enforce\nmax_age: 1",
         "version: STSv2\nmode: enforce\nmax_age: 1",
         "version: STSv1\nmode: always\nmax_age: 1",
-        "version: STSv1\nmode: enforce\nmax_age: soon",
-        "version: STSv1\nmode: enforce",
+        "version: STSv1\nmode: enforce\nmax_age: 1",
+        "version: STSv1\nmode: testing\nmax_age: 1",
+        "version: STSv1\nmode: enforce\nmx: mail.example.com\nmax_age: soon",
+        "version: STSv1\nmode: enforce\nmx: mail.example.com\nmax_age: -1",
+        "version: STSv1\nmode: enforce\nmx: mail.example.com\nmax_age: 31557601",
+        "version: STSv1\nmode: enforce\nmx: mail.example.com\nmax_age: " + "9" * 5000,
+        "version: STSv1\nmode: enforce\nmx: mail.example.com",
     ],
 )
 def test_what_is_no_policy(example: ModuleType, text: str) -> None:
-    with pytest.raises((ValueError, KeyError)):
+    with pytest.raises(ValueError, match="MTA-STS policy"):
         example.StsPolicy.parse(text)
+
+
+@pytest.mark.parametrize(
+    "answer, reason",
+    [
+        (b"302 Found\r\nLocation: http://127.0.0.1:1/", "302"),
+        (b"404 Not Found", "404"),
+        (b"200 OK\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70000, "more than 64 KiB"),
+    ],
+)
+def test_what_is_not_fetched(
+    example: ModuleType, answer: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No redirection is followed, and nothing is cut off."""
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+    def serve(listener: socket.socket) -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.1 " + answer + b"\r\n\r\n")
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = threading.Thread(target=serve, args=(listener,))
+        server.start()
+        with pytest.raises(OSError, match=reason):
+            example.fetch(f"http://127.0.0.1:{listener.getsockname()[1]}/mta-sts.txt")
+        server.join(10)
+
+
+def test_a_policy_of_none_needs_no_exchanger(example: ModuleType) -> None:
+    assert example.StsPolicy.parse("version: STSv1\nmode: none\nmax_age: 1").mx == ()
 
 
 def test_a_policy_that_cannot_be_had_counts_as_none(example: ModuleType) -> None:
