@@ -1,4 +1,4 @@
-"""Memory of an idle session of the trio server: 2,000 clients that said EHLO and then nothing.
+"""Memory of an idle session of each server: 2,000 clients that said EHLO and then nothing.
 
 Resident memory of the server's process before and after, divided by the sessions; some sessions
 come first, so that what is loaded once does not count.
@@ -31,7 +31,18 @@ class Discard:
         """Take it."""
 
 
-def serve(most: int) -> None:
+def serve_sync(most: int) -> None:
+    from smtpproto.conversations import Admission
+    from smtpproto.sync import serve
+
+    admission = Admission(most)
+    with serve(Discard(), hostname="mx.example.org", admission=admission, grace=0) as server:
+        print(server.port, flush=True)
+        while sys.stdin.readline():
+            print(resident(), flush=True)
+
+
+def serve_trio(most: int) -> None:
     import trio
 
     from smtpproto.conversations import Admission
@@ -64,19 +75,29 @@ def clients(port: int, number: int) -> list[socket.socket]:
     return found
 
 
+SERVERS = {"trio": serve_trio, "sync": serve_sync}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--sessions", type=int, default=2000)
-    parser.add_argument("--serve", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--serve", choices=SERVERS, help=argparse.SUPPRESS)
     options = parser.parse_args()
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     if options.serve:
-        serve(options.serve)
+        SERVERS[options.serve](options.sessions + FIRST + 10)
         return 0
-    most = options.sessions + FIRST + 10
+    found = {name: measure(name, options.sessions) for name in SERVERS}
+    for name, each in found.items():
+        print(f"{name}: {options.sessions} idle sessions of {each:.1f} KiB (wanted: {TARGET:.0f})")
+    return 0 if max(found.values()) <= TARGET else 1
+
+
+def measure(name: str, sessions: int) -> float:
+    """KiB for each session of a server in a process of its own."""
     server = subprocess.Popen(
-        [sys.executable, __file__, "--serve", str(most)],
+        [sys.executable, __file__, "--serve", name, "--sessions", str(sessions)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -92,14 +113,13 @@ def main() -> int:
     port = int(answers.readline())
     kept = clients(port, FIRST)
     before = ask()
-    kept += clients(port, options.sessions)
-    each = (ask() - before) / options.sessions
-    print(f"{options.sessions} idle sessions: {each:.1f} KiB each (wanted: at most {TARGET:.0f})")
+    kept += clients(port, sessions)
+    each = (ask() - before) / sessions
     for sock in kept:
         sock.close()
     orders.close()
     server.wait(20)
-    return 0 if each <= TARGET else 1
+    return each
 
 
 if __name__ == "__main__":

@@ -11,15 +11,16 @@ import difflib
 import re
 import warnings
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any
 
+from ..commands import Command, Data, Expn, Help, Mail, Noop, Quit, Rcpt, Rset, Vrfy
 from ..replies import Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from ..commands import Command, Expn, Hello, Help, Mail, Rcpt, Vrfy
+    from ..commands import Hello
     from ..events import Deviation, Rejected
     from ..extensions import Burl
     from ..session import Session
@@ -115,12 +116,26 @@ class Handler:
 _PREFIX = re.compile("^(?:handle|on|do|smtp)_")
 _OTHER_NAMES = {"data": "message", "helo": "ehlo"}
 
+# The hooks of commands, and what concerns the protocol alone: no hook is asked.
+NAMED: dict[type[Command], str] = {
+    Mail: "mail",
+    Rcpt: "rcpt",
+    Vrfy: "vrfy",
+    Expn: "expn",
+    Help: "help",
+}
+BASIC = (Data, Rset, Noop, Quit)
+
 _Method = Callable[..., Any] | None
 
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """The methods that a handler has, looked up once; None for those it has not."""
+    """The methods that a handler has, looked up once; None for those it has not.
+
+    Attributes:
+        unasked: the commands that are accepted without a question.
+    """
 
     connect: _Method = None
     ehlo: _Method = None
@@ -139,6 +154,13 @@ class Hooks:
     rejected: _Method = None
     deviated: _Method = None
     closed: _Method = None
+    unasked: frozenset[type[Command]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        # As the only one, MAIL has two.
+        asked = {kind for kind, name in NAMED.items() if getattr(self, name) is not None}
+        asked |= {Mail} if self.resume is not None else set()
+        object.__setattr__(self, "unasked", frozenset([*BASIC, *NAMED]) - asked)
 
     @classmethod
     def of(cls, handler: object) -> Hooks:
@@ -150,7 +172,7 @@ class Hooks:
         Raises:
             TypeError: it has neither `message` nor `body`, or both; or `resume` without `body`.
         """
-        names = [field.name for field in fields(cls)]
+        names = [each.name for each in fields(cls) if each.init]
         own = [name for name in dir(handler) if not name.startswith("_")]
         for name in own:
             meant = _PREFIX.sub("", name.lower())

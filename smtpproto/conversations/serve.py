@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..commands import Command, Data, Expn, Hello, Help, Mail, Noop, Quit, Rcpt, Rset, Vrfy
+from ..commands import Command, Hello, Mail
 from ..events import (
     BodyChunk,
     Deviation,
@@ -23,6 +23,7 @@ from ..events import (
 from ..extensions import Atrn, Authenticate, Burl, TransactionId
 from ..extensions.checkpoint import go_on_at
 from ..replies import Reply
+from .handler import BASIC, NAMED
 from .incoming import FAILED, ContentLost, IncomingContent, Over
 from .outcome import Envelope
 from .relaying import relay
@@ -53,8 +54,6 @@ HANDSHAKE_TIMEOUT = 60.0
 # Octets of replies that may wait for the end of a pipelined group: what one read can bring, so that
 # nobody makes the server hold fifty times that by asking for long replies.
 _MOST_QUEUED = 65536
-# What concerns the protocol alone: no hook is asked.
-_BASIC = (Data, Rset, Noop, Quit)
 
 
 def serve_session(
@@ -106,6 +105,8 @@ def tell(hook: Any, *arguments: object) -> Flow[None]:
 class ServerDialogue:
     """A session under way: what the conversation has to remember besides the core."""
 
+    __slots__ = ("desk", "draining", "hooks", "server", "stamp")
+
     def __init__(
         self,
         server: Server,
@@ -118,21 +119,11 @@ class ServerDialogue:
         self.desk = desk
         self.stamp = stamp
         self.draining = False
-        self.asks: dict[type[Command], Any] = {
-            Mail: hooks.mail,
-            Rcpt: hooks.rcpt,
-            Vrfy: hooks.vrfy,
-            Expn: hooks.expn,
-            Help: hooks.help,
-        }
-        # These are accepted without a question: no hook, or none that would be asked.
-        self.unasked = {*_BASIC, *(kind for kind, hook in self.asks.items() if hook is None)}
-        if hooks.resume is not None:
-            self.unasked.discard(Mail)
 
     def run(self) -> Flow[None]:
         """From the greeting to the end of the session."""
         server = self.server
+        unasked = self.hooks.unasked
         yield from self.ask(self.hooks.connect, server.session)
         following: ServerEvent | None = None
         while True:
@@ -141,7 +132,7 @@ class ServerDialogue:
             following = None
             if isinstance(event, Need):
                 event = yield from self.wait(event)
-            if type(event) in self.unasked:
+            if type(event) in unasked:
                 server.accept()
             elif isinstance(event, Authenticate):
                 following = yield from self.authenticate(event)
@@ -239,10 +230,10 @@ class ServerDialogue:
             return
         if isinstance(command, Hello):
             hook = self.hooks.ehlo
-        elif kind in self.asks:
-            hook = self.asks[kind]
+        elif kind in NAMED:
+            hook = getattr(self.hooks, NAMED[kind])
         else:
-            hook = None if kind in _BASIC else self.hooks.command
+            hook = None if kind in BASIC else self.hooks.command
         yield from self.ask(hook, self.server.session, command)
 
     def mail(self, mail: Mail) -> Flow[None]:
