@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from ..commands import Command
 from ..events import BodyChunk, Deviation, EndOfBody, Rejected, ServerEvent
@@ -79,6 +79,10 @@ class IncomingContent:
             self.size += len(event.octets)
             return event.octets
         if isinstance(event, EndOfBody):
+            # The core counts what was sent.
+            refusal = self._too_large() if self.by_url else None
+            if refusal is not None:
+                self._refuse(refusal, event)
             self.complete = True
             return None
         if isinstance(event, Rejected):
@@ -110,19 +114,25 @@ class IncomingContent:
             yield Report(error)
             refusal = FAILED
         self.size += len(octets)
-        size = server.session.offered.get(Size)
-        if refusal is None and size is not None:
-            refusal = size.check_content(self.size, server.session)
+        refusal = refusal or self._too_large()
         if refusal is not None:
-            server.send(refusal)
-            self.lost = burl
-            raise ContentLost(f"BURL was refused: {refusal}")
+            self._refuse(refusal, burl)
         self.by_url = True
         if burl.last:
             self.complete = True
         else:
             server.accept()
         return octets
+
+    def _too_large(self) -> Reply | None:
+        session = self.dialogue.server.session
+        size = session.offered.get(Size)
+        return None if size is None else size.check_content(self.size, session)
+
+    def _refuse(self, refusal: Reply, event: ServerEvent) -> NoReturn:
+        self.dialogue.server.send(refusal)
+        self.lost = event
+        raise ContentLost(f"the content was refused: {refusal}")
 
     def rest(self) -> Flow[None]:
         """Read to the end, where the handler did not."""

@@ -143,8 +143,18 @@ def test_the_size_is_that_of_all_parts() -> None:
     inbox = Drafts()
     inbox.found = b"x" * 51
     link = start(inbox, Size(100))
-    assert codes(link.feed(BURL + b"\r\n" + OTHER + b" LAST\r\n")) == [b"250", b"552"]
+    assert codes(link.feed(BURL + b"\r\n" + OTHER + b" LAST\r\nRSET\r\n")) == [
+        b"250",
+        b"552",
+        b"250",
+    ]
+    said = b"\r\nBDAT 50 LAST\r\n" + b"y" * 48 + b"\r\n"
+    assert codes(link.feed(ENVELOPE + BURL + said)) == [b"250", b"250", b"250", b"552"]
     assert inbox.messages == []
+    # The session goes on, and exactly the limit is taken.
+    said = b"\r\nBDAT 49 LAST\r\n" + b"y" * 47 + b"\r\n"
+    assert codes(link.feed(b"RSET\r\n" + ENVELOPE + BURL + said)) == [b"250"] * 5
+    assert len(inbox.messages[0][2]) == 100
 
 
 @pytest.mark.parametrize("read", [0, 1, 2, 3])
