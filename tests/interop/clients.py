@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
+
+import aiosmtplib
 
 from tests.interop.peers import HOST, UNPACKED, missing, program, run
 
@@ -72,3 +77,22 @@ def gsasl(port: int, mechanism: str, *options: str) -> str:
     """The conversation that the program of GNU SASL had: it logs in and goes."""
     command = [program("gsasl"), "--client", "--smtp", f"--connect={HOST}:{port}"]
     return run([*command, f"--mechanism={mechanism}", *options])
+
+
+@contextlib.asynccontextmanager
+async def aio(port: int, **options: Any) -> AsyncIterator[aiosmtplib.SMTP]:
+    """A connected aiosmtplib, which is gone for good at the end.
+
+    Its own end only begins to close: what TLS has left to say, the loop says later, and a loop that
+    ends before that leaves the socket to the garbage collector, with a warning.
+    """
+    link = aiosmtplib.SMTP(hostname=HOST, port=port, **options)
+    await link.connect()
+    protocol = link.protocol
+    assert protocol is not None
+    try:
+        async with link:
+            yield link
+    finally:
+        while protocol.transport is not None:  # noqa: ASYNC110, it has no event to wait for
+            await asyncio.sleep(0.01)

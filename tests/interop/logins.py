@@ -11,8 +11,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import aiosmtplib
-
 from tests.interop import clients
 from tests.interop.certificates import Files, client_context
 from tests.interop.peers import HOST
@@ -141,14 +139,10 @@ def standard_library(login: Login) -> None:
 
 def aio(login: Login) -> None:
     async def send() -> None:
-        link = aiosmtplib.SMTP(
-            hostname=HOST,
-            port=login.port,
-            use_tls=login.implicit,
-            start_tls=None if login.implicit else True,
-            tls_context=client_context(),
-        )
-        async with link:
+        start_tls = None if login.implicit else True
+        async with clients.aio(
+            login.port, use_tls=login.implicit, start_tls=start_tls, tls_context=client_context()
+        ) as link:
             await link.login(login.username, login.secret)
             await link.sendmail(FROM, [TO], CONTENT)
 

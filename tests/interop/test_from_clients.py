@@ -7,7 +7,6 @@ import smtplib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import aiosmtplib
 import pytest
 
 from smtpproto import Protocol, sync
@@ -118,13 +117,7 @@ class TestPrograms:
         content = message.read_bytes()
 
         async def send() -> None:
-            await aiosmtplib.send(
-                content,
-                sender="c@far.test",
-                recipients=["dora@else.test"],
-                hostname=HOST,
-                port=server.port,
-                start_tls=False,
-            )
+            async with clients.aio(server.port, start_tls=False) as link:
+                await link.sendmail("c@far.test", ["dora@else.test"], content)
 
         asyncio.run(send())
