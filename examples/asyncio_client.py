@@ -37,8 +37,7 @@ async def run(flow: Flow[T], reader: asyncio.StreamReader, writer: asyncio.Strea
 
 async def send(port: int, to: tuple[str, ...], content: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    engine, me = Client(), Domain("client.example.org")
-    opening = Opening(name=me, tls=TLSMode.NONE)
+    engine, opening = Client(), Opening(name=Domain("client.example.org"), tls=TLSMode.NONE)
     await run(submit.begin(engine, opening), reader, writer)
     envelope = Envelope.of("eve@example.org", to)
     delivery = await run(submit.deliver(engine, envelope, content), reader, writer)
@@ -46,6 +45,7 @@ async def send(port: int, to: tuple[str, ...], content: bytes) -> None:
         print(outcome.forward_path, outcome.status.name, outcome.reply)
     await run(submit.end(engine), reader, writer)
     writer.close()
+    await writer.wait_closed()
 
 
 class Inbox:

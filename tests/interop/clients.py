@@ -11,7 +11,7 @@ from typing import Any
 
 import aiosmtplib
 
-from tests.interop.peers import HOST, UNPACKED, missing, program, run
+from tests.interop.peers import HOST, UNPACKED, missing, program, run, until
 
 
 def swaks(port: int, sender: str, recipients: Sequence[str], *options: str) -> str:
@@ -94,5 +94,4 @@ async def aio(port: int, **options: Any) -> AsyncIterator[aiosmtplib.SMTP]:
         async with link:
             yield link
     finally:
-        while protocol.transport is not None:  # noqa: ASYNC110, it has no event to wait for
-            await asyncio.sleep(0.01)
+        await asyncio.to_thread(until, lambda: protocol.transport is None, 20, "its end")
