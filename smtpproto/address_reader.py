@@ -17,12 +17,14 @@ from .syntax import (
     DOT_STRING_UTF8,
     GENERAL_ADDRESS_LITERAL,
     IPV4_ADDRESS,
+    MOST_IN_LABEL,
     QCONTENT,
     QCONTENT_UTF8,
     QUOTED_PAIR,
     SUB_DOMAIN,
     SUB_DOMAIN_UTF8,
     ipv6_address,
+    is_label_too_long,
     outside_u_label,
 )
 
@@ -126,6 +128,13 @@ def read_domain(text: str, at: int, rules: Rules) -> tuple[str, int]:
         raise rules.expected("a letter or digit of a U-label", text, at + outside)
     if rules.limits is not None:
         rules.bound("domain", name, rules.limits.domain, "4.5.3.1.2")
+    for label in name.split("."):
+        if is_label_too_long(label):
+            raise LocalProtocolError(
+                f"{rules.what}: expected labels of at most {MOST_IN_LABEL} octets, found "
+                f"{label[:MOST_IN_LABEL]!a} and more (RFC 1035 section 2.3.4)",
+                enhanced=rules.enhanced,
+            )
     return name, end
 
 

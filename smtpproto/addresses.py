@@ -11,7 +11,8 @@ Refusals: 501 with 5.1.3 for the syntax of a forward-path, 5.1.7 for that of a r
 elsewhere and for whatever is too long (RFC 5321 section 4.5.3.1.9 gives 501 for a path); 553 with
 5.6.7 for text that is not ASCII where RFC 6531 is not in use (its section 3.5).  Bounds count the
 octets as written, quotes and source routes included, and hold for reading only: RFC 5321 section
-4.5.3.1 limits what a server has to take, not what is an address.
+4.5.3.1 limits what a server has to take, not what is an address.  A label of more than 63 octets is
+none anywhere (RFC 1035 section 2.3.4).
 """
 
 from __future__ import annotations

@@ -35,6 +35,7 @@ __all__ = [
     "FULL_MAILBOX",
     "GENERAL_ADDRESS_LITERAL",
     "IPV4_ADDRESS",
+    "MOST_IN_LABEL",
     "QCONTENT",
     "QCONTENT_UTF8",
     "QUOTED_PAIR",
@@ -45,6 +46,7 @@ __all__ = [
     "encode_base64",
     "encode_xtext",
     "ipv6_address",
+    "is_label_too_long",
     "outside_u_label",
 ]
 
@@ -59,12 +61,15 @@ _NON_ASCII = r"\xa0-\u2027\u202a-\ud7ff\ue000-\U0010ffff"
 #   Ldh-str         = *( ALPHA / DIGIT / "-" ) Let-dig
 # RFC 6531 section 3.3
 #   sub-domain     =/ U-label
-_SUB_DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
-SUB_DOMAIN = re.compile(_SUB_DOMAIN)
-# Says only where a label ends; `outside_u_label` says whether its characters may stand there.
+# These two say only where a label ends; `is_label_too_long` and `outside_u_label` say more.
+SUB_DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 SUB_DOMAIN_UTF8 = re.compile(
     rf"[A-Za-z0-9{_NON_ASCII}](?:[A-Za-z0-9{_NON_ASCII}-]*[A-Za-z0-9{_NON_ASCII}])?"
 )
+
+# RFC 1035 section 2.3.4: a label has at most 63 octets.
+MOST_IN_LABEL = 63
+_SUB_DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 
 #   Domain          = sub-domain *("." sub-domain)
 _DOMAIN = rf"{_SUB_DOMAIN}(?:\.{_SUB_DOMAIN})*"
@@ -160,6 +165,19 @@ def outside_u_label(domain: str) -> int:
         if unicodedata.normalize("NFKC", small) != small:
             return at
     return -1
+
+
+def is_label_too_long(label: str) -> bool:
+    """Whether a label has more than 63 octets, as the DNS has it (RFC 1035 section 2.3.4).
+
+    Arguments:
+        label: text that `SUB_DOMAIN_UTF8` matches.  A U-label counts as the A-label that it
+            stands for (RFC 5890 section 2.3.2.1).
+    """
+    # An A-label is never shorter than its U-label has characters, so the rest stays cheap.
+    if label.isascii() or len(label) > MOST_IN_LABEL:
+        return len(label) > MOST_IN_LABEL
+    return len("xn--") + len(label.encode("punycode")) > MOST_IN_LABEL
 
 
 def ipv6_address(text: str) -> ipaddress.IPv6Address | None:

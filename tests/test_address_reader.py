@@ -108,6 +108,26 @@ def test_what_a_refusal_says(read: Reader, text: str, message: str) -> None:
     assert (refusal.value.code, refusal.value.enhanced) == (501, "5.1.3")
 
 
+@pytest.mark.parametrize("rules", [STRICT, UTF8, UNBOUND])
+@pytest.mark.parametrize("text", ["{}", "{}.example", "mail.{}.example", "a.{}"])
+def test_a_label_has_at_most_63_octets(rules: Rules, text: str) -> None:
+    allowed = text.format("a" * 63)
+    assert read_domain(allowed, 0, rules) == (allowed, len(allowed))
+    with pytest.raises(LocalProtocolError, match="labels of at most 63 octets") as refusal:
+        read_domain(text.format("a" * 64), 0, rules)
+    assert (refusal.value.code, refusal.value.enhanced) == (501, rules.enhanced)
+    with pytest.raises(LocalProtocolError, match="labels of at most 63 octets"):
+        skip_source_route(f"@{text.format('a' * 64)}:", 0, rules)
+
+
+def test_a_u_label_counts_as_its_a_label() -> None:
+    allowed = "ü" * 57  # 114 octets of UTF-8, and an A-label of 63
+    assert read_domain(allowed, 0, UTF8) == (allowed, len(allowed))
+    for longer in ("ü" * 58, "ü" * 64, "a" * 57 + "ü"):
+        with pytest.raises(LocalProtocolError, match="labels of at most 63 octets"):
+            read_domain(longer, 0, UTF8)
+
+
 def test_octets_of_utf8_are_counted_not_characters() -> None:
     with pytest.raises(LocalProtocolError, match="at octet 4, found 'x'"):
         expect("@", "üüx", 2, UTF8)

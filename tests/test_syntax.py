@@ -30,8 +30,13 @@ PRODUCTIONS = {
     ),
     "Domain": (
         syntax.DOMAIN,
-        ["localhost", "example.org", "a.b.c.d", "1.2.3.4", "x-1.example"],
+        ["localhost", "example.org", "a.b.c.d", "1.2.3.4", "x-1.example", f"a.{'b' * 63}.c"],
         ["", ".", "a.", ".a", "a..b", "a-.b", "a.-b", "a b", "a.b\n", "a.b\r", "[a]", "ü.org"],
+    ),
+    "Domain, longest labels": (
+        syntax.DOMAIN,
+        ["a" * 63, "a" * 63 + "." + "b" * 63],
+        ["a" * 64, "b." + "a" * 64, "a" * 64 + ".b", "a" * 62 + "-b"],
     ),
     "Dot-string": (
         syntax.DOT_STRING,
@@ -109,6 +114,7 @@ def test_what_a_production_does_not_allow(pattern: re.Pattern[str], text: str) -
         ("<@a:user@example.org>", None),
         ("<user@example.org", None),
         ("<user@example.org.>", None),
+        (f"<user@{'a' * 64}.example>", None),
     ],
 )
 def test_the_form_that_nearly_every_path_has(text: str, groups: tuple[str, str] | None) -> None:
