@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from .commands import Command, Mail, Rcpt
 from .errors import LocalProtocolError, RemoteProtocolError
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Observer"]
 
-C = TypeVar("C", bound="Connection")
 _NOTHING = Forget.NOTHING
 # Where nothing is read any more.
 _OVER = (State.CLOSED, State.ERROR)
@@ -170,42 +169,6 @@ class Connection:
             self.session = kind.secured(self.session)
         self._forget_session()
 
-    def turn(self, other: C) -> C:
-        """Go on in the other role, after ATRN was answered (RFC 2645 section 5.3).
-
-        What arrived and was not read, what is still to be sent, and what is known of the link goes
-        over to the new connection; this one is over.
-
-        Arguments:
-            other: a new `Server` for a client, a new `Client` for a server.
-
-        Returns:
-            The same.
-
-        Raises:
-            LocalProtocolError: the roles do not change here, or `other` is none of these.
-        """
-        if self.state is not State.TURNED:
-            raise LocalProtocolError(f"the roles do not change here: {self.state.value}")
-        if isinstance(other, type(self)) or other.state is not State.CONNECTED:
-            raise LocalProtocolError("expected a new connection of the other role")
-        unread = self._buffer.peek(len(self._buffer))
-        eof = self._eof
-        other._take_over(self.session, unread, self._out, eof=eof)  # noqa: SLF001  of one family
-        self._out = bytearray()
-        self._buffer.clear()
-        self.state = State.CLOSED
-        self._closing_told = True
-        return other
-
-    def _take_over(self, link: Session, unread: bytes, unsent: bytearray, *, eof: bool) -> None:
-        self.session = replace(
-            self.session, peer=link.peer, secure=link.secure, tls=link.tls, facts=link.facts
-        )
-        self._buffer.feed(unread)
-        self._out = unsent + self._out
-        self._eof = eof
-
     def _observe(self, sender: str, octets: bytes, *, content: bool = False) -> None:
         if self._observer is not None:
             self._observer(sender, octets, content)
@@ -262,10 +225,10 @@ class Connection:
 
     def _keep(self, command: Command, code: int) -> None:
         """Keep what a command said, now that it was not refused."""
+        if code >= 300:
+            return
         if isinstance(command, Mail):
             self.transaction = Transaction(command)
-        elif code >= 300:
-            return
         elif isinstance(command, Rcpt):
             if self.transaction is not None:
                 self.transaction.recipients.append(command)

@@ -38,7 +38,7 @@ __all__ = ["Client"]
 
 _CHUNK_TIMEOUT = 180.0  # RFC 5321 section 4.5.3.2.5
 # Where no line is read.
-_WITHOUT_LINES = frozenset({State.CLOSED, State.TLS, State.TURNED})
+_WITHOUT_LINES = frozenset({State.CLOSED, State.TLS})
 _NOTHING = Offered[object]()
 _GREETING = Terms("greeting")
 _CONTENT = Terms("content", ends_group=False, timeout=600.0)  # RFC 5321 section 4.5.3.2.6
@@ -507,8 +507,6 @@ class Client(Connection):
     def _without_lines(self) -> ClientEvent | Need:
         if self.state is State.CLOSED:
             return self._closed(clean=True)
-        if self.state is State.TURNED:
-            return Need.TURN
         if len(self._buffer):
             raise RemoteProtocolError(
                 "octets in plain text follow the reply to STARTTLS (RFC 3207 section 4.2)"
@@ -603,8 +601,6 @@ class Client(Connection):
             self._command = command
             if self.state is State.CONTENT:
                 self._encoder = DotEncoder(self.line_endings)
-            elif isinstance(command, Mail):
-                self._keep(command, reply.code)
         elif terms is _GREETING:
             self.session = replace(self.session, hostname=reply.lines[0].partition(" ")[0])
         elif isinstance(command, Hello):

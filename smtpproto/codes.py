@@ -1,7 +1,7 @@
 """What reply codes and enhanced status codes mean, and what to check: one table of data.
 
 Reply codes: RFC 5321 section 4.2, RFC 4954 section 6 (AUTH), RFC 7504 (521, 556), RFC 1985 (ETRN),
-RFC 2645 (ATRN), and those that RFC 5248 lists beside enhanced status codes (422, 523, 524, 525).
+and those that RFC 5248 lists beside enhanced status codes (422, 523, 524, 525).
 Enhanced status codes: RFC 3463 and the registry of RFC 5248, to which RFC 3886, 4468, 4954, 6531,
 6710, 7293, 7372, 7505, 8617 and 8689 added.
 
@@ -126,8 +126,6 @@ TABLE = """
 - Go on with the recipients accepted so far, then send to the others in a new transaction.
 - Was it the first recipient? Then the mailbox is over its quota: tell the person another way.
 - Operator: accept at least 100 recipients (RFC 5321 section 4.5.3.1.8).
-453: No mail waits for the domains that ATRN asked about.
-- Ask again later.
 454 (4.7.0): TLS or authentication cannot be had now, for a fault on the server's side.
 - Try again later; do not send credentials in plain text instead.
 454 STARTTLS: The server offers TLS, but cannot begin it now.

@@ -96,6 +96,8 @@ class Command:
         timeout: seconds a client waits for the reply (RFC 5321 section 4.5.3.2).
         accepted: the usual positive reply: code, enhanced status code, text.
         framing: how content that belongs to the command is delimited, None if there is none.
+        brings_content: whether a positive reply takes responsibility for content that is elsewhere,
+            such as behind a URL (RFC 4468); a server then says nothing positive by default.
         parameters: what service extensions added to it; empty for commands that take nothing.
     """
 
@@ -105,6 +107,7 @@ class Command:
     timeout: ClassVar[float] = 300.0
     accepted: ClassVar[tuple[int, str, str]] = (250, "2.0.0", "OK")
     framing: ClassVar[Framing | None] = None
+    brings_content: ClassVar[bool] = False
     parameters: tuple[Parameter, ...] = ()
 
     @property
@@ -241,14 +244,6 @@ class _WithParameters(Command):
     __slots__ = ()
     label: ClassVar[str]
     parameters: tuple[Parameter, ...]
-
-    @property
-    def row(self) -> str:
-        """The verb, unless a parameter changes what replies do."""
-        for parameter in self.parameters:
-            if parameter.row:
-                return parameter.row
-        return self.verb
 
     def _check(self, path: object, kind: type[Path]) -> None:
         """Refuse what would be written as it is: nothing looks at it again."""

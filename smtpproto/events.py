@@ -35,7 +35,6 @@ class Need(enum.Enum):
     DATA = "bytes from the peer: receive_data"
     REPLY = "a reply to the command given last: send"
     TLS = "the TLS handshake: tls_established"
-    TURN = "a connection of the other role: turn"
 
 
 NEED_DATA: Final = Need.DATA

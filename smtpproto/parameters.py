@@ -29,12 +29,10 @@ class Parameter:
 
     Attributes:
         keyword: in upper case.
-        row: the row in the table of states of a MAIL or RCPT that has it; empty: the usual one.
     """
 
     __slots__ = ()
     keyword: ClassVar[str]
-    row: ClassVar[str] = ""
 
     def value(self) -> str | None:
         """What stands after `=`, or None for a parameter without a value."""

@@ -58,7 +58,7 @@ __all__ = ["Server"]
 _OWES_REPLY, _NEEDS_DATA = Need.REPLY, Need.DATA
 _EXCHANGE, _TLS = State.EXCHANGE, State.TLS
 # Where no line is read.
-_WITHOUT_LINES = frozenset({State.CLOSED, State.TLS, State.TURNED})
+_WITHOUT_LINES = frozenset({State.CLOSED, State.TLS})
 
 # What a reply has room for besides its code.
 _TEXT_MOST = 400
@@ -224,9 +224,7 @@ class Server(Connection):
     def _without_lines(self) -> ServerEvent | Need:
         if self.state is State.CLOSED:
             return self._closed(clean=True)
-        if self.state is State.TLS:
-            return self._before_handshake()
-        return Need.TURN
+        return self._before_handshake()
 
     def _next_line(self) -> ServerEvent | Need | None:
         if self._deviant is not None:
@@ -298,7 +296,7 @@ class Server(Connection):
 
     def _between_chunks(self, command: Command, text: CountedText) -> ServerEvent:
         """A command between chunks: if it brings content too, the text before it is complete."""
-        if self._rows[self.state][command.row].after[5] is State.SPOILED:
+        if command.brings_content:
             if text.finish():
                 text.bad = text.bad or LineFault.BARE_CR
             if text.bad is not None:

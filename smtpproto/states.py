@@ -41,7 +41,6 @@ class State(enum.Enum):
     SPOILED = "after a chunk that failed: only RSET helps (RFC 3030)"
     EXCHANGE = "a dialogue of challenges and responses (RFC 4954)"
     TLS = "before a TLS handshake (RFC 3207)"
-    TURNED = "client and server change their roles (RFC 2645)"
     CLOSED = "the session is over"
     ERROR = "the peer broke the protocol; nothing more is read"
 
@@ -125,7 +124,6 @@ BASE_TABLE: Table = {
     State.SPOILED: {**_RSET, **_ANYTIME},
     State.EXCHANGE: {"response": Go(ok=State.READY, more=State.EXCHANGE, no=State.READY)},
     State.TLS: {},
-    State.TURNED: {},
     State.CLOSED: {},
     State.ERROR: {},
 }
@@ -192,8 +190,7 @@ def check(rows: Rows) -> list[str]:
         for state, verbs in rows.items()
     }
     edges[State.TLS] = {State.GREETED}
-    edges[State.TURNED] = {State.CLOSED}
-    optional = {State.TLS, State.EXCHANGE, State.CHUNKS, State.SPOILED, State.ERROR, State.TURNED}
+    optional = {State.TLS, State.EXCHANGE, State.CHUNKS, State.SPOILED, State.ERROR}
     reached = _closure({State.CONNECTED}, edges)
     wrong = [f"{s.name} cannot be reached" for s in State if s not in reached | optional]
     return wrong + [

@@ -26,7 +26,6 @@ from smtpproto import (
     Mailbox,
     Need,
     Noop,
-    Parameter,
     Protocol,
     Quit,
     Rcpt,
@@ -858,50 +857,6 @@ def test_chunks_behind_content_from_elsewhere() -> None:
         client.send(command)
     with pytest.raises(LocalProtocolError, match="found bare LF"):
         client.send(BodyChunk(b"a\nb"))
-
-
-@dataclass(frozen=True, slots=True)
-class Turn(Command):
-    verb = "XTURN"
-
-
-class Turning(Extension):
-    keyword = "XTURN"
-    commands = (Turn,)
-    transitions = {State.READY: {"XTURN": Go(ok=State.TURNED)}}
-
-
-def test_the_roles_change() -> None:
-    client, _ = submit(GREETING + "S: 250 XTURN\n", extensions=[Turning])
-    client.send(Turn())
-    (reply,) = feed(client, b"250 OK\r\nEHLO mx.example\r\n")
-    assert isinstance(reply, Reply)
-    assert client.next_event() is Need.TURN
-    with pytest.raises(LocalProtocolError, match="NOOP is not possible here"):
-        client.send(Noop())
-
-
-def test_a_mail_that_the_server_knows_already() -> None:
-    """A 3xx reply may begin a transaction where an extension says so (as RFC 1845)."""
-
-    @dataclass(frozen=True, slots=True)
-    class Known(Parameter):
-        keyword = "XKNOWN"
-        row = "MAIL XKNOWN"
-
-        def value(self) -> str | None:
-            return None
-
-    class Resuming(Extension):
-        keyword = "XKNOWN"
-        parameters = {Mail: (Known,)}
-        transitions = {State.READY: {"MAIL XKNOWN": Go(ok=State.MAIL, more=State.RCPT)}}
-
-    client, _ = submit(GREETING + "S: 250 XKNOWN\n", extensions=[Resuming])
-    client.send(Mail(MAIL.reverse_path, (Known(),)))
-    feed(client, b"355 go on\r\n")
-    assert client.state is State.RCPT
-    assert client.transaction is not None
 
 
 def test_a_name_that_only_a_lenient_server_reads() -> None:

@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from smtpproto.codes import MEANINGS, Explanation, default_enhanced, explain
 
-# RFC 5321 sections 4.2.2 and 4.2.3, RFC 4954, RFC 7504, RFC 1985 and 2645, RFC 5248 section 3.
+# RFC 5321 sections 4.2.2 and 4.2.3, RFC 4954, RFC 7504, RFC 1985, RFC 5248 section 3.
 REPLY_CODES = (
     *(211, 214, 220, 221, 250, 251, 252, 354),
     *(421, 450, 451, 452, 455, 500, 501, 502, 503, 504, 550, 551, 552, 553, 554, 555),
     *(235, 334, 432, 454, 530, 534, 535, 538),
     *(521, 556),
-    *(253, 458, 459, 453),
+    *(253, 458, 459),
     *(422, 523, 524, 525),
 )
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import pytest
 
 from smtpproto.addresses import AddressLiteral, Domain, ForwardPath, Mailbox, ReversePath
@@ -214,15 +212,6 @@ def test_parameters_by_class() -> None:
     assert mail.get(Internationalized) is None
     assert Vrfy("bob", (Internationalized(),)).get(Internationalized) is not None
     assert Vrfy("bob").get(Internationalized) is None
-
-
-def test_a_parameter_may_decide_on_the_row() -> None:
-    @dataclass(frozen=True, slots=True)
-    class Marker(Parameter):
-        keyword = "XMARK"
-        row = "MAIL XMARK"
-
-    assert Mail(EVE, (DeclaredSize(5), Marker())).row == "MAIL XMARK"
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,6 @@ import pytest
 from smtpproto import (
     Client,
     Command,
-    ConnectionClosed,
     Data,
     Domain,
     Ehlo,
@@ -45,11 +44,6 @@ class Upgrade(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class Turn(Command):
-    verb = "XTURN"
-
-
-@dataclass(frozen=True, slots=True)
 class Seen:
     """A fact of the session: what the extension was told of."""
 
@@ -64,9 +58,9 @@ class Special(Extension):
     """An extension that keeps a diary, and can do all that changes a connection."""
 
     keyword = "XSPECIAL"
-    commands = (Upgrade, Turn)
+    commands = (Upgrade,)
     watches = (Noop,)
-    transitions = {State.READY: {"XTLS": Go(ok=State.TLS), "XTURN": Go(ok=State.TURNED)}}
+    transitions = {State.READY: {"XTLS": Go(ok=State.TLS)}}
 
     @classmethod
     def answered(cls, command: Command, session: Session) -> Session:
@@ -261,52 +255,3 @@ def test_nothing_of_plain_text_survives_the_handshake(connection: Client | Serve
     with pytest.raises(RemoteProtocolError, match="plain text came before the TLS handshake"):
         connection.tls_established()
     assert not connection.session.secure
-
-
-# --- the roles change ---------------------------------------------------------------------------
-
-
-def turned() -> Pair:
-    both = pair(session=Session(peer="192.0.2.1", secure=True))
-    both.say(Turn())
-    assert both.client.next_event() is Need.TURN
-    assert both.server.next_event() is Need.TURN
-    return both
-
-
-def test_the_roles_change() -> None:
-    """RFC 2645 section 5.3: whoever was the server is the client from now on."""
-    both = turned()
-    server = both.client.turn(Server("client.example"))
-    server.accept()
-    # What arrived behind the last reply already belongs to the new session.
-    both.server.receive_data(server.data_to_send())
-    client = both.server.turn(Client())
-    reply = client.next_event()
-    assert isinstance(reply, Reply)
-    assert reply.code == 220
-    assert client.session.peer == "192.0.2.1"
-    assert client.session.secure
-    for old in (both.client, both.server):
-        assert old.state is State.CLOSED
-        assert old.next_event() is Need.DATA
-        assert old.data_to_send() == b""
-
-
-def test_the_end_goes_over() -> None:
-    both = turned()
-    both.server.receive_data(b"")
-    client = both.server.turn(Client())
-    assert client.next_event() == ConnectionClosed(clean=False)
-
-
-def test_where_roles_do_not_change() -> None:
-    with pytest.raises(LocalProtocolError, match="the roles do not change here: before the greet"):
-        Client().turn(Server("mx.example"))
-    both = turned()
-    with pytest.raises(LocalProtocolError, match="expected a new connection of the other role"):
-        both.client.turn(Client())
-    used = Server("mx.example")
-    used.accept()
-    with pytest.raises(LocalProtocolError, match="expected a new connection of the other role"):
-        both.client.turn(used)

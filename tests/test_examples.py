@@ -69,7 +69,6 @@ NOT_SHOWN = {
     # Facts and events of what is told in docs/extensions.md.
     "ClientOverride",
     "ForwardedClient",
-    "Turned",
     "Usage",
     # The same as MaildirStore, with another name.
     "MboxStore",

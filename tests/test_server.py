@@ -1006,6 +1006,7 @@ class Fetch(Command):
     """Content that the server gets from elsewhere."""
 
     verb = "XFETCH"
+    brings_content = True
     last: bool = False
 
     @property
@@ -1057,24 +1058,6 @@ def test_bare_line_endings_before_content_from_elsewhere(text: str) -> None:
     assert rejected(events) == [550]
     assert [type(event) for event in events if isinstance(event, Command)] == [Noop, Rset]
     assert server.state is State.READY
-
-
-def test_the_roles_change() -> None:
-    """RFC 2645: after a positive reply nothing more is read as commands."""
-
-    @dataclass(frozen=True, slots=True)
-    class Turn(Command):
-        verb = "XTURN"
-
-    class Turning(Extension):
-        keyword = "XTURN"
-        commands = (Turn,)
-        transitions = {State.READY: {"XTURN": Go(ok=State.TURNED)}}
-
-    server = ready(Turning())
-    server.receive_data(b"XTURN\r\n220 client.example\r\n")
-    assert drive(server) == [Turn()]
-    assert server.next_event() is Need.TURN
 
 
 def test_a_lenient_server_says_what_it_read() -> None:

@@ -12,9 +12,7 @@ from ..extensions import ServerLimits
 from ..states import State
 from .asking import ask, end, is_ready
 from .message import content_of, envelope_of
-from .relaying import fetch_mail
 from .requests import Call
-from .service import Service
 from .submit import deliver
 
 if TYPE_CHECKING:
@@ -139,30 +137,6 @@ class ClientBase:
         envelope = envelope_of(message, sender, recipients)
         content = content_of(message, self.offered, self.to_ascii)
         return (yield from self._delivery(envelope, content))
-
-    def _fetched(self, handler: object, domains: Iterable[str]) -> Flow[Reply]:
-        """Ask the server to turn the connection round and send what waits for us (RFC 2645).
-
-        The session is over afterwards.
-
-        Arguments:
-            handler: takes the messages; see `Handler`.
-            domains: for which; none for all that the server has for this user.
-
-        Returns:
-            The reply to ATRN; negative if there is nothing, or it may not be had.
-
-        Raises:
-            LocalProtocolError: ATRN is not offered, or the client is not authenticated.
-        """
-        engine = self._engine
-        service = Service(
-            handler,
-            hostname=str(engine.session.name),
-            limits=engine.limits,
-            observer=lambda _: engine.observer,
-        )
-        return (yield from fetch_mail(engine, service, domains))
 
     def _answer(self, command: Command) -> Flow[Reply]:
         """Send a command and get its reply."""

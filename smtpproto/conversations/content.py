@@ -7,7 +7,6 @@ from io import TextIOBase
 from typing import TYPE_CHECKING, Any, Union
 
 from ..errors import LocalProtocolError
-from ..extensions import Burl
 from ..wire import LineEndings
 from .requests import Call, Flow
 
@@ -22,8 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["CHUNK", "Content", "ContentSource"]
 
-Content = Union[bytes, "Readable", Iterable[bytes], AsyncIterable[bytes], Burl]
-"""bytes, a binary file, an iterable of chunks, or BURL with the URL where the server finds it.
+Content = Union[bytes, "Readable", Iterable[bytes], AsyncIterable[bytes]]
+"""bytes, a binary file or an iterable of chunks.
 
 Where the adapter can wait, file and iterable may be asynchronous."""
 
@@ -35,7 +34,6 @@ class ContentSource:
 
     Attributes:
         octets: all of it, where it is in memory; else None.
-        burl: what stands for it, if it is not to be sent.
 
     Raises:
         TypeError: it is text, or nothing that can be read.
@@ -43,13 +41,10 @@ class ContentSource:
 
     def __init__(self, content: Content) -> None:
         self.octets: bytes | None = None
-        self.burl = content if isinstance(content, Burl) else None
         self._content: Any = content
         self._next: Any = None
         self._arguments: tuple[Any, ...] = ()
         self._offset = 0
-        # What `skip` has read too much.
-        self._left = b""
         # Where a file stood at first.
         self._start: int | None = None
         # A text file in the clothes of another library is known by its encoding.
@@ -65,7 +60,7 @@ class ContentSource:
 
     def _open(self) -> None:
         content = self._content
-        if self.octets is not None or self.burl is not None:
+        if self.octets is not None:
             self._offset = 0
         elif hasattr(content, "read"):
             self._next, self._arguments = content.read, (CHUNK,)
@@ -127,9 +122,6 @@ class ContentSource:
 
     def next(self) -> Flow[bytes | None]:
         """The next chunk; None at the end."""
-        if self._left:
-            chunk, self._left = self._left, b""
-            return chunk
         if self.octets is not None:
             chunk = self.octets[self._offset : self._offset + CHUNK]
             self._offset += CHUNK
@@ -143,23 +135,13 @@ class ContentSource:
             if chunk or chunk is None or self._arguments == (CHUNK,):
                 return chunk or None
 
-    def skip(self, octets: int) -> Flow[bool]:
-        """Leave out so many of the octets that come next; whether there are so many."""
-        while octets:
-            chunk = yield from self.next()
-            if chunk is None:
-                return False
-            self._left = chunk[octets:]
-            octets -= min(octets, len(chunk))
-        return True
-
     def keep(self) -> Flow[bool]:
         """Make sure that it can be read more than once; whether that is so.
 
         To be asked before the first chunk is read.
         """
         content = self._content
-        if self.octets is not None or self.burl is not None:
+        if self.octets is not None:
             return True
         if hasattr(content, "read"):
             seekable = getattr(content, "seekable", None)

@@ -10,10 +10,8 @@ from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError, RemoteProtocolError
-from ..extensions import Chunking, ContentByUrl, ServerLimits, TransactionId
+from ..extensions import Chunking, ServerLimits
 from ..replies import Reply
-from ..wire import LineEndings
-from .beginning import hello
 from .content import ContentSource
 from .errors import ConnectionLost
 from .needs import ToASCII, fit, is_binary
@@ -46,7 +44,7 @@ def deliver(
     Arguments:
         client: a connection with a session.
         envelope: sender and recipients, with whatever parameters they are to have.
-        content: the message, with CRLF line endings; or BURL, where the server offers that.
+        content: the message, with CRLF line endings.
         chunking: whether to send it in counted chunks where the server offers that (RFC 3030); done
             anyhow for an envelope with BODY=BINARYMIME.
         to_ascii: what makes A-labels of U-labels where the server does not offer SMTPUTF8, such as
@@ -62,14 +60,10 @@ def deliver(
             other way not to deliver what was sent of it.
     """
     source = ContentSource(content)
-    if source.burl is not None:
-        yield from _may_be_by_url(client)
     if not is_binary(envelope):
         source.check(client.line_endings)
     fitted = fit(envelope, source, client.offered, to_ascii)
     batches = _batches(client, fitted)
-    if fitted.mail.get(TransactionId) is not None:
-        _may_go_on(client, source, batches)
     if len(batches) > 1 and not (yield from source.keep()):
         raise LocalProtocolError(
             f"the server's limits make {len(batches)} mail transactions of this (RFC 9422), and "
@@ -77,7 +71,6 @@ def deliver(
             "can be iterated over again"
         )
     chunking = Chunking in client.offered and (chunking or is_binary(fitted))
-    chunking |= source.burl is not None
     delivery = _Delivery(client, source, chunking=chunking)
     # The paths are those that were asked for, whatever was made of them.
     paths = envelope.forward_paths
@@ -91,29 +84,6 @@ def deliver(
             return Delivery(tuple(found))
         outcomes.update(zip(batch, found, strict=True))
     return Delivery(tuple([outcomes[index] for index in range(len(paths))]))
-
-
-def _may_be_by_url(client: Client) -> Flow[None]:
-    """Refuse content by URL where the server does not offer that."""
-    offer, session = client.offered.get(ContentByUrl), client.session
-    if offer is None:
-        raise LocalProtocolError("content by URL: the server does not offer BURL (RFC 4468)")
-    if not offer.options and session.identity is not None and session.name is not None:
-        # What can be resolved is told after authentication (RFC 4468 section 3.1).
-        yield from hello(client, session.name)
-
-
-def _may_go_on(client: Client, source: ContentSource, batches: list[list[int]]) -> None:
-    """Refuse what cannot go on where it was interrupted: offsets count what was sent (RFC 1845)."""
-    if len(batches) > 1:
-        raise LocalProtocolError(
-            f"TRANSID names one mail transaction, and the server's limits make {len(batches)} of "
-            "this (RFC 9422)"
-        )
-    if source.burl is not None:
-        raise LocalProtocolError("TRANSID: with content by URL there is nothing to go on with")
-    if client.line_endings is not LineEndings.REFUSE:
-        raise LocalProtocolError("TRANSID: needs LineEndings.REFUSE, so that nothing is changed")
 
 
 def _batches(client: Client, envelope: Envelope) -> list[list[int]]:

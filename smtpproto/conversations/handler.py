@@ -22,10 +22,8 @@ if TYPE_CHECKING:
 
     from ..commands import Hello
     from ..events import Deviation, Rejected
-    from ..extensions import Burl
     from ..session import Session
-    from .content import Content
-    from .outcome import Delivery, Envelope
+    from .outcome import Envelope
 
 __all__ = ["Answer", "Handler", "Hooks"]
 
@@ -73,34 +71,11 @@ class Handler:
         """HELP; None answers 214."""
 
     def command(self, session: Session, command: Command) -> Answer:
-        """A command of an extension that has no method of its own."""
+        """A command of an extension.
 
-    def resolve(self, session: Session, envelope: Envelope, burl: Burl) -> bytes | Reply | None:
-        """What a URL leads to whose octets are a part of the content, or all of it (RFC 4468).
-
-        None: it leads nowhere; a `Reply` refuses the message, too.  Line endings are taken as they
-        are.  A handler without this method refuses all URLs.
+        For one that brings content, such as BURL, only a positive `Reply` takes responsibility;
+        None refuses it.
         """
-
-    def resume(self, session: Session, mail: Mail) -> tuple[Sequence[Rcpt], int] | None:
-        """A mail transaction begins that has a name (RFC 1845), accepted by `mail`.
-
-        None: nothing of it was saved.  Otherwise its recipients, and how many octets of its content
-        were saved, up to the end of a line; `body` gets what follows these.  To save them, `body`
-        keeps the chunks before a `ContentLost`, under `envelope.mail.get(TransactionId).name`.
-        Whose mail it is must be looked at as well: the name is no secret.  Only for a handler with
-        `body`, which has to write the Received field itself.
-        """
-
-    def waiting(self, session: Session) -> tuple[Envelope, Content] | None:
-        """The connection was turned round by ATRN: the next message for this customer.
-
-        None: there is no more.  `session.get(Turned)` says who asks, and for which domains; whether
-        they may, `command` has answered before (RFC 2645).
-        """
-
-    def relayed(self, session: Session, delivery: Delivery) -> None:
-        """What became of the message that `waiting` gave last."""
 
     def rejected(self, session: Session, rejected: Rejected) -> None:
         """The protocol itself refused something; it is answered already."""
@@ -147,19 +122,13 @@ class Hooks:
     expn: _Method = None
     help: _Method = None
     command: _Method = None
-    resolve: _Method = None
-    resume: _Method = None
-    waiting: _Method = None
-    relayed: _Method = None
     rejected: _Method = None
     deviated: _Method = None
     closed: _Method = None
     unasked: frozenset[type[Command]] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        # As the only one, MAIL has two.
         asked = {kind for kind, name in NAMED.items() if getattr(self, name) is not None}
-        asked |= {Mail} if self.resume is not None else set()
         object.__setattr__(self, "unasked", frozenset([*BASIC, *NAMED]) - asked)
 
     @classmethod
@@ -170,7 +139,7 @@ class Hooks:
         what a hook is called elsewhere.
 
         Raises:
-            TypeError: it has neither `message` nor `body`, or both; or `resume` without `body`.
+            TypeError: it has neither `message` nor `body`, or both.
         """
         names = [each.name for each in fields(cls) if each.init]
         own = [name for name in dir(handler) if not name.startswith("_")]
@@ -192,6 +161,4 @@ class Hooks:
         }
         if ("message" in found) is ("body" in found):
             raise TypeError("a handler has either a method 'message' or a method 'body'")
-        if "resume" in found and "body" not in found:
-            raise TypeError("a handler with a method 'resume' needs 'body', to save what came")
         return cls(**found)

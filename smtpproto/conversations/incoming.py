@@ -1,25 +1,24 @@
-"""The content of one message on its way to a handler: what was sent, and what URLs lead to."""
+"""The content of one message on its way to a handler."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from ..commands import Command
 from ..events import BodyChunk, Deviation, EndOfBody, Rejected, ServerEvent
-from ..extensions import Burl, Size
 from ..replies import Reply
-from .requests import Call, Flow, Report
+from .requests import Flow
 
 if TYPE_CHECKING:
-    from .outcome import Envelope
     from .serve import ServerDialogue
 
-__all__ = ["FAILED", "ContentLost", "IncomingContent", "Over"]
+__all__ = ["FAILED", "NOT_TAKEN", "ContentLost", "IncomingContent", "Over"]
 
 FAILED = Reply(451, "4.3.0", "local error in processing")
 """What a client is told where a handler raised an exception."""
 
-NOT_FOUND = Reply(554, "5.6.6", "the URL leads nowhere")
+NOT_TAKEN = Reply(554, "5.3.3", "such content is not taken here")
+"""What a client is told whose command brings content that the handler did not accept."""
 
 
 class ContentLost(Exception):
@@ -35,21 +34,15 @@ class IncomingContent:
 
     Attributes:
         top: what the handler gets before the first chunk.
-        by_url: whether a part of it was not sent, but resolved (RFC 4468).
         complete: whether its end was read.
         lost: what ended it otherwise: a refusal by the core, a command that ended the transaction,
             or an error of the link.
     """
 
-    def __init__(
-        self, dialogue: ServerDialogue, first: BodyChunk | EndOfBody | Burl, envelope: Envelope
-    ) -> None:
+    def __init__(self, dialogue: ServerDialogue, first: BodyChunk | EndOfBody) -> None:
         self.dialogue = dialogue
-        self.first: BodyChunk | EndOfBody | Burl | None = first
-        self.envelope = envelope
+        self.first: BodyChunk | EndOfBody | None = first
         self.top = b""
-        self.by_url = False
-        self.size = 0
         self.complete = False
         self.lost: ServerEvent | Exception | None = None
 
@@ -71,18 +64,11 @@ class IncomingContent:
         while isinstance(event, (Command, Deviation)) or (
             isinstance(event, Rejected) and not event.content
         ):
-            if self.dialogue.is_content(event):
-                return (yield from self.resolve(event))
             yield from self.between_chunks(event)
             event = yield from self.next_event()
         if isinstance(event, BodyChunk):
-            self.size += len(event.octets)
             return event.octets
         if isinstance(event, EndOfBody):
-            # The core counts what was sent.
-            refusal = self._too_large() if self.by_url else None
-            if refusal is not None:
-                self._refuse(refusal, event)
             self.complete = True
             return None
         if isinstance(event, Rejected):
@@ -91,48 +77,6 @@ class IncomingContent:
             raise ContentLost(event.reason)
         self.lost = Over()
         raise ContentLost("the client closed before the end of the content")
-
-    def resolve(self, burl: Burl) -> Flow[bytes]:
-        """What the URL of BURL leads to.
-
-        Raises:
-            ContentLost: nothing that can be taken.
-        """
-        server, hook = self.dialogue.server, self.dialogue.hooks.resolve
-        refusal: Reply | None = None
-        octets = b""
-        try:
-            assert hook is not None
-            found = yield Call(hook, (server.session, self.envelope, burl))
-            if found is None or (isinstance(found, Reply) and found.negative):
-                refusal = found or NOT_FOUND
-            elif isinstance(found, bytes):
-                octets = found
-            else:
-                raise TypeError(f"resolve returned {found!r:.80}: expected bytes")
-        except Exception as error:  # noqa: BLE001  the handler's
-            yield Report(error)
-            refusal = FAILED
-        self.size += len(octets)
-        refusal = refusal or self._too_large()
-        if refusal is not None:
-            self._refuse(refusal, burl)
-        self.by_url = True
-        if burl.last:
-            self.complete = True
-        else:
-            server.accept()
-        return octets
-
-    def _too_large(self) -> Reply | None:
-        session = self.dialogue.server.session
-        size = session.offered.get(Size)
-        return None if size is None else size.check_content(self.size, session)
-
-    def _refuse(self, refusal: Reply, event: ServerEvent) -> NoReturn:
-        self.dialogue.server.send(refusal)
-        self.lost = event
-        raise ContentLost(f"the content was refused: {refusal}")
 
     def rest(self) -> Flow[None]:
         """Read to the end, where the handler did not."""
@@ -150,6 +94,9 @@ class IncomingContent:
             yield from dialogue.rejected(event)
         elif isinstance(event, Deviation):
             yield from dialogue.deviated(event)
+        elif event.brings_content:
+            # The handler has the chunks before it, and would never get their end.
+            dialogue.server.send(NOT_TAKEN)
         else:
             yield from dialogue.command(event)
         if dialogue.server.transaction is None:

@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..commands import Command, Hello, Mail
+from ..commands import Command, Hello
 from ..events import (
     BodyChunk,
     Deviation,
@@ -20,18 +20,15 @@ from ..events import (
     Rejected,
     ServerEvent,
 )
-from ..extensions import Atrn, Authenticate, Burl, TransactionId
-from ..extensions.checkpoint import go_on_at
+from ..extensions import Authenticate
 from ..replies import Reply
 from .handler import BASIC, NAMED
-from .incoming import FAILED, ContentLost, IncomingContent, Over
+from .incoming import FAILED, NOT_TAKEN, IncomingContent, Over
 from .outcome import Envelope
-from .relaying import relay
 from .requests import Call, CallWithContent, Draining, Flow, Receive, Report, Send, StartTLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeGuard
 
     from ..server import Server
     from ..session import Session
@@ -136,7 +133,7 @@ class ServerDialogue:
                 server.accept()
             elif isinstance(event, Authenticate):
                 following = yield from self.authenticate(event)
-            elif isinstance(event, (BodyChunk, EndOfBody)) or self.is_content(event):
+            elif isinstance(event, (BodyChunk, EndOfBody)):
                 yield from self.content(event)
             elif isinstance(event, Command):
                 yield from self.command(event)
@@ -182,11 +179,8 @@ class ServerDialogue:
                 else:
                     fresh = False
                     server.receive_data(received)
-            elif event is Need.TLS:
-                yield from self.start_tls()
             else:
-                yield from relay(server, self.hooks)
-                raise Over
+                yield from self.start_tls()
             event = server.next_event()
         return event
 
@@ -217,55 +211,29 @@ class ServerDialogue:
     def command(self, command: Command) -> Flow[None]:
         """Answer a command, as the handler wishes where it is to be asked."""
         kind = type(command)
-        if isinstance(command, Burl):
-            # Nobody would get what it leads to, and a positive reply says that somebody did.
-            self.server.reject(554, "5.3.3", "content by URL is not taken here")
-            return
-        if isinstance(command, Atrn) and self.hooks.waiting is None:
-            # Nobody is here who would have anything to send.
-            self.server.reject(502, "5.5.1", "ATRN is not served here")
-            return
-        if isinstance(command, Mail) and self.hooks.resume is not None:
-            yield from self.mail(command)
-            return
         if isinstance(command, Hello):
             hook = self.hooks.ehlo
         elif kind in NAMED:
             hook = getattr(self.hooks, NAMED[kind])
         else:
             hook = None if kind in BASIC else self.hooks.command
-        yield from self.ask(hook, self.server.session, command)
+        unanswered = NOT_TAKEN if command.brings_content else None
+        yield from self.ask(hook, self.server.session, command, unanswered=unanswered)
 
-    def mail(self, mail: Mail) -> Flow[None]:
-        """Answer MAIL where a mail transaction may have been interrupted (RFC 1845)."""
-        hooks, session = self.hooks, self.server.session
-        assert hooks.resume is not None
-        saved = None
-        try:
-            answer: Answer = None
-            if hooks.mail is not None:
-                answer = _answer_of(hooks.mail, (yield Call(hooks.mail, (session, mail))))
-            if answer is None and mail.get(TransactionId) is not None:
-                saved = yield Call(hooks.resume, (session, mail))
-            if saved is None:
-                self.answer(answer)
-                return
-            recipients, offset = tuple(saved[0]), saved[1]
-            self.server.send(go_on_at(offset))
-        except Exception as error:  # noqa: BLE001  the handler's
-            yield from self.failed(error)
-            return
-        transaction = self.server.transaction
-        assert transaction is not None
-        transaction.recipients.extend(recipients)
+    def ask(self, hook: Any, *arguments: object, unanswered: Answer = None) -> Flow[None]:
+        """Answer what waits for a reply with what a hook says.
 
-    def ask(self, hook: Any, *arguments: object) -> Flow[None]:
-        """Answer what waits for a reply with what a hook says."""
+        Arguments:
+            hook: None if the handler has none.
+            arguments: of the hook.
+            unanswered: the answer where the hook has none.
+        """
         if hook is None:
-            self.server.accept()
+            self.answer(unanswered)
             return
         try:
-            self.answer(_answer_of(hook, (yield Call(hook, arguments))))
+            answer = _answer_of(hook, (yield Call(hook, arguments)))
+            self.answer(unanswered if answer is None else answer)
         except Exception as error:  # noqa: BLE001  the handler's
             yield from self.failed(error)
 
@@ -306,16 +274,12 @@ class ServerDialogue:
 
     # --- content ------------------------------------------------------------------------------
 
-    def is_content(self, event: ServerEvent) -> TypeGuard[Burl]:
-        """Whether this is BURL, and there is somebody who can say what its URL leads to."""
-        return isinstance(event, Burl) and self.hooks.resolve is not None
-
-    def content(self, first: BodyChunk | EndOfBody | Burl) -> Flow[None]:
+    def content(self, first: BodyChunk | EndOfBody) -> Flow[None]:
         """Hand the content of a message to the handler, and answer its end."""
         transaction = self.server.transaction
         assert transaction is not None
         envelope = Envelope(transaction.mail, tuple(transaction.recipients))
-        content = IncomingContent(self, first, envelope)
+        content = IncomingContent(self, first)
         about = (self.server.session, envelope)
         try:
             if self.stamp is not None:
@@ -331,21 +295,17 @@ class ServerDialogue:
             if content.lost is None:
                 yield from self.answer_content(_answer_of(hook, answer), content)
         except Exception as error:  # noqa: BLE001  the handler's
-            if content.lost is None and not content.complete and not content.by_url:
-                # Kept by the core until the content has ended.
-                self.server.send(FAILED)
-            with contextlib.suppress(ContentLost):
-                if content.by_url:
-                    yield from content.rest()
             if content.lost is None:
+                if not content.complete:
+                    # Kept by the core until the content has ended.
+                    self.server.send(FAILED)
                 yield from self.failed(error)
         if isinstance(content.lost, Exception):
             raise content.lost
 
     def answer_content(self, answer: Answer, content: IncomingContent) -> Flow[None]:
         """Answer the end of the content; a handler may have stopped reading before."""
-        early = not content.complete and not content.by_url
-        if early and isinstance(answer, Reply) and answer.negative:
+        if not content.complete and isinstance(answer, Reply) and answer.negative:
             self.server.send(answer)
             return
         yield from content.rest()

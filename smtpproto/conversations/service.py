@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from .._connection import Observer
-    from ..client import Client
     from .outcome import Envelope
 
 __all__ = ["Admission", "ServerTLS", "Service"]
@@ -85,8 +84,7 @@ class Service:
 
     Raises:
         ValueError: STARTTLS or AUTH is among the extensions, and what it needs is not there; or
-            what `users` or `received` need; or `users` can serve no mechanism; or `received` with
-            a handler that has `resume`.
+            what `users` or `received` need; or `users` can serve no mechanism.
         LocalProtocolError: a Received field cannot name this host.
         TypeError: the handler is none, one of the extensions is none, or `tls` is no `ServerTLS`.
     """
@@ -134,11 +132,6 @@ class Service:
                 raise ValueError("a Received field takes a clock and a source of nonces")
             # Found out here, and not with each message.
             Domain.parse(hostname)
-            if self.hooks.resume is not None:
-                raise ValueError(
-                    "with a method 'resume' the handler has to write the Received field itself: "
-                    "what it saves is to be counted as the client sent it"
-                )
         self._received = received
         self._observer = observer
         self._lock = lock or contextlib.nullcontext()
@@ -294,10 +287,6 @@ class Service:
                 yield Send(server.data_to_send(), server.timeout)
             return
         yield from self._serve(server)
-
-    def take_over(self, client: Client) -> Flow[None]:
-        """Serve the peer of a client whose connection turns round (RFC 2645)."""
-        return self._serve(client.turn(self._server(client.session)))
 
     def _server(self, session: Session) -> Server:
         return Server(

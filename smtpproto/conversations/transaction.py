@@ -5,14 +5,12 @@ The content goes after DATA, or in counted chunks (RFC 3030).
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..commands import Data, Rset
-from ..errors import LocalProtocolError, RemoteProtocolError
+from ..errors import LocalProtocolError
 from ..events import BodyChunk, EndOfBody
-from ..extensions import Bdat, Burl, Pipelining, TransactionId
-from ..extensions.checkpoint import offset_of
+from ..extensions import Bdat, Pipelining
 from ..replies import Reply
 from ..session import Protocol
 from ..states import State
@@ -70,7 +68,7 @@ class MailTransaction:
             ConnectionLost, RemoteProtocolError: the session is over; what is not in `replies` is
                 not decided.
         """
-        if Pipelining in self.client.offered and self.envelope.mail.get(TransactionId) is None:
+        if Pipelining in self.client.offered:
             yield from self._pipelined()
         else:
             yield from self._one_by_one()
@@ -103,9 +101,6 @@ class MailTransaction:
         """A round trip for each command, and no content without a recipient."""
         self.client.send(self.envelope.mail)
         mail = yield from self._reply()
-        if mail.intermediate:
-            yield from self._go_on(mail)
-            return
         for index, rcpt in enumerate(self.envelope.recipients):
             if mail.negative:
                 self._decide(index, mail, mail)
@@ -121,27 +116,6 @@ class MailTransaction:
         else:
             self.client.send(Data())
             yield from self._data()
-
-    def _go_on(self, reply: Reply) -> Flow[None]:
-        """Send only what the server has not got in a session before this one (RFC 1845 section 3).
-
-        Raises:
-            RemoteProtocolError: it says that it has more than there is.
-        """
-        transaction = self.client.transaction
-        assert transaction is not None
-        transaction.recipients.extend(self.envelope.recipients)
-        try:
-            offset = offset_of(reply)
-            assert offset is not None
-            if not (yield from self.source.skip(offset)):
-                raise LocalProtocolError(f"the content is shorter: {reply}")
-        except LocalProtocolError as error:
-            yield from self._abandon()
-            raise RemoteProtocolError(str(error)) from error
-        self.open = list(range(len(self.replies)))
-        self.client.send(Data())
-        yield from self._data()
 
     def _reply(self) -> Flow[Reply]:
         """The next reply.
@@ -237,9 +211,6 @@ class MailTransaction:
 
     def _chunks(self) -> Flow[None]:
         """The content in chunks: in one where all of it is there, else as it comes."""
-        if self.source.burl is not None:
-            yield from self._by_url(self.source.burl)
-            return
         text = None if is_binary(self.envelope) else CountedText(self.client.line_endings)
         octets = self.source.octets
         if octets is not None:
@@ -249,17 +220,6 @@ class MailTransaction:
             octets = yield from self._all_but_the_last(text)
         if octets is not None:
             yield from self._last(octets)
-        yield from self._abandon()
-
-    def _by_url(self, burl: Burl) -> Flow[None]:
-        """Let the server fetch the content, and read what became of it."""
-        try:
-            self.client.send(replace(burl, last=True))
-        except LocalProtocolError:
-            yield from self._abandon()
-            raise
-        self.ended = True
-        yield from self._results()
         yield from self._abandon()
 
     def _all_but_the_last(self, text: CountedText | None) -> Flow[bytes | None]:

@@ -24,11 +24,9 @@ from ..errors import LocalProtocolError
 from ..replies import Reply
 from ..session import Offered, Protocol, Session, Transaction
 from ..states import compile_table
-from .atrn import Atrn, OnDemandRelay, Turned
 from .auth import Auth, Authenticate, SubmittedBy
 from .base import EHLO_KEYWORD, Extension, Flag, UnknownExtension, split_line
 from .burl import Burl, ContentByUrl
-from .checkpoint import Checkpoint, TransactionId
 from .chunking import Bdat, BinaryMime, Chunking
 from .conneg import (
     CapabilitiesWanted,
@@ -64,7 +62,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KNOWN",
-    "Atrn",
     "Auth",
     "Authenticate",
     "Bdat",
@@ -74,7 +71,6 @@ __all__ = [
     "By",
     "CapabilitiesWanted",
     "Catalogue",
-    "Checkpoint",
     "Chunking",
     "ClientForwarding",
     "ClientOverride",
@@ -103,7 +99,6 @@ __all__ = [
     "MtPriority",
     "NoSoliciting",
     "Notify",
-    "OnDemandRelay",
     "OriginalRecipient",
     "Pipelining",
     "Priority",
@@ -120,8 +115,6 @@ __all__ = [
     "SubmittedBy",
     "TlsRequired",
     "Tracking",
-    "TransactionId",
-    "Turned",
     "UnknownExtension",
     "Usage",
     "ValidSince",
@@ -154,11 +147,9 @@ KNOWN: tuple[type[Extension], ...] = (
     MessageTracking,
     NoSoliciting,
     ContentByUrl,
-    Checkpoint,
     ConversionPermission,
     ContentNegotiation,
     QueueStarting,
-    OnDemandRelay,
     ClientOverriding,
     ClientForwarding,
 )

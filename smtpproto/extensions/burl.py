@@ -1,8 +1,11 @@
 """BURL: content that the server fetches by its URL, RFC 4468; for message submission only.
 
 The URL is for the application to resolve, between the command and its reply; `Burl` is an event
-like other commands, and no octets follow it.  Where CHUNKING is on, BURL and BDAT may alternate,
-and the one with LAST ends the content.
+like other commands, and no octets follow it.  A positive reply to the one with LAST takes
+responsibility for the message.  In the conversation of a server the handler's `command` answers it.
+
+Where CHUNKING is on, BURL and BDAT may alternate.  A handler never gets such a mixture: BURL behind
+a chunk is refused.
 """
 
 from __future__ import annotations
@@ -49,6 +52,7 @@ class Burl(Command):
     """
 
     verb = "BURL"
+    brings_content = True
     accepted = (250, "2.5.0", "OK")
     timeout = 600.0
     url: str = field(repr=False)

@@ -94,10 +94,6 @@ class Client(ClientBase, AbstractContextManager["Client"]):
         """Ask for help."""
         return self._run(self._help(string))
 
-    def fetch(self, handler: object, domains: Iterable[str] = ()) -> Reply:
-        """Receive the mail that waits for us at the server: see `ClientBase._fetched`."""
-        return self._run(self._fetched(handler, domains))
-
     def command(self, command: Command) -> Reply:
         """Send any command and get its reply, whatever it says."""
         return self._run(self._answer(command))

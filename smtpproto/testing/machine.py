@@ -35,7 +35,7 @@ from .pair import Pair, Sendable
 
 __all__ = ["Lockstep"]
 
-_OVER = (State.CLOSED, State.TURNED, State.ERROR)
+_OVER = (State.CLOSED, State.ERROR)
 
 
 class Lockstep(RuleBasedStateMachine):

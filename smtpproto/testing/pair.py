@@ -423,7 +423,7 @@ class Pair:
 
     def _check_quiet(self) -> None:
         """Nothing moves: nobody may wait for something that was sent."""
-        open_ = (State.CLOSED, State.ERROR, State.TURNED)
+        open_ = (State.CLOSED, State.ERROR)
         if self.server.state in open_ or self.client.state in open_:
             return
         lost = [message for message in self._sent if not isinstance(message, _Content)]

@@ -109,10 +109,6 @@ class Client(ClientBase, AbstractAsyncContextManager["Client"]):
         """Ask for help."""
         return await self._run(self._help(string))
 
-    async def fetch(self, handler: object, domains: Iterable[str] = ()) -> Reply:
-        """Receive the mail that waits for us at the server: see `ClientBase._fetched`."""
-        return await self._run(self._fetched(handler, domains))
-
     async def command(self, command: Command) -> Reply:
         """Send any command and get its reply, whatever it says."""
         return await self._run(self._answer(command))

@@ -6,11 +6,10 @@ from typing import Any
 
 import pytest
 
-from smtpproto import Client, Limits, LocalProtocolError
+from smtpproto import LocalProtocolError
 from smtpproto.conversations import Envelope
 from smtpproto.conversations.clients import ClientBase
-from smtpproto.extensions import Auth, Expansion, OnDemandRelay, ServerLimits, standard
-from smtpproto.sasl import Credentials, Users
+from smtpproto.extensions import Expansion, ServerLimits, standard
 from smtpproto.session import Offered
 from smtpproto.states import State
 from tests.conversations.driver import CONTENT, Inbox, begin, serve
@@ -137,33 +136,3 @@ def test_an_asynchronous_generator_is_closed_in_the_end() -> None:
     with pytest.raises(ZeroDivisionError):
         link.run(client._delivery(envelope, pieces))
     assert pieces.closed == 1
-
-
-def test_a_client_fetches_its_mail() -> None:
-    users = Users({"customer": "secret"}, secret=b"sixteen octets..", iterations=4096)
-
-    class Provider(Inbox):
-        left = 1
-
-        def waiting(self, session: Any) -> Any:
-            self.left -= 1
-            return None if self.left < 0 else (Envelope.of("", ["user@client.example"]), CONTENT)
-
-    def nonce() -> str:
-        return "n" * 24
-
-    offers = [OnDemandRelay(), Auth(allow_plaintext=("PLAIN",))]
-    link = serve(Provider(), extensions=offers, users=users, nonce=nonce)
-    known = Credentials(username="customer", password="secret")
-    heard: list[tuple[str, bytes]] = []
-    engine = Client(
-        limits=Limits(errors=7), observer=lambda who, octets, _: heard.append((who, octets))
-    )
-    client = ClientBase(begin(link, engine, credentials=known, nonce=nonce), None, {})
-    assert engine.limits.errors == 7
-    customer = Inbox()
-    assert link.run(client._fetched(customer, ["client.example"])).positive
-    ((session, _, content),) = customer.messages
-    assert session.hostname == "client.example"
-    assert content == CONTENT
-    assert ("S", b"220 client.example ESMTP") in heard

@@ -20,12 +20,10 @@ from smtpproto.extensions import (
     EightBitMime,
     Expansion,
     HelpTexts,
-    OnDemandRelay,
     Pipelining,
     QueueStarting,
     Size,
 )
-from smtpproto.sasl import Users
 from tests.conversations.driver import NO, Inbox, Link, begin, deliver, serve, statuses
 
 HELLO = b"EHLO client.example\r\n"
@@ -135,20 +133,6 @@ def test_other_commands() -> None:
 def test_a_command_of_an_extension() -> None:
     link = start(Everything(), extensions=(QueueStarting(),))
     assert codes(link.feed(HELLO + b"ETRN example.org\r\n")) == [250, 450]
-
-
-@pytest.mark.parametrize("handler", [Everything(), Inbox()])
-def test_atrn_is_for_whoever_has_mail_to_send(handler: object) -> None:
-    """A positive reply would turn the connection round (RFC 2645)."""
-    users = Users({"a": "b"}, secret=b"sixteen octets..", iterations=4096)
-    link = start(
-        handler,
-        extensions=(OnDemandRelay(), Auth(allow_plaintext=("PLAIN",))),
-        users=users,
-        nonce=lambda: "n" * 24,
-    )
-    link.feed(b"AUTH PLAIN AGEAYg==\r\n")
-    assert codes(link.feed(b"ATRN\r\nNOOP\r\n")) == [502, 250]
 
 
 def test_auth_without_anybody_who_knows_the_users() -> None:

@@ -109,7 +109,7 @@ def test_no_line_makes_a_server_raise(lines: list[str], answers: list[bool], siz
     queue = list(answers)
     pieces = [octets[at : at + size] for at in range(0, len(octets), size)]
     for piece in [*pieces, b""]:
-        if server.state in (State.CLOSED, State.TURNED, State.TLS):
+        if server.state in (State.CLOSED, State.TLS):
             break
         server.receive_data(piece)
         while not isinstance(event := server.next_event(), Need) or event is Need.REPLY:

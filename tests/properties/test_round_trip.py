@@ -15,7 +15,6 @@ from smtpproto.extensions import (
     ClientOverriding,
     ContentByUrl,
     Extension,
-    OnDemandRelay,
     StartTls,
     catalogue,
 )
@@ -32,7 +31,6 @@ ALL: tuple[Extension, ...] = (
     ContentByUrl(),
     ClientOverriding(),
     ClientForwarding(),
-    OnDemandRelay(),
 )
 GRAMMAR = catalogue(KNOWN, Protocol.SMTP, Limits()).utf8_grammar
 LMTP = catalogue(KNOWN, Protocol.LMTP, Limits()).utf8_grammar

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from smtpproto import Command, Session
+from smtpproto import Command, Reply, Session
 from smtpproto.conversations import Service
 from smtpproto.extensions import Burl, Chunking, ContentByUrl, EightBitMime, Pipelining
 from tests.conversations.driver import Inbox, Link
@@ -62,19 +62,20 @@ def test_content_by_url_behind_a_chunk_that_the_handler_has(handler: Any) -> Non
     assert len(handler.messages) == 1
 
 
-def test_content_by_url_without_who_resolves_it() -> None:
-    """A handler that accepts every command has nothing of what it leads to."""
+def test_content_by_url_that_a_handler_says_nothing_about() -> None:
+    """A handler that accepts every command with None has nothing of what the URL leads to."""
     handler = Chunks()
     assert codes(start(handler).feed(ENVELOPE + URL)) == [250, 250, 554]
-    assert handler.commands == []
+    assert len(handler.commands) == 1
     assert handler.messages == []
 
 
-def test_content_by_url_that_a_handler_resolves() -> None:
-    class Resolving(Chunks):
-        def resolve(self, session: Session, envelope: object, burl: Burl) -> bytes:
-            return b"Subject: found\r\n\r\n"
+def test_content_by_url_that_a_handler_takes() -> None:
+    class Taking(Chunks):
+        def command(self, session: Session, command: Command) -> Reply:
+            super().command(session, command)
+            return Reply(250, "2.5.0", "fetched")
 
-    handler = Resolving()
+    handler = Taking()
     assert codes(start(handler).feed(ENVELOPE + URL)) == [250, 250, 250]
-    assert handler.messages == [b"Subject: found\r\n\r\n"]
+    assert isinstance(handler.commands[0], Burl)

@@ -207,7 +207,6 @@ def test_offers_are_what_can_be_offered_in_plain_text() -> None:
         "AUTH",
         "REQUIRETLS",
         "BURL",
-        "ATRN",
         "XCLIENT",
         "XFORWARD",
         "LIMITS",

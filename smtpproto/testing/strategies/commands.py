@@ -30,7 +30,6 @@ from ...commands import (
     Vrfy,
 )
 from ...extensions import Catalogue, Extension, catalogue
-from ...extensions.atrn import Atrn
 from ...extensions.burl import Burl
 from ...extensions.client_attributes import Unavailable
 from ...extensions.etrn import Etrn
@@ -90,7 +89,6 @@ def offers() -> tuple[Extension, ...]:
         ext.Rrvs(),
         ext.MessageTracking(),
         ext.NoSoliciting(),
-        ext.Checkpoint(),
         ext.ConversionPermission(),
         ext.ContentNegotiation(),
         ext.QueueStarting(),
@@ -138,8 +136,6 @@ def _parameters(*, smtputf8: bool) -> Parameters:
         max_size=3,
         unique_by=str.upper,
     ) | st.just(["NEVER"])
-    tokens = st.lists(_ATOMS, min_size=1, max_size=3).map(".".join)
-    transids = st.builds(lambda a, b: f"{a}@{b}", tokens, tokens).filter(lambda t: len(t) <= 78)
     return {
         ext.DeclaredSize: st.builds(ext.DeclaredSize, st.integers(0, 50_000_000)),
         ext.Body: st.builds(ext.Body, st.sampled_from(["7BIT", "8BITMIME", "BINARYMIME"])),
@@ -158,7 +154,6 @@ def _parameters(*, smtputf8: bool) -> Parameters:
         ext.ValidSince: st.builds(ext.ValidSince, _MOMENTS, st.none() | st.booleans()),
         ext.Tracking: _tracking(),
         ext.Solicit: st.builds(ext.Solicit, st.lists(_WORDS, min_size=1, max_size=4).map(tuple)),
-        ext.TransactionId: st.builds(ext.TransactionId, transids),
         ext.ConversionPermitted: st.just(ext.ConversionPermitted()),
         ext.CapabilitiesWanted: st.just(ext.CapabilitiesWanted()),
     }
@@ -338,7 +333,6 @@ def _of_extensions() -> Mapping[type[Command], st.SearchStrategy[Any]]:
         ext.Authenticate: st.builds(ext.Authenticate, mechanisms, responses),
         Burl: st.builds(Burl, urls, st.booleans()),
         Etrn: st.builds(Etrn, st.builds(lambda a, d: f"{a}{d}", st.sampled_from(["", "@"]), nodes)),
-        Atrn: st.builds(Atrn, st.lists(nodes, max_size=2).map(tuple)),
         ext.XClient: st.builds(ext.XClient, _attributes(visible)),
         ext.XForward: st.builds(ext.XForward, _attributes(visible)),
     }
