@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from . import demo, explain, probe, send, serve, talk
-from .common import CannotRun, complain
+from .common import CannotRun, complain, flush
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,17 +27,30 @@ VERBS = {
 }
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None, *, program: str = "smtpproto") -> int:
     """Run the command line.
 
     Arguments:
         arguments: without the program's name; None: those of the process.
+        program: what help and errors call it.
 
     Returns:
         The exit status.
+
+    Raises:
+        OutputClosed: the reader of standard output or standard error is gone.
+        KeyboardInterrupt: the user typed Ctrl-C, and the verb does not handle it.
+        SystemExit: the arguments cannot be used, or ask for help or the version.
     """
+    try:
+        return _run(_parser(program), arguments)
+    finally:
+        flush()
+
+
+def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m smtpproto", description="SMTP for both roles, from the command line."
+        prog=program, description="SMTP for both roles, from the command line."
     )
     parser.add_argument("--version", action="version", version=f"smtpproto {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
@@ -46,6 +59,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         verb = verbs.add_parser(name, help=summary, description=summary)
         module.add_arguments(verb)
         verb.set_defaults(run=module.run)
+    return parser
+
+
+def _run(parser: argparse.ArgumentParser, arguments: Sequence[str] | None) -> int:
     options = parser.parse_args(arguments)
     try:
         status: int = options.run(options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from ..conversations import Status, Transcript
 
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CannotRun",
+    "OutputClosed",
     "complain",
     "exit_status",
+    "flush",
     "host_and_port",
     "need",
     "outcome_line",
@@ -30,6 +32,13 @@ EXTRAS = {"trio": "trio", "trustme": "cli"}
 
 class CannotRun(Exception):
     """What was asked for is not possible: the text goes to standard error, the exit status is 2."""
+
+
+class OutputClosed(BaseException):
+    """The reader of this process's output is gone, as after `| head`: see `__main__.command`.
+
+    It is no `Exception`, so that nothing between here and there takes it for a fault of a session.
+    """
 
 
 def host_and_port(text: str) -> tuple[str, int]:
@@ -64,13 +73,42 @@ def usual_port(*, implicit: bool = False, user: bool = False) -> int:
 
 
 def say(text: str) -> None:
-    """Print a line at once, also where the output is a pipe."""
-    print(text, flush=True)
+    """Print a line at once, also where the output is a pipe.
+
+    Raises:
+        OutputClosed: the other end of the pipe is closed.
+    """
+    _write(text, sys.stdout)
 
 
 def complain(text: str) -> None:
-    """Print a line to standard error."""
-    print(text, file=sys.stderr, flush=True)
+    """Print a line to standard error.
+
+    Raises:
+        OutputClosed: the other end of the pipe is closed.
+    """
+    _write(text, sys.stderr)
+
+
+def _write(text: str, file: TextIO) -> None:
+    try:
+        print(text, file=file, flush=True)
+    except BrokenPipeError:
+        raise OutputClosed from None
+
+
+def flush() -> None:
+    """Write what others printed, such as help, while it can still be told that nobody reads it.
+
+    Raises:
+        OutputClosed: the other end of the pipe is closed.
+    """
+    try:
+        # None: standard output was closed before this process began.
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        raise OutputClosed from None
 
 
 def need(package: str, what: str) -> None:
@@ -90,9 +128,9 @@ def need(package: str, what: str) -> None:
         )
 
 
-def transcript_to_stderr(prefix: str = "") -> Transcript:
+def transcript_to_stderr() -> Transcript:
     """An observer that writes the conversation to standard error."""
-    return Transcript(lambda line: complain(prefix + line))
+    return Transcript(complain)
 
 
 def outcome_line(outcome: Outcome) -> str:

@@ -5,10 +5,12 @@ A sink takes one message while it arrives; 250 is said once its `commit` has ret
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import TYPE_CHECKING, Protocol
 
 from ..conversations import Handler
+from ..replies import Reply
 from ..stores import FinalDelivery, MaildirStore, MboxStore
 
 if TYPE_CHECKING:
@@ -20,10 +22,14 @@ if TYPE_CHECKING:
 
     from ..conversations import Envelope
     from ..session import Session
+    from .signals import ServerOutput
 
     Sinks = Callable[[Session, Envelope], "Sink"]
 
-__all__ = ["Discarding", "Printing", "Receiver", "Sink", "sinks", "storing"]
+__all__ = ["NOT_PRINTED", "Discarding", "Printing", "Receiver", "Sink", "sinks", "storing"]
+
+NOT_PRINTED = Reply(451, "4.3.2", "the server is being stopped, try again later")
+"""The answer to a message that nobody reads any more."""
 
 
 class Sink(Protocol):
@@ -34,7 +40,11 @@ class Sink(Protocol):
         ...
 
     def commit(self) -> None:
-        """Take responsibility; may wait for a disk."""
+        """Take responsibility; may wait for a disk.
+
+        Raises:
+            BrokenPipeError: nobody reads where it is written to, and the server is about to stop.
+        """
         ...
 
     def __enter__(self) -> Self: ...
@@ -69,7 +79,9 @@ class Discarding:
 class Printing(Discarding):
     """A sink that prints: the envelope on one line, then the content."""
 
-    def __init__(self, session: Session, envelope: Envelope) -> None:
+    def __init__(self, output: ServerOutput, session: Session, envelope: Envelope) -> None:
+        super().__init__(session, envelope)
+        self._output = output
         recipients = ", ".join(map(str, envelope.forward_paths))
         self._octets = [f"---- from {envelope.reverse_path} to {recipients}\n".encode()]
 
@@ -79,6 +91,10 @@ class Printing(Discarding):
 
     def commit(self) -> None:
         """Print it in one piece."""
+        if not self._output.written(self._print):
+            raise BrokenPipeError
+
+    def _print(self) -> None:
         sys.stdout.buffer.write(b"".join(self._octets).replace(b"\r\n", b"\n"))
         sys.stdout.buffer.flush()
 
@@ -103,7 +119,7 @@ def sinks(options: argparse.Namespace) -> Sinks:
         return storing(MaildirStore(options.maildir))
     if options.mbox:
         return storing(MboxStore(options.mbox))
-    return Discarding if options.discard else Printing
+    return Discarding if options.discard else functools.partial(Printing, options.output)
 
 
 class Receiver(Handler):
@@ -112,9 +128,13 @@ class Receiver(Handler):
     def __init__(self, sinks: Sinks) -> None:
         self._sinks = sinks
 
-    def body(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+    def body(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> Reply | None:
         """Take a message while it arrives."""
-        with self._sinks(session, envelope) as sink:
-            for chunk in chunks:
-                sink.write(chunk)
-            sink.commit()
+        try:
+            with self._sinks(session, envelope) as sink:
+                for chunk in chunks:
+                    sink.write(chunk)
+                sink.commit()
+        except BrokenPipeError:
+            return NOT_PRINTED
+        return None

@@ -26,4 +26,20 @@ def send_over_trio(
         async with adapter.connect(host, port, **connecting) as client:
             return await client.send(envelope, chunks)
 
-    return trio.run(main)
+    try:
+        return trio.run(main)
+    except BaseException as error:
+        if any(isinstance(each, KeyboardInterrupt) for each in _leaves(error)):
+            # While trio connects, it puts Ctrl-C into a group.
+            raise KeyboardInterrupt from None
+        raise
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """The exceptions that a group holds at any depth, or the exception itself."""
+    inside: tuple[BaseException, ...] | None = getattr(error, "exceptions", None)
+    if inside is None:
+        yield error
+        return
+    for each in inside:
+        yield from _leaves(each)

@@ -6,6 +6,7 @@ import signal
 import socket
 from typing import TYPE_CHECKING
 
+from .common import OutputClosed
 from .receiving import Receiver, sinks
 from .settings import serve_options
 from .signals import STOPPING, Signals, held_back
@@ -34,7 +35,19 @@ def serve_until(
     Raises:
         CannotRun: a file cannot be used.
         OSError: a store cannot be.
+        OutputClosed: the server stopped because the reader of its output is gone.
     """
+    _serve_until(options, listeners, lambda: options.output.written(started), *others)
+    if options.output.closed:
+        raise OutputClosed
+
+
+def _serve_until(
+    options: argparse.Namespace,
+    listeners: list[socket.socket],
+    started: Callable[[], object],
+    *others: int,
+) -> None:
     settings = serve_options(options)
     settings["listeners"] = listeners
     settings["listeners_shared"] = options.shared

@@ -9,12 +9,14 @@ import trio
 
 from .. import trio as adapter
 from ..conversations import Handler
+from .receiving import NOT_PRINTED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from ..conversations import Envelope
     from ..options import ServeOptions
+    from ..replies import Reply
     from ..session import Session
     from .receiving import Sinks
 
@@ -29,18 +31,22 @@ class Receiver(Handler):
 
     async def body(  # type: ignore[override]  # with trio a handler's methods are async
         self, session: Session, envelope: Envelope, chunks: AsyncIterator[bytes]
-    ) -> None:
+    ) -> Reply | None:
         """Take a message while it arrives."""
-        with self._sinks(session, envelope) as sink:
-            async for chunk in chunks:
-                sink.write(chunk)
-            await trio.to_thread.run_sync(sink.commit)
+        try:
+            with self._sinks(session, envelope) as sink:
+                async for chunk in chunks:
+                    sink.write(chunk)
+                await trio.to_thread.run_sync(sink.commit)
+        except BrokenPipeError:
+            return NOT_PRINTED
+        return None
 
 
 def serve_over_trio(
     sinks: Sinks,
     settings: ServeOptions,
-    started: Callable[[], None],
+    started: Callable[[], object],
     stop: list[int],
     stopping: Callable[[], None],
 ) -> None:

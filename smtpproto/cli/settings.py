@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..addresses import Domain
 from ..commands import Syntax
-from ..conversations import ServerTLS
+from ..conversations import ServerTLS, Transcript
 from ..errors import LocalProtocolError
 from ..extensions import Auth, Chunking, SmtpUtf8, StartTls, standard
 from ..sasl import SASLError, Users
@@ -19,10 +19,12 @@ from ..session import Protocol
 from ..tls import CertificateFiles
 from ..wire import LineEndings
 from ..wire.proxy import TrustedNetworks
-from .common import CannotRun, host_and_port, need, transcript_to_stderr
+from .common import CannotRun, complain, host_and_port, need
+from .signals import ServerOutput
 
 if TYPE_CHECKING:
-    from ..conversations import Transcript
+    from collections.abc import Callable
+
     from ..options import ServeOptions
     from ..session import Session
 
@@ -155,6 +157,7 @@ def check(options: argparse.Namespace) -> None:
         need("trio", "--io trio")
     if options.self_signed:
         need("trustme", "--self-signed")
+    options.output = ServerOutput()
     # Salts of users come from it: all workers have to tell clients the same.
     options.secret = secrets.token_bytes(32)
 
@@ -187,13 +190,23 @@ def serve_options(options: argparse.Namespace) -> ServeOptions:
                 f"--proxy-protocol: expected an address or a network: {error}"
             ) from None
     if options.transcript:
-        numbers = itertools.count(1)
-
-        def observe(_: Session) -> Transcript:
-            return transcript_to_stderr(f"{next(numbers)} ")
-
-        found["observer"] = observe
+        found["observer"] = _observe(options.output)
     return found
+
+
+def _observe(output: ServerOutput) -> Callable[[Session], Transcript]:
+    """Gives each session a transcript on standard error that begins its lines with a number."""
+    numbers = itertools.count(1)
+
+    def observe(_: Session) -> Transcript:
+        number = next(numbers)
+
+        def write(line: str) -> None:
+            output.written(lambda: complain(f"{number} {line}"))
+
+        return Transcript(write)
+
+    return observe
 
 
 def _extensions(options: argparse.Namespace) -> list[Any]:

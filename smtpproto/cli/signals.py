@@ -9,12 +9,14 @@ import signal
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
+from .common import OutputClosed
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from typing_extensions import Self
 
-__all__ = ["STOPPING", "Signals", "held_back"]
+__all__ = ["STOPPING", "ServerOutput", "Signals", "held_back"]
 
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
@@ -110,3 +112,28 @@ class Signals:
             signal.signal(number, handler)
         os.close(self.number)
         os.close(self._write)
+
+
+class ServerOutput:
+    """Standard output and standard error as the sessions of a server use them.
+
+    Once the reader is gone, the server is told to stop as by SIGTERM, so that running transactions
+    finish.
+
+    Attributes:
+        closed: whether the reader is gone.
+    """
+
+    def __init__(self) -> None:
+        self.closed = False
+
+    def written(self, write: Callable[[], object]) -> bool:
+        """Call a function that writes; False if the reader is gone."""
+        try:
+            write()
+        except (BrokenPipeError, OutputClosed):
+            if not self.closed:
+                self.closed = True
+                os.kill(os.getpid(), signal.SIGTERM)
+            return False
+        return True

@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .common import CannotRun, complain
+from .common import CannotRun, OutputClosed, complain
 from .signals import STOPPING, Signals
 
 __all__ = ["Supervisor", "back_off"]
@@ -34,6 +34,8 @@ FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
 # Seconds after which a worker counts as one that works.
 SETTLED = 10.0
+# Status of a worker whose output has no reader: what a shell shows for SIGPIPE.
+UNREAD = 128 + signal.SIGPIPE
 # Seconds beyond the time that transactions have, before a worker is killed.
 SPARE = 5.0
 
@@ -108,13 +110,14 @@ class Supervisor:
         self._replacing: Worker | None = None
         self._to_replace: deque[int] = deque()
         self._kill_at: float | None = None
-        self._failed = False
+        self._failed = self._unread = False
 
     def run(self) -> int:
         """Run until told to stop; the exit status.
 
         Raises:
             CannotRun: a worker did not even start.
+            OutputClosed: the reader of the workers' output is gone.
         """
         self._lifeline, self._alive = os.pipe()
         with Signals(*STOPPING, signal.SIGHUP, signal.SIGCHLD) as self._signals:
@@ -125,6 +128,8 @@ class Supervisor:
                     self._turn()
             finally:
                 self._end()
+        if self._unread:
+            raise OutputClosed
         if self._failed:
             raise CannotRun("a worker did not start: see above")
         return 0
@@ -219,6 +224,11 @@ class Supervisor:
         os.close(worker.ready)
         if worker.stage is Stage.LEAVING:
             return
+        if status == UNREAD:
+            self._unread = True
+            if not self._stopping:
+                self._stop()
+            return
         how = f"by signal {-status}" if status < 0 else f"with status {status}"
         if worker is self._replacing:
             complain(f"worker {worker.pid} ended {how} before it served: the old workers stay")
@@ -306,6 +316,8 @@ class Supervisor:
         except (CannotRun, OSError) as error:
             complain(f"worker {os.getpid()}: {error}")
             status = 2
+        except OutputClosed:
+            status = UNREAD
         except BaseException:  # noqa: BLE001  # nothing may get out of a forked child
             traceback.print_exc()
         finally:

@@ -34,7 +34,23 @@ def test_what_is_no_command_line(arguments: list[str], capsys: pytest.CaptureFix
     with pytest.raises(SystemExit) as exit_:
         main(arguments)
     assert exit_.value.code == 2
-    assert "usage: python -m smtpproto" in capsys.readouterr().err
+    assert "usage: smtpproto" in capsys.readouterr().err
+
+
+def test_it_is_called_what_the_user_called() -> None:
+    module = smtpproto("nonsense")
+    assert module.stderr.startswith("usage: python -m smtpproto ")
+    installed = subprocess.run(
+        [sys.executable, "-c", "from smtpproto.__main__ import command; command()", "nonsense"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+    )
+    assert installed.stderr.startswith("usage: smtpproto ")
+    assert (module.returncode, installed.returncode) == (2, 2)
+    complaint = smtpproto("serve", "--key", "x").stderr
+    assert complaint.startswith("python -m smtpproto serve: --key needs --cert")
 
 
 def test_the_version() -> None:
