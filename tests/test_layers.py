@@ -24,6 +24,7 @@ LAYERS: dict[str, float] = {
     "smtpproto.errors": 0.0,
     "smtpproto.limits": 0.0,
     "smtpproto.syntax": 0.1,
+    "smtpproto.address_list": 0.2,
     "smtpproto.address_reader": 0.2,
     "smtpproto.wire": 0.1,
     "smtpproto.addresses": 1.0,

@@ -18,7 +18,9 @@ from io import BytesIO
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from ..addresses import Domain
+from ..errors import LocalProtocolError
 from ..extensions import EightBitMime, SmtpUtf8
+from .fields import check_header, mailboxes_of
 from .needs import unfit
 from .outcome import Envelope
 
@@ -54,25 +56,38 @@ def envelope_of(
     Of a message that was resent, those of the Resent- fields (RFC 5322 section 3.6.6).
 
     Arguments:
-        message: its Sender, else From, and its To, Cc and Bcc are used.
+        message: its Sender, else From, and its To, Cc and Bcc are used; all of them have to be
+            address lists to their last character (RFC 5322 section 3.4).
         sender: the reverse-path instead; empty for the null reverse-path.
         recipients: the recipients instead.
 
     Raises:
-        LocalProtocolError: an address is no mailbox.
+        LocalProtocolError: a field or line of the header that could name somebody cannot be read,
+            or an address is no mailbox.
         ValueError: there is no sender or no recipient, or the message was resent more than once.
     """
-    given = sender is not None and recipients is not None
-    prefix = "" if given else _prefix(message)
-    if sender is None:
-        senders = _addresses(message, f"{prefix}Sender") or _addresses(message, f"{prefix}From")
-        if not senders:
-            raise ValueError("the message names no sender: give one")
-        sender = senders[0]
-    if recipients is None:
-        found = [_addresses(message, prefix + name) for name in _RECIPIENTS]
-        recipients = dict.fromkeys(address for addresses in found for address in addresses)
+    if sender is None or recipients is None:
+        check_header(message)
+        prefix = _prefix(message)
+        if sender is None:
+            sender = _sender(message, prefix)
+        if recipients is None:
+            found = [mailboxes_of(message, prefix + name) for name in _RECIPIENTS]
+            recipients = dict.fromkeys(mailbox for mailboxes in found for mailbox in mailboxes)
     return Envelope.of(sender, recipients)
+
+
+def _sender(message: Message, prefix: str) -> str:
+    """The mailbox in Sender; where there is none, the first one in From."""
+    authors = mailboxes_of(message, f"{prefix}From")
+    senders = mailboxes_of(message, f"{prefix}Sender")
+    if len(senders) > 1:
+        raise LocalProtocolError(
+            f"{prefix}Sender: expected one address, found {len(senders)} (RFC 5322 section 3.6.2)"
+        )
+    if not (senders or authors):
+        raise ValueError("the message names no sender: give one")
+    return (senders or authors)[0]
 
 
 def _prefix(message: Message) -> str:

@@ -144,7 +144,9 @@ BROKEN = [
     (b"\n\nbody only\n", "the message names no sender"),
     (b"From: a@b.example\n\nx\n", "an envelope needs a recipient"),
     (b"From: a b\nTo: c@d.example\n\nx\n", "not sent: "),
-    (b"\0\xff\xfe" * 1000, "the message names no sender"),
+    (b"\0\xff\xfe" * 1000, "a line that is no field"),
+    (b"From: a@b.example\nTo: c@d.example; e@d.example\n\nx\n", "To: expected ','"),
+    (b"From: a@b.example\nTo: c@d.example\nCc : e@d.example\n\nx\n", "a line that is no field"),
     (b"X: " + b"y" * (1 << 20) + b"\n\nbody\n", "more than a MiB"),
 ]
 

@@ -6,7 +6,7 @@ import io
 from email import message_from_bytes
 from email.message import EmailMessage, Message
 from email.mime.text import MIMEText
-from email.policy import compat32, default
+from email.policy import Policy, compat32, default
 
 import pytest
 
@@ -92,6 +92,105 @@ def test_nobody_is_named(header: str, problem: str) -> None:
 def test_what_is_named_is_no_mailbox() -> None:
     with pytest.raises(LocalProtocolError):
         envelope_of(parse("From: a@x.example\nTo: undisclosed\n\n"))
+
+
+# Each names somebody who would be lost, or somebody else, if it were read as far as it goes.
+NO_LISTS = [
+    ("a@mx.example; b@mx.example", "; b@mx.example"),
+    ("a@mx.example, Bob b@mx.example", "Bob b@mx.example"),
+    ("a@mx.example, b@", "b@"),
+    ("Dept: a@mx.example; b@mx.example", "; b@mx.example"),
+    ("a@mx.example <b@mx.example>", "<b@mx.example>"),
+    ("a@mx.example (b@mx.example", "(b@mx.example"),
+    ("undisclosed", "undisclosed"),
+    ("a@-mx.example", "a@-mx.example"),
+]
+NAMES = ["To", "Cc", "Bcc", "From", "Sender", "Resent-To", "Resent-Cc", "Resent-Bcc"]
+NAMES += ["Resent-From", "Resent-Sender"]
+
+
+@pytest.mark.parametrize("policy", [default, compat32], ids=["default", "compat32"])
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("text, rest", NO_LISTS)
+def test_what_cannot_be_read_is_refused(name: str, text: str, rest: str, policy: Policy) -> None:
+    prefix = "Resent-" if name.startswith("Resent-") else ""
+    header = f"{prefix}To: x@y.example\n{prefix}From: x@y.example\n{prefix}Date: x\n"
+    raw = f"{header}{name}: {text}\n\nbody\n"
+    with pytest.raises(LocalProtocolError) as caught:
+        envelope_of(message_from_bytes(raw.encode(), policy=policy))
+    assert str(caught.value).startswith(f"{name}: ")
+    assert rest in str(caught.value)
+
+
+@pytest.mark.parametrize("text, rest", [NO_LISTS[0], NO_LISTS[1], *NO_LISTS[4:7]])
+@pytest.mark.parametrize("kind", [EmailMessage, Message])
+def test_what_cannot_be_read_is_refused_where_it_was_set(
+    kind: type[Message], text: str, rest: str
+) -> None:
+    message = kind()
+    message["From"] = "x@y.example"
+    message["Cc"] = text
+    with pytest.raises(LocalProtocolError, match=r"^Cc: ") as caught:
+        envelope_of(message)
+    assert rest in str(caught.value)
+    # What is not asked for is not read.
+    assert envelope_of(message, recipients=["b@y.example"]).recipients
+    assert envelope_of(message, "x@y.example", ["b@y.example"]).recipients
+
+
+@pytest.mark.parametrize("policy", [default, compat32], ids=["default", "compat32"])
+def test_how_addresses_may_be_written(policy: Policy) -> None:
+    raw = (
+        b"From: J\xc3\xbcrgen (me) <j\xc3\xbc@x.example>\r\n"
+        b"To: A. Q. <a@y.example>,, =?utf-8?q?B?=\r\n <b@y.example> (B)\r\n"
+        b'Cc: g: "Doe, J." <c@y.example>, d . e @ y.example;\r\n'
+        b"Bcc: M\xfcller <f@[192.0.2.1]>\r\n\r\n"
+    )
+    envelope = envelope_of(message_from_bytes(raw, policy=policy))
+    assert str(envelope.reverse_path) == "<jü@x.example>"
+    assert " ".join(map(str, envelope.forward_paths)) == (
+        "<a@y.example> <b@y.example> <c@y.example> <d.e@y.example> <f@[192.0.2.1]>"
+    )
+
+
+def test_addresses_that_were_set() -> None:
+    older = Message()
+    older["From"] = "Müller <e@grüße.example>"
+    older["To"] = "a@y.example"
+    assert str(envelope_of(older).reverse_path) == "<e@grüße.example>"
+    message = EmailMessage()
+    message["From"] = "Jürgen <j@x.example>"
+    message["To"] = "a@y.example,,b@y.example"  # obsolete, but clear
+    assert [str(path) for path in envelope_of(message).forward_paths] == [
+        "<a@y.example>",
+        "<b@y.example>",
+    ]
+
+
+def test_defects_of_the_body_do_not_matter() -> None:
+    message = parse("From: a@x.example\nTo: b@y\nContent-Type: multipart/mixed\n\nbody\n")
+    assert message.defects
+    assert str(envelope_of(message).reverse_path) == "<a@x.example>"
+
+
+def test_octets_that_are_no_utf8_in_an_address() -> None:
+    raw = b"From: a@x.example\nTo: m\xfcller@y.example\n\n"
+    with pytest.raises(LocalProtocolError, match=r"^To: "):
+        envelope_of(message_from_bytes(raw, policy=default))
+
+
+def test_one_sender() -> None:
+    with pytest.raises(LocalProtocolError, match="Sender: expected one address, found 2"):
+        envelope_of(parse("From: a@x.example\nSender: b@x.example, c@x.example\nTo: d@y\n\n"))
+
+
+@pytest.mark.parametrize("line", ["b@y.example,", "Cc c@y.example", "Cc : c@y.example"])
+def test_recipients_behind_a_line_that_is_no_field(line: str) -> None:
+    header = f"From: a@x.example\nTo: b@y.example\n{line}\nBcc: c@y.example\n\nbody\n"
+    with pytest.raises(LocalProtocolError, match="a line that is no field"):
+        envelope_of(parse(header))
+    with pytest.raises(LocalProtocolError, match="a line that is no field"):
+        envelope_of(parse(" x\n" + header))
 
 
 # --- the content ------------------------------------------------------------------------------
