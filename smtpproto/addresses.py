@@ -35,8 +35,6 @@ from .limits import Limits
 from .syntax import DOMAIN, DOT_STRING_UTF8, FULL_MAILBOX
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from typing_extensions import Self
 
 __all__ = ["AddressLiteral", "Domain", "ForwardPath", "Mailbox", "Path", "ReversePath"]
@@ -220,11 +218,12 @@ class Path:
     bare: ClassVar[str]  # what stands in the brackets if no mailbox does
 
     mailbox: Mailbox | None
-    # As it is written, once somebody asked or a pattern has read it.
-    _text: str = field(default="", init=False, repr=False, compare=False)
+    # As it is written: asked for more often than made.
+    _text: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         _require(self.mailbox, (Mailbox, type(None)), "a Mailbox or None (`of` takes text)")
+        _set(self, "_text", f"<{self.address}>")
 
     @classmethod
     def of(cls, address: str, *, limits: Limits = Limits()) -> Self:
@@ -294,8 +293,8 @@ class Path:
                 and len(name) <= limits.domain
             ):
                 path = _new(cls)
-                _set_mailbox(path, _trusted_mailbox(local_part, _trusted_domain(name)))
-                _set_text(path, match[0])
+                _set(path, "mailbox", _trusted_mailbox(local_part, _trusted_domain(name)))
+                _set(path, "_text", match[0])
                 return path, end
         return cls._read(text, start, Rules(cls.what, cls.enhanced, utf8, limits), limits)
 
@@ -323,11 +322,7 @@ class Path:
         return self.bare if self.mailbox is None else str(self.mailbox)
 
     def __str__(self) -> str:
-        text = self._text
-        if not text:
-            text = f"<{self.address}>"
-            _set_text(self, text)
-        return text
+        return self._text
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,26 +380,18 @@ def _format_local_part(local_part: str) -> str:
 
 def _trusted_domain(name: str) -> Domain:
     domain = _new(Domain)
-    _set_name(domain, name)
+    _set(domain, "name", name)
     return domain
 
 
 def _trusted_mailbox(local_part: str, domain: Domain | AddressLiteral) -> Mailbox:
     mailbox = _new(Mailbox)
-    _set_local_part(mailbox, local_part)
-    _set_domain(mailbox, domain)
+    _set(mailbox, "local_part", local_part)
+    _set(mailbox, "domain", domain)
     return mailbox
 
 
-def _setter(kind: type, name: str) -> Callable[[object, object], None]:
-    """Sets an attribute past `__setattr__`, which refuses; that would take half as long again."""
-    setter: Callable[[object, object], None] = getattr(kind, name).__set__
-    return setter
-
-
 _new = object.__new__
-_set_name = _setter(Domain, "name")
-_set_local_part, _set_domain = _setter(Mailbox, "local_part"), _setter(Mailbox, "domain")
-_set_mailbox, _set_text = _setter(Path, "mailbox"), _setter(Path, "_text")
+_set = object.__setattr__  # their own refuses
 
 _UNBOUND = Rules("address", "5.5.4", utf8=True, limits=None)

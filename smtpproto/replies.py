@@ -222,18 +222,15 @@ def build_reply(
     enhanced, text = _read_text(code, tuple(lines), plain=plain)
     # What was read fits; to look at it again would double the time.
     reply = object.__new__(Reply)
-    _set_code(reply, code)
-    _set_enhanced(reply, enhanced)
-    _set_text(reply, text)
-    _set_command(reply, command)
-    _set_recipient(reply, recipient)
+    _set(reply, "code", code)
+    _set(reply, "enhanced", enhanced)
+    _set(reply, "text", text)
+    _set(reply, "command", command)
+    _set(reply, "recipient", recipient)
     return reply
 
 
-# Past `__setattr__`, which refuses; it would also take half as long again.
-_set_code, _set_enhanced, _set_text, _set_command, _set_recipient = (
-    getattr(Reply, name).__set__ for name in Reply.__slots__
-)
+_set = object.__setattr__  # its own refuses
 
 
 # A server says the same to a thousand recipients: 0.2 us in place of 3.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import pickle
 import time
 from collections.abc import Callable
@@ -412,6 +413,20 @@ def test_a_path_that_is_too_long(text: str, message: str) -> None:
     assert (refusal.value.code, refusal.value.enhanced) == (501, "5.5.4")
     wide = Limits(local_part=1000, domain=1000, path=1000)
     assert ForwardPath.parse(text, utf8=True, limits=wide).mailbox is not None
+
+
+@pytest.mark.parametrize("kind", [ReversePath, ForwardPath])
+@pytest.mark.parametrize("text", ["<user@example.org>", '<"a b"@[192.0.2.1]>', None])
+def test_a_path_that_was_read_has_every_field(kind: type[Path], text: str | None) -> None:
+    text = text or f"<{kind.bare}>"
+    read = kind.parse(text)
+    made = kind(read.mailbox)
+    for field in dataclasses.fields(kind):
+        assert getattr(read, field.name) == getattr(made, field.name)
+    if read.mailbox is not None:
+        assert read.mailbox == Mailbox(read.mailbox.local_part, read.mailbox.domain)
+    assert str(made) == str(read) == text
+    assert str(copy.deepcopy(read)) == str(pickle.loads(pickle.dumps(read))) == text  # noqa: S301
 
 
 def test_a_path_that_just_fits() -> None:

@@ -361,6 +361,17 @@ def test_a_refusal_may_have_one_even_there(command: Command | None) -> None:
     assert reply.command is command
 
 
+def test_a_reply_that_was_read_has_every_field() -> None:
+    reply = build_reply(250, ["2.1.5 one", "2.1.5 two"], EHLO, RCPT)
+    assert {field.name: getattr(reply, field.name) for field in dataclasses.fields(reply)} == {
+        "code": 250,
+        "enhanced": "",
+        "text": "2.1.5 one\n2.1.5 two",
+        "command": EHLO,
+        "recipient": RCPT,
+    }
+
+
 def test_the_recipient_of_an_lmtp_reply() -> None:
     assert build_reply(250, ["OK"], Data(), RCPT).recipient is RCPT
 
