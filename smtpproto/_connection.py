@@ -88,7 +88,10 @@ class Connection:
 
     @property
     def offered(self) -> Offered[object]:
-        """The service extensions in force; empty before EHLO and after STARTTLS."""
+        """The service extensions in force.
+
+        Before EHLO and after STARTTLS none, but on a server those that are `plain`.
+        """
         return self.session.offered
 
     @property

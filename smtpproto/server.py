@@ -134,6 +134,7 @@ class Server(Connection):
         "_grammar",
         "_octets",
         "_owed",
+        "_plain",
         "_refused",
         "_refused_by_core",
         "_row",
@@ -169,6 +170,7 @@ class Server(Connection):
         self._content_watchers = [
             e for e in self._extensions if type(e).check_content is not Extension.check_content
         ]
+        self._plain = [e for e in self._extensions if e.plain]
         self._demanding = [e for e in self._extensions if type(e).demand is not Extension.demand]
         # A command that was read leniently and comes after the event that says so, with its octets.
         self._deviant: tuple[Command, int] | None = None
@@ -187,7 +189,7 @@ class Server(Connection):
         self._refused_by_core = False
         self._errors = 0
         self._secrets_follow = False
-        self._grammar = self._catalogue.grammar
+        self._forget_session()
 
     @property
     def timeout(self) -> float:
@@ -313,7 +315,7 @@ class Server(Connection):
         """
         match = _VERB.match(line)
         kind = self._grammar.verbs.get(match[1].decode().upper()) if match is not None else None
-        rejected = self._reject(reply)
+        rejected = self._reject((kind and self._demanded(kind)) or reply)
         if kind is not None and issubclass(kind, CountedCommand):
             self._close(_CLOSING)
         return rejected
@@ -325,6 +327,9 @@ class Server(Connection):
 
     def _refusal(self, command: Command, row: str, octets: int) -> Reply | None:
         """Why a command of so many octets is not possible here and now, or None."""
+        demanded = self._demanded(command)
+        if demanded is not None:
+            return demanded
         step = self._rows[self.state].get(row)
         if step is None or step.in_flight:
             text = f"{command.verb} is not possible here: {self.state.value}"
@@ -340,15 +345,19 @@ class Server(Connection):
             and len(transaction.recipients) >= self._limits.recipients
         ):
             return Reply(452, "4.5.3", "too many recipients (RFC 5321 section 4.5.3.1.10)")
-        for extension in self._demanding:
-            refusal = extension.demand(command, self.session)
-            if refusal is not None:
-                return refusal
         refusal = self._catalogue.refusal(command, self.session, transaction)
         if refusal is None and _TLS in step.after and len(self._buffer):
             # Asked last: what is refused anyhow must not depend on what has arrived behind it.
             return _INJECTED
         return refusal
+
+    def _demanded(self, command: Command | type[Command]) -> Reply | None:
+        """Why a command has to wait for something, such as TLS, wherever it stands; or None."""
+        for extension in self._demanding:
+            refusal = extension.demand(command, self.session)
+            if refusal is not None:
+                return refusal
+        return None
 
     def _next_response(self, line: bytes) -> ServerEvent | None:
         """Read the client's part of a dialogue that the pending command began."""
@@ -599,7 +608,10 @@ class Server(Connection):
     def _served(self, owner: type[Extension], command: Command) -> None:
         self.session = owner.served(command, self.session)
         # It may have ended what was in force, as XCLIENT does.
-        self._choose_grammar()
+        if self.state is State.GREETED:
+            self._forget_session()
+        else:
+            self._choose_grammar()
 
     def _named(self, command: Hello) -> Session:
         """The session as it is once the client has named itself."""
@@ -609,13 +621,14 @@ class Server(Connection):
             extended=not isinstance(command, Helo),
             offered=Offered(),
         )
-        offers = [
-            offer
-            for extension in self._extensions
-            if (session.extended or extension.plain)
-            and (offer := extension.offer(session)) is not None
-        ]
-        return replace(session, offered=Offered(offers))
+        offering = self._extensions if session.extended else self._plain
+        return replace(session, offered=self._offers(offering, session))
+
+    @staticmethod
+    def _offers(extensions: Iterable[Extension], session: Session) -> Offered[object]:
+        """What these extensions offer in a session."""
+        offers = [extension.offer(session) for extension in extensions]
+        return Offered([offer for offer in offers if offer is not None])
 
     def _fit(self, reply: Reply, command: Command) -> Reply:
         """A reply with other characters than ASCII, as it may be sent (RFC 6531 section 3.7.4)."""
@@ -663,6 +676,8 @@ class Server(Connection):
 
     def _forget_session(self) -> None:
         self._grammar = self._catalogue.grammar
+        if self._plain:
+            self.session = replace(self.session, offered=self._offers(self._plain, self.session))
 
     def reject(self, code: int = 550, enhanced: str = "", text: str = "") -> None:
         """Answer with a negative reply.

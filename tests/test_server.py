@@ -871,7 +871,7 @@ def test_an_extension_may_demand_something_first() -> None:
     class Password(Extension):
         keyword = "XPASS"
 
-        def demand(self, command: Command, session: Session) -> Reply | None:
+        def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
             return None if command.verb in ("EHLO", "HELO") else Reply(530, "5.7.0", "first")
 
     serve(

@@ -185,11 +185,11 @@ class Auth(Extension):
         allowed = self.allow_plaintext
         return tuple(name for name in self.mechanisms if session.secure or name in allowed)
 
-    def demand(self, command: Command, session: Session) -> Reply | None:
-        """Refuse what has to wait for AUTH, and AUTH where it would give away a secret."""
+    def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
+        """Refuse what has to wait for AUTH, a second AUTH, and one that gives away a secret."""
+        if command.verb == Authenticate.verb and session.identity is not None:
+            return _TWICE
         if isinstance(command, Authenticate):
-            if session.identity is not None:
-                return _TWICE
             name = command.mechanism
             hidden = name in self.mechanisms and name not in self._names(session)
             return _IN_PLAIN_TEXT if hidden and not session.secure else None

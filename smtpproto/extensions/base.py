@@ -63,8 +63,8 @@ class Extension:
         not_offered: the reply to one of its commands in a session where it is not in force.
         requires: keywords of extensions without which it may not be offered.
         old_form: whether its EHLO line may have "=" behind the keyword, as that of AUTH had once.
-        plain: whether it is in force on a server after HELO, too, where nothing is announced: for
-            commands that clients in the field send unasked.
+        plain: whether it is in force on a server before EHLO and after HELO, too, where nothing is
+            announced: for commands that may be sent unasked (RFC 5321 section 4.1.4).
     """
 
     __slots__ = ()
@@ -124,11 +124,16 @@ class Extension:
         """
         return None
 
-    def demand(self, command: Command, session: Session) -> Reply | None:
+    def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
         """The reply by which a server refuses a command for lack of something, or None.
 
-        Asked about every command, whether the extension is in force or not: so a client that never
-        said EHLO does not get around what it is to do first, such as to authenticate.
+        Asked about every command before all else, whether the extension is in force or not, and
+        whether the command is possible here or not: so a client that never said EHLO does not get
+        around what it is to do first, such as to authenticate.
+
+        Arguments:
+            command: the command; only its class where the rest of the line cannot be read.
+            session: the facts.
         """
         return None
 

@@ -143,7 +143,7 @@ class ContentByUrl(Extension):
             return None
         return self if self.early or session.identity is not None else type(self)(())
 
-    def demand(self, command: Command, session: Session) -> Reply | None:
+    def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
         """Refuse clients that did not authenticate, and URLs that are for other users."""
         if not isinstance(command, Burl):
             return None

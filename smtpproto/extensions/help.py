@@ -1,6 +1,7 @@
 """HELP and EXPN as keywords: RFC 5321 sections 4.1.1.7, 4.1.1.8 and 2.2.2, RFC 1869 section 6.
 
-Both commands are older than EHLO, so they are answered after HELO, too.
+Both commands are older than EHLO, so they are answered before it and after HELO, too (section
+4.1.4).
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ class StartTls(Extension):
         """Itself outside TLS, otherwise nothing (section 4.2)."""
         return None if session.secure else self
 
-    def demand(self, command: Command, session: Session) -> Reply | None:
+    def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
         """Refuse what is not to be said in plain text (section 4)."""
         wanted = self.required and not session.secure and command.verb not in _BEFORE
         return _FIRST if wanted else None

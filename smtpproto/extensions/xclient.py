@@ -107,7 +107,7 @@ class ClientOverriding(Extension):
         """Itself to trusted peers."""
         return self if speaker(session) in self.trusted else None
 
-    def demand(self, command: Command, session: Session) -> Reply | None:
+    def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
         """Refuse peers that are not trusted, whatever they were offered."""
         refused = isinstance(command, XClient) and speaker(session) not in self.trusted
         return NOT_TRUSTED if refused else None

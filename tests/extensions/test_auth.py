@@ -32,7 +32,9 @@ from smtpproto.extensions import (
     KNOWN,
     Auth,
     Authenticate,
+    Chunking,
     EnhancedStatusCodes,
+    HelpTexts,
     SubmittedBy,
     catalogue,
     read_offers,
@@ -242,6 +244,20 @@ def test_once() -> None:
     assert Auth not in pair.hello().client.offered
 
 
+@pytest.mark.parametrize(
+    "line",
+    ["AUTH", "AUTH PLAIN", "AUTH X.Y", "AUTH PLAIN !", "AUTH PLAIN ", "AUTH OTHER", "auth"],
+)
+def test_once_whatever_the_second_one_looks_like(line: str) -> None:
+    """RFC 4954 section 4."""
+    pair = secure_pair()
+    pair.server.authenticated("alice")
+    assert pair.raw(line).startswith("503")
+    assert pair.raw("RSET").startswith("250")
+    pair.say(mail())
+    assert pair.raw(line).startswith("503")
+
+
 def test_not_within_a_transaction() -> None:
     pair = secure_pair()
     pair.say(mail())
@@ -301,6 +317,19 @@ def test_where_it_is_required() -> None:
     pair.server.authenticated("alice")
     assert pair.say(mail()).code == 250
     assert pair.say(Quit()).code == 221
+
+
+@pytest.mark.parametrize("hello", [False, True])
+def test_where_it_is_required_even_what_is_out_of_order_or_malformed(hello: bool) -> None:
+    """RFC 4954 section 6: 530 to every command but AUTH, EHLO, HELO, NOOP, RSET and QUIT."""
+    pair = Pair(Auth(MECHANISMS, required=True), Chunking(), HelpTexts(), session=SECURE)
+    if hello:
+        pair.hello()
+    lines = ["MAIL FROM:<>", "RCPT TO:<b@mx.example>", "DATA", "BDAT 0 LAST", "VRFY bob", "HELP"]
+    lines += ["MAIL FROM:no", "MAIL", "DATA 1"]
+    assert {line: pair.raw(line)[:3] for line in lines} == dict.fromkeys(lines, "530")
+    assert pair.raw("RSET").startswith("250")
+    assert pair.raw("EHLO !").startswith("501")
 
 
 def test_helo_does_not_get_around_it() -> None:

@@ -82,7 +82,7 @@ class Shouting(Extension):
     def check(self, command: Command, session: Session, transaction: object) -> Reply | None:
         return Reply(450, "4.7.1", f"not {command.verb}") if self.refuse else None
 
-    def demand(self, command: Command, session: Session) -> Reply | None:
+    def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
         return Reply(530, "5.7.0", "whisper first") if isinstance(command, Rset) else None
 
     @classmethod

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from smtpproto import Expn, Help, LocalProtocolError, Reply
-from smtpproto.extensions import Expansion, HelpTexts
+from smtpproto import Expn, Help, LocalProtocolError, Reply, TLSFacts
+from smtpproto.extensions import Expansion, HelpTexts, StartTls
 from tests.pair import Pair, mail
 
 
@@ -36,6 +36,27 @@ def test_a_server_that_has_them_not(command: Help | Expn) -> None:
     with pytest.raises(LocalProtocolError, match=f"{command.verb} is not offered"):
         pair.client.send(command)
     assert pair.raw(str(command)).startswith("502 ")
+
+
+def test_before_ehlo_as_behind_it() -> None:
+    """RFC 5321 section 4.1.4."""
+    pair = Pair(HelpTexts(), Expansion())
+    lines = ["HELP", "EXPN list", "VRFY bob", "NOOP", "RSET"]
+    before = [pair.raw(line) for line in lines]
+    assert [reply[:3] for reply in before] == ["214", "252", "252", "250", "250"]
+    assert [str(event) for event in pair.events] == lines
+    pair.hello()
+    assert [pair.raw(line) for line in lines] == before
+    # Not offered behind EHLO, not offered before it.
+    assert [Pair().raw(line)[:4] for line in lines[:2]] == ["502 ", "502 "]
+
+
+def test_before_ehlo_inside_tls() -> None:
+    pair = Pair(StartTls(), HelpTexts()).hello()
+    assert pair.raw("STARTTLS").startswith("220 ")
+    pair.server.tls_established(TLSFacts("TLSv1.3"))
+    assert pair.raw("HELP").startswith("214 ")
+    assert pair.raw("STARTTLS").startswith("503 ")
 
 
 @pytest.mark.parametrize("line, code", [("HELP", 214), ("EXPN list", 252)])

@@ -19,7 +19,7 @@ from smtpproto import (
     TLSFacts,
     Vrfy,
 )
-from smtpproto.extensions import Size, StartTLS, StartTls
+from smtpproto.extensions import Auth, Chunking, Expansion, HelpTexts, Size, StartTLS, StartTls
 from tests.pair import CLIENT, Pair, mail, rcpt
 
 FACTS = TLSFacts("TLSv1.3", "TLS_AES_128_GCM_SHA256")
@@ -98,6 +98,29 @@ def test_where_it_is_required() -> None:
     assert pair.say(Noop()).code == 250
     assert pair.say(Ehlo(CLIENT)).code == 250
     assert pair.say(Quit()).code == 221
+
+
+@pytest.mark.parametrize("hello", [False, True])
+def test_where_it_is_required_even_what_is_out_of_order_or_malformed(hello: bool) -> None:
+    """RFC 3207 section 4: 530 to every command but EHLO, NOOP, STARTTLS and QUIT."""
+    pair = Pair(StartTls(required=True), Chunking(), Auth(("PLAIN",)), HelpTexts(), Expansion())
+    if hello:
+        pair.hello()
+    lines = ["MAIL FROM:<>", "RCPT TO:<b@mx.example>", "DATA", "BDAT 0 LAST", "RSET", "HELP"]
+    lines += [
+        "EXPN list",
+        "VRFY bob",
+        "HELO c.example",
+        "AUTH PLAIN",
+        "AUTH PLAIN !",
+        "MAIL",
+        "DATA 1",
+    ]
+    assert {line: pair.raw(line)[:3] for line in lines} == dict.fromkeys(lines, "530")
+    assert pair.raw("NOOP").startswith("250")
+
+
+def test_nothing_is_demanded_within_tls() -> None:
     pair = within_tls(required=True).hello()
     assert [reply.code for reply in pair.talk(mail(), rcpt(), Data())][:2] == [250, 250]
 

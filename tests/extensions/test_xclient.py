@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smtpproto import AddressLiteral, Domain, Ehlo, LocalProtocolError, Need, Reply, Session, State
-from smtpproto.extensions import ClientOverride, ClientOverriding, Pipelining, XClient
+from smtpproto.extensions import ClientOverride, ClientOverriding, HelpTexts, Pipelining, XClient
 from smtpproto.extensions.client_attributes import Unavailable
 from smtpproto.wire.proxy import TrustedNetworks
 from tests.pair import CLIENT, Pair, mail
@@ -118,8 +118,13 @@ def test_a_proxy_that_says_helo() -> None:
     assert pair.server.session.peer == "192.0.2.2"
 
 
-def test_before_ehlo_nothing_is_offered() -> None:
-    assert Pair(OFFER, session=PROXY).raw("XCLIENT ADDR=192.0.2.2").startswith("502 ")
+def test_before_ehlo() -> None:
+    """As Postfix has it; and what may be said before EHLO may be said behind XCLIENT, too."""
+    pair = Pair(OFFER, HelpTexts(), session=PROXY)
+    assert pair.raw("XCLIENT ADDR=192.0.2.2").startswith("220 ")
+    assert pair.server.session.peer == "192.0.2.2"
+    assert pair.raw("HELP").startswith("214 ")
+    assert Pair(OFFER).raw("XCLIENT ADDR=192.0.2.2").startswith("550 ")
 
 
 def test_not_within_a_transaction() -> None:

@@ -160,7 +160,7 @@ class Player:
         self.over = True
         if need is Need.TLS:
             self.server.tls_established(TLSFacts("TLSv1.3"))
-            assert not self.server.offered
+            assert all(type(each).plain for each in self.server.offered)
             assert self.server.session.identity is None
 
     def note(self, event: Event) -> None:
