@@ -570,6 +570,8 @@ ABOUT = {
 # Details that say less than the reply codes they usually go with.
 VAGUE = frozenset({"3.2", "5.1", "5.2", "5.4", "7.8"})
 VERDICTS = {"4": "puts off", "5": "refuses"}
+# What the second digit of a reply code is about (RFC 5321 section 4.2.1); others are not specified.
+CATEGORIES = {0: "syntax", 1: "information", 2: "the connection", 5: "the mail system"}
 NO_CODE = ("This is no reply code of SMTP (RFC 5321 section 4.2).",)
 # (RFC 3463 section 2)
 STATUS_CODE = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})")
@@ -677,7 +679,18 @@ def _first(*keys: str) -> tuple[str, ...]:
 
 def _alone(code: int, place: str) -> tuple[str, ...]:
     """What a reply code says by itself."""
-    return _first(f"{code} {place}", str(code), f"{code // 100}xx") or NO_CODE
+    return _first(f"{code} {place}", str(code)) or _by_digits(code)
+
+
+def _by_digits(code: int) -> tuple[str, ...]:
+    """What the digits say of a reply code without an entry (RFC 5321 sections 4.2 and 4.3.2)."""
+    kind = _first(f"{code // 100}xx")
+    if not kind:
+        return NO_CODE
+    category = CATEGORIES.get(code // 10 % 10)
+    about = f"; the second says that it is about {category}" if category else ""
+    own = f"{code} is in no registry: its first digit says what to do{about}."
+    return (f"{kind[0]} {own}", *kind[1:])
 
 
 def _together(code: int, status: re.Match[str], place: str) -> tuple[str, ...]:

@@ -16,15 +16,16 @@ class ProtocolError(Exception):
     Arguments:
         message: what was expected, what was found, where, and the RFC section.
         code: the reply code a server should answer with (RFC 5321 section 4.2).
-        enhanced: the enhanced status code that goes with it (RFC 3463), such as "5.5.4".
+        enhanced: the enhanced status code that goes with it (RFC 3463), such as "5.5.4"; if empty,
+            that one with 501, and with another code the general one that a reply has by default.
     """
 
-    def __init__(self, message: str, *, code: int = 501, enhanced: str = "5.5.4") -> None:
+    def __init__(self, message: str, *, code: int = 501, enhanced: str = "") -> None:
         if type(self) is ProtocolError:
             raise TypeError("raise LocalProtocolError or RemoteProtocolError")
         super().__init__(message)
         self.code = code
-        self.enhanced = enhanced
+        self.enhanced = enhanced or ("5.5.4" if code == 501 else "")
 
 
 class LocalProtocolError(ProtocolError):

@@ -6,7 +6,6 @@ turn it into lines and back.  What a code means stands in `codes`.
 
 from __future__ import annotations
 
-import functools
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -18,21 +17,33 @@ from .errors import LocalProtocolError, RemoteProtocolError
 if TYPE_CHECKING:
     from .limits import Limits
 
-__all__ = ["Reply", "ReplyReader", "build_reply", "format_reply"]
+__all__ = ["Reply", "ReplyReader", "build_reply", "format_reply", "sendable"]
 
-# Reply-code = %x32-35 %x30-35 %x30-39 (RFC 5321 section 4.2)
-# Textstring = 1*(%d09 / %d32-126), and UTF-8 after RFC 6531 section 3.7.4.1
-REPLY_LINE = re.compile(rb"([2-5][0-5][0-9])(?:([ -])(.*))?", re.DOTALL)
+# Reply-line = Reply-code [ ("-" / SP) Textstring ]; Textstring = 1*(%d09 / %d32-126), and UTF-8
+# after RFC 6531 section 3.7.4.1.  Any two digits may follow the first, which alone tells a client
+# what to do (RFC 5321 sections 4.2 and 4.3.2); what a server says is held to Reply-code.
+REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 # status-code = class "." subject "." detail (RFC 3463 section 2)
 ENHANCED = re.compile(r"([245])\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})")
-ENHANCED_TEXT = re.compile(
-    r"([245]\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2}))(?: (.*))?", re.DOTALL
-)
+# The same at the beginning of a line of text.
+LEADING = re.compile(r"([245])\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})(?= |\Z)")
 # Control characters but tab and line feed; those beyond ASCII can steer a terminal as well.
 UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# A reply line may have 512 octets with its code and CRLF (RFC 5321 section 4.5.3.1.5).
+# What stands for control characters, so that a text is as long as its octets, whatever they are.
+_CONTROLS = bytes([*range(9), *range(10, 32), 127])
+_READABLE = bytes.maketrans(_CONTROLS, b"?" * len(_CONTROLS))
+# The same in ISO 8859-1, which has controls beyond ASCII (C1).
+_C1 = bytes(range(0x80, 0xA0))
+_READABLE_LATIN = bytes.maketrans(_C1, b"?" * len(_C1))
+_ANY_C1 = re.compile("[\x80-\x9f]")
+# A reply line may have 512 octets with its code and CRLF (RFC 5321 section 4.5.3.1.5), a challenge
+# 12,288 (RFC 4954 section 4).
 LINE_OCTETS = 512
-EXCHANGE_OCTETS = 12288
+CHALLENGE_OCTETS = 12288
+# What passes on a reply whose code no server should send, by its first digit.
+GENERAL = {2: 250, 3: 354, 4: 451, 5: 554}
+# Replies whose lines are words for programs, not text for people.
+NOT_SPLIT = frozenset({"EHLO", "LHLO"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +51,8 @@ class Reply:
     """What a server answers (RFC 5321 section 4.2).
 
     Arguments:
-        code: the reply code, 200 to 559.
+        code: the reply code: 200 to 559, the last two digits below 60.  A client may receive any
+            two digits behind the first.
         enhanced: the enhanced status code, such as "5.1.1"; empty where there is none.
         text: what a person reads; lines are separated by a line feed.
         command: on the client, the command that this answers; None for the greeting and for what
@@ -117,6 +129,17 @@ class Reply:
         return " ".join(filter(None, (str(self.code), self.enhanced, self.text)))
 
 
+def sendable(reply: Reply) -> Reply:
+    """The reply, or if it was received with a code that no server should send, what stands for it.
+
+    A client has to understand any two digits behind the first, a server sends those of the list
+    (RFC 5321 section 4.2).
+    """
+    if reply.code % 100 < 60:
+        return reply
+    return Reply(GENERAL[reply.code // 100], reply.enhanced, reply.text)
+
+
 def format_reply(
     reply: Reply, verb: str, *, enhanced: bool, utf8: bool = False
 ) -> tuple[bytes, ...]:
@@ -130,36 +153,54 @@ def format_reply(
         utf8: whether the text may leave as UTF-8 (RFC 6531 section 3.7.4.1); otherwise what is not
             ASCII is written as an escape.
 
+    A line of text that would have more than 512 octets is split.
+
     Raises:
-        LocalProtocolError: a line would have more than 512 octets; 12,288 for a challenge (RFC 4954
-            section 4).
+        LocalProtocolError: a line that cannot be split has more than 512 octets, as one that offers
+            an extension; or a challenge has more than 12,288 (RFC 4954 section 4).
     """
+    code, text = reply.code, reply.text
     prefix = ""
-    code = reply.code
     if enhanced and code // 100 != 3 and verb not in PLAIN_REPLIES:
         prefix = (reply.enhanced or default_enhanced(code, verb)) + " "
-    # A server says a few things over and over.  A challenge is another each time, and not to keep.
-    format_lines = _format_lines.__wrapped__ if code == 334 else _format_lines
-    return format_lines(code, prefix, reply.text, "utf-8" if utf8 else "ascii")
-
-
-@functools.lru_cache(maxsize=256)
-def _format_lines(code: int, prefix: str, text: str, encoding: str) -> tuple[bytes, ...]:
-    *others, last = text.split("\n")
-    texts = [f"{code}-{prefix}{line}" for line in others]
-    # No text, no space (RFC 5321 section 4.2: Reply-line), but in a challenge (RFC 4954 section 8).
     challenge = code == 334
-    bare = not last and not challenge
-    texts.append(f"{code} {prefix}".rstrip() if bare else f"{code} {prefix}{last}")
-    most = EXCHANGE_OCTETS if challenge else LINE_OCTETS
-    lines = [text.encode(encoding, "backslashreplace") for text in texts]
-    for line in lines:
-        if len(line) + 2 > most:
+    room = (CHALLENGE_OCTETS if challenge else LINE_OCTETS) - len(prefix) - len("250 \r\n")
+    encoding = "utf-8" if utf8 else "ascii"
+    lines = [line.encode(encoding, "backslashreplace") for line in text.split("\n")]
+    if max(map(len, lines)) > room:
+        if challenge or verb in NOT_SPLIT:
             raise LocalProtocolError(
-                f"a line of the reply {code} has more than {most} octets "
+                f"a line of the reply {code} has more than {room + len(prefix) + 6} octets "
                 "(RFC 5321 section 4.5.3.1.5)"
             )
-    return tuple(lines)
+        lines = [piece for line in lines for piece in _split(line, room)]
+    *others, last = lines
+    start = prefix.encode("ascii")
+    # No text, no space (RFC 5321 section 4.2: Reply-line), but in a challenge (RFC 4954 section 8).
+    final = b"%d %s%s" % (code, start, last)
+    if not last and not challenge:
+        final = final.rstrip()
+    return (*(b"%d-%s%s" % (code, start, line) for line in others), final)
+
+
+def _split(line: bytes, room: int) -> list[bytes]:
+    """A line of text as lines of so many octets at most: cut at spaces, never within a character.
+
+    A handler's reason may be long, and what it refuses must not be accepted or put off for that.
+    """
+    pieces = []
+    while len(line) > room:
+        end = line.rfind(b" ", 1, room + 1)
+        following = end + 1
+        if end < 0:
+            end = room
+            # The later octets of a character in UTF-8 begin with the bits 10.
+            while line[end] & 0xC0 == 0x80:
+                end -= 1
+            following = end
+        pieces.append(line[:end])
+        line = line[following:]
+    return [*pieces, line]
 
 
 PLAIN_REPLIES = frozenset({"greeting", "EHLO", "HELO", "LHLO"})
@@ -183,9 +224,12 @@ class ReplyReader:
     def feed(self, line: bytes) -> tuple[int, list[str]] | None:
         """Take one line without its CRLF: code and text lines of the reply it completes, or None.
 
+        A reply that begins well and ends as a refusal, such as `220-` and then `521`, is a refusal:
+        some servers find out that late whom they talk to.
+
         Raises:
             RemoteProtocolError: the line is no reply line, its code differs from that of the lines
-                before it, or the reply has too many lines.
+                before it and is no refusal, or the reply has too many lines.
         """
         match = REPLY_LINE.fullmatch(line)
         if match is None:
@@ -193,19 +237,36 @@ class ReplyReader:
                 f"expected a reply code and text, found {line[:64]!r} (RFC 5321 section 4.2)"
             )
         code = int(match[1])
-        if self._lines and code != self._code:
+        if self._lines and code != self._code and not self._code < 400 <= code:
             raise RemoteProtocolError(
-                f"the lines of one reply begin with {self._code} and {code} "
+                f"the lines of one reply begin with {self._code} and {code}: {line[:64]!r} "
                 "(RFC 5321 section 4.2.1)"
             )
         if len(self._lines) == self._most:
             raise RemoteProtocolError(f"a reply has more than {self._most} lines")
-        self._lines.append((match[3] or b"").decode("utf-8", "backslashreplace"))
+        self._lines.append(_readable(match[3] or b""))
         self._code = code
         if match[2] == b"-":
             return None
         lines, self._lines, self._code = self._lines, [], 0
         return code, lines
+
+
+def _readable(octets: bytes) -> str:
+    """The text of a line, fit to be shown to people.
+
+    It is read as UTF-8, or where it is none, as ISO 8859-1.  `?` stands for control characters, as
+    they could steer a terminal.
+    """
+    octets = octets.translate(_READABLE)
+    try:
+        text = octets.decode("utf-8")
+    except UnicodeDecodeError:
+        pass
+    else:
+        if text.isascii() or _ANY_C1.search(text) is None:
+            return text
+    return octets.translate(_READABLE_LATIN).decode("latin-1")
 
 
 def build_reply(
@@ -216,11 +277,13 @@ def build_reply(
     The code counts as one only if every line begins with the same one and its class agrees with the
     reply code's, so a server that sends none, or that does not announce them, is read as it is.
     A refusal in the greeting or in reply to EHLO may have one: servers do so, and it tells why.
-    Control characters in the text become escapes: it is meant to be shown to people.
     """
-    plain = code < 400 and (command is None or command.verb in PLAIN_REPLIES)
-    enhanced, text = _read_text(code, tuple(lines), plain=plain)
-    # What was read fits; to look at it again would double the time.
+    enhanced = ""
+    if code >= 400 or (command is not None and command.verb not in PLAIN_REPLIES):
+        enhanced = _common_enhanced(code, lines)
+        if enhanced:
+            lines = [line[len(enhanced) + 1 :] for line in lines]
+    # What was read fits, and its code may be one that no server should send.
     reply = object.__new__(Reply)
     _set(reply, "code", code)
     _set(reply, "enhanced", enhanced)
@@ -233,16 +296,11 @@ def build_reply(
 _set = object.__setattr__  # its own refuses
 
 
-# A server says the same to a thousand recipients: 0.2 us in place of 3.
-@functools.lru_cache(maxsize=64)
-def _read_text(code: int, lines: tuple[str, ...], *, plain: bool) -> tuple[str, str]:
-    """The enhanced status code, if there is one, and the text."""
-    enhanced = ""
-    if not plain:
-        matches = [ENHANCED_TEXT.fullmatch(line) for line in lines]
-        codes = {match[1] if match is not None else "" for match in matches}
-        common = codes.pop() if len(codes) == 1 else ""
-        if common[:1] == str(code)[0]:
-            enhanced = common
-            lines = tuple((match[2] or "") if match is not None else "" for match in matches)
-    return enhanced, UNFIT.sub(lambda found: f"\\x{ord(found[0]):02x}", "\n".join(lines))
+def _common_enhanced(code: int, lines: list[str]) -> str:
+    """The enhanced status code that every line begins with; empty if there is none."""
+    match = LEADING.match(lines[0])
+    if match is None or int(match[1]) != code // 100:
+        return ""
+    enhanced = match[0]
+    alike = all(line == enhanced or line.startswith(f"{enhanced} ") for line in lines[1:])
+    return enhanced if alike else ""

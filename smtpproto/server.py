@@ -36,7 +36,7 @@ from .extensions import EnhancedStatusCodes, Extension, catalogue
 from .extensions.chunking import is_binary
 from .lenient import read
 from .limits import DEFAULT, Limits
-from .replies import Reply, format_reply
+from .replies import Reply, format_reply, sendable
 from .session import Offered, Protocol, Session
 from .states import State, Step
 from .wire import (
@@ -83,9 +83,9 @@ _VERB = re.compile(rb"[ \t]*([A-Za-z]+)")
 
 
 @functools.lru_cache(maxsize=64)
-def _usual(code: int, enhanced: str, text: str) -> Reply:
-    """The reply that accepts, made and checked once."""
-    return Reply(code, enhanced, text)
+def _usual(accepted: tuple[int, str, str]) -> Reply:
+    """The usual reply of a class of commands, made and checked once."""
+    return Reply(*accepted)
 
 
 def _with_offers(reply: Reply, session: Session) -> Reply:
@@ -99,7 +99,9 @@ def _with_offers(reply: Reply, session: Session) -> Reply:
 def _reply_to(error: LocalProtocolError) -> Reply:
     """The reply to what a parser refused."""
     text = "".join([c if " " <= c <= "~" else "?" for c in str(error)[:_TEXT_MOST]])
-    return Reply(error.code, error.enhanced, text)
+    # An extension may have said one for another class of code.
+    enhanced = error.enhanced if error.enhanced[:1] == str(error.code)[:1] else ""
+    return Reply(error.code, enhanced, text)
 
 
 class Server(Connection):
@@ -529,6 +531,9 @@ class Server(Connection):
         A 421 may be sent at any time and ends the session.  On LMTP one reply is due for each
         accepted recipient after `EndOfBody`, in their order (RFC 2033 section 4.2).
 
+        A reply that a client received with a code that RFC 5321 section 4.2 does not have is passed
+        on with the general one of its class: 571 leaves as 554.
+
         Raises:
             LocalProtocolError: nothing waits for a reply, the code is no answer to the command, or
                 the text does not fit a line; nothing is queued then.
@@ -536,7 +541,7 @@ class Server(Connection):
         """
         if not isinstance(message, Reply):
             raise TypeError(f"expected a Reply, found {message!r}")
-        reply, row, command = message, self._row, self._command
+        reply, row, command = sendable(message), self._row, self._command
         code = reply.code
         if code == 421 and self.state is not State.CLOSED:
             self._write(reply, "")
@@ -666,12 +671,13 @@ class Server(Connection):
             usual = "LMTP" if self.session.protocol is Protocol.LMTP else "ESMTP"
             reply = Reply(220, "", f"{hostname} {text or usual}")
         elif self._row == "content" or command is None or isinstance(command, CountedCommand):
-            reply = _usual(250, "2.0.0", text or "OK")
+            reply = Reply(250, "2.0.0", text or "OK")
         elif isinstance(command, Hello):
             reply = Reply(250, "", f"{hostname} {text}".rstrip())
         else:
-            code, enhanced, usual = command.accepted
-            reply = _usual(code, enhanced, text or usual)
+            # Another text is not for keeping: it may be long, and another each time.
+            code, enhanced, _ = command.accepted
+            reply = Reply(code, enhanced, text) if text else _usual(command.accepted)
         self.send(reply)
 
     def _forget_session(self) -> None:

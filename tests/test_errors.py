@@ -22,3 +22,8 @@ def test_somebody_is_to_blame() -> None:
         ProtocolError("somebody did something")
     assert not issubclass(LocalProtocolError, RemoteProtocolError)
     assert not issubclass(RemoteProtocolError, LocalProtocolError)
+
+
+@pytest.mark.parametrize("code", [450, 500, 550])
+def test_another_code_has_not_the_enhanced_code_of_501(code: int) -> None:
+    assert LocalProtocolError("no", code=code).enhanced == ""

@@ -49,6 +49,7 @@ from smtpproto.extensions import (
     Size,
     SmtpUtf8,
 )
+from smtpproto.replies import build_reply
 from smtpproto.states import Forget, Go
 from tests.dialogue import drive, octets, rejected, serve
 
@@ -427,12 +428,59 @@ def test_reject_needs_a_code(code: int) -> None:
 
 
 def test_a_reply_that_does_not_fit() -> None:
+    """A text is split, and what programs read is not: nothing leaves then."""
     server = Server("mx.example")
+    server.accept("word " * 200)
+    assert len(server.data_to_send().splitlines()) == 2
+    server.receive_data(b"EHLO c.example\r\nRSET\r\n")
+    server.next_event()
     with pytest.raises(LocalProtocolError, match="more than 512 octets"):
         server.accept("x" * 600)
     assert server.data_to_send() == b""
-    server.accept("ESMTP at your service")
-    assert server.data_to_send() == b"220 mx.example ESMTP at your service\r\n"
+    server.accept("at your service")
+    assert server.data_to_send() == b"250 mx.example at your service\r\n"
+    server.next_event()
+    server.reject(550, "5.7.1", "a reason of many words " * 50)
+    lines = server.data_to_send().splitlines()
+    assert len(lines) == 3
+    assert [line[:4] for line in lines] == [b"550-", b"550-", b"550 "]
+
+
+def test_a_reply_that_a_client_received_is_passed_on() -> None:
+    """571 is no code that a server may say, and turning it into 451 would put off for ever."""
+    server = Server("mx.example")
+    server.send(build_reply(571, ["5.7.1 not authorized"], Noop()))
+    assert server.data_to_send() == b"554 not authorized\r\n"
+    assert server.state is State.REFUSED
+
+
+@pytest.mark.parametrize("enhanced", ["", "5.5.4", "4.3.2"])
+def test_a_parser_says_with_which_code_it_refuses(enhanced: str) -> None:
+    """A private command whose error names a code of another class than the default's."""
+
+    class Busy(Noop):
+        verb = "XBUSY"
+
+        @classmethod
+        def parse(cls, arguments: str, grammar: Grammar) -> Busy:
+            raise LocalProtocolError("busy", code=450, enhanced=enhanced)
+
+    class Private(Extension):
+        keyword = "XBUSY"
+        commands = (Busy,)
+        transitions = {State.READY: {"XBUSY": Go()}}
+
+    server = Server("mx.example", [Private(), EnhancedStatusCodes()])
+    server.accept()
+    server.receive_data(b"EHLO c.example\r\nXBUSY\r\n")
+    server.next_event()
+    server.accept()
+    server.data_to_send()
+    rejected = server.next_event()
+    assert isinstance(rejected, Rejected)
+    assert rejected.reply == Reply(450, "4.3.2" if enhanced == "4.3.2" else "", "busy")
+    shown = "4.3.2" if enhanced == "4.3.2" else "4.2.0"
+    assert server.data_to_send() == f"450 {shown} busy\r\n".encode()
 
 
 def test_texts() -> None:

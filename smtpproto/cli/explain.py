@@ -24,7 +24,7 @@ ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
 # How transcripts mark what the server said: this package's, curl's, swaks's, telnet's (not at all).
 MARK = re.compile(r"(?:S:|<[-~*]{0,3})?\s*")
 # A reply inside a line of a log or of a bounce: both codes, or too much else looks like one.
-QUOTED = re.compile(r"(?<![0-9.])([2-5][0-5][0-9])[ -]#?([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
+QUOTED = re.compile(r"(?<![0-9.])([2-5][0-9][0-9])[ -]#?([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
 ANSWERED = re.compile(r"in reply to (?:end of )?([A-Z]+)")
 # The keys of the table that need no verb beside them.
 CODE_KEY = re.compile(r"[2-5](?:xx|[0-9]{2})")
