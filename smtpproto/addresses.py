@@ -32,7 +32,7 @@ from .address_reader import (
 )
 from .errors import LocalProtocolError
 from .limits import Limits
-from .syntax import DOMAIN, DOT_STRING_UTF8, FULL_MAILBOX
+from .syntax import DOMAIN, DOT_STRING_UTF8, FULL_MAILBOX, ipv4_address, ipv6_address
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -133,6 +133,24 @@ class AddressLiteral:
         expect_end(text, end, rules)
         return cls(content)
 
+    @classmethod
+    def of(cls, address: str) -> AddressLiteral:
+        """The address literal for an IP address.
+
+        An IPv4 address that is mapped to IPv6 (`::ffff:192.0.2.1`), as a socket for both says it,
+        is written as what it is, and a zone identifier is left out.
+
+        Arguments:
+            address: as a socket says it.
+
+        Raises:
+            ValueError: it is no IP address.
+        """
+        ip = ipaddress.ip_address(address.partition("%")[0])
+        if isinstance(ip, ipaddress.IPv4Address):
+            return cls(str(ip))
+        return cls(str(ip.ipv4_mapped) if ip.ipv4_mapped else f"IPv6:{ip}")
+
     @property
     def ascii(self) -> bool:
         """Whether it can be sent without SMTPUTF8: always."""
@@ -142,8 +160,8 @@ class AddressLiteral:
     def address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
         """The IP address; None if it is an address of another kind."""
         if self.content[:5].lower() == "ipv6:":
-            return ipaddress.IPv6Address(self.content[5:])
-        return None if ":" in self.content else ipaddress.IPv4Address(self.content)
+            return ipv6_address(self.content[5:])
+        return ipv4_address(self.content)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, AddressLiteral):

@@ -78,8 +78,8 @@ class ConnectOptions(TypedDict, total=False):
         limits: bounds on what the server can make this side hold or do.
         line_endings: what happens to a bare CR or LF in content.
         chunking: whether content goes in counted chunks where the server offers that (RFC 3030).
-        to_ascii: what makes A-labels of U-labels where the server does not offer SMTPUTF8, such as
-            `smtpproto.idn.to_ascii`; None: such addresses are refused.
+        to_ascii: what makes A-labels of U-labels in `name`, and in addresses where the server does
+            not offer SMTPUTF8, such as `smtpproto.idn.to_ascii`; None: those are refused.
         observer: called with each line and chunk, such as a `Transcript`.
     """
 
@@ -350,7 +350,7 @@ def begin(
     local = None if path is not None else sock.getsockname()[0]
     tls = options.get("tls")
     opening = Opening(
-        name=client_name(options.get("name"), machine.hostname(), local),
+        name=client_name(options.get("name"), machine.hostname(), local, options.get("to_ascii")),
         tls=TLSMode.default(port, credentials) if tls is None else tls,
         credentials=credentials,
         mechanisms=options.get("mechanisms"),

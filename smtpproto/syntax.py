@@ -6,12 +6,9 @@ exchanges (RFC 4954 section 4).  What the parts of an address mean is the affair
 
 No pattern has two ways to read the same text, so that matching takes linear time on any input.
 
-Where this differs from the letter of the RFC:
-
-- Snum takes no leading zeros: `010` is ten for one program and eight for the next.
-- `::` in an IPv6 address may stand for one group, which RFC 4291 section 2.2 allows.
-- UTF8-non-ascii excludes the C1 controls, which RFC 5198 section 2 bans from network text, and
-  U+2028 and U+2029: many a program takes these for the end of a line.
+Where this differs from the letter of the RFC: UTF8-non-ascii excludes the C1 controls, which RFC
+5198 section 2 bans from network text, and U+2028 and U+2029, as many programs take these for the
+end of a line.
 """
 
 from __future__ import annotations
@@ -45,6 +42,7 @@ __all__ = [
     "decode_xtext",
     "encode_base64",
     "encode_xtext",
+    "ipv4_address",
     "ipv6_address",
     "is_label_too_long",
     "outside_u_label",
@@ -108,7 +106,8 @@ FULL_MAILBOX = re.compile(rf"<({_DOT_STRING})@({_DOMAIN})>")
 # RFC 5321 section 4.1.3
 #   IPv4-address-literal    = Snum 3("." Snum)
 #   Snum                    = 1*3DIGIT  ; a decimal integer value in the range 0 through 255
-_SNUM = r"(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+# A number of three digits may begin with zeros, and is a decimal one nevertheless.
+_SNUM = r"(?:25[0-5]|2[0-4][0-9]|[01][0-9][0-9]|[0-9]{1,2})"
 IPV4_ADDRESS = re.compile(rf"{_SNUM}(?:\.{_SNUM}){{3}}")
 
 #   General-address-literal = Standardized-tag ":" 1*dcontent
@@ -137,7 +136,7 @@ _NOT_XCHAR = re.compile(rb"[^!-*,-<>-~]")
 # RFC 4648 section 4
 _BASE64 = re.compile(r"[A-Za-z0-9+/]*")
 
-_IPV6_CHARACTERS = re.compile(r"[0-9A-Fa-f:.]+")
+_IPV6_GROUPS = re.compile(r"[0-9A-Fa-f:]+")
 
 # RFC 5892 section 2.1, LetterDigits: the categories whose characters a U-label is made of;
 # and of section 2.6 and 2.7 those that are valid in some context.
@@ -180,10 +179,26 @@ def is_label_too_long(label: str) -> bool:
     return len("xn--") + len(label.encode("punycode")) > MOST_IN_LABEL
 
 
+def ipv4_address(text: str) -> ipaddress.IPv4Address | None:
+    """The address, or None (RFC 5321 section 4.1.3: decimal numbers, also with zeros before)."""
+    if IPV4_ADDRESS.fullmatch(text) is None:
+        return None
+    return ipaddress.IPv4Address(bytes(map(int, text.split("."))))
+
+
 def ipv6_address(text: str) -> ipaddress.IPv6Address | None:
-    """The address in one of the four forms of RFC 5321 section 4.1.3, or None."""
-    # Also keeps out the zone identifiers that `ipaddress` allows.
-    if _IPV6_CHARACTERS.fullmatch(text) is None:
+    """The address in one of the four forms of RFC 5321 section 4.1.3, or None.
+
+    There `::` stands for two groups at least.
+    """
+    groups, _, last = text.rpartition(":")
+    ipv4 = ipv4_address(last)
+    if ipv4 is not None:
+        text = f"{groups}:{int(ipv4) >> 16:x}:{int(ipv4) & 0xFFFF:x}"
+    # Keeps out the zone identifiers that `ipaddress` allows as well.
+    if _IPV6_GROUPS.fullmatch(text) is None:
+        return None
+    if "::" in text and len(list(filter(None, text.split(":")))) > 6:
         return None
     try:
         return ipaddress.IPv6Address(text)

@@ -153,6 +153,8 @@ def test_a_domain_is_not_its_text() -> None:
         ("[192.0.2.1]", IPv4Address("192.0.2.1")),
         ("[IPv6:2001:db8::1]", IPv6Address("2001:db8::1")),
         ("[ipv6:::ffff:192.0.2.1]", IPv6Address("::ffff:192.0.2.1")),
+        ("[192.0.02.001]", IPv4Address("192.0.2.1")),
+        ("[IPv6:::ffff:192.0.02.1]", IPv6Address("::ffff:192.0.2.1")),
         ("[x400:c=us]", None),
     ],
 )
@@ -171,8 +173,10 @@ def test_address_literals(text: str, address: IPv4Address | IPv6Address | None) 
         "localhost",
         "1.2.3",
         "1.2.3.4.5",
-        "01.2.3.4",
+        "0001.2.3.4",
         "256.1.1.1",
+        "IPv6:1:2:3:4:5:6:7::",
+        "IPv6:::2:3:4:5:6:7:8",
         "::1",
         "IPv6:",
         "IPv6:1.2.3.4",
@@ -192,6 +196,29 @@ def test_what_is_no_address_literal(content: str) -> None:
         AddressLiteral(content)
     with pytest.raises(LocalProtocolError, match="expected"):
         AddressLiteral.parse(f"[{content}]", utf8=True)
+
+
+@pytest.mark.parametrize(
+    "address, text",
+    [
+        ("192.0.2.1", "[192.0.2.1]"),
+        ("2001:db8::1", "[IPv6:2001:db8::1]"),
+        ("fe80::1%eth0", "[IPv6:fe80::1]"),
+        # A socket for IPv4 and IPv6 says so of IPv4.
+        ("::ffff:192.0.2.1", "[192.0.2.1]"),
+        ("1:2:3:4:5:6:7:0", "[IPv6:1:2:3:4:5:6:7:0]"),
+        ("0:2:3:4:5:6:7:8", "[IPv6:0:2:3:4:5:6:7:8]"),
+    ],
+)
+def test_the_address_literal_of_an_ip_address(address: str, text: str) -> None:
+    assert str(AddressLiteral.of(address)) == text
+    assert AddressLiteral.parse(text) == AddressLiteral.of(address)
+
+
+@pytest.mark.parametrize("address", ["", "host", "/run/socket", "x:y"])
+def test_what_is_no_ip_address(address: str) -> None:
+    with pytest.raises(ValueError, match="does not appear to be"):
+        AddressLiteral.of(address)
 
 
 def test_letter_case_makes_no_difference_to_address_literals() -> None:

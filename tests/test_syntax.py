@@ -5,13 +5,15 @@ from __future__ import annotations
 import base64
 import re
 import time
-from ipaddress import IPv6Address
+import unicodedata
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smtpproto import syntax
+from smtpproto import Domain, ForwardPath, Rcpt, syntax
+from smtpproto.commands import Grammar
 from smtpproto.errors import LocalProtocolError
 
 ATEXT = "!#$%&'*+-/=?^_`{|}~" + "0123456789abcXYZ"
@@ -60,8 +62,15 @@ PRODUCTIONS = {
     ),
     "IPv4 address": (
         syntax.IPV4_ADDRESS,
-        ["0.0.0.0", "192.0.2.1", "255.255.255.255", "9.10.99.100", "249.250.199.200"],
-        ["", "1.2.3", "1.2.3.4.5", "256.0.0.1", "1.2.3.260", "01.2.3.4", "1.2.3.4\n", "1.2.3.٤"],
+        [
+            "0.0.0.0",
+            "192.0.2.1",
+            "255.255.255.255",
+            "9.10.99.100",
+            "249.250.199.200",
+            "01.002.3.099",
+        ],
+        ["", "1.2.3", "1.2.3.4.5", "256.0.0.1", "1.2.3.260", "0001.2.3.4", "1.2.3.4\n", "1.2.3.٤"],
     ),
     "General-address-literal": (
         syntax.GENERAL_ADDRESS_LITERAL,
@@ -149,10 +158,40 @@ def test_no_input_takes_more_than_linear_time(head: str, body: str) -> None:
         "straße.de",
         "l·l",
         "نامه\u200cای",
+        "BÜCHER.example",
+        "佐々木.example",
+        "データ.example",
+        "مثال٣.example",
     ],
 )
 def test_characters_of_u_labels(domain: str) -> None:
     assert syntax.outside_u_label(domain) == -1
+
+
+@pytest.mark.parametrize(
+    "category, label",
+    [
+        ("Ll", "bücher"),
+        ("Lu", "BÜCHER"),
+        ("Lo", "例え"),
+        ("Nd", "مثال٣"),
+        ("Lm", "佐々木"),  # U+3005
+        ("Lm", "データ"),  # U+30FC
+        ("Mn", "हिन्दी"),
+        ("Mc", "हिन्दी"),
+    ],
+)
+def test_each_category_of_letters_has_a_domain(category: str, label: str) -> None:
+    """RFC 5892 section 2.1."""
+    assert category in {unicodedata.category(character) for character in label}
+    assert Domain.parse(f"{label}.example", utf8=True) == Domain(f"{label}.example")
+    path = ForwardPath.of(f"user@{label}.example")
+    assert Rcpt.parse(f"TO:{path}", Grammar({}, utf8=True)).forward_path == path
+
+
+def test_no_category_of_letters_is_without_a_domain_above() -> None:
+    marks = test_each_category_of_letters_has_a_domain.pytestmark  # type: ignore[attr-defined]
+    assert {category for category, _ in marks[0].args[1]} == syntax._LETTER_DIGITS
 
 
 @pytest.mark.parametrize(
@@ -182,11 +221,19 @@ def test_characters_that_no_u_label_has(domain: str, offset: int) -> None:
         "1::",
         "0:0:0:0:0:ffff:192.0.2.1",  # IPv6v4-full
         "::ffff:192.0.2.1",  # IPv6v4-comp
-        "1:2:3:4:5:6:7::",  # `::` for one group
+        "1:2:3:4:5:6::",
+        "::3:4:5:6:7:8",
+        "1:2:3:4::1.2.3.4",
     ],
 )
 def test_ipv6_addresses(text: str) -> None:
     assert syntax.ipv6_address(text) == IPv6Address(text)
+
+
+def test_numbers_with_zeros_before_them_are_decimal() -> None:
+    """RFC 5321 section 4.1.3: Snum has 1 to 3 digits."""
+    assert syntax.ipv4_address("192.0.02.010") == IPv4Address("192.0.2.10")
+    assert syntax.ipv6_address("::ffff:192.0.02.010") == IPv6Address("::ffff:192.0.2.10")
 
 
 @pytest.mark.parametrize(
@@ -209,7 +256,15 @@ def test_ipv6_addresses(text: str) -> None:
         " ::1",
         "::١",
         "1.2.3.4",
-        "::01.2.3.4",
+        "::0001.2.3.4",
+        # `::` stands for two groups at least.
+        "1:2:3:4:5:6:7::",
+        "::2:3:4:5:6:7:8",
+        "1:2:3::5:6:7:8",
+        "1:2:3:4:5::1.2.3.4",
+        "1:2:3:4:5:6:7:1.2.3.4",
+        "1.2.3.4::",
+        "::1.2.3.4:5",
     ],
 )
 def test_what_is_no_ipv6_address(text: str) -> None:

@@ -6,7 +6,6 @@ may hold UTF-8.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
@@ -93,11 +92,10 @@ def _client(session: Session) -> str:
 
 def _address_literal(peer: str) -> str:
     try:
-        ip = ipaddress.ip_address(peer.partition("%")[0])
+        return str(AddressLiteral.of(peer))
     except ValueError:
         # A Unix socket has a path, or nothing.
         return ""
-    return str(AddressLiteral.parse(f"[IPv6:{ip}]" if ip.version == 6 else f"[{ip}]"))
 
 
 def _cipher(session: Session) -> str:

@@ -1,8 +1,9 @@
 """Lines of commands and replies, and what may stand for the end of one (RFC 5321 section 2.3.8).
 
-A line ends with CRLF and with nothing else.  Whoever takes a bare LF for the end of a line sees two
-commands, or two messages, where a strict reader in front of it saw one: that is how messages were
-smuggled past filters.  So a reader here never ends a line early, whatever its policy.
+A line of a command or of content ends with CRLF and with nothing else.  A server that takes a bare
+LF for the end of a line sees two commands, or two messages, where a strict reader in front of it
+saw one: that is how messages were smuggled past filters.  So no policy here ends such a line early.
+The line of a reply is another matter, see `bare_lf_ends`.
 """
 
 from __future__ import annotations
@@ -74,6 +75,10 @@ class LineReader:
         limit: octets of the longest line, CRLF included.
         line_endings: whether a bare CR or LF within a line is refused (`REFUSE`, `NORMALIZE`) or
             kept (`PRESERVE`).
+        bare_lf_ends: whether LF alone ends a line as well.  For replies: some servers write them
+            so, and nothing can be smuggled there.  No message and no command travels in that
+            direction, the server alone decides what it says, and a client acts on a reply and
+            passes no octet of it on.
 
     Attributes:
         limit: as above; may be changed between two lines.
@@ -81,31 +86,41 @@ class LineReader:
             give up on a line that never ends.
     """
 
-    __slots__ = ("_buffer", "_keep_bare", "_start", "dropped", "limit")
+    __slots__ = ("_buffer", "_end", "_keep_bare", "_start", "dropped", "limit")
 
-    def __init__(self, buffer: ReceiveBuffer, limit: int, line_endings: LineEndings) -> None:
+    def __init__(
+        self,
+        buffer: ReceiveBuffer,
+        limit: int,
+        line_endings: LineEndings,
+        *,
+        bare_lf_ends: bool = False,
+    ) -> None:
         self._buffer = buffer
         self.limit = limit
         self.dropped = 0
         self._keep_bare = line_endings is LineEndings.PRESERVE
+        self._end = b"\n" if bare_lf_ends else b"\r\n"
         # The first octets of the line that is being dropped.
         self._start: bytes | None = None
 
     def read(self) -> bytes | BadLine | None:
-        """The next line without its CRLF, or a `BadLine` for one that is refused.
+        """The next line without its line ending, or a `BadLine` for one that is refused.
 
         None: more must come.
         """
         buffer = self._buffer
         octets, offset = buffer.octets, buffer.offset
-        end = octets.find(b"\r\n", offset + buffer.searched)
+        end = octets.find(self._end, offset + buffer.searched)
         if end < 0:
             self._wait()
             return None
-        length = end - offset + 2
+        length = end - offset + len(self._end)
         if self._start is not None or length > self.limit:
             return self._too_long(length)
         line = bytes(octets[offset:end])
+        if self._end == b"\n":
+            line = line.removesuffix(b"\r")
         buffer.skip(length)
         if NUL in line:
             return BadLine(LineFault.NUL, line[:_START])
@@ -118,7 +133,7 @@ class LineReader:
         return line
 
     def _wait(self) -> None:
-        """There is no CRLF yet: note what was searched, or drop it if it is too much."""
+        """There is no line ending yet: note what was searched, or drop it if it is too much."""
         buffer = self._buffer
         unread = len(buffer)
         # The CR may be the first half of a CRLF.
@@ -129,7 +144,7 @@ class LineReader:
         self._drop(known, known)
 
     def _too_long(self, length: int) -> BadLine:
-        start = self._drop(length, length - 2)
+        start = self._drop(length, length - len(self._end))
         self._start = None
         return BadLine(LineFault.TOO_LONG, start)
 

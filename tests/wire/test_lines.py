@@ -106,6 +106,30 @@ BARE: list[tuple[bytes, list[Line], list[Line]]] = [
 ]
 
 
+# The same where LF alone ends a line as well.
+BARE_LF_ENDS: list[tuple[bytes, list[Line]]] = [
+    (b"220 a\n", [b"220 a"]),
+    (b"\n\r\n\n", [b"", b"", b""]),
+    (b"220-a\n220-b\r\n220 c\n22", [b"220-a", b"220-b", b"220 c"]),
+    (b"220 a\rb\n", [bad(LineFault.BARE_CR, b"220 a\rb")]),
+    (b"220 a\r\r\n", [bad(LineFault.BARE_CR, b"220 a\r")]),
+    (b"220 a\0\n", [bad(LineFault.NUL, b"220 a\0")]),
+    (b"220 45678901\n", [bad(LineFault.TOO_LONG, b"220 4567890")]),
+    (b"220 4567890\n", [b"220 4567890"]),
+    (b"220 456789\r\n", [b"220 456789"]),
+    (b"220 4567890\r\n220 a\n", [bad(LineFault.TOO_LONG, b"220 4567890"), b"220 a"]),
+    (b"x" * 99 + b"\r\n220 a\n", [bad(LineFault.TOO_LONG, b"x" * 11), b"220 a"]),
+]
+
+
+@pytest.mark.parametrize("data, lines", BARE_LF_ENDS)
+def test_a_bare_lf_may_end_the_line_of_a_reply(data: bytes, lines: list[Line]) -> None:
+    for pieces in ([data], one_by_one(data)):
+        buffer = ReceiveBuffer()
+        reader = LineReader(buffer, 12, LineEndings.REFUSE, bare_lf_ends=True)
+        assert read_all(reader, buffer, pieces) == lines
+
+
 @pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("data, lines", GOOD + TOO_LONG)
 def test_lines_end_with_crlf(data: bytes, lines: list[Line], policy: LineEndings) -> None:
