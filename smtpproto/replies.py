@@ -287,7 +287,7 @@ def build_reply(
     reply = object.__new__(Reply)
     _set(reply, "code", code)
     _set(reply, "enhanced", enhanced)
-    _set(reply, "text", text)
+    _set(reply, "text", "\n".join(lines))
     _set(reply, "command", command)
     _set(reply, "recipient", recipient)
     return reply
