@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 
 __all__ = ["ClientBase"]
 
+# Also within content: nothing but the end of the connection keeps it from being delivered.
+_NO_WAY_BACK = (State.CONTENT, State.CHUNKS, State.CLOSED, State.ERROR)
+
 
 class ClientBase:
     """A session with a server, one conversation at a time.
@@ -89,7 +92,7 @@ class ClientBase:
         engine = self._engine
         try:
             yield
-            self.closed |= engine.pending > 0 or engine.state in (State.CLOSED, State.ERROR)
+            self.closed |= engine.pending > 0 or engine.state in _NO_WAY_BACK
         except Exception:
             self.closed |= not is_ready(engine)
             raise

@@ -56,8 +56,9 @@ def deliver(
     Raises:
         LocalProtocolError: the content or a command is not possible with this server; nothing was
             delivered and the session can go on.
-        Exception: whatever reading the content raised; the link must be closed, as there is no
-            other way not to deliver what was sent of it.
+        Exception: whatever reading the content raised in the first mail transaction; the link must
+            be closed, as there is no other way not to deliver what was sent of it.  Once a mail
+            transaction was made, such an error is told by `Delivery.error` and its outcomes.
     """
     source = ContentSource(content)
     if not is_binary(envelope):
@@ -81,9 +82,10 @@ def deliver(
             part = Envelope(fitted.mail, tuple(fitted.recipients[index] for index in batch))
         found = yield from delivery.deliver(part, [paths[index] for index in batch])
         if part is fitted:
-            return Delivery(tuple(found))
+            return Delivery(tuple(found), delivery.error)
         outcomes.update(zip(batch, found, strict=True))
-    return Delivery(tuple([outcomes[index] for index in range(len(paths))]))
+    found = [outcomes[index] for index in range(len(paths))]
+    return Delivery(tuple(found), delivery.error)
 
 
 def _batches(client: Client, envelope: Envelope) -> list[list[int]]:
@@ -107,6 +109,7 @@ class _Delivery:
     Attributes:
         over: why no further one is possible; "" if it is.
         closing: the 421 that said so.
+        error: what was raised then.
     """
 
     def __init__(self, client: Client, source: ContentSource, *, chunking: bool) -> None:
@@ -115,6 +118,7 @@ class _Delivery:
         self.chunking = chunking
         self.over = ""
         self.closing: Reply | None = None
+        self.error: Exception | None = None
         self.begun = False
 
     def deliver(self, envelope: Envelope, paths: list[ForwardPath]) -> Flow[list[Outcome]]:
@@ -126,21 +130,29 @@ class _Delivery:
         nothing: list[Reply | None] = [None] * len(envelope.recipients)
         if self.over:
             return self._outcomes(paths, nothing, Status.FAILED)
-        if self.begun:
-            yield from self.source.rewind()
         transaction = MailTransaction(self.client, envelope, self.source, chunking=self.chunking)
         try:
+            if self.begun:
+                yield from self.source.rewind()
             yield from transaction.run()
         except (ConnectionLost, RemoteProtocolError) as error:
-            self.over, self.closing = str(error), transaction.closing
+            self._end(error, str(error))
+            self.closing = transaction.closing
         except LocalProtocolError as error:
             if not self.begun:
                 raise
             # For the transactions before it something was delivered.
-            self.over = str(error)
+            self._end(error, str(error))
+        except Exception as error:
+            if not self.begun:
+                raise
+            self._end(error, f"the content could not be read: {error!r:.200}")
         self.begun = True
         lost = Status.UNKNOWN if transaction.ended else Status.FAILED
         return self._outcomes(paths, transaction.replies, lost)
+
+    def _end(self, error: Exception, reason: str) -> None:
+        self.over, self.error = reason, error
 
     def _outcomes(
         self, paths: list[ForwardPath], replies: list[Reply | None], lost: Status

@@ -7,7 +7,7 @@ decided recipient by recipient, and by the reply to the end of the content.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..addresses import ForwardPath, ReversePath
@@ -103,9 +103,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of a message: one outcome for each recipient, in the order of the envelope."""
+    """What became of a message: one outcome for each recipient, in the order of the envelope.
+
+    Arguments:
+        outcomes: one for each recipient.
+        error: what ended the delivery before its time, such as the error of a file that could not
+            be read again; None if nothing did.
+    """
 
     outcomes: tuple[Outcome, ...]
+    error: Exception | None = field(default=None, compare=False)
 
     @property
     def complete(self) -> bool:

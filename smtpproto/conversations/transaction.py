@@ -5,10 +5,11 @@ The content goes after DATA, or in counted chunks (RFC 3030).
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
 from ..commands import Data, Rset
-from ..errors import LocalProtocolError
+from ..errors import ProtocolError, RemoteProtocolError
 from ..events import BodyChunk, EndOfBody
 from ..extensions import Bdat, Pipelining
 from ..replies import Reply
@@ -64,25 +65,32 @@ class MailTransaction:
         """The whole transaction.
 
         Raises:
-            LocalProtocolError: a command is not possible with this server; the session can go on.
+            LocalProtocolError: a command or the content is not possible with this server.
+            Exception: whatever reading the content raised.  After this and the one before the
+                session can go on, but not within the content that follows DATA.
             ConnectionLost, RemoteProtocolError: the session is over; what is not in `replies` is
                 not decided.
         """
-        if Pipelining in self.client.offered:
-            yield from self._pipelined()
-        else:
-            yield from self._one_by_one()
+        try:
+            if Pipelining in self.client.offered:
+                yield from self._pipelined()
+            else:
+                yield from self._one_by_one()
+        except (ConnectionLost, RemoteProtocolError):
+            raise
+        except Exception:
+            # Within content that follows DATA, or is owed after BDAT, nothing but the end of the
+            # connection keeps it from being delivered: then RSET is not possible.
+            with contextlib.suppress(ConnectionLost, ProtocolError):
+                yield from self._abandon()
+            raise
 
     # --- the envelope -------------------------------------------------------------------------
 
     def _pipelined(self) -> Flow[None]:
         """Everything before the content in one round trip."""
         commands = [self.envelope.mail, *self.envelope.recipients]
-        try:
-            self.client.send_all(commands if self.chunking else [*commands, Data()])
-        except LocalProtocolError:
-            yield from self._abandon()
-            raise
+        self.client.send_all(commands if self.chunking else [*commands, Data()])
         mail = yield from self._reply()
         index = 0
         while index < len(self.replies):
@@ -105,11 +113,7 @@ class MailTransaction:
             if mail.negative:
                 self._decide(index, mail, mail)
                 continue
-            try:
-                self.client.send(rcpt)
-            except LocalProtocolError:
-                yield from self._abandon()
-                raise
+            self.client.send(rcpt)
             self._decide(index, mail, (yield from self._reply()))
         if self.chunking or not self.open:
             yield from self._chunks_if_any(mail)

@@ -22,6 +22,7 @@ from smtpproto import (
     State,
 )
 from smtpproto.conversations import Envelope, Status, submit
+from smtpproto.conversations.clients import ClientBase
 from smtpproto.conversations.requests import Call, Receive, Send
 from smtpproto.extensions import (
     BinaryMime,
@@ -422,7 +423,7 @@ def test_content_that_fails(extensions: tuple[Any, ...]) -> None:
     link, client = start(*extensions, inbox=inbox)
     with pytest.raises(LookupError):
         deliver(link, client, chunks(), chunking=True)
-    assert not submit.is_ready(client)
+    assert submit.is_ready(client) is (Chunking() in extensions)
     link.end()
     assert not inbox.messages
 
@@ -433,6 +434,7 @@ def test_bare_line_feeds_within_a_stream(extensions: tuple[Any, ...]) -> None:
     link, client = start(*extensions, inbox=inbox)
     with pytest.raises(LocalProtocolError):
         deliver(link, client, [b"a: b\r\n", b"\n", b"c\r\n"], chunking=True)
+    # With BDAT, too: its octets are owed to the server.
     assert not submit.is_ready(client)
     link.end()
     assert not inbox.messages
@@ -638,6 +640,57 @@ def test_the_server_closes_between_transactions() -> None:
     )
     delivery = deliver(link, client, to=THREE)
     assert [outcome.reply.code for outcome in delivery.outcomes if outcome.reply] == [250, 421, 421]
+
+
+class Failing:
+    """Can be read again; what `reads` says is raised at each reading, once half of it is read."""
+
+    def __init__(self, *reads: Exception | None) -> None:
+        self.reads = list(reads)
+
+    def __iter__(self) -> Iterator[bytes]:
+        error = self.reads.pop(0)
+        yield CONTENT[:20]
+        if error is not None:
+            raise error
+        yield CONTENT[20:]
+
+
+@pytest.mark.parametrize(
+    "error", [LookupError("gone"), OSError("gone"), LocalProtocolError("gone")]
+)
+@pytest.mark.parametrize("extensions", [(), (Pipelining(),), (Pipelining(), Chunking())])
+def test_content_that_fails_when_it_is_read_again(
+    extensions: tuple[Any, ...], error: Exception
+) -> None:
+    """What was delivered is told, and the error with it."""
+    inbox = Inbox()
+    link, client = start(*extensions, ServerLimits(rcptmax=1), inbox=inbox)
+    base = ClientBase(client, None, {"chunking": True})
+    with base._conversation():
+        delivery = link.run(base._delivery(Envelope.of("", THREE), Failing(None, error)))
+    assert statuses(delivery) == ["ACCEPTED", "FAILED", "FAILED"]
+    assert "gone" in delivery.outcomes[1].reason
+    assert delivery.error is error
+    assert not delivery.complete
+    # After DATA only the end of the connection helps, after BDAT a RSET.
+    assert base.closed is (Chunking() not in extensions)
+    assert base.ready is (Chunking() in extensions)
+    link.end()
+    assert [message[2] for message in inbox.messages] == [CONTENT]
+
+
+def test_a_file_that_is_closed_between_transactions() -> None:
+    inbox = Inbox()
+    file = io.BytesIO(CONTENT)
+    inbox.answers["message"] = lambda _: file.close()
+    link, client = start(Pipelining(), ServerLimits(rcptmax=1), inbox=inbox)
+    delivery = deliver(link, client, file, to=THREE)
+    assert statuses(delivery) == ["ACCEPTED", "FAILED", "FAILED"]
+    assert isinstance(delivery.error, ValueError)
+    assert "closed file" in delivery.outcomes[2].reason
+    # It was found out before MAIL.
+    assert submit.is_ready(client)
 
 
 def test_a_later_transaction_is_not_possible() -> None:
