@@ -114,10 +114,10 @@ class Connection:
             LocalProtocolError: bytes after the end.
             TypeError: it is no bytes.
         """
-        if not data:
+        if not isinstance(data, (bytes, bytearray, memoryview)):
             # Above all None, as a read gives it that would have to wait, is no end.
-            if not isinstance(data, (bytes, bytearray, memoryview)):
-                raise TypeError(f"expected bytes, found {data!r}")
+            raise TypeError(f"expected bytes from the peer, found {data!r:.80}")
+        if not data:
             self._eof = True
             return
         if self._eof:

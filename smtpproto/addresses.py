@@ -60,6 +60,7 @@ class Domain:
     name: str
 
     def __post_init__(self) -> None:
+        _require(self.name, (str,), "a domain as text")
         if DOMAIN.fullmatch(self.name) is None:
             expect_end(self.name, read_domain(self.name, 0, _UNBOUND)[1], _UNBOUND)
 
@@ -113,6 +114,7 @@ class AddressLiteral:
     content: str
 
     def __post_init__(self) -> None:
+        _require(self.content, (str,), "the content of an address literal as text")
         text = str(self)
         expect_end(text, read_literal(text, 0, _UNBOUND)[1], _UNBOUND)
 
@@ -193,6 +195,7 @@ class Mailbox:
     domain: Domain | AddressLiteral
 
     def __post_init__(self) -> None:
+        _require(self.local_part, (str,), "a local-part as text")
         _require(self.domain, (Domain, AddressLiteral), "a Domain or an AddressLiteral")
         text = _format_local_part(self.local_part)
         expect_end(text, read_local_part(text, 0, _UNBOUND)[1], _UNBOUND)
@@ -255,6 +258,7 @@ class Path:
         Raises:
             LocalProtocolError: 501: it is no mailbox, or too long.
         """
+        _require(address, (str,), "an address as text")
         if address.lower() == cls.bare:
             return cls(None)
         text = f"<{address}>"

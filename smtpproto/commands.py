@@ -179,11 +179,20 @@ class Hello(Command):
 
     Arguments:
         name: the client's domain, or an address literal where it has none.
+
+    Raises:
+        LocalProtocolError: the name is not in ASCII.
+        TypeError: it is neither.
     """
 
     name: Domain | AddressLiteral
 
     def __post_init__(self) -> None:
+        if not isinstance(self.name, (Domain, AddressLiteral)):
+            raise TypeError(
+                f"{self.verb}: expected a Domain or an AddressLiteral, found {self.name!r}; "
+                "`Domain(...)` takes text"
+            )
         self._check_ascii(self.name.ascii)
 
     @classmethod
@@ -402,6 +411,8 @@ class _WithString(Command):
     string: str
 
     def __post_init__(self) -> None:
+        if not isinstance(self.string, str):
+            raise TypeError(f"{self.verb}: expected text, found {self.string!r}")
         if not self.takes_utf8 and not self.string.isascii():
             raise LocalProtocolError(f"{self.verb}: expected ASCII (RFC 5321 section 2.4)")
         if not self.string:

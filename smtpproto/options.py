@@ -7,7 +7,7 @@ import functools
 import itertools
 import socket
 import threading
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, KeysView
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple, TypedDict, cast
@@ -282,6 +282,7 @@ def listening(handler: object, options: ServeOptions) -> Listening:
         TypeError: the handler is none, or there is no such option.
         ValueError: TLS without a context, or a context without TLS.
     """
+    _check_names("serve", options.keys(), ServeOptions.__optional_keys__)
     given = {name: value for name, value in options.items() if name not in _LISTENING}
     given["hostname"] = options.get("hostname") or machine.hostname()
     given["clock"] = options.get("clock") or machine.now
@@ -333,9 +334,7 @@ def begin(
         LocalProtocolError: the name is neither a domain nor an address literal.
         TypeError: there is no such option, or `tls` is no `TLSMode`.
     """
-    unknown = options.keys() - ConnectOptions.__optional_keys__
-    if unknown:
-        raise TypeError(f"connect() has no option {', '.join(sorted(unknown))}")
+    _check_names("connect", options.keys(), ConnectOptions.__optional_keys__)
     path, credentials = options.get("path"), options.get("credentials")
     extensions = options.get("extensions")
     engine = Client(
@@ -368,3 +367,10 @@ def begin(
         options.get("server_hostname") or host,
     )
     return engine, begin_session(engine, opening), handshake
+
+
+def _check_names(function: str, given: KeysView[str], known: frozenset[str]) -> None:
+    """Refuse options that there are not."""
+    unknown = given - known
+    if unknown:
+        raise TypeError(f"{function}() has no option {', '.join(sorted(unknown))}")

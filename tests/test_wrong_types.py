@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from smtpproto import (
+    AddressLiteral,
     AuthResponse,
     BodyChunk,
     Client,
@@ -14,17 +16,27 @@ from smtpproto import (
     Domain,
     Ehlo,
     EndOfBody,
+    Expn,
     ForwardPath,
+    Helo,
+    Help,
+    Lhlo,
     LocalProtocolError,
     Mail,
+    Mailbox,
     Need,
+    Noop,
     Rcpt,
     Reply,
     ReversePath,
     Rset,
     Server,
+    Vrfy,
 )
+from smtpproto.conversations import Opening
+from smtpproto.conversations.clients import ClientBase
 from smtpproto.extensions import Bdat, Chunking, Size
+from smtpproto.options import listening
 
 
 def ready(*lines: bytes) -> Client:
@@ -99,7 +111,7 @@ def test_no_octets_belong_to_a_chunk_without_any() -> None:
 def test_what_arrives_is_octets(data: Any) -> None:
     """None, as a read that would have to wait gives it, is not the end of the connection."""
     for connection in (Client(), Server("mx.example")):
-        with pytest.raises(TypeError):
+        with pytest.raises(TypeError, match="expected bytes from the peer, found "):
             connection.receive_data(data)
         connection.receive_data(b"220 mx.example\r\n")
 
@@ -141,3 +153,50 @@ def test_a_server_offers_instances(extension: Any) -> None:
 def test_a_response_takes_octets_or_none() -> None:
     with pytest.raises(TypeError, match="response: expected bytes or None"):
         AuthResponse("secret")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("kind", [Ehlo, Helo, Lhlo])
+@pytest.mark.parametrize("name", ["c.example", b"c.example", None, Domain])
+def test_a_client_names_itself_by_a_value(kind: type[Ehlo], name: Any) -> None:
+    with pytest.raises(TypeError, match="expected a Domain or an AddressLiteral, found"):
+        kind(name)
+
+
+@pytest.mark.parametrize("kind", [Noop, Vrfy, Expn, Help])
+@pytest.mark.parametrize("string", [b"text", 7, None])
+def test_what_a_command_asks_about_is_text(kind: type[Noop], string: Any) -> None:
+    with pytest.raises(TypeError, match=f"{kind.verb}: expected text, found"):
+        kind(string)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [Domain, AddressLiteral, ForwardPath.of, ReversePath.of, lambda it: Mailbox(it, Domain("a"))],
+)
+@pytest.mark.parametrize("value", [b"a", 7, None, ["a"]])
+def test_parts_of_addresses_are_text(make: Callable[[Any], object], value: Any) -> None:
+    with pytest.raises(TypeError, match=r"expected .* as text, found"):
+        make(value)
+
+
+@pytest.mark.parametrize("credentials", [("alice", "secret"), "secret", {"password": "secret"}])
+def test_credentials_are_a_value_and_never_shown(credentials: Any) -> None:
+    with pytest.raises(TypeError, match=r"credentials: expected Credentials\(username") as caught:
+        Opening(name=Domain("c.example"), credentials=credentials, nonce=str)
+    assert "secret" not in str(caught.value)
+    assert type(credentials).__name__ in str(caught.value)
+
+
+@pytest.mark.parametrize("message", ["Subject: hi\r\n\r\ntext", b"Subject: hi", None])
+def test_a_message_is_one(message: Any) -> None:
+    client = ClientBase(ready(), None, {})
+    with pytest.raises(
+        TypeError, match=r"expected an email\.message\.Message, found .*`send` takes"
+    ):
+        next(client._message(message, None, None))
+
+
+def test_an_option_that_there_is_not_is_named() -> None:
+    options: Any = {"hostnme": "mx.example"}
+    with pytest.raises(TypeError, match=r"serve\(\) has no option hostnme"):
+        listening(object(), options)

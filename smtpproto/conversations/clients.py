@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
+from email.message import Message
 from typing import TYPE_CHECKING, Any
 
 from ..commands import Command, Expn, Help, Noop, Rset, Vrfy
@@ -17,7 +18,6 @@ from .submit import deliver
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from email.message import Message
 
     from ..client import Client
     from ..replies import Reply
@@ -135,8 +135,14 @@ class ClientBase:
 
         Raises:
             LocalProtocolError: an address cannot be used, or the server cannot take this content.
+            TypeError: it is no `email.message.Message`.
             ValueError: there is no sender or no recipient.
         """
+        if not isinstance(message, Message):
+            raise TypeError(
+                f"expected an email.message.Message, found {message!r:.80}; `send` takes an "
+                "Envelope and the content as bytes"
+            )
         envelope = envelope_of(message, sender, recipients)
         content = content_of(message, self.offered, self.to_ascii)
         return (yield from self._delivery(envelope, content))

@@ -11,9 +11,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ..sasl import Credentials
+
 if TYPE_CHECKING:
     from ..addresses import AddressLiteral, Domain
-    from ..sasl import Credentials
     from ..session import TLSFacts
     from ..wire.proxy_header import ProxyHeader
 
@@ -109,7 +110,7 @@ class Opening:
         port: and where.
 
     Raises:
-        TypeError: `tls` is no `TLSMode`.
+        TypeError: `tls` is no `TLSMode`, or the credentials are none.
         ValueError: the policy requires TLS, and TLS is never to begin; or there is no `nonce` for
             the credentials.
     """
@@ -129,6 +130,12 @@ class Opening:
         # Anything else would be taken for none of the modes, and so for no TLS.
         if not isinstance(self.tls, TLSMode):
             raise TypeError(f"tls: expected a TLSMode, found {self.tls!r}")
+        if not isinstance(self.credentials, (Credentials, type(None))):
+            # Not shown: it may hold the password.
+            raise TypeError(
+                f"credentials: expected Credentials(username=..., password=...), found a "
+                f"{type(self.credentials).__name__}"
+            )
         required = self.policy is not None and self.policy.required
         if required and self.tls is TLSMode.NONE:
             raise ValueError("the policy requires TLS, and the TLS mode is NONE")
