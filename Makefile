@@ -1,9 +1,10 @@
 # `make test`  the tests, those against real peers included (a missing peer is skipped with a reason)
 # `make check` lint, types, docs, coverage, packaging
-# `make bench` ratios against other libraries, in one run
+# `make bench` ratios against other libraries, in one run; `make bench-quick` takes a minute
 
 PYTHON ?= python3
 VENV := .venv
+BENCH := .bench
 PY := $(VENV)/bin/python
 CODE := smtpproto tests $(wildcard examples benchmarks docs)
 
@@ -15,7 +16,7 @@ empty :=
 NO_CORE_TESTS := $(foreach folder,interop adapters cli process testing,--ignore=tests/$(folder)) \
                  --ignore=tests/test_packaging.py --ignore=tests/test_stores.py --ignore=tests/test_host.py
 
-.PHONY: test check lint types docs coverage packaging bench format clean
+.PHONY: test check lint types docs coverage packaging bench bench-quick format clean
 
 test: $(VENV)/built
 	$(PY) -m pytest
@@ -42,9 +43,20 @@ coverage: $(VENV)/built
 packaging: $(VENV)/built
 	$(PY) -m pytest -q tests/test_packaging.py
 
-bench: $(VENV)/built
-	@for script in $(wildcard benchmarks/*.py); do \
-	    echo "== $$script"; $(PY) $$script || exit 1; done
+# The peers have an environment of their own; benchmarks/RESULTS.md is written anew.
+bench: $(BENCH)/built
+	$(BENCH)/bin/python -m benchmarks
+
+bench-quick: $(BENCH)/built
+	$(BENCH)/bin/python -m benchmarks --quick
+
+# Without npm, and without Postfix's smtp-source and smtp-sink, the rows with these peers are missing.
+$(BENCH)/built: pyproject.toml
+	$(PYTHON) -m venv $(BENCH)
+	$(BENCH)/bin/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BENCH)/bin/python -m pip install --quiet --editable '.[trio,bench]' --group bench
+	if command -v npm >/dev/null; then npm install --silent --no-save --prefix $(BENCH)/node smtp-server@3.21.6; fi
+	@touch $@
 
 format: $(VENV)/built
 	$(PY) -m ruff format .
@@ -59,4 +71,4 @@ $(VENV)/built: pyproject.toml
 	@cp pyproject.toml $@
 
 clean:
-	rm -rf $(VENV) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(BENCH) build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
