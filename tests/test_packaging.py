@@ -66,9 +66,17 @@ def test_the_metadata(metadata: email.message.Message) -> None:
 def test_the_core_depends_on_nothing(metadata: email.message.Message) -> None:
     wanted = [Requirement(line) for line in metadata.get_all("Requires-Dist", [])]
     names = {requirement.name for requirement in wanted}
-    assert names == {"trio", "hypothesis", "idna", "trustme", "dnspython", "cryptography"}
+    extras = {"trio", "hypothesis", "idna", "trustme", "dnspython", "cryptography", "matplotlib"}
+    assert names == extras
     assert all("extra ==" in str(requirement.marker) for requirement in wanted)
-    assert set(metadata.get_all("Provides-Extra", [])) == {"trio", "testing", "idna", "cli", "dns"}
+    assert set(metadata.get_all("Provides-Extra", [])) == {
+        "trio",
+        "testing",
+        "idna",
+        "cli",
+        "dns",
+        "bench",
+    }
 
 
 def test_the_wheel_works_where_nothing_is_installed(wheel: zipfile.ZipFile) -> None:
