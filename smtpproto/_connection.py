@@ -94,16 +94,6 @@ class Connection:
         """
         return self.session.offered
 
-    @property
-    def limits(self) -> Limits:
-        """The bounds on what the peer can make this side hold or do."""
-        return self._limits
-
-    @property
-    def observer(self) -> Observer | None:
-        """What is called with every line and chunk, or None."""
-        return self._observer
-
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the peer; `b""` means that it closed its side.
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ._connection import Connection, Observer
-from ._terms import TIMEOUT, Agreement, Terms, impossible
 from .commands import (
     Command,
     CountedCommand,
@@ -25,14 +24,15 @@ from .errors import LocalProtocolError, RemoteProtocolError
 from .events import AuthResponse, BodyChunk, ClientEvent, ConnectionClosed, EndOfBody, Need
 from .extensions import KNOWN, Extension, Pipelining, catalogue, read_offers
 from .extensions.chunking import is_binary
+from .lenient import NoDomain
 from .limits import DEFAULT, Limits
 from .replies import Reply, ReplyReader, build_reply
 from .session import Offered, Protocol, Session, TLSFacts, Transaction
-from .states import State
+from .states import Forget, State, Step
 from .wire import BadLine, CountedText, DotEncoder, LineEndings
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
 __all__ = ["Client"]
 
@@ -40,31 +40,27 @@ _CHUNK_TIMEOUT = 180.0  # RFC 5321 section 4.5.3.2.5
 # Where no line is read.
 _WITHOUT_LINES = frozenset({State.CLOSED, State.TLS})
 _NOTHING = Offered[object]()
-_GREETING = Terms("greeting")
-_CONTENT = Terms("content", ends_group=False, timeout=600.0)  # RFC 5321 section 4.5.3.2.6
-_RESPONSE = Terms("response")
-
-_Pending = tuple[Terms, Command | None]
-"""What a reply will answer."""
+_TIMEOUT = 300.0  # RFC 5321 section 4.5.3.2.1
+_CONTENT_TIMEOUT = 600.0  # RFC 5321 section 4.5.3.2.6
 
 
 @dataclass(eq=False, slots=True)
-class _Repeated:
-    """The octets of a reply that the next command on the same terms may get as well."""
+class _Awaited:
+    """A reply that is to come.
 
-    octets: bytes
-    terms: Terms
+    Arguments:
+        row: the row of the table of states that it moves along.
+        command: what it answers; None for the greeting.
+        timeout: seconds to wait for it.
+        ends_group: whether nothing may leave before it has come (RFC 2920 section 3.1).
+        unsettles: whether a positive one makes both sides forget what was offered.
+    """
 
-
-def _plain_recipients(commands: Sequence[Command], at: int) -> list[Rcpt]:
-    """The commands from this one on, as long as they are RCPT without parameters."""
-    run = []
-    for index in range(at, len(commands)):
-        command = commands[index]
-        if type(command) is not Rcpt or command.parameters:
-            break
-        run.append(command)
-    return run
+    row: str
+    command: Command | None = None
+    timeout: float = _TIMEOUT
+    ends_group: bool = True
+    unsettles: bool = False
 
 
 class Client(Connection):
@@ -88,7 +84,6 @@ class Client(Connection):
     """
 
     __slots__ = (
-        "_agreement",
         "_answered",
         "_best",
         "_command",
@@ -101,7 +96,6 @@ class Client(Connection):
         "_last_mail",
         "_pending",
         "_projected",
-        "_repeated",
         "_replies",
         "_text",
         "_unsettled",
@@ -128,11 +122,9 @@ class Client(Connection):
         DotEncoder(line_endings)
         self._lines.limit = limits.reply_line
         self._replies = ReplyReader(limits)
-        self._repeated: _Repeated | None = None
-        self._agreement = Agreement(self._catalogue)
         # Under way, oldest first; then what is held back, with the octets that follow each command.
-        self._pending: deque[_Pending] = deque([(_GREETING, None)])
-        self._held: deque[tuple[_Pending | None, bytes]] = deque()
+        self._pending: deque[_Awaited] = deque([_Awaited("greeting")])
+        self._held: deque[tuple[_Awaited | None, bytes]] = deque()
         self._held_commands = 0
         # Where the session would be if all that is pending succeeded; None: to be found out.
         self._projected: State | None = State.GREETED
@@ -157,7 +149,7 @@ class Client(Connection):
         """Seconds to wait for the server (RFC 5321 section 4.5.3.2)."""
         if self._encoder is not None:
             return _CHUNK_TIMEOUT
-        return self._pending[0][0].timeout if self._pending else TIMEOUT
+        return self._pending[0].timeout if self._pending else _TIMEOUT
 
     @property
     def pending(self) -> int:
@@ -197,77 +189,22 @@ class Client(Connection):
                 f"expected a Command, BodyChunk, EndOfBody or AuthResponse, found {message!r}"
             )
 
-    def send_all(self, commands: Sequence[Command]) -> None:
-        """Queue commands one after the other, as `send` does.
-
-        For recipients that follow each other, without parameters, it takes a fraction of the time.
-
-        Raises:
-            LocalProtocolError: as `send`; the commands before the one that is not possible are
-                queued.
-            TypeError: one of them is no command; the same.
-        """
-        at = 0
-        while at < len(commands):
-            command = commands[at]
-            if self._error is not None or not isinstance(command, Command):
-                # Says why it is not possible.
-                self.send(command)
-            terms = self._send_command(command)
-            at += 1
-            if terms.repeats is not None and self._observer is None:
-                run = _plain_recipients(commands, at)
-                self._send_recipients(terms, run)
-                at += len(run)
-
-    def _send_recipients(self, terms: Terms, recipients: list[Rcpt]) -> None:
-        """Queue recipients on the terms of the one before them."""
-        assert self._last_mail is not None
-        known = self._last_mail.recipients
-        before = len(known)
-        try:
-            for recipient in recipients if terms.checks else ():
-                terms.check(recipient, self.session, self._last_mail)
-                # The next one is checked with it in mind.
-                known.append(recipient)
-            lines = terms.lines(recipients)
-            self._check_line(b"".join(lines))
-        except LocalProtocolError:
-            # Those before the one that is not possible have to leave; then it says why.
-            del known[before:]
-            list(map(self._send_command, recipients))
-        else:
-            known[before:] = recipients
-            entries: list[_Pending] = [(terms, recipient) for recipient in recipients]
-            leaving = 0 if self._held else self._room(terms)
-            self._leave(entries[:leaving], lines[:leaving])
-            self._hold(entries[leaving:], lines[leaving:])
-
-    def _room(self, terms: Terms) -> int:
-        """How many commands on these terms may leave now (RFC 2920 section 3.1)."""
-        pending = self._pending
-        pipelining = Pipelining in self.session.offered
-        if pending and (not pipelining or pending[-1][0].ends_group):
-            return 0
-        room = max(0, self._limits.unanswered - len(pending))
-        return room if pipelining and not terms.ends_group else min(1, room)
-
-    def _send_command(self, command: Command) -> Terms:
+    def _send_command(self, command: Command) -> None:
         state = self._projected or self._project()
-        if self._counted_left:
-            raise impossible(command, state)
         session = self.session
         if self._unsettled:
             session = replace(session, offered=_NOTHING)
-        terms = self._agreement.terms(command, state, session, self._last_mail)
-        line = terms.line(command)
-        if self._held or not self._room(terms):
-            self._check_line(line)
-            self._hold([(terms, command)], [line])
+        step = self._step(command, state, session)
+        line = self._line(command, session)
+        unsettles = step.forget is Forget.SESSION
+        awaited = _Awaited(command.row, command, command.timeout, command.ends_group, unsettles)
+        if self._held or not self._may_leave():
+            self._held.append((awaited, line))
+            self._held_commands += 1
         else:
-            self._leave([(terms, command)], [line])
-        self._unsettled += terms.unsettles
-        self._projected = terms.after
+            self._leave(awaited, line)
+        self._unsettled += unsettles
+        self._projected = after = step.after[3] or step.after[2] or state
         if isinstance(command, Rcpt):
             assert self._last_mail is not None
             self._last_mail.recipients.append(command)
@@ -275,26 +212,91 @@ class Client(Connection):
             self._last_mail = Transaction(command)
         elif isinstance(command, CountedCommand):
             self._begin_chunk(command, state)
-        elif terms.after is not state and terms.after is State.CHUNKS:
+        elif after is not state and after is State.CHUNKS:
             self._begin_pieces()
-        return terms
 
-    def _hold(self, entries: list[_Pending], lines: list[bytes]) -> None:
-        """Keep commands back; their lines are checked."""
-        self._held.extend(zip(entries, lines, strict=True))
-        self._held_commands += len(lines)
+    def _step(self, command: Command, state: State, session: Session) -> Step:
+        """The row of a command that may be sent.
 
-    def _leave(self, entries: list[_Pending], lines: list[bytes]) -> None:
-        """Queue commands: their replies are the next ones to come behind those that are pending."""
-        if not lines:
-            return
-        self._queue(*lines)
+        Arguments:
+            command: the command.
+            state: where the session will be when it arrives.
+            session: the facts, with what the server offers by then.
+
+        Raises:
+            LocalProtocolError: it is not possible in this state, or an extension is not offered or
+                refuses it.
+        """
+        step = self._rows[state].get(command.row)
+        if step is None or step.in_flight or self._counted_left:
+            raise LocalProtocolError(
+                f"{command.verb} is not possible here: {state.value} (RFC 5321 section 4.1.4)",
+                code=503,
+                enhanced="5.5.1",
+            )
+        if isinstance(command, Hello):
+            self._check_hello(command)
+        reply = self._catalogue.refusal(command, session, self._last_mail)
+        if reply is not None:
+            raise LocalProtocolError(reply.text, code=reply.code, enhanced=reply.enhanced)
+        return step
+
+    def _check_hello(self, command: Hello) -> None:
+        if command.verb not in self._catalogue.grammar.verbs:
+            raise LocalProtocolError(
+                f"{command.verb} is not spoken here: {self.session.protocol.value}", code=500
+            )
+        if isinstance(command.name, NoDomain):
+            raise LocalProtocolError(
+                f"{command.verb}: expected a domain, found {command.name.name!a} "
+                "(RFC 5321 section 4.1.1.1)"
+            )
+
+    def _line(self, command: Command, session: Session) -> bytes:
+        """The command line, without its CRLF.
+
+        Raises:
+            LocalProtocolError: it is too long, not ASCII where it must be, or more than one line.
+        """
+        line = str(command).encode("utf-8")
+        offered = session.offered
+        if not line.isascii() and not any(
+            isinstance(each, Extension) and each.utf8 for each in offered
+        ):
+            raise LocalProtocolError(
+                f"{command.verb}: only ASCII, as SMTPUTF8 was not offered (RFC 5321 section 2.4)",
+                code=553,
+                enhanced="5.6.7",
+            )
+        longest = self._catalogue.longest_line(type(command), offered)
+        if len(line) + 2 > longest:
+            raise LocalProtocolError(
+                f"{command.verb}: the line has {len(line) + 2} octets with its CRLF, "
+                f"{longest} are allowed (RFC 5321 section 4.5.3.1.4)"
+            )
+        self._check_line(line)
+        return line
+
+    def _may_leave(self) -> bool:
+        """Whether one more command may leave now (RFC 2920 section 3.1)."""
+        pending = self._pending
+        if not pending:
+            return True
+        return (
+            not pending[-1].ends_group
+            and len(pending) < self._limits.unanswered
+            and Pipelining in self.session.offered
+        )
+
+    def _leave(self, awaited: _Awaited, line: bytes) -> None:
+        """Queue a command: its reply is the next one to come behind those that are pending."""
+        command = awaited.command
+        assert command is not None
+        self._queue(line)
         if self._observer is not None:
-            for _, command in entries:
-                assert command is not None
-                self._observer("C", command.public().encode("utf-8"), False)
-        self._pending.extend(entries)
-        if entries[-1][0].dialogue:
+            self._observer("C", command.public().encode("utf-8"), False)
+        self._pending.append(awaited)
+        if isinstance(command, DialogueCommand):
             self._expect_challenge()
 
     def _begin_chunk(self, command: CountedCommand, state: State) -> None:
@@ -313,26 +315,16 @@ class Client(Connection):
         """Let leave what may leave (RFC 2920 section 3.1)."""
         held = self._held
         while held:
-            first, octets = held[0]
-            if first is None:
+            awaited, octets = held[0]
+            if awaited is None:
                 # Octets that belong to the counted command before them.
-                held.popleft()
                 self._out += octets
-                continue
-            terms, room = first[0], self._room(first[0])
-            entries: list[_Pending] = []
-            lines: list[bytes] = []
-            while len(lines) < room and held:
-                entry, octets = held[0]
-                if entry is None or entry[0] is not terms:
-                    break
-                held.popleft()
-                entries.append(entry)
-                lines.append(octets)
-            if not lines:
+            elif self._may_leave():
+                self._held_commands -= 1
+                self._leave(awaited, octets)
+            else:
                 return
-            self._held_commands -= len(lines)
-            self._leave(entries, lines)
+            held.popleft()
 
     def _send_counted(self, octets: bytes) -> None:
         """Send octets of the chunk that the last counted command announced."""
@@ -382,7 +374,7 @@ class Client(Connection):
         self._out += encoder.finish()
         self._observe("C", b".")
         self._encoder = None
-        self._pending.append((_CONTENT, self._command))
+        self._pending.append(_Awaited("content", self._command, _CONTENT_TIMEOUT, ends_group=False))
         self._projected = None
 
     def _send_response(self, response: AuthResponse) -> None:
@@ -400,7 +392,7 @@ class Client(Connection):
             )
         self._queue(line)
         self._observe("C", b"(response)")
-        self._pending.append((_RESPONSE, command))
+        self._pending.append(_Awaited("response", command))
         self._expect_challenge()
 
     def _expect_challenge(self) -> None:
@@ -414,9 +406,9 @@ class Client(Connection):
     def _project(self) -> State:
         """Where the session will be if all that is pending succeeds."""
         state = self.state
-        entries = [*self._pending, *(entry for entry, _ in self._held if entry is not None)]
-        for terms, _ in entries:
-            step = self._rows[state].get(terms.row)
+        held = [awaited for awaited, _ in self._held if awaited is not None]
+        for awaited in (*self._pending, *held):
+            step = self._rows[state].get(awaited.row)
             if step is not None:
                 state = step.after[3] or step.after[2] or state
         self._projected = state
@@ -440,34 +432,7 @@ class Client(Connection):
             self._end(State.ERROR)
             raise
 
-    def take_repeated(self) -> int:
-        """Take further replies that say just what the last one said, each to one recipient more.
-
-        Called after `next_event` gave the positive reply to a RCPT, it does what `next_event` would
-        do with those that follow and are the same, octet by octet; they are not given then.  A
-        server says the same to a thousand recipients, and this takes a tenth of the time.
-
-        Returns:
-            How many replies it took.
-        """
-        repeated, pending = self._repeated, self._pending
-        if repeated is None:
-            return 0
-        buffer, octets, terms = self._buffer, repeated.octets, repeated.terms
-        at, size = buffer.offset, len(octets)
-        recipients: list[Any] = []
-        while pending and pending[0][0] is terms and buffer.octets.startswith(octets, at):
-            recipients.append(pending.popleft()[1])
-            at += size
-        if recipients:
-            assert self.transaction is not None
-            self.transaction.recipients.extend(recipients)
-            buffer.skip(at - buffer.offset)
-            self._release()
-        return len(recipients)
-
     def _next_event(self) -> ClientEvent | Need:
-        self._repeated = None
         while True:
             if self.state in _WITHOUT_LINES:
                 return self._without_lines()
@@ -480,7 +445,7 @@ class Client(Connection):
             if line is None:
                 return self._closed(clean=False) if self._eof else Need.DATA
             pending = self._pending
-            if pending and isinstance(pending[0][1], DialogueCommand):
+            if pending and isinstance(pending[0].command, DialogueCommand):
                 complete = self._feed_privately(line)
             elif isinstance(line, BadLine):
                 raise RemoteProtocolError(
@@ -489,20 +454,8 @@ class Client(Connection):
             else:
                 self._observe("S", line)
                 complete = self._replies.feed(line)
-            if complete is None:
-                continue
-            terms = pending[0][0] if pending else None
-            reply = self._reply(*complete)
-            if (
-                terms is not None
-                and terms.repeats is self.state
-                and reply.positive
-                and len(complete[1]) == 1
-                and self._observer is None
-            ):
-                assert isinstance(line, bytes)
-                self._repeated = _Repeated(line + b"\r\n", terms)
-            return reply
+            if complete is not None:
+                return self._reply(*complete)
 
     def _without_lines(self) -> ClientEvent | Need:
         if self.state is State.CLOSED:
@@ -528,15 +481,16 @@ class Client(Connection):
         """Tie a reply to the command it answers, and do what it does."""
         if not self._pending:
             return self._unasked(code, lines)
-        terms, command = self._pending[0]
-        reply = build_reply(code, lines, command, self._lmtp_recipient(terms, command))
+        awaited = self._pending[0]
+        command = awaited.command
+        reply = build_reply(code, lines, command, self._lmtp_recipient(awaited))
         if code == 421:
             self._end(State.CLOSED)
             return reply
-        step = self._rows[self.state].get(terms.row)
+        step = self._rows[self.state].get(awaited.row)
         if (step is None and code < 400) or (step is not None and step.after[code // 100] is None):
             raise RemoteProtocolError(
-                f"{code} cannot answer {terms.row} here: {self.state.value} "
+                f"{code} cannot answer {awaited.row} here: {self.state.value} "
                 "(RFC 5321 section 4.3.2)"
             )
         if self._counted_left and code < 400 and len(self._pending) == 1 and not self._held:
@@ -551,17 +505,17 @@ class Client(Connection):
         self._pending.popleft()
         if not self._pending:
             self._lines.limit = self._limits.reply_line
-        self._unsettled -= terms.unsettles
+        self._unsettled -= awaited.unsettles
         if step is not None:
             before = self.state
             self._move(step, code)
             if step.after[code // 100] is not (step.after[3] or step.after[2] or before):
                 self._projected = None
-            if type(command) in self._catalogue.told and terms is not _CONTENT:
+            if type(command) in self._catalogue.told and awaited.row != "content":
                 assert command is not None
                 self._tell(command)
             if code < 400:
-                self._succeeded(terms, reply)
+                self._succeeded(awaited.row, reply)
         if self._held:
             self._release()
         return reply
@@ -581,11 +535,12 @@ class Client(Connection):
         self._end(State.CLOSED)
         return build_reply(code, lines, command)
 
-    def _lmtp_recipient(self, terms: Terms, command: Command | None) -> Rcpt | None:
+    def _lmtp_recipient(self, awaited: _Awaited) -> Rcpt | None:
         """The recipient that the next reply is about, if it is one of several (RFC 2033)."""
         if self.session.protocol is not Protocol.LMTP or self.transaction is None:
             return None
-        final = terms is _CONTENT or (isinstance(command, CountedCommand) and command.last)
+        command = awaited.command
+        final = awaited.row == "content" or (isinstance(command, CountedCommand) and command.last)
         recipients = self.transaction.recipients
         return recipients[self._answered] if final and recipients else None
 
@@ -594,14 +549,14 @@ class Client(Connection):
         self._answered += 1
         return self._answered < len(self.transaction.recipients)
 
-    def _succeeded(self, terms: Terms, reply: Reply) -> None:
+    def _succeeded(self, row: str, reply: Reply) -> None:
         """Keep what a positive or intermediate reply tells."""
         command = reply.command
         if reply.intermediate:
             self._command = command
             if self.state is State.CONTENT:
                 self._encoder = DotEncoder(self.line_endings)
-        elif terms is _GREETING:
+        elif row == "greeting":
             self.session = replace(self.session, hostname=reply.lines[0].partition(" ")[0])
         elif isinstance(command, Hello):
             extended = not isinstance(command, Helo)
@@ -609,7 +564,7 @@ class Client(Connection):
             self.session = replace(
                 self.session, name=command.name, extended=extended, offered=offers
             )
-        elif command is not None and terms is not _CONTENT:
+        elif command is not None and row != "content":
             self._keep(command, reply.code)
 
     def _closed(self, *, clean: bool) -> ClientEvent | Need:

@@ -39,7 +39,6 @@ LAYERS: dict[str, float] = {
     "smtpproto.extensions": 1.5,
     "smtpproto.sasl": 1.5,
     "smtpproto._connection": 2.0,
-    "smtpproto._terms": 2.0,
     "smtpproto.client": 2.1,
     "smtpproto.server": 2.1,
     "smtpproto": 2.2,  # its __init__ alone: a folder below it needs a line of its own

@@ -111,8 +111,8 @@ class Pair:
         client, server = self.client, self.server
         return (
             client.state,
-            tuple(terms.row for terms, _ in client._pending),
-            tuple(entry[0].row for entry, _ in client._held if entry is not None),
+            tuple(awaited.row for awaited in client._pending),
+            tuple(awaited.row for awaited, _ in client._held if awaited is not None),
             client._encoder is not None,
             recipients(client),
             server.state,

@@ -90,16 +90,11 @@ class MailTransaction:
     def _pipelined(self) -> Flow[None]:
         """Everything before the content in one round trip."""
         commands = [self.envelope.mail, *self.envelope.recipients]
-        self.client.send_all(commands if self.chunking else [*commands, Data()])
+        for command in commands if self.chunking else (*commands, Data()):
+            self.client.send(command)
         mail = yield from self._reply()
-        index = 0
-        while index < len(self.replies):
+        for index in range(len(self.replies)):
             self._decide(index, mail, (yield from self._reply()))
-            index += 1
-            # Whoever gets the same reply was accepted as well.
-            alike = self.client.take_repeated()
-            self.open.extend(range(index, index + alike))
-            index += alike
         if self.chunking:
             yield from self._chunks_if_any(mail)
         else:
