@@ -46,6 +46,7 @@ LAYERS: dict[str, float] = {
     "smtpproto.tls": 3.5,
     "smtpproto.host": 3.5,
     "smtpproto._crew": 3.6,
+    "smtpproto.channel": 3.6,
     "smtpproto.options": 3.6,
     "smtpproto.sync": 4.0,
     "smtpproto.trio": 4.0,

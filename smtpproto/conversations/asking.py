@@ -39,7 +39,8 @@ def next_reply(client: Client) -> Flow[Reply]:
             raise LocalProtocolError(f"no reply is due: {event.value}")
         timeout = client.timeout
         try:
-            yield from flush(client)
+            if client.queued and not (yield from flush(client)):
+                continue
             received = yield Receive(timeout, fresh)
         except TimeoutError as error:
             # An adapter may have been told to wait less long, and says so.
@@ -52,24 +53,25 @@ def next_reply(client: Client) -> Flow[Reply]:
         client.receive_data(received)
 
 
-def flush(client: Client) -> Flow[None]:
-    """Write what is queued.
+def flush(client: Client) -> Flow[bool]:
+    """Write what is queued; whether all of it has left, or the server had something to say before.
 
-    A server that closes early may have said why, so an error here is passed over if there is still
-    something to read.
+    In that case look at what it said and call this again, so that neither side waits for the other
+    to read (RFC 2920 section 3.1).  A server that closes early may have said why, so an error here
+    is passed over if there is still something to read.
     """
-    data = client.data_to_send()
-    if not data:
-        return
     try:
-        yield Send(data, client.timeout)
+        received = yield Send(client.data_to_send(), client.timeout, reads=True)
     except TimeoutError:
         raise
     except OSError:
         received = yield Receive(client.timeout, True)
         if not received:
             raise
-        client.receive_data(received)
+    if received is None:
+        return True
+    client.receive_data(received)
+    return False
 
 
 def ask(client: Client, command: Command) -> Flow[Reply]:

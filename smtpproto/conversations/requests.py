@@ -3,7 +3,8 @@
 A conversation is a generator: it yields a request and is resumed with the result.  An adapter is
 the loop that fulfils requests by whatever kind of I/O it has:
 
-* `Send`: write all the octets; resume with None.
+* `Send`: write all the octets; resume with None.  Where the peer does not take them and says
+  something itself, resume with that, if the request is one that `reads`.
 * `Receive`: resume with what arrived, `b""` once the peer has closed.
 * `StartTLS`: do the handshake; resume with `TLSFacts`.
 * `Call`: call the function (and await what it gives, where the adapter can); resume with the
@@ -11,6 +12,7 @@ the loop that fulfils requests by whatever kind of I/O it has:
 * `CallWithContent`: the same, with an iterator of chunks as last argument; each chunk is what a run
   of the generator from `read` returns, None at the end.
 * `Report`: log an exception of a handler; resume with None.
+* `Pause`: let other sessions have their turn; resume with None.
 
 What goes wrong is thrown into the conversation, because only it knows what was under way: `OSError`
 (a time limit that ran out is `TimeoutError`) for the link, `Draining` once when the server is to
@@ -28,6 +30,7 @@ __all__ = [
     "CallWithContent",
     "Draining",
     "Flow",
+    "Pause",
     "Receive",
     "Report",
     "Request",
@@ -44,11 +47,17 @@ class Send:
 
     Arguments:
         data: octets.
-        timeout: seconds within which the peer has to take them.
+        timeout: seconds without progress after which the peer takes too long: they begin anew
+            whenever it takes some octets (RFC 5321 section 4.5.3.2.5).
+        reads: whether to resume early with octets that come while the peer does not take what is
+            written, `b""` if it has closed.  Two sides that both write and do not read wait for
+            each other for ever (RFC 2920 section 3.1).  The adapter keeps what is left; it leaves
+            with the next `Send`, or before the next `Receive` waits.
     """
 
     data: bytes
     timeout: float
+    reads: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,10 +111,15 @@ class Report:
     error: BaseException
 
 
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """Let other sessions have their turn: this one has worked for a while without a wait."""
+
+
 class Draining(Exception):
     """Thrown into a server's conversation that waits: the server is to stop."""
 
 
-Request = Send | Receive | StartTLS | Call | CallWithContent | Report
+Request = Send | Receive | StartTLS | Call | CallWithContent | Report | Pause
 Flow = Generator[Request, Any, T]
 """A conversation that returns a `T`."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from ..commands import Data, Rset
 from ..errors import ProtocolError, RemoteProtocolError
-from ..events import BodyChunk, EndOfBody
+from ..events import BodyChunk, ConnectionClosed, EndOfBody
 from ..extensions import Bdat, Pipelining
 from ..replies import Reply
 from ..session import Protocol
@@ -177,17 +177,20 @@ class MailTransaction:
 
     def _write(self) -> Flow[Reply | None]:
         """Write what is queued; the refusal of a server that did not want to wait for its end."""
-        lost: OSError | None = None
-        try:
-            yield from flush(self.client)
-        except OSError as error:
-            lost = error
-        # Whoever closes early may have said why, and that may have been read already.
-        while isinstance(event := self.client.next_event(), Reply):
-            if event.negative:
-                return event
-        if lost is not None:
-            raise ConnectionLost(f"the link broke within the content: {lost}") from lost
+        done, lost = False, None
+        while not done:
+            try:
+                done = yield from flush(self.client)
+            except OSError as error:
+                done, lost = True, error
+            # Whoever closes early may have said why, and that may have been read already.
+            while isinstance(event := self.client.next_event(), Reply):
+                if event.negative:
+                    return event
+            if lost is not None:
+                raise ConnectionLost(f"the link broke within the content: {lost}") from lost
+            if isinstance(event, ConnectionClosed):
+                raise ConnectionLost("the server closed the connection within the content")
         return None
 
     def _results(self) -> Flow[None]:

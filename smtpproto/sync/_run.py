@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import select
 import socket
-import ssl
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from .. import host, tls
+from ..channel import Channel
 from ..conversations import requests
 from ..conversations.requests import Flow, Request
 from ..conversations.steps import Steps
@@ -18,13 +17,12 @@ from ..session import TLSFacts
 
 __all__ = ["Link", "fulfil", "run"]
 
-A = TypeVar("A")
 T = TypeVar("T")
-_BLOCKED = (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError)
+_READS = 65536  # octets to read at most while there is something to write
 
 
-class Link:
-    """A connected stream socket with deadlines; `most` bounds every wait, in seconds.
+class Link(Channel):
+    """A channel with deadlines; `most` bounds every wait, in seconds.
 
     Attributes:
         deadline: when the wait for octets is over, on the clock `time.monotonic`.
@@ -32,44 +30,60 @@ class Link:
     """
 
     def __init__(self, sock: socket.socket, most: float | None, handshake: tls.Handshake) -> None:
-        host.prepare(sock)
-        self.sock = sock
-        self.handshake = handshake
+        super().__init__(sock, handshake)
         self.deadline = 0.0
         self.about_to_wait: Callable[[], None] | None = None
-        self._tls: ssl.SSLSocket | None = None
         self._most = most
+        # When the peer has to have taken some of what is unsent.
+        self._progress = 0.0
 
-    def send(self, request: requests.Send) -> None:
-        """Write all of it, or raise `TimeoutError` if the peer does not take it in time."""
-        data = self.write(request.data)
-        deadline = time.monotonic() + self._limit(request.timeout) if data else 0.0
-        while data:
-            data = data[self._retry(self.sock.send, data, select.POLLOUT, deadline) :]
+    def send(self, request: requests.Send) -> bytes | None:
+        """Write all of it, or else give what the peer says meanwhile, if the request `reads`.
 
-    def write(self, data: bytes) -> bytes:
-        """Write what can be written without a wait; the rest."""
-        try:
-            return data[self.sock.send(data) :]
-        except _BLOCKED:
-            return data
+        Raises:
+            TimeoutError: the peer took nothing for as long as the request says.
+        """
+        return None if self.write(request) else self._finish(request, _READS)
+
+    def write(self, request: requests.Send) -> bool:
+        """Write what can be written without a wait; whether that is all of it."""
+        if not self.unsent:
+            self._progress = time.monotonic() + self._limit(request.timeout)
+        self.put(request.data)
+        self.push()
+        return not self.unsent
+
+    def _finish(self, request: requests.Send | requests.Receive, reads: int) -> bytes | None:
+        seconds = self._limit(request.timeout)
+        both = isinstance(request, requests.Receive) or request.reads
+        events = select.POLLOUT | (select.POLLIN if both else 0)
+        late = TimeoutError(f"the peer took no octets for {seconds:g} seconds")
+        while True:
+            if self.push():
+                self._progress = time.monotonic() + seconds
+            if not self.unsent:
+                return None
+            if both and (octets := self.read(reads)) is not None:
+                return octets
+            self._wait(events, self._progress, late)
 
     def receive(self, request: requests.Receive) -> bytes:
         """Some octets; `b""` at the end."""
+        if self.unsent and (octets := self._finish(request, request.most)) is not None:
+            return octets
         self.expect(request)
-        if not self.pending:
-            self._wait(select.POLLIN, self.deadline, self.late(request))
-        return self._retry(self.sock.recv, request.most, select.POLLIN, self.deadline)
+        while (octets := self.read(request.most)) is None:
+            events = select.POLLIN
+            if self.unsent and not self.push():
+                # What TLS has to say by itself.
+                events |= select.POLLOUT
+            self._wait(events, self.deadline, self.late(request))
+        return octets
 
     def expect(self, request: requests.Receive) -> None:
         """Set the deadline; a wait that is not fresh keeps it."""
         if request.fresh:
             self.deadline = time.monotonic() + self._limit(request.timeout)
-
-    @property
-    def pending(self) -> bool:
-        """Whether octets are here that TLS has read already: they make no socket readable."""
-        return self._tls is not None and self._tls.pending() > 0
 
     def late(self, request: requests.Receive) -> TimeoutError:
         """What to raise when the deadline has passed."""
@@ -78,48 +92,27 @@ class Link:
     def start_tls(self, request: requests.StartTLS) -> TLSFacts:
         """Do the TLS handshake."""
         deadline = time.monotonic() + self._limit(request.timeout)
-        context, arguments = self.handshake.current(), self.handshake.arguments
-        self.sock = self._tls = context.wrap_socket(
-            self.sock, do_handshake_on_connect=False, **arguments
-        )
-        self._retry(self._tls.do_handshake, False, select.POLLIN, deadline)
-        return tls.facts(self._tls)
+        while (facts := self.shake_hands()) is None:
+            events = select.POLLIN | (select.POLLOUT if self.unsent else 0)
+            self._wait(events, deadline, TimeoutError("the time limit ran out"))
+            self.push()
+        return facts
 
     def _limit(self, timeout: float) -> float:
         return timeout if self._most is None else min(timeout, self._most)
 
-    def _retry(self, operation: Callable[[A], T], argument: A, blocked: int, deadline: float) -> T:
-        """Do what may have to wait: for the event `blocked`, or for what TLS wants."""
-        while True:
-            try:
-                return operation(argument)
-            except BlockingIOError:
-                event = blocked
-            except ssl.SSLWantReadError:
-                event = select.POLLIN
-            except ssl.SSLWantWriteError:
-                event = select.POLLOUT
-            self._wait(event, deadline, TimeoutError("the time limit ran out"))
-
-    def _wait(self, event: int, deadline: float, late: TimeoutError) -> None:
+    def _wait(self, events: int, deadline: float, late: TimeoutError) -> None:
         if self.about_to_wait is not None:
             self.about_to_wait()
         poll = select.poll()
-        poll.register(self.sock, event)
+        poll.register(self.sock, events)
         if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
             raise late
-
-    def cut(self) -> None:
-        """End whatever waits for the link in another thread."""
-        with contextlib.suppress(OSError):
-            self.sock.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Close, and within TLS say so, without waiting for the peer to say the same."""
         try:
-            if self._tls is not None:
-                with contextlib.suppress(OSError, ValueError):
-                    self._tls.unwrap()
+            self.say_goodbye()
         finally:
             self.abort()
 
@@ -147,6 +140,8 @@ def fulfil(request: Request, link: Link | None) -> Any:
     """Do what a conversation asks for, and wait for it."""
     if isinstance(request, requests.Report):
         return host.report(request.error)
+    if isinstance(request, requests.Pause):
+        return None
     if isinstance(request, requests.Call):
         return _at_once(request.function(*request.arguments))
     assert link is not None

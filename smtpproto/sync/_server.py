@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import selectors
 import socket
-import ssl
 import threading
 import time
 from collections import deque
@@ -177,8 +176,10 @@ class Server(Running, AbstractContextManager["Server"]):
             return
         link, steps = visit.link, visit.steps
         try:
-            steps.result = link.sock.recv(awaited.most)
-        except (BlockingIOError, ssl.SSLWantReadError):
+            steps.result = link.read(awaited.most)
+        except OSError as error:
+            steps.error = error
+        if steps.result is None and steps.error is None:
             if self._draining and not visit.drained:
                 visit.drained = True
                 steps.error = Draining()
@@ -187,11 +188,6 @@ class Server(Running, AbstractContextManager["Server"]):
             else:
                 visit.awaited = awaited
                 return
-        except ssl.SSLWantWriteError:
-            # TLS has to say something first, such as a new key.
-            self._fulfil(visit, awaited)
-        except OSError as error:
-            steps.error = error
         self._go_on(visit)
 
     def _go_on(self, visit: _Visit) -> None:
@@ -212,9 +208,9 @@ class Server(Running, AbstractContextManager["Server"]):
         key = getattr(getattr(request, "function", request), "__qualname__", "")
         try:
             if isinstance(request, Send):
-                if not (rest := link.write(request.data)):
+                if link.write(request):
                     return
-                request = Send(rest, request.timeout)
+                request = Send(b"", request.timeout)
             steps.result = self._crew.call(key, fulfil, request, link)
         except BaseException as raised:  # noqa: BLE001  # it knows what was under way, not this
             steps.error = raised
@@ -226,7 +222,8 @@ class Server(Running, AbstractContextManager["Server"]):
         if not visit.registered:
             self._crew.selector.register(visit.number, selectors.EVENT_READ, visit)
             visit.registered = True
-        if link.pending or (self._draining and not visit.drained):
+        # What TLS has decrypted already makes no socket readable.
+        if link.secure or (self._draining and not visit.drained):
             self._ready.append(visit)
         if link.deadline < self._soonest:
             self._soonest = link.deadline

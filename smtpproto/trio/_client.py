@@ -124,7 +124,7 @@ class Client(ClientBase, AbstractAsyncContextManager["Client"]):
     async def close(self) -> None:
         """Close without a word."""
         self.closed = True
-        await self._link.close()
+        self._link.close()
 
     async def _run(self, flow: Flow[T]) -> T:
         try:
@@ -132,7 +132,7 @@ class Client(ClientBase, AbstractAsyncContextManager["Client"]):
                 return await run(flow, self._link)
         finally:
             if self.closed:
-                await self._link.close()
+                self._link.close()
 
     async def __aexit__(self, *_: object) -> None:
         await (self.quit() if self.ready else self.close())

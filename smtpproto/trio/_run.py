@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any, TypeVar
 
 import trio
 
 from .. import host, tls
+from ..channel import Channel
 from ..conversations import requests
 from ..conversations.requests import Flow, Request
 from ..conversations.steps import Steps
@@ -20,61 +20,73 @@ __all__ = ["Link", "run"]
 
 T = TypeVar("T")
 LARGE = 16384  # octets after which others get a turn
-_TRIOS = (trio.BrokenResourceError, trio.ClosedResourceError)
 
 
-class Link:
-    """A connected stream socket with deadlines.
+class Link(Channel):
+    """A channel with deadlines; `most` bounds every wait, in seconds.
 
-    A socket alone is used directly: a stream of trio's would cost each idle session memory, and
-    each write a turn of the scheduler.  `most` bounds every wait, in seconds.
+    A socket is used directly: a stream of trio's would cost each idle session memory, and each
+    write a turn of the scheduler.
     """
 
-    __slots__ = ("_draining", "_most", "_tls", "_until", "_waiting", "handshake", "sock")
+    __slots__ = ("_draining", "_most", "_progress", "_until", "_waiting")
 
     def __init__(self, sock: socket.socket, most: float | None, handshake: tls.Handshake) -> None:
-        host.prepare(sock)
-        self.sock = sock
-        self.handshake = handshake
-        self._tls: trio.SSLStream[trio.SocketStream] | None = None
+        super().__init__(sock, handshake)
         self._most = most
         self._until = 0.0
+        # When the peer has to have taken some of what is unsent.
+        self._progress = 0.0
         self._draining = False
         self._waiting = trio.CancelScope()
 
-    def send(self, request: requests.Send) -> Awaitable[None] | None:
-        """Write all of it, or raise `TimeoutError` if the peer does not take it in time."""
-        sent = 0
-        if self._tls is None:
-            with contextlib.suppress(BlockingIOError):
-                sent = self.sock.send(request.data)
-        if sent == len(request.data) < LARGE:
-            return None
-        return self._send(request.data[sent:], self._limit(request.timeout))
+    def send(self, request: requests.Send) -> Awaitable[bytes | None] | None:
+        """Write all of it, or else give what the peer says meanwhile, if the request `reads`.
 
-    async def _send(self, data: bytes, seconds: float) -> None:
-        with _deadline(seconds):
-            if self._tls is not None:
-                await self._tls.send_all(data)
-                return
-            # A reply is followed by a wait; a stream of content must let others have a turn.
-            await trio.lowlevel.checkpoint()
-            while data:
-                await trio.lowlevel.wait_writable(self.sock)
-                with contextlib.suppress(BlockingIOError):
-                    data = data[self.sock.send(data) :]
+        Raises:
+            TimeoutError: the peer took nothing for as long as the request says.
+        """
+        if not self.unsent:
+            self._progress = trio.current_time() + self._limit(request.timeout)
+        self.put(request.data)
+        self.push()
+        if not self.unsent and len(request.data) < LARGE:
+            return None
+        return self._send(request)
+
+    async def _send(self, request: requests.Send) -> bytes | None:
+        # A reply is followed by a wait; a stream of content must let others have a turn.
+        await trio.lowlevel.checkpoint()
+        return await self._finish(request, LARGE)
+
+    async def _finish(self, request: requests.Send | requests.Receive, reads: int) -> bytes | None:
+        seconds = self._limit(request.timeout)
+        both = isinstance(request, requests.Receive) or request.reads
+        while True:
+            if self.push():
+                self._progress = trio.current_time() + seconds
+            if not self.unsent:
+                return None
+            if both and (octets := self.read(reads)) is not None:
+                return octets
+            with trio.move_on_at(self._progress):
+                await _ready(self.sock, read=both, write=True)
+                continue
+            raise TimeoutError(f"the peer took no octets for {seconds:g} seconds")
 
     async def receive(self, request: requests.Receive) -> bytes:
         """Some octets; `b""` at the end.  A wait that is not fresh keeps its deadline."""
+        if self.unsent and (octets := await self._finish(request, request.most)) is not None:
+            return octets
         now = trio.current_time()
         if request.fresh:
             self._until = now + self._limit(request.timeout)
-        if self._tls is None and now < self._until and not self._draining:
+        if now < self._until and not self._draining:
             # What a busy client says next is there by the time it is this task's turn again; to
             # look costs a third of what a wait with a deadline does.
             await trio.lowlevel.checkpoint()
-            with contextlib.suppress(BlockingIOError):
-                return self.sock.recv(request.most)
+            if (octets := self.read(request.most)) is not None:
+                return octets
         with trio.CancelScope(deadline=self._until) as self._waiting:
             if self._draining:
                 self._waiting.cancel()
@@ -85,27 +97,21 @@ class Link:
         raise TimeoutError(f"nothing came within {self._limit(request.timeout):g} seconds")
 
     async def _read(self, most: int) -> bytes:
-        try:
-            if self._tls is not None:
-                return bytes(await self._tls.receive_some(most))
-            while True:
-                await trio.lowlevel.wait_readable(self.sock)
-                with contextlib.suppress(BlockingIOError):
-                    return self.sock.recv(most)
-        except _TRIOS as error:
-            if isinstance(error.__cause__, ssl.SSLEOFError):
-                # Closed without a word within TLS: SMTP itself tells what is complete.
-                return b""
-            raise _reason(error) from error
+        while True:
+            # There may be something that TLS has to say by itself.
+            await _ready(self.sock, read=True, write=bool(self.unsent))
+            self.push()
+            if (octets := self.read(most)) is not None:
+                return octets
 
     async def start_tls(self, request: requests.StartTLS) -> TLSFacts:
         """Do the TLS handshake."""
-        transport = trio.SocketStream(trio.socket.from_stdlib_socket(self.sock))
-        handshake = self.handshake
-        self._tls = trio.SSLStream(transport, handshake.current(), **handshake.arguments)
-        with _deadline(self._limit(request.timeout)):
-            await self._tls.do_handshake()
-        return tls.facts(self._tls)
+        with trio.move_on_after(self._limit(request.timeout)):
+            while (facts := self.shake_hands()) is None:
+                await _ready(self.sock, read=True, write=bool(self.unsent))
+                self.push()
+            return facts
+        raise TimeoutError("the time limit ran out")
 
     def _limit(self, timeout: float) -> float:
         return timeout if self._most is None else min(timeout, self._most)
@@ -115,11 +121,9 @@ class Link:
         self._draining = True
         self._waiting.cancel()
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Close, and within TLS say so, without waiting for the peer to say the same."""
-        if self._tls is not None:
-            with trio.move_on_after(1):
-                await self._tls.aclose()
+        self.say_goodbye()
         self.abort()
 
     def abort(self) -> None:
@@ -129,21 +133,31 @@ class Link:
         self.sock.close()
 
 
-@contextlib.contextmanager
-def _deadline(seconds: float) -> Iterator[None]:
-    """A limit for what is done with a link, and Python's errors in place of trio's."""
+async def _ready(sock: socket.socket, *, read: bool, write: bool) -> None:
+    """Wait until there is something to read or room to write, as asked.
+
+    Raises:
+        OSError: the socket was closed meanwhile.
+    """
+    wait = trio.lowlevel.wait_readable if read else trio.lowlevel.wait_writable
     try:
-        with trio.fail_after(seconds):
-            yield
-    except trio.TooSlowError:
-        raise TimeoutError("the time limit ran out") from None
-    except _TRIOS as error:
-        raise _reason(error) from error
+        if not (read and write):
+            await wait(sock)
+            return
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_first, trio.lowlevel.wait_writable, sock, nursery.cancel_scope)
+            await _first(wait, sock, nursery.cancel_scope)
+    except trio.ClosedResourceError as error:
+        raise ConnectionError("the link was closed meanwhile") from error
 
 
-def _reason(error: Exception) -> OSError:
-    cause = error.__cause__
-    return cause if isinstance(cause, OSError) else ConnectionError(str(error))
+async def _first(
+    wait: Callable[[socket.socket], Awaitable[None]], sock: socket.socket, others: trio.CancelScope
+) -> None:
+    # A socket that was closed fails when it is used next.
+    with contextlib.suppress(trio.ClosedResourceError):
+        await wait(sock)
+    others.cancel()
 
 
 async def run(flow: Flow[T], link: Link | None = None) -> T:
@@ -169,6 +183,8 @@ def _fulfil(request: Request, link: Link | None) -> Any:
         return request.function(*request.arguments)
     if isinstance(request, requests.Report):
         return host.report(request.error)
+    if isinstance(request, requests.Pause):
+        return trio.lowlevel.checkpoint()  # noqa: ASYNC105  # `run` awaits it
     assert link is not None
     if isinstance(request, requests.Receive):
         return link.receive(request)

@@ -107,7 +107,7 @@ class Server(Running):
     async def _serve(self, arrival: Arrival, link: Link) -> None:
         try:
             await run(arrival.flow, link)
-            await link.close()
+            link.close()
         except Exception:  # noqa: BLE001  # a defect: whatever it is, the server goes on
             host.LOG.exception("a session failed")
         finally:

@@ -36,7 +36,8 @@ class End:
 
     Attributes:
         requests: all that its conversation asked for.
-        faults: what to throw in place of fulfilling a request, by its index in `requests`.
+        faults: what to throw in place of fulfilling a request, by its index in `requests`; octets:
+            what comes before all of a `Send` is written.
         on_idle: what happens when both ends wait, in this order: what is to be thrown, or octets
             that arrive from somewhere; b"" for the end of them.
         reports: what `Report` told.
@@ -48,7 +49,7 @@ class End:
     eof: bool = False
     flow: Flow[Any] | None = None
     requests: list[Request] = field(default_factory=list)
-    faults: dict[int, BaseException] = field(default_factory=dict)
+    faults: dict[int, BaseException | bytes] = field(default_factory=dict)
     on_idle: list[BaseException | bytes] = field(default_factory=list)
     reports: list[BaseException] = field(default_factory=list)
     waiting: Request | None = None
@@ -156,6 +157,11 @@ class Link:
         if end.done or request is None:
             return False
         fault = end.faults.pop(len(end.requests) - 1, None)
+        if isinstance(fault, bytes):
+            assert isinstance(request, Send)
+            assert request.reads
+            self._resume(end, fault, None)
+            return True
         if fault is not None:
             if isinstance(fault, OSError) and not isinstance(fault, TimeoutError):
                 self.drop()

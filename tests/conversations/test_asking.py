@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smtpproto import Client, LocalProtocolError, Noop, Rcpt, RemoteProtocolError, State
+from smtpproto import Client, LocalProtocolError, Noop, Rcpt, RemoteProtocolError, Rset, State
 from smtpproto.conversations import ConnectionLost, Envelope, submit
 from smtpproto.conversations.requests import Receive, Send
 from smtpproto.extensions import StartTLS, StartTls
@@ -65,6 +65,34 @@ def test_time_runs_out() -> None:
     link.client.on_idle = [TimeoutError()]
     with pytest.raises(ConnectionLost, match="no reply: none within 300 seconds"):
         link.run(submit.ask(client, Noop()))
+
+
+def test_a_reply_that_comes_before_all_is_written() -> None:
+    """It is looked at, and the rest leaves with the next reply that is waited for."""
+    client = begin(Link(script(HELLO.replace("250 mx", "250-mx") + ">>> 250 PIPELINING\nEOF")))
+    client.send(Rset())
+    client.send(Rset())
+    flow = submit.next_reply(client)
+    request = flow.send(None)
+    assert isinstance(request, Send)
+    assert request.reads
+    with pytest.raises(StopIteration) as stop:
+        flow.send(b"250 one\r\n250 t")
+    assert stop.value.value.lines == ("one",)
+    flow = submit.next_reply(client)
+    assert isinstance(flow.send(None), Receive)
+    with pytest.raises(StopIteration) as stop:
+        flow.send(b"wo\r\n")
+    assert stop.value.value.lines == ("two",)
+
+
+def test_the_server_closes_before_all_is_written() -> None:
+    _, client = start("EOF")
+    client.send(Noop())
+    flow = submit.next_reply(client)
+    assert isinstance(flow.send(None), Send)
+    with pytest.raises(ConnectionLost, match="without a reply"):
+        flow.send(b"")
 
 
 def test_why_the_server_closed_is_read_though_nothing_can_be_written() -> None:
