@@ -56,6 +56,8 @@ class ReceiveBuffer:
 
     def peek(self, most: int) -> bytes:
         """The first unread octets, at most so many, left where they are."""
+        if not self.offset and len(self.octets) <= most:
+            return bytes(self.octets)
         # A slice of a bytearray would be a copy to copy from.
         with memoryview(self.octets) as view:
             return bytes(view[self.offset : self.offset + most])
