@@ -37,6 +37,8 @@ class Limits:
         domain: octets of a domain or an address literal.
         recipients: accepted recipients of one mail transaction.
         errors: commands the server refuses by itself before it closes with 421.
+        commands: commands since the last message that was accepted, or since the session began,
+            before the server closes with 421; accepted recipients and chunks do not count.
         overlong: octets of lines that were too long, in all, before the server closes with 421.
         unanswered: commands the client has under way at once, so that neither side's socket
             buffers fill up with the other one not reading (RFC 2920 section 3.1).
@@ -54,6 +56,7 @@ class Limits:
     domain: int = 255
     recipients: int = 1000
     errors: int = 20
+    commands: int = 1000
     overlong: int = 65536
     unanswered: int = 512
 

@@ -19,6 +19,7 @@ from .commands import (
     Hello,
     Helo,
     Rcpt,
+    Rset,
     Syntax,
 )
 from .errors import LocalProtocolError
@@ -72,6 +73,9 @@ _BAD_SEQUENCE = Reply(503, "5.5.1", "bad sequence of commands")
 _ENDLESS = Reply(421, "4.7.0", "too long lines (RFC 5321 section 4.5.3.1.4)")
 _INJECTED = Reply(421, "4.7.0", "octets follow STARTTLS in plain text (RFC 3207 section 4.2)")
 _CLOSING = Reply(421, "4.7.0", "closing: what follows cannot be told from commands")
+_TOO_MANY = Reply(421, "4.7.0", "too many commands without a message")
+_HTTP = Reply(421, "4.7.0", "this is a mail server, and does not speak HTTP")
+_TLS_TOO_EARLY = Reply(421, "4.7.0", "found a TLS handshake: this connection begins without TLS")
 _NO_COMMAND = Reply(500, "5.5.2", "the line is not a command (RFC 5321 section 4.1.1)")
 # What observers see of a line that may be a secret.
 _HIDDEN = b"(a line that is no command)"
@@ -80,6 +84,14 @@ _AUTH = re.compile(rb"AUTH", re.IGNORECASE)
 _AUTH_AND_MORE = re.compile(rb"(?:^|[^A-Za-z])AUTH(?=[ \t])", re.IGNORECASE)
 # What a client meant as its verb, whatever is wrong with the rest of the line.
 _VERB = re.compile(rb"[ \t]*([A-Za-z]+)")
+# RFC 9110 section 9: what follows is for another protocol, and may hold commands for this one.
+_HTTP_METHODS = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI"}
+)
+# How a TLS record with a ClientHello begins (RFC 8446 section 5.1).
+_HANDSHAKE = b"\x16\x03"
+# Where a transaction has recipients; from here its content leads back to READY.
+_WITH_RECIPIENTS = frozenset({State.RCPT, State.CONTENT, State.CHUNKS})
 
 
 @functools.lru_cache(maxsize=64)
@@ -124,8 +136,10 @@ class Server(Connection):
     """
 
     __slots__ = (
+        "_began",
         "_best",
         "_command",
+        "_commands",
         "_content",
         "_content_watchers",
         "_demanding",
@@ -133,6 +147,7 @@ class Server(Connection):
         "_enhanced",
         "_errors",
         "_extensions",
+        "_failed",
         "_grammar",
         "_octets",
         "_owed",
@@ -190,6 +205,10 @@ class Server(Connection):
         self._refused: Reply | None = None
         self._refused_by_core = False
         self._errors = 0
+        # Lines since the last message; whether the last reply was negative; whether any line came.
+        self._commands = 0
+        self._failed = False
+        self._began = False
         self._secrets_follow = False
         self._forget_session()
 
@@ -234,12 +253,20 @@ class Server(Connection):
         if self._deviant is not None:
             (command, octets), self._deviant = self._deviant, None
             return self._admit(command, octets)
+        if not self._began:
+            # A client that speaks TLS here may well send no CRLF at all.
+            if self._buffer.peek(2) == _HANDSHAKE:
+                return self._reject(_TLS_TOO_EARLY)
+            self._began = len(self._buffer) > 1
         line = self._lines.read()
         if self._lines.dropped > self._limits.overlong:
             # A line that never ends would be read for ever.
             return self._reject(_ENDLESS)
         if line is None:
             return self._closed(clean=False) if self._eof else _NEEDS_DATA
+        self._commands += 1
+        if self._commands > self._limits.commands:
+            return self._reject(_TOO_MANY)
         if isinstance(line, BadLine):
             reply = Reply(500, "5.5.2", _FAULTS[line.reason])
             if self.state is State.EXCHANGE:
@@ -273,7 +300,10 @@ class Server(Connection):
             self._begin_chunk(command, refusal)
             return None
         if refusal is not None:
-            return self._reject(refusal, counts=not self._is_in_flight(row))
+            in_flight = self._is_in_flight(row)
+            rejected = self._reject(refusal, counts=not (in_flight and self._failed))
+            self._failed = not in_flight
+            return rejected
         self._command, self._row = command, row
         if self._text is not None and self.state is State.CHUNKS:
             return self._between_chunks(command, self._text)
@@ -316,14 +346,17 @@ class Server(Connection):
         mean to take a message's content for the client's commands, so the session ends.
         """
         match = _VERB.match(line)
-        kind = self._grammar.verbs.get(match[1].decode().upper()) if match is not None else None
+        verb = match[1].decode().upper() if match is not None else ""
+        kind = self._grammar.verbs.get(verb)
+        if kind is None and verb in _HTTP_METHODS:
+            return self._reject(_HTTP)
         rejected = self._reject((kind and self._demanded(kind)) or reply)
         if kind is not None and issubclass(kind, CountedCommand):
             self._close(_CLOSING)
         return rejected
 
     def _is_in_flight(self, row: str) -> bool:
-        """Whether a refusal may only follow from one before it, to what was pipelined."""
+        """Whether a refusal may only follow from one just before it, to what was pipelined."""
         step = self._rows[self.state].get(row)
         return step is not None and step.in_flight
 
@@ -504,7 +537,7 @@ class Server(Connection):
 
     def _answer_content(self, row: str, *, last: bool) -> ServerEvent | None:
         """Answer complete content if the core is to do that."""
-        in_flight = self._is_in_flight(row)
+        follows = self._failed and self._is_in_flight(row)
         refused, self._refused = self._refused, None
         self._row = row
         if last and self.session.protocol is Protocol.LMTP and self.transaction is not None:
@@ -512,10 +545,12 @@ class Server(Connection):
         if refused is not None:
             while self.owed:
                 self.send(refused)
+            # Only chunks of the same content follow from this.
+            self._failed = not last
             rejected = Rejected(refused, refused.text, content=True)
             if not self._refused_by_core:
                 return None
-            return rejected if in_flight else self._count(rejected)
+            return rejected if follows else self._count(rejected)
         if last:
             return EndOfBody()
         self.send(Reply(250, "2.0.0", f"{self._octets} octets received"))
@@ -576,6 +611,8 @@ class Server(Connection):
         """Do what the reply to a command does; None: to the greeting, or the end of content."""
         before = self.state
         self._move(step, code)
+        if code < 300:
+            self._forgive(command, before)
         if command is not None:
             if type(command) in self._catalogue.told:
                 self._tell(command)
@@ -592,6 +629,14 @@ class Server(Connection):
             self._lines.limit = self._limits.exchange_line
         elif before is State.EXCHANGE:
             self._lines.limit = self._catalogue.longest
+
+    def _forgive(self, command: Command | None, before: State) -> None:
+        """A positive reply: what brings a message nearer does not count."""
+        if type(command) is Rcpt or (isinstance(command, CountedCommand) and command.octets):
+            self._commands -= 1
+        accepted = before in _WITH_RECIPIENTS and self.state is State.READY
+        if accepted and not isinstance(command, (Hello, Rset)):
+            self._commands = 0
 
     def _refuse_content(self, reply: Reply) -> None:
         """Keep a refusal of content under way until the content, or its chunk, has ended."""
@@ -648,6 +693,7 @@ class Server(Connection):
         utf8 = self._grammar.utf8 and verb != ""
         lines = format_reply(reply, verb, enhanced=self._enhanced, utf8=utf8)
         self._queue(*lines)
+        self._failed = reply.negative
         if self._observer is not None:
             if reply.intermediate and isinstance(self._command, DialogueCommand):
                 # What the client said may be in it.

@@ -884,6 +884,138 @@ def test_too_many_errors() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    "line", ["NOOP", "RSET", "VRFY b", "HELP", "EHLO c", "MAIL FROM:<>\r\nRSET"]
+)
+def test_too_many_harmless_commands(line: str) -> None:
+    server = ready(HelpTexts(), limits=Limits(commands=50))
+    server.receive_data(octets([line]) * 100)
+    events = drive(server)
+    assert rejected(events) == [421]
+    assert isinstance(events[-1], ConnectionClosed)
+    said = server.data_to_send().splitlines()
+    # EHLO was one of the fifty.
+    assert said[-1] == b"421 too many commands without a message"
+    assert sum(not isinstance(event, (Rejected, ConnectionClosed)) for event in events) == 49
+
+
+def test_a_message_makes_harmless_commands_forgotten() -> None:
+    message = octets(["MAIL FROM:<>", "RCPT TO:<b@mx.example>", "DATA", "x", "."])
+    server = ready(limits=Limits(commands=10))
+    for _ in range(20):
+        server.receive_data(b"NOOP\r\n" * 7 + message)
+        assert rejected(drive(server)) == []
+    server.receive_data(b"NOOP\r\n" * 11)
+    assert rejected(drive(server)) == [421]
+
+
+def test_a_message_in_chunks_makes_harmless_commands_forgotten() -> None:
+    server = ready(Chunking(), limits=Limits(commands=10))
+    for _ in range(20):
+        server.receive_data(octets(["MAIL FROM:<>", "RCPT TO:<b@mx.example>"]))
+        server.receive_data(b"BDAT 1\r\nx" * 20 + b"BDAT 0 LAST\r\n" + b"NOOP\r\n" * 7)
+        assert rejected(drive(server)) == []
+
+
+def test_chunks_without_octets_are_harmless_commands_too() -> None:
+    server = ready(Chunking(), limits=Limits(commands=50))
+    server.receive_data(octets(["MAIL FROM:<>", "RCPT TO:<b@mx.example>"]))
+    server.receive_data(b"BDAT 0\r\n" * 100)
+    assert rejected(drive(server)) == [421]
+
+
+@pytest.mark.parametrize("refused", [True, False], ids=["refused", "excess"])
+def test_recipients_count_unless_they_are_accepted(refused: bool) -> None:
+    server = ready(script="MAIL FROM:<>", limits=Limits(recipients=100, commands=50))
+    server.receive_data(b"RCPT TO:<b@mx.example>\r\n" * 100)
+    assert rejected(drive(server)) == []
+    server.receive_data(b"RCPT TO:<c@mx.example>\r\n" * 100)
+    found = rejected(drive(server, {"RCPT": NO} if refused else {}))
+    assert found[-1] == 421
+    assert server.data_to_send().count(b"\r\n") < 160
+
+
+def test_a_message_that_is_refused_again_and_again() -> None:
+    server = ready(limits=Limits(commands=50))
+    server.receive_data(octets(["MAIL FROM:<>", "RCPT TO:<b@mx.example>", "DATA", "x", "."] * 50))
+    assert rejected(drive(server, {"content": NO})) == [421]
+
+
+def test_lines_of_a_dialogue_count() -> None:
+    server = ready(Asking(), limits=Limits(commands=50))
+    server.receive_data(b"XASK\r\n" + b"one\r\n" * 100)
+    more = Reply(334, "", "more?")
+    assert rejected(drive(server, {"XASK": more, "response": more})) == [421]
+
+
+@pytest.mark.parametrize("line", ["DATA", "BDAT 1 LAST\r\nx"])
+@pytest.mark.parametrize("before", ["NOOP\r\n", "MAIL FROM:<a@client.example>\r\n"])
+def test_content_out_of_order_is_an_error(line: str, before: str) -> None:
+    server = ready(Chunking(), limits=Limits(errors=20))
+    server.receive_data(before.encode())
+    drive(server)
+    server.receive_data((line + ("\r\n" if line == "DATA" else "")).encode() * 1000)
+    assert len(rejected(drive(server))) == 20
+    assert server.data_to_send().endswith(b"\r\n421 too many errors\r\n")
+
+
+def test_chunks_behind_a_refused_one_are_no_error() -> None:
+    server = ready(Chunking(), limits=Limits(errors=1))
+    chunks = b"BDAT 1\r\nx" * 5 + b"BDAT 1 LAST\r\nx"
+    for _ in range(5):
+        server.receive_data(b"RSET\r\nMAIL FROM:<a@client.example>\r\nRCPT TO:<b@mx.example>\r\n")
+        server.receive_data(chunks)
+        assert rejected(drive(server, {"RCPT": NO})) == [503] * 6
+    assert server.state is State.SPOILED
+
+
+HTTP = ["GET / HTTP/1.1", "POST / HTTP/1.1", "CONNECT mx.example:25 HTTP/1.1", "HEAD /", "PUT /x"]
+
+
+@pytest.mark.parametrize("line", HTTP)
+@pytest.mark.parametrize("where", ["", "EHLO c", "EHLO c\r\nMAIL FROM:<>"])
+def test_a_client_that_speaks_http(line: str, where: str) -> None:
+    server = Server("mx.example")
+    smuggled = ["Host: mx.example", "", "EHLO c", "MAIL FROM:<>", "RCPT TO:<b@mx.example>", "DATA"]
+    server.receive_data(octets([*([where] if where else []), line, *smuggled, "x", "."]))
+    events = drive(server)
+    assert rejected(events) == [421]
+    assert [type(event) for event in events[-2:]] == [Rejected, ConnectionClosed]
+    assert server.data_to_send().endswith(b"421 this is a mail server, and does not speak HTTP\r\n")
+
+
+def test_a_request_that_is_too_long_for_a_line() -> None:
+    server = ready()
+    server.receive_data(b"GET /" + b"x" * 2000 + b" HTTP/1.1\r\nEHLO c\r\n")
+    assert rejected(drive(server)) == [421]
+
+
+def test_within_content_http_is_content() -> None:
+    server = ready(script="MAIL FROM:<>\nRCPT TO:<b@mx.example>\nDATA\nGET / HTTP/1.1\n.")
+    assert server.state is State.READY
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 1000])
+def test_a_client_that_begins_with_tls(size: int) -> None:
+    hello = b"\x16\x03\x01\x02\x00\x01" + b"\r\nEHLO c\r\n" + bytes(500)
+    server = Server("mx.example")
+    events = drive(server)
+    for start in range(0, len(hello), size):
+        server.receive_data(hello[start : start + size])
+        events += drive(server)
+    assert [type(event) for event in events] == [Rejected, ConnectionClosed]
+    assert server.data_to_send().splitlines()[-1].startswith(b"421 found a TLS handshake")
+
+
+def test_a_session_may_begin_with_one_octet() -> None:
+    server = Server("mx.example")
+    for octet in (b"\x16", b"x\r\n"):
+        server.receive_data(octet)
+        events = drive(server)
+    assert rejected(events) == [500]
+    assert server.state is State.GREETED
+
+
 def test_an_error_text_stays_printable_and_short() -> None:
     class Odd(Command):
         verb = "XODD"

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from smtpproto import LocalProtocolError, Reply
+from smtpproto import Limits, LocalProtocolError, Reply
 from smtpproto.commands import Data, Mail, Rcpt
 from smtpproto.conversations import Envelope, Status
 from smtpproto.extensions import Expansion, standard
@@ -289,7 +289,8 @@ def test_a_slow_handler_slows_the_client(world: World) -> None:
 def test_a_client_that_does_not_read_is_not_waited_for_for_ever(world: World) -> None:
     """Replies fill the socket; the server's limit ends the session."""
     inbox = Inbox()
-    with world.serve(inbox, timeout=0.3) as server, Raw(server) as raw:
+    many = Limits(commands=10**9)
+    with world.serve(inbox, timeout=0.3, limits=many) as server, Raw(server) as raw:
         raw.reply()
         raw.flood()
         wait_until(lambda: not sessions(server))

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from smtpproto import Reply, _crew, host
+from smtpproto import Limits, Reply, _crew, host
 from smtpproto.sync import connect, serve
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over, wait_until
 
@@ -66,7 +66,7 @@ def test_who_waits_holds_nobody_up() -> None:
             super().message(session, envelope, content)
 
     inbox = Slow()
-    with serve(inbox, hostname="mx.example.org") as server:
+    with serve(inbox, hostname="mx.example.org", limits=Limits(commands=10**6)) as server:
         where = ("127.0.0.1", server.port)
         with (
             Raw(where) as deaf,

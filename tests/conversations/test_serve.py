@@ -9,7 +9,18 @@ from typing import Any
 
 import pytest
 
-from smtpproto import Deviation, Noop, Protocol, Quit, Rejected, Reply, Server, Session, Syntax
+from smtpproto import (
+    Deviation,
+    Limits,
+    Noop,
+    Protocol,
+    Quit,
+    Rejected,
+    Reply,
+    Server,
+    Session,
+    Syntax,
+)
 from smtpproto.conversations import ContentLost, Envelope, Handler, ServerTLS, TLSMode, submit
 from smtpproto.conversations.handler import Hooks
 from smtpproto.conversations.requests import Call, CallWithContent, Draining, Receive, Report, Send
@@ -57,7 +68,7 @@ def test_a_group_is_answered_in_one_write() -> None:
 
 def test_the_replies_to_a_flood_do_not_wait_for_its_end() -> None:
     """That to EHLO has ten times the octets of its command, and the client may read none of it."""
-    link = start()
+    link = start(limits=Limits(commands=10_000))
     before = len(link.server.requests)
     link.feed(b"EHLO a\r\n" * 3000)
     sent = [len(each.data) for each in link.server.requests[before:] if isinstance(each, Send)]

@@ -120,7 +120,7 @@ def test_chunks_are_a_stream(extensions: list[object]) -> None:
 
 
 def test_recipients_without_end() -> None:
-    server = ready([Pipelining()], limits=Limits(recipients=100))
+    server = ready([Pipelining()], limits=Limits(recipients=100, commands=10**9))
     most, _ = feed_server(server, times(2, b"RCPT TO:<somebody@mx.example>\r\n"))
     assert server.transaction is not None
     assert len(server.transaction.recipients) == 100
@@ -137,7 +137,7 @@ def test_a_flood_of_pipelined_commands(line: bytes) -> None:
 
     The longest is that to EHLO, with a line for each extension, for the 8 octets of a command.
     """
-    server = Server("mx.example", smtp.offers())
+    server = Server("mx.example", smtp.offers(), limits=Limits(commands=10**9, errors=10**9))
     most, _ = feed_server(server, times(0.2, line))
     longest = 700 if line.startswith(b"EHLO") else 100
     assert most < 2 * READ + (READ // len(line)) * longest
