@@ -11,11 +11,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from .commands import Command, Mail, Rcpt
 from .errors import LocalProtocolError, RemoteProtocolError
-from .extensions import Catalogue, Extension
+from .extensions import Answered, Catalogue, SessionEvent, TLSBegun, TransactionOver
 from .session import Offered, Session, TLSFacts, Transaction
 from .states import Forget, State, Step
 from .wire import LineEndings, LineReader, ReceiveBuffer
@@ -46,6 +46,7 @@ class Connection:
         line_endings: what happens to a bare CR or LF in content; in lines both are refused.
     """
 
+    _on_server: ClassVar[bool] = False
     # Thousands of idle sessions are mostly these objects.
     __slots__ = (
         "_buffer",
@@ -158,8 +159,7 @@ class Connection:
             tls=facts,
             facts=self.session.facts,
         )
-        for kind in self._catalogue.kinds.values():
-            self.session = kind.secured(self.session)
+        self._happened(TLSBegun())
         self._forget_session()
 
     def _observe(self, sender: str, octets: bytes, *, content: bool = False) -> None:
@@ -195,8 +195,7 @@ class Connection:
                 if session.name is not None or len(session.offered):
                     self.session = replace(session, name=None, extended=False, offered=Offered())
                 self._forget_session()
-            for kind in self._catalogue.finishers:
-                self.session = kind.finished(self.session)
+            self._happened(TransactionOver())
         self.state = after
 
     def authenticated(self, identity: str) -> None:
@@ -210,11 +209,21 @@ class Connection:
     def _forget_session(self) -> None:
         """What a role keeps besides `session` and has to forget with it."""
 
-    def _tell(self, command: Command) -> None:
-        """Let the extensions in force that asked for it know of a command that was answered."""
-        for kind in self._catalogue.told[type(command)]:
-            if kind in self.session.offered:
-                self.session = kind.answered(command, self.session)
+    def _happened(self, event: SessionEvent) -> None:
+        """Let all extensions know of something that concerns the session."""
+        for kind in self._catalogue.concerned:
+            self.session = kind.after(event, self.session)
+
+    def _tell(self, command: Command, code: int) -> None:
+        """Let the extensions that a command concerns know of the reply to it."""
+        told = self._catalogue.told.get(type(command))
+        if told is None or 300 <= code < 400:
+            return
+        answered = Answered(command, code < 300, self._on_server)
+        for kind in told:
+            # What a command of its own has ended is not in force any more.
+            if kind in self.session.offered or type(command) in kind.commands:
+                self.session = kind.after(answered, self.session)
 
     def _keep(self, command: Command, code: int) -> None:
         """Keep what a command said, now that it was not refused."""
@@ -222,14 +231,5 @@ class Connection:
             return
         if isinstance(command, Mail):
             self.transaction = Transaction(command)
-        elif isinstance(command, Rcpt):
-            if self.transaction is not None:
-                self.transaction.recipients.append(command)
-        else:
-            owner = self._catalogue.owner(type(command))
-            if owner is not None:
-                self.session = owner.succeeded(command, self.session)
-                self._served(owner, command)
-
-    def _served(self, owner: type[Extension], command: Command) -> None:
-        """What a role does besides, once a command of an extension has succeeded."""
+        elif isinstance(command, Rcpt) and self.transaction is not None:
+            self.transaction.recipients.append(command)

@@ -511,9 +511,8 @@ class Client(Connection):
             self._move(step, code)
             if step.after[code // 100] is not (step.after[3] or step.after[2] or before):
                 self._projected = None
-            if type(command) in self._catalogue.told and awaited.row != "content":
-                assert command is not None
-                self._tell(command)
+            if command is not None and awaited.row != "content":
+                self._tell(command, code)
             if code < 400:
                 self._succeeded(awaited.row, reply)
         if self._held:

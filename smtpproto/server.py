@@ -135,6 +135,7 @@ class Server(Connection):
         observer: called with every line and chunk, for transcripts.
     """
 
+    _on_server = True
     __slots__ = (
         "_began",
         "_best",
@@ -614,8 +615,10 @@ class Server(Connection):
         if code < 300:
             self._forgive(command, before)
         if command is not None:
-            if type(command) in self._catalogue.told:
-                self._tell(command)
+            offered = self.session.offered
+            self._tell(command, code)
+            if self.session.offered is not offered:
+                self._offers_changed()
             if code < 400:
                 self._keep(command, code)
         after = self.state
@@ -655,9 +658,8 @@ class Server(Connection):
         utf8 = any(isinstance(e, Extension) and e.utf8 for e in self.session.offered)
         self._grammar = self._catalogue.utf8_grammar if utf8 else self._catalogue.grammar
 
-    def _served(self, owner: type[Extension], command: Command) -> None:
-        self.session = owner.served(command, self.session)
-        # It may have ended what was in force, as XCLIENT does.
+    def _offers_changed(self) -> None:
+        """A command of an extension has ended what was in force, as XCLIENT does."""
         if self.state is State.GREETED:
             self._forget_session()
         else:

@@ -27,7 +27,7 @@ from smtpproto import (
     State,
     TLSFacts,
 )
-from smtpproto.extensions import Extension, Pipelining
+from smtpproto.extensions import Answered, Extension, Pipelining, SessionEvent
 from smtpproto.session import Transaction
 from smtpproto.states import Go
 from tests.pair import Pair
@@ -63,16 +63,10 @@ class Special(Extension):
     transitions = {State.READY: {"XTLS": Go(ok=State.TLS)}}
 
     @classmethod
-    def answered(cls, command: Command, session: Session) -> Session:
-        return seen(session, f"{command.verb} answered")
-
-    @classmethod
-    def succeeded(cls, command: Command, session: Session) -> Session:
-        return seen(session, f"{command.verb} succeeded")
-
-    @classmethod
-    def finished(cls, session: Session) -> Session:
-        return seen(session, "transaction finished")
+    def after(cls, event: SessionEvent, session: Session) -> Session:
+        if isinstance(event, Answered):
+            return seen(session, f"{event.command.verb} answered")
+        return seen(session, type(event).__name__)
 
 
 def pair(*, session: Session | None = None) -> Pair:
@@ -154,7 +148,7 @@ def test_extensions_are_told_on_both_sides() -> None:
     both.talk(MAIL, RCPT)
     both.say(Rset())
     after = diary(both.server.session)[before:]
-    assert after == ("NOOP answered", "NOOP answered", "transaction finished")
+    assert after == ("NOOP answered", "NOOP answered", "TransactionOver")
     assert diary(both.client.session)[-3:] == after
 
 

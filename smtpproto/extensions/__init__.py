@@ -25,7 +25,17 @@ from ..replies import Reply
 from ..session import Offered, Protocol, Session, Transaction
 from ..states import compile_table
 from .auth import Auth, Authenticate, SubmittedBy
-from .base import EHLO_KEYWORD, Extension, Flag, UnknownExtension, split_line
+from .base import (
+    EHLO_KEYWORD,
+    Answered,
+    Extension,
+    Flag,
+    SessionEvent,
+    TLSBegun,
+    TransactionOver,
+    UnknownExtension,
+    split_line,
+)
 from .burl import Burl, ContentByUrl
 from .chunking import Bdat, BinaryMime, Chunking
 from .conneg import (
@@ -62,6 +72,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "KNOWN",
+    "Answered",
     "Auth",
     "Authenticate",
     "Bdat",
@@ -107,14 +118,17 @@ __all__ = [
     "Return",
     "Rrvs",
     "ServerLimits",
+    "SessionEvent",
     "Size",
     "SmtpUtf8",
     "Solicit",
     "StartTLS",
     "StartTls",
     "SubmittedBy",
+    "TLSBegun",
     "TlsRequired",
     "Tracking",
+    "TransactionOver",
     "UnknownExtension",
     "Usage",
     "ValidSince",
@@ -194,8 +208,8 @@ class Catalogue:
         utf8_grammar: for `commands.parse`, once one is.
         rows: the table of states.
         watchers: the extensions to ask about a command, by its class.
-        told: the extensions to tell of an answered command, by its class, where there are any.
-        finishers: the extensions to tell of the end of a mail transaction.
+        concerned: the extensions that keep facts of a session, see `Extension.after`.
+        told: those of them to tell of the reply to a command, by its class, where there are any.
         longest: octets of the longest command line, CRLF included.
 
     Raises:
@@ -259,12 +273,22 @@ class Catalogue:
             command: tuple(kind for kind in self.kinds.values() if _watches(kind, command))
             for command in verbs.values()
         }
+        self.concerned = tuple(
+            kind
+            for kind in self.kinds.values()
+            if kind.after.__func__ is not Extension.after.__func__  # type: ignore[attr-defined]
+        )
         self.told = {
             command: told
             for command in verbs.values()
-            if (told := tuple(kind for kind in self.kinds.values() if _is_told(kind, command)))
+            if (
+                told := tuple(
+                    kind
+                    for kind in self.concerned
+                    if command in kind.commands or command in kind.watches
+                )
+            )
         }
-        self.finishers = tuple(kind for kind in self.kinds.values() if _overrides(kind, "finished"))
         self.longest = limits.command_line + max(
             (sum(octets for _, octets in extra) for extra in self._extra.values()), default=0
         )
@@ -355,16 +379,6 @@ def _check_names(kind: type[Extension]) -> None:
     for name in (kind.keyword, *verbs, *(parameter.keyword for parameter in added)):
         if EHLO_KEYWORD.fullmatch(name) is None or name != name.upper():
             raise ValueError(f"{kind.__name__}: {name!a} is no keyword in upper case")
-
-
-def _overrides(kind: type[Extension], name: str) -> bool:
-    """Whether an extension has a class method of its own."""
-    own, inherited = getattr(kind, name), getattr(Extension, name)
-    return own.__func__ is not inherited.__func__
-
-
-def _is_told(kind: type[Extension], command: type[Command]) -> bool:
-    return _overrides(kind, "answered") and command in kind.watches
 
 
 def _watches(kind: type[Extension], command: type[Command]) -> bool:

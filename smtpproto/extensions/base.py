@@ -38,12 +38,52 @@ if TYPE_CHECKING:
     from ..session import Session, Transaction
     from ..states import Table
 
-__all__ = ["Extension", "Flag", "UnknownExtension"]
+__all__ = [
+    "Answered",
+    "Extension",
+    "Flag",
+    "SessionEvent",
+    "TLSBegun",
+    "TransactionOver",
+    "UnknownExtension",
+]
 
 # ehlo-line = ehlo-keyword *( SP ehlo-param )
 # ehlo-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
 # ehlo-param = 1*(%d33-126) (RFC 5321 section 4.1.1.1)
 EHLO_KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A command got its final reply: see `Extension.after`.
+
+    Arguments:
+        command: the command.
+        positive: whether the reply was.
+        on_server: whether this side is the server.
+    """
+
+    command: Command
+    positive: bool
+    on_server: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TransactionOver:
+    """A mail transaction is over, or what would end one came, as RSET or EHLO."""
+
+
+@dataclass(frozen=True, slots=True)
+class TLSBegun:
+    """A TLS handshake was done: what the peer said before it is to be forgotten.
+
+    Its name, what was offered and the identity are forgotten already (RFC 3207 section 4.2).
+    """
+
+
+SessionEvent = Answered | TransactionOver | TLSBegun
+"""What happens in a session that an extension may have to keep in mind."""
 
 
 class Extension:
@@ -138,10 +178,15 @@ class Extension:
         return None
 
     @classmethod
-    def succeeded(cls, command: Command, session: Session) -> Session:
-        """The session after a positive reply to one of its commands; both roles.
+    def after(cls, event: SessionEvent, session: Session) -> Session:
+        """The session after something that concerns the extension; both roles.
 
-        Called after the transition, so whatever that forgot is forgotten already.
+        For what it keeps as a fact, see `Session.with_fact`.
+
+        Arguments:
+            event: `Answered` for a command that it adds, and, while it is in force, for one that it
+                watches; `TransactionOver`; `TLSBegun`.
+            session: what the event itself changes is changed already.
         """
         return session
 
@@ -151,39 +196,6 @@ class Extension:
         Asked of extensions with `utf8` only; whatever they return leaves as UTF-8.
         """
         return reply
-
-    @classmethod
-    def answered(cls, command: Command, session: Session) -> Session:
-        """The session after any final reply, positive or not, to a command that it watches.
-
-        Both roles; called only while the extension is in force, before `succeeded`.
-        """
-        return session
-
-    @classmethod
-    def served(cls, command: Command, session: Session) -> Session:
-        """The session of a server after a positive reply to one of its commands.
-
-        Called on servers only, after `succeeded`: for what the command says about the client.
-        """
-        return session
-
-    @classmethod
-    def finished(cls, session: Session) -> Session:
-        """The session after the end of a mail transaction, and after what would end one, as RSET.
-
-        Both roles; called for EHLO as well.
-        """
-        return session
-
-    @classmethod
-    def secured(cls, session: Session) -> Session:
-        """The session after a TLS handshake: what the peer said before it is to be forgotten.
-
-        Both roles.  The name, what was offered and the identity are forgotten already (RFC 3207
-        section 4.2); this is for facts that the extension keeps.
-        """
-        return session
 
     def check_content(self, octets: int, session: Session) -> Reply | None:
         """The reply that refuses content of so many octets so far, or None."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..commands import Command, Mail, Rcpt
 from ..errors import LocalProtocolError
 from ..replies import Reply
-from .base import Extension
+from .base import Answered, Extension, SessionEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -126,8 +126,11 @@ class ServerLimits(Extension):
         return None if self._has_room(usage, (command,)) else _DOMAINS
 
     @classmethod
-    def answered(cls, command: Command, session: Session) -> Session:
-        """Count it."""
+    def after(cls, event: SessionEvent, session: Session) -> Session:
+        """Count MAIL and RCPT, whatever the reply."""
+        if not isinstance(event, Answered):
+            return session
+        command = event.command
         usage, limits = session.get(Usage) or Usage(), session.offered.get(cls)
         if isinstance(command, Mail):
             return session.with_fact(Usage(usage.mails + 1, usage.domains))

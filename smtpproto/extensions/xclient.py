@@ -19,7 +19,7 @@ from ..errors import LocalProtocolError
 from ..replies import Reply
 from ..session import Offered, Session, Transaction
 from ..states import Forget, Go, State
-from .base import Extension
+from .base import Answered, Extension, SessionEvent, TLSBegun
 from .client_attributes import (
     AttributeCommand,
     Attributes,
@@ -119,40 +119,44 @@ class ClientOverriding(Extension):
         return check_names(command, self.names)
 
     @classmethod
-    def succeeded(cls, command: Command, session: Session) -> Session:
-        """As after the greeting; another XCLIENT may follow before EHLO."""
+    def after(cls, event: SessionEvent, session: Session) -> Session:
+        """As after the greeting; on a server the client of the proxy is taken for the client.
+
+        TLS makes forget whom the proxy spoke for: it may not have been the proxy who said so.
+        """
+        if isinstance(event, TLSBegun):
+            session = replace(session, peer=speaker(session))
+            return session.without_fact(ClientOverride).without_fact(Speaker)
+        if not (isinstance(event, Answered) and event.positive):
+            return session
+        # Another XCLIENT may follow before EHLO.
         offer = session.offered.get(cls)
-        return replace(
+        session = replace(
             session,
             name=None,
             extended=False,
             identity=None,
             offered=Offered(() if offer is None else (offer,)),
         )
+        assert isinstance(event.command, XClient)
+        return _overridden(session, event.command) if event.on_server else session
 
-    @classmethod
-    def served(cls, command: Command, session: Session) -> Session:
-        """Take the client of the proxy for the client."""
-        assert isinstance(command, XClient)
-        before = session.get(ClientOverride)
-        attributes = merged(() if before is None else before.attributes, command.attributes)
-        fact = ClientOverride(attributes)
-        address, helo = dict(attributes).get("ADDR"), fact.get("HELO")
-        peer = session.peer
-        if address is not None:
-            peer = (ip_address(address) or "") if isinstance(address, str) else ""
-        return replace(
-            session.with_fact(Speaker(speaker(session))).with_fact(fact),
-            peer=peer,
-            identity=fact.get("LOGIN"),
-            name=None if helo is None else _name(helo),
-        )
 
-    @classmethod
-    def secured(cls, session: Session) -> Session:
-        """Forget whom the proxy spoke for: it may not have been the proxy who said so."""
-        session = replace(session, peer=speaker(session))
-        return session.without_fact(ClientOverride).without_fact(Speaker)
+def _overridden(session: Session, command: XClient) -> Session:
+    """The session with the client of the proxy in place of the proxy."""
+    before = session.get(ClientOverride)
+    attributes = merged(() if before is None else before.attributes, command.attributes)
+    fact = ClientOverride(attributes)
+    address, helo = dict(attributes).get("ADDR"), fact.get("HELO")
+    peer = session.peer
+    if address is not None:
+        peer = (ip_address(address) or "") if isinstance(address, str) else ""
+    return replace(
+        session.with_fact(Speaker(speaker(session))).with_fact(fact),
+        peer=peer,
+        identity=fact.get("LOGIN"),
+        name=None if helo is None else _name(helo),
+    )
 
 
 def _name(helo: str) -> Domain | AddressLiteral | None:

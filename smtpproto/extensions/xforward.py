@@ -14,7 +14,7 @@ from ..commands import Command
 from ..replies import Reply
 from ..session import Session, Transaction
 from ..states import Go, State
-from .base import Extension
+from .base import Answered, Extension, SessionEvent, TransactionOver
 from .client_attributes import AttributeCommand, Attributes, merged, speaker
 from .xclient import check_names
 
@@ -102,14 +102,13 @@ class ClientForwarding(Extension):
         return check_names(command, self.names)
 
     @classmethod
-    def succeeded(cls, command: Command, session: Session) -> Session:
-        """Keep what was said, besides what was said before and not again."""
-        assert isinstance(command, XForward)
+    def after(cls, event: SessionEvent, session: Session) -> Session:
+        """Keep what was said, besides what was said before and not again, for one message."""
+        if isinstance(event, TransactionOver):
+            return session.without_fact(ForwardedClient)
+        if not (isinstance(event, Answered) and event.positive):
+            return session
+        assert isinstance(event.command, XForward)
         before = session.get(ForwardedClient)
-        attributes = merged(() if before is None else before.attributes, command.attributes)
+        attributes = merged(() if before is None else before.attributes, event.command.attributes)
         return session.with_fact(ForwardedClient(attributes))
-
-    @classmethod
-    def finished(cls, session: Session) -> Session:
-        """Forget it: it was about one message."""
-        return session.without_fact(ForwardedClient)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError, Noop, Reply, Session, UnknownParameter
-from smtpproto.extensions import Extension, Flag, UnknownExtension, base
+from smtpproto.extensions import Extension, Flag, TransactionOver, UnknownExtension, base
 from smtpproto.extensions.base import split_line
 
 
@@ -42,10 +42,7 @@ def test_what_an_extension_does_that_says_nothing_of_it() -> None:
     assert extension.check(Noop(), session, None) is None
     assert extension.demand(Noop(), session) is None
     assert extension.check_content(10**9, session) is None
-    assert Plain.succeeded(Noop(), session) is session
-    assert Plain.served(Noop(), session) is session
-    assert Plain.answered(Noop(), session) is session
-    assert Plain.finished(session) is session
+    assert Plain.after(TransactionOver(), session) is session
     reply = Reply(250, "", "äöü")
     assert extension.fit_reply(reply, Noop(), None) is reply
 

@@ -27,6 +27,7 @@ from smtpproto import (
 from smtpproto.commands import parse
 from smtpproto.extensions import (
     KNOWN,
+    Answered,
     BinaryMime,
     Catalogue,
     DeclaredSize,
@@ -35,6 +36,7 @@ from smtpproto.extensions import (
     Extension,
     Flag,
     HelpTexts,
+    SessionEvent,
     Size,
     UnknownExtension,
     catalogue,
@@ -86,20 +88,12 @@ class Shouting(Extension):
         return Reply(530, "5.7.0", "whisper first") if isinstance(command, Rset) else None
 
     @classmethod
-    def answered(cls, command: Command, session: Session) -> Session:
-        return session.with_fact(Heard((*heard(session), f"answered {command.verb}")))
-
-    @classmethod
-    def succeeded(cls, command: Command, session: Session) -> Session:
-        return session.with_fact(Heard((*heard(session), f"succeeded {command.verb}")))
-
-    @classmethod
-    def served(cls, command: Command, session: Session) -> Session:
-        return session.with_fact(Heard((*heard(session), f"served {command.verb}")))
-
-    @classmethod
-    def finished(cls, session: Session) -> Session:
-        return session.with_fact(Heard((*heard(session), "finished")))
+    def after(cls, event: SessionEvent, session: Session) -> Session:
+        what = type(event).__name__
+        if isinstance(event, Answered):
+            where = "server" if event.on_server else "client"
+            what = f"{event.command.verb} {'succeeded' if event.positive else 'failed'} {where}"
+        return session.with_fact(Heard((*heard(session), what)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,23 +217,34 @@ def test_what_an_extension_is_told() -> None:
     pair = pair_of(Shouting())
     assert pair.say(Shout()).code == 250
     assert pair.say(Noop(), answer=Reply(450)).code == 450
-    told = ("finished", "succeeded SHOUT", "served SHOUT", "answered NOOP")
-    assert heard(pair.server.session) == told
-    assert heard(pair.client.session) == tuple(what for what in told if "served" not in what)
+    for side, session in (("server", pair.server.session), ("client", pair.client.session)):
+        assert heard(session) == (
+            "TransactionOver",
+            f"SHOUT succeeded {side}",
+            f"NOOP failed {side}",
+        )
 
 
 def test_what_an_extension_is_told_at_the_end_of_a_transaction() -> None:
     pair = pair_of(Shouting())
     pair.talk(mail())
-    assert heard(pair.server.session) == heard(pair.client.session) == ("finished",)
+    assert heard(pair.server.session) == heard(pair.client.session) == ("TransactionOver",)
     pair.hello()
-    assert heard(pair.server.session) == heard(pair.client.session) == ("finished", "finished")
+    assert (
+        heard(pair.server.session)
+        == heard(pair.client.session)
+        == (
+            "TransactionOver",
+            "TransactionOver",
+        )
+    )
 
 
-def test_a_refused_command_succeeded_not() -> None:
+def test_what_an_extension_is_told_of_a_refused_command() -> None:
     pair = pair_of(Shouting())
     assert pair.say(Shout(), answer=Reply(550)).code == 550
-    assert heard(pair.server.session) == heard(pair.client.session) == ("finished",)
+    for side, session in (("server", pair.server.session), ("client", pair.client.session)):
+        assert heard(session) == ("TransactionOver", f"SHOUT failed {side}")
 
 
 def test_without_an_offer_nothing_of_it_is_there() -> None:

@@ -24,7 +24,7 @@ from smtpproto import (
     Session,
     State,
 )
-from smtpproto.extensions import Pipelining, ServerLimits, Usage
+from smtpproto.extensions import Answered, Pipelining, ServerLimits, Usage
 from tests.pair import Pair
 
 MAIL = Mail(ReversePath.of("a@client.example"))
@@ -186,7 +186,8 @@ def test_the_wrong_order_comes_first() -> None:
     limits = ServerLimits(1, 1, 1)
     assert limits.check(rcpt("b@mx.example"), Session(), None) is None
     assert limits.check(Noop(), Session(), None) is None
-    assert ServerLimits.answered(Noop(), Session()) == Session()
+    answered = Answered(Noop(), positive=True, on_server=True)
+    assert ServerLimits.after(answered, Session()) == Session()
 
 
 # --- the client -------------------------------------------------------------------------------
