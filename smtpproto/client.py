@@ -365,7 +365,8 @@ class Client(Connection):
             )
         if self.transaction is None or not self.transaction.recipients:
             raise LocalProtocolError(
-                "no recipient was accepted: only EndOfBody may follow (RFC 2920 section 3.1)"
+                "no recipient was accepted: only the end of the content may follow "
+                "(RFC 2920 section 3.1)"
             )
         return self._encoder
 

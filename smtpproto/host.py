@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
 import secrets
 import socket
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
@@ -20,6 +21,7 @@ __all__ = [
     "address_of",
     "adopt",
     "close_listeners",
+    "connecting",
     "hostname",
     "is_unix",
     "listen",
@@ -191,6 +193,27 @@ def close_listeners(listeners: Iterable[socket.socket], path: str | None = None)
 
 
 # --- connections ------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def connecting(host: str, port: int, path: str | None) -> Iterator[None]:
+    """Name in an `OSError` what could not be reached; its class and its number stay.
+
+    Arguments:
+        host: where to.
+        port: the same.
+        path: the Unix socket instead.
+    """
+    try:
+        yield
+    except OSError as error:
+        where = path if path is not None else f"{host} port {port}"
+        # Trio has words of its own beside a number; those of resolvers are negative.
+        number = error.errno or 0
+        what = os.strerror(number) if number > 0 else error.strerror or error
+        text = f"no connection to {where}: {what}"
+        kind = type(error)
+        raise (kind(text) if error.errno is None else kind(error.errno, text)) from error
 
 
 def is_unix(sock: socket.socket) -> bool:

@@ -7,8 +7,8 @@ import functools
 import itertools
 import socket
 import threading
-from collections.abc import Callable, Collection, Iterable, KeysView
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, KeysView, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple, TypedDict, cast
 
@@ -28,7 +28,7 @@ from .conversations.service import ServerTLS
 from .extensions import KNOWN, Extension
 from .limits import Limits
 from .replies import Reply
-from .sasl import Credentials
+from .sasl import Credentials, Mechanism
 from .session import Protocol, Session
 from .wire import LineEndings
 from .wire.proxy import TrustedNetworks
@@ -42,6 +42,7 @@ __all__ = [
     "ServeOptions",
     "begin",
     "listening",
+    "opening_of",
 ]
 
 
@@ -70,7 +71,8 @@ class ConnectOptions(TypedDict, total=False):
         name: what to call oneself; None: the host's own name if it has a domain, otherwise the
             address literal of the connection (RFC 5321 section 4.1.4).
         credentials: who to log in as; None: not at all.
-        mechanisms: the SASL mechanisms that may be used; None for all.
+        mechanisms: the SASL mechanisms that may be used: names, or a mapping by name that may hold
+            private ones (`docs/howto/sasl.md`); None for `sasl.MECHANISMS`.
         allow_plaintext: names of those that may be used without TLS.
         proxy: a PROXY header to begin with.
         protocol: SMTP or LMTP.
@@ -93,7 +95,7 @@ class ConnectOptions(TypedDict, total=False):
     policy: TLSPolicy | None
     name: str | None
     credentials: Credentials | None
-    mechanisms: Collection[str] | None
+    mechanisms: Mapping[str, Mechanism] | Collection[str] | None
     allow_plaintext: Collection[str]
     proxy: ProxyHeader | None
     protocol: Protocol
@@ -135,6 +137,9 @@ class ServeOptions(TypedDict, total=False):
         hostname: the server's own domain; None for the host's name.
         extensions: the service extensions to offer; None for `extensions.standard()`.
         users: a store of credentials; with it AUTH is offered.
+        mechanisms: the SASL mechanisms to offer, as far as `users` can serve them: names, or a
+            mapping by name that may hold private ones (`docs/howto/sasl.md`); None for those of
+            `sasl.MECHANISMS` that suit all clients.
         limits: bounds on what a client can make it hold or do.
         admission: how many sessions at once, in all and from one address.
         protocol: SMTP or LMTP.
@@ -160,6 +165,7 @@ class ServeOptions(TypedDict, total=False):
     hostname: str | None
     extensions: Iterable[Extension] | None
     users: Any
+    mechanisms: Mapping[str, Mechanism] | Collection[str] | None
     limits: Limits | None
     admission: Admission | None
     protocol: Protocol
@@ -319,37 +325,23 @@ def listening(handler: object, options: ServeOptions) -> Listening:
     )
 
 
-def begin(
-    sock: socket.socket, host: str, port: int, options: ConnectOptions
-) -> tuple[Client, Flow[Reply], security.Handshake]:
-    """A client's engine, the conversation that begins its session, and how it does the handshake.
+def opening_of(host: str, port: int, options: ConnectOptions) -> Opening:
+    """How a session is to begin; what cannot be used is found before there is a connection.
 
     Arguments:
-        sock: connected.
         host: as `connect` got it.
         port: the same.
         options: the same.
 
     Raises:
         LocalProtocolError: the name is neither a domain nor an address literal.
-        TypeError: there is no such option, or `tls` is no `TLSMode`.
+        TypeError: there is no such option, or one is of another type.
+        ValueError: an option has no use, see `Opening`.
     """
     _check_names("connect", options.keys(), ConnectOptions.__optional_keys__)
-    path, credentials = options.get("path"), options.get("credentials")
-    extensions = options.get("extensions")
-    engine = Client(
-        KNOWN if extensions is None else extensions,
-        limits=options.get("limits"),
-        protocol=options.get("protocol", Protocol.SMTP),
-        line_endings=options.get("line_endings", LineEndings.REFUSE),
-        # What goes through a Unix socket stays on this machine.
-        session=Session(peer=path or sock.getpeername()[0], secure=path is not None),
-        observer=options.get("observer"),
-    )
-    local = None if path is not None else sock.getsockname()[0]
-    tls = options.get("tls")
-    opening = Opening(
-        name=client_name(options.get("name"), machine.hostname(), local, options.get("to_ascii")),
+    credentials, tls = options.get("credentials"), options.get("tls")
+    return Opening(
+        name=client_name(options.get("name"), machine.hostname(), None, options.get("to_ascii")),
         tls=TLSMode.default(port, credentials) if tls is None else tls,
         credentials=credentials,
         mechanisms=options.get("mechanisms"),
@@ -360,11 +352,39 @@ def begin(
         host=host,
         port=port,
     )
+
+
+def begin(
+    sock: socket.socket, opening: Opening, options: ConnectOptions
+) -> tuple[Client, Flow[Reply], security.Handshake]:
+    """A client's engine, the conversation that begins its session, and how it does the handshake.
+
+    Arguments:
+        sock: connected.
+        opening: from `opening_of`.
+        options: as `connect` got them.
+    """
+    path, extensions = options.get("path"), options.get("extensions")
+    engine = Client(
+        KNOWN if extensions is None else extensions,
+        limits=options.get("limits"),
+        protocol=options.get("protocol", Protocol.SMTP),
+        line_endings=options.get("line_endings", LineEndings.REFUSE),
+        # What goes through a Unix socket stays on this machine.
+        session=Session(peer=path or sock.getpeername()[0], secure=path is not None),
+        observer=options.get("observer"),
+    )
+    if path is None:
+        # Only now it is known by which address this host is reached.
+        local = sock.getsockname()[0]
+        to_ascii = options.get("to_ascii")
+        name = client_name(options.get("name"), machine.hostname(), local, to_ascii)
+        opening = replace(opening, name=name)
     context = options.get("tls_context")
     handshake = security.Handshake(
         # Made only if there is a handshake: reading the system's certificates takes a while.
         context or functools.partial(security.client_context, verify=opening.verifies),
-        options.get("server_hostname") or host,
+        options.get("server_hostname") or opening.host,
     )
     return engine, begin_session(engine, opening), handshake
 

@@ -9,7 +9,7 @@ import pytest
 from smtpproto import LocalProtocolError, host, tls
 from smtpproto.conversations import Admission, Opening, ServerTLS, TLSMode
 from smtpproto.conversations import beginning as conversation
-from smtpproto.options import ConnectOptions, Running, begin, listening
+from smtpproto.options import ConnectOptions, Running, begin, listening, opening_of
 from smtpproto.session import Session
 
 
@@ -35,7 +35,8 @@ def begun(port: int = 25, **options: Any) -> tuple[Session, tls.Handshake]:
         socket.create_server(("127.0.0.1", 0)) as listener,
         socket.create_connection(listener.getsockname()) as sock,
     ):
-        engine, _, handshake = begin(sock, "mx.example.org", port, cast("ConnectOptions", options))
+        given = cast("ConnectOptions", options)
+        engine, _, handshake = begin(sock, opening_of("mx.example.org", port, given), given)
         return engine.session, handshake
 
 
@@ -85,14 +86,16 @@ def test_no_extension_is_another_thing_than_all(openings: list[Opening]) -> None
         socket.create_connection(listener.getsockname()) as sock,
     ):
         for given, known in ((None, True), ((), False)):
-            engine, _, _ = begin(sock, "localhost", 25, {"extensions": given})
+            options: ConnectOptions = {"extensions": given}
+            engine, _, _ = begin(sock, opening_of("localhost", 25, options), options)
             assert bool(engine._catalogue.kinds) is known
 
 
 def test_a_unix_socket_keeps_secrets(openings: list[Opening]) -> None:
     one, other = socket.socketpair()
     with one, other:
-        engine, _, _ = begin(one, "localhost", 25, {"path": "/run/smtp", "name": None})
+        options: ConnectOptions = {"path": "/run/smtp", "name": None}
+        engine, _, _ = begin(one, opening_of("localhost", 25, options), options)
     assert engine.session.peer == "/run/smtp"
     assert engine.session.secure
 
@@ -115,7 +118,7 @@ def test_the_conversation_is_that_of_a_client() -> None:
         socket.create_server(("127.0.0.1", 0)) as listener,
         socket.create_connection(listener.getsockname()) as sock,
     ):
-        _, flow, _ = begin(sock, "localhost", 25, {})
+        _, flow, _ = begin(sock, opening_of("localhost", 25, {}), {})
     assert flow.gi_code is conversation.begin.__code__  # type: ignore[attr-defined]  # a generator's
 
 

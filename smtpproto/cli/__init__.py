@@ -1,6 +1,7 @@
 """The command line: `python -m smtpproto VERB`, one file for each verb.
 
-A verb's module has `add_arguments(parser)` and `run(options) -> int`, the exit status.
+A verb's module has `add_arguments(parser)`, `run(options) -> int`, the exit status, and `STATUS`,
+what that says.
 """
 
 from __future__ import annotations
@@ -50,13 +51,17 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "smtpproto") 
 
 def _parser(program: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog=program, description="SMTP for both roles, from the command line."
+        prog=program,
+        description="SMTP for both roles, from the command line.",
+        epilog="Exit status: 0 if all went well, 2 if the arguments cannot be used, 130 after "
+        "Ctrl-C; VERB --help tells the others of a verb.",
     )
     parser.add_argument("--version", action="version", version=f"smtpproto {__version__}")
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
     for name, module in VERBS.items():
         summary = (module.__doc__ or "").partition("\n")[0]
-        verb = verbs.add_parser(name, help=summary, description=summary)
+        status = f"Exit status: {module.STATUS}."
+        verb = verbs.add_parser(name, help=summary, description=summary, epilog=status)
         module.add_arguments(verb)
         verb.set_defaults(run=module.run)
     return parser

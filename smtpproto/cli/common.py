@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import math
+import re
+import ssl
 import sys
 from typing import TYPE_CHECKING, TextIO
 
-from ..conversations import Status, Transcript
+from ..conversations import SMTPError, Status, Transcript
+from ..errors import RemoteProtocolError
 
 if TYPE_CHECKING:
     from ..conversations import Delivery, Outcome
@@ -19,14 +23,29 @@ __all__ = [
     "exit_status",
     "flush",
     "host_and_port",
+    "in_file",
     "need",
     "outcome_line",
+    "reason",
     "say",
+    "seconds",
     "server_address",
     "transcript_to_stderr",
     "usual_port",
 ]
 
+# What errors of the library name, and how a user of the shell says the same.
+OPTIONS = {
+    "TLSMode.STARTTLS": "--tls starttls",
+    "TLSMode.OPPORTUNISTIC": "--tls opportunistic",
+    "load_verify_locations": "--ca FILE",
+    "server_hostname": "--tls-name NAME",
+    "the message names no sender: give one": "the message names no sender: give --from ADDR",
+    "give sender and recipients": "give --from and --to",
+    "an envelope needs a recipient": "the message names no recipient: give --to ADDR",
+}
+# Where in its source OpenSSL, or Python's wrapper, found the fault.
+_OF_OPENSSL = re.compile(r"\[(?:SSL|X509|PEM)[^\]]*\] |\s*\(_ssl\.c:[0-9]+\)")
 EXTRAS = {"trio": "trio", "trustme": "cli"}
 
 
@@ -59,7 +78,24 @@ def server_address(text: str) -> tuple[str, int | None]:
     """HOST or HOST:PORT; the type of an option.  None: the usual port, see `usual_port`."""
     if text.startswith("[") and text.endswith("]"):
         return text[1:-1], None
-    return (text, None) if text and ":" not in text else host_and_port(text)
+    host, port = (text, None) if text and ":" not in text else host_and_port(text)
+    try:
+        # As the system does before it looks a name up.
+        host.encode("idna")
+    except UnicodeError:
+        raise argparse.ArgumentTypeError(f"expected the name of a host, found {host!r}") from None
+    return host, port
+
+
+def seconds(text: str) -> float:
+    """A time; the type of an option."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"expected seconds, found {text!r}")
+    return value
 
 
 def usual_port(*, implicit: bool = False, user: bool = False) -> int:
@@ -109,6 +145,40 @@ def flush() -> None:
             sys.stdout.flush()
     except BrokenPipeError:
         raise OutputClosed from None
+
+
+def reason(error: BaseException, server: str = "", *, implicit: str = "--tls implicit") -> str:
+    """What went wrong, in the words of the shell: options instead of Python's names.
+
+    Arguments:
+        error: of the library, or of the system.
+        server: host and port, for errors of a session; those of a connection name them already.
+        implicit: the option that has the verb begin with TLS.
+    """
+    text = str(error)
+    if isinstance(error, UnicodeDecodeError):
+        text = f"expected UTF-8, found the octet {error.object[error.start]:#04x}"
+    elif isinstance(error, (SMTPError, RemoteProtocolError)):
+        text = f"{server}: {text}" if server else text
+    elif isinstance(error, OSError) and error.strerror:
+        text = error.strerror if error.filename is None else f"{error.filename}: {error.strerror}"
+    for name, option in {"TLSMode.IMPLICIT": implicit, **OPTIONS}.items():
+        text = text.replace(name, option)
+    return _OF_OPENSSL.sub("", text)
+
+
+def in_file(path: str, error: OSError | UnicodeDecodeError, expected: str = "") -> str:
+    """What is wrong with a file, for errors that name the option.
+
+    Arguments:
+        path: as it was given.
+        error: from opening or reading it.
+        expected: what is to stand in it.
+    """
+    text = reason(error).removeprefix(f"{path}: ")
+    if isinstance(error, ssl.SSLError):
+        return f"{path}: expected {expected} ({text})"
+    return f"{path}: {text}"
 
 
 def need(package: str, what: str) -> None:

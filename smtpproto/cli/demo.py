@@ -27,8 +27,9 @@ if TYPE_CHECKING:
     from ..conversations import Delivery
     from ..session import Session, TLSFacts
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["STATUS", "add_arguments", "run"]
 
+STATUS = "0 if all went as it should, otherwise 1"
 SERVER = "mail.example.com"
 CLIENT = "client.example.org"
 MAILBOXES = frozenset(
@@ -95,7 +96,7 @@ def to_many() -> EmailMessage:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the demonstration; 0 if everything went as it should."""
+    """Run the demonstration; see `STATUS`."""
     maildir = Path(tempfile.mkdtemp(prefix="smtpproto-demo-")) / "Maildir"
     if options.tls:
         need("trustme", "demo --tls")

@@ -11,15 +11,16 @@ from ..commands import Noop
 from ..errors import RemoteProtocolError
 from ..limits import Limits
 from ..replies import ReplyReader, build_reply
-from .common import say
+from .common import complain, say
 
 if TYPE_CHECKING:
     import argparse
 
     from ..codes import Explanation
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["STATUS", "add_arguments", "run"]
 
+STATUS = "0, or 2 if there is no reply in the arguments"
 ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
 # How transcripts mark what the server said: this package's, curl's, swaks's, telnet's (not at all).
 MARK = re.compile(r"(?:S:|<[-~*]{0,3})?\s*")
@@ -49,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Explain replies: 0, or 2 if there is none in the arguments."""
+    """Explain replies; see `STATUS`."""
     if not options.reply:
         say(overview())
         return 0
@@ -57,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
     try:
         explanations = find(text, options.answered)
     except RemoteProtocolError as error:
-        print(f"expected a reply such as '550 5.1.1 No such user': {error}", file=sys.stderr)
+        complain(f"expected a reply such as '550 5.1.1 No such user': {error}")
         return 2
     say("\n\n".join(map(str, explanations)))
     return 0

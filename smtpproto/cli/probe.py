@@ -11,8 +11,8 @@ from ..extensions import Extension, StartTls
 from ..extensions.base import UnknownExtension
 from ..session import Protocol
 from ..tls import client_context
-from .common import complain, say, server_address, usual_port
-from .send import trusting
+from .common import complain, reason, say, seconds, server_address, usual_port
+from .send import add_trust, trusting
 
 if TYPE_CHECKING:
     import argparse
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from ..options import ConnectOptions
     from ..session import TLSFacts
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["STATUS", "add_arguments", "run"]
 
+STATUS = "0, or 2 if there was no session"
 # Seconds to wait for an answer: somebody watches.
 TIMEOUT = 30.0
 
@@ -49,22 +50,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--name", help="what to call oneself in EHLO")
     parser.add_argument("--lmtp", action="store_true", help="LMTP (RFC 2033) instead of SMTP")
     parser.add_argument("--implicit", action="store_true", help="begin with TLS on any port")
-    parser.add_argument("--ca", metavar="FILE", help="authorities to trust besides, PEM")
+    add_trust(parser)
     parser.add_argument(
-        "--timeout", type=float, default=TIMEOUT, metavar="SECONDS", help="for each wait; 30"
+        "--timeout", type=seconds, default=TIMEOUT, metavar="SECONDS", help="for each wait; 30"
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look at a server: 0, or 2 if there is no session with it."""
+    """Look at a server; see `STATUS`."""
     host, port = options.server
     if port is None:
         port = usual_port(implicit=options.implicit)
         options.server = host, port
+    # Before anything is said to the server.
+    context = trusting(options.ca) if options.ca else None
     implicit = options.implicit or TLSMode.default(port, None) is TLSMode.IMPLICIT
     try:
         if implicit:
-            inside = _within_tls(options, TLSMode.IMPLICIT)
+            inside = _within_tls(options, TLSMode.IMPLICIT, context)
             say(f"greeting: {inside.greeting}")
             _show("offered within TLS:", inside.offered)
             return 0
@@ -72,7 +75,7 @@ def run(options: argparse.Namespace) -> int:
         say(f"greeting: {outside.greeting}")
         _show("offered:", outside.offered)
         if any(isinstance(each, StartTls) for each in outside.offered):
-            inside = _within_tls(options, TLSMode.STARTTLS)
+            inside = _within_tls(options, TLSMode.STARTTLS, context)
             new = [each for each in inside.offered if each not in outside.offered]
             gone = {type(each) for each in outside.offered} - {
                 type(each) for each in inside.offered
@@ -80,9 +83,13 @@ def run(options: argparse.Namespace) -> int:
             _show("offered within TLS besides, or otherwise:", new)
             _show("and no more:", [each for each in outside.offered if type(each) in gone])
     except (OSError, SMTPError, LocalProtocolError, RemoteProtocolError) as error:
-        complain(f"no session: {error}")
+        complain(f"no session: {_reason(options, error)}")
         return 2
     return 0
+
+
+def _reason(options: argparse.Namespace, error: BaseException) -> str:
+    return reason(error, "{} port {}".format(*options.server), implicit="--implicit")
 
 
 def _look(options: argparse.Namespace, tls: TLSMode, context: ssl.SSLContext | None = None) -> Seen:
@@ -100,6 +107,7 @@ def _look(options: argparse.Namespace, tls: TLSMode, context: ssl.SSLContext | N
         "protocol": Protocol.LMTP if options.lmtp else Protocol.SMTP,
         "tls": tls,
         "tls_context": context,
+        "server_hostname": options.tls_name,
         "observer": observe,
     }
     with sync.connect(host, port, **settings) as client:
@@ -109,13 +117,14 @@ def _look(options: argparse.Namespace, tls: TLSMode, context: ssl.SSLContext | N
         return Seen(ascii(greeting)[1:-1], offered, client.session.tls)
 
 
-def _within_tls(options: argparse.Namespace, tls: TLSMode) -> Seen:
+def _within_tls(options: argparse.Namespace, tls: TLSMode, context: ssl.SSLContext | None) -> Seen:
     """A session within TLS, if need be with whoever it is."""
     try:
-        seen = _look(options, tls, trusting(options.ca) if options.ca else None)
+        seen = _look(options, tls, context)
         say("the certificate can be trusted")
     except TLSError as error:
-        say(f"the certificate cannot be trusted, or there is no TLS: {error}")
+        what = _reason(options, error)
+        say(f"the certificate cannot be trusted, or there is no TLS: {what}")
         seen = _look(options, tls, client_context(verify=False))
     assert seen.tls is not None
     say(f"TLS: {seen.tls.version}, {seen.tls.cipher}")

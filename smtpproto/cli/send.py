@@ -23,8 +23,11 @@ from .common import (
     CannotRun,
     complain,
     exit_status,
+    in_file,
     need,
     outcome_line,
+    reason,
+    seconds,
     server_address,
     transcript_to_stderr,
     usual_port,
@@ -38,8 +41,19 @@ if TYPE_CHECKING:
     from ..conversations import Delivery
     from ..options import ConnectOptions
 
-__all__ = ["add_arguments", "add_session", "connect_options", "run", "trusting", "where"]
+__all__ = [
+    "STATUS",
+    "add_arguments",
+    "add_session",
+    "add_trust",
+    "connect_options",
+    "place",
+    "run",
+    "trusting",
+    "where",
+]
 
+STATUS = "0 all recipients accepted, 1 some, 2 none, or there was no session"
 CHUNK = 65536
 PASSWORD = "SMTP_PASSWORD"  # noqa: S105  # the name of a variable
 
@@ -85,7 +99,7 @@ def add_session(parser: argparse.ArgumentParser) -> None:
         help="when TLS begins; default: implicit on port 465, starttls on 587 or with --user, "
         "otherwise opportunistic",
     )
-    parser.add_argument("--ca", metavar="FILE", help="authorities to trust besides, PEM")
+    add_trust(parser)
     parser.add_argument(
         "--user",
         metavar="NAME",
@@ -94,14 +108,22 @@ def add_session(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--password-file", metavar="FILE", help="its first line is the password")
     parser.add_argument(
         "--timeout",
-        type=float,
+        type=seconds,
         metavar="SECONDS",
         help="for each wait; default: what the RFC allows",
     )
 
 
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Declare what makes a certificate one that can be trusted."""
+    parser.add_argument("--ca", metavar="FILE", help="authorities to trust besides, PEM")
+    parser.add_argument(
+        "--tls-name", metavar="NAME", help="whom the certificate has to name; default: the host"
+    )
+
+
 def run(options: argparse.Namespace) -> int:
-    """Send one message: 0 all accepted, 1 some refused, 2 none accepted or no connection."""
+    """Send one message; see `STATUS`."""
     if options.io == "trio":
         need("trio", "--io trio")
     connecting = connect_options(options)
@@ -116,7 +138,7 @@ def run(options: argparse.Namespace) -> int:
             with Path(options.file).open("rb") as file:
                 delivery = _send(options, connecting, file)
     except (OSError, SMTPError, ValueError, LocalProtocolError, RemoteProtocolError) as error:
-        complain(f"not sent: {error}")
+        complain(f"not sent: {reason(error, place(options))}")
         return 2
     for outcome in delivery.outcomes:
         if outcome.status is not Status.ACCEPTED:
@@ -129,6 +151,12 @@ def where(options: argparse.Namespace) -> tuple[str, int]:
     host, port = options.server
     usual = usual_port(implicit=options.tls == "implicit", user=options.user is not None)
     return host, usual if port is None else port
+
+
+def place(options: argparse.Namespace) -> str:
+    """The same in words, or the Unix socket."""
+    unix: str | None = getattr(options, "unix", None)
+    return unix or "{} port {}".format(*where(options))
 
 
 def connect_options(options: argparse.Namespace) -> ConnectOptions:
@@ -145,6 +173,7 @@ def connect_options(options: argparse.Namespace) -> ConnectOptions:
     }
     if options.tls:
         found["tls"] = TLSMode[options.tls.upper()]
+    found["server_hostname"] = options.tls_name
     if options.ca:
         found["tls_context"] = trusting(options.ca)
     if options.user is not None:
@@ -167,8 +196,7 @@ def trusting(path: str) -> ssl.SSLContext:
     try:
         context.load_verify_locations(path)
     except OSError as error:
-        what = "" if error.filename else "expected certificates in PEM, found "
-        raise CannotRun(f"--ca {path}: {what}{error}") from None
+        raise CannotRun(f"--ca {in_file(path, error, 'certificates in PEM')}") from None
     return context
 
 

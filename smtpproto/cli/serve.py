@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from .. import host as machine
-from .common import CannotRun, complain, say
+from .common import CannotRun, complain, reason, say
 from .serving import serve_until
 from .settings import add_arguments, check, serve_options
 
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["STATUS", "add_arguments", "run"]
 
+STATUS = "0 once it was stopped, 1 if it was ended at once by a second signal, 2 if it cannot serve"
 DEFAULT = ("127.0.0.1", 8025)
 
 
@@ -41,7 +42,7 @@ def run(options: argparse.Namespace) -> int:
                 return 0
             return _supervise(options, places, announce)
         except OSError as error:
-            raise CannotRun(f"cannot serve: {error}") from None
+            raise CannotRun(f"cannot serve: {reason(error)}") from None
 
 
 def _make_certificate(options: argparse.Namespace, stack: contextlib.ExitStack) -> None:
@@ -59,7 +60,9 @@ def _listen(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[li
     try:
         passed = machine.listeners_from_environment()
     except OSError as error:
-        raise CannotRun(f"cannot use the sockets that were passed (LISTEN_FDS): {error}") from None
+        raise CannotRun(
+            f"cannot use the sockets that were passed (LISTEN_FDS): {reason(error)}"
+        ) from None
     # A supervisor or a service manager keeps them for whoever comes next.
     options.shared = bool(passed) or options.workers is not None
     if passed:
@@ -79,7 +82,7 @@ def _listen(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[li
         return places
     except OSError as error:
         where = options.unix or "{}:{}".format(*options.listen or DEFAULT)
-        raise CannotRun(f"cannot serve on {where}: {error}") from None
+        raise CannotRun(f"cannot serve on {where}: {reason(error)}") from None
 
 
 def _announcement(listeners: list[socket.socket]) -> Callable[[], None]:

@@ -19,7 +19,7 @@ from ..session import Protocol
 from ..tls import CertificateFiles
 from ..wire import LineEndings
 from ..wire.proxy import TrustedNetworks
-from .common import CannotRun, complain, host_and_port, need
+from .common import CannotRun, complain, host_and_port, in_file, need, seconds
 from .signals import ServerOutput
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     running.add_argument(
         "--grace",
-        type=float,
+        type=seconds,
         default=GRACE,
         metavar="SECONDS",
         help="for running transactions once SIGINT or SIGTERM came; a second one ends them at once",
@@ -223,9 +223,8 @@ def _certificate(options: argparse.Namespace) -> CertificateFiles:
     try:
         return CertificateFiles(options.cert, options.key)
     except OSError as error:
-        # `filename` is there where a file cannot be opened; else it is what stands in one.
-        what = "" if error.filename else "expected a certificate and its private key in PEM, found "
-        raise CannotRun(f"--cert {options.cert}: {what}{error}") from None
+        what = in_file(options.cert, error, "a certificate and its private key in PEM")
+        raise CannotRun(f"--cert {what}") from None
 
 
 def _users(options: argparse.Namespace) -> Users | None:
@@ -235,7 +234,7 @@ def _users(options: argparse.Namespace) -> Users | None:
             with Path(options.users).open(encoding="utf-8") as file:
                 lines = [(f"{options.users} line {n}", line) for n, line in enumerate(file, 1)]
         except (OSError, UnicodeDecodeError) as error:
-            raise CannotRun(f"--users {options.users}: {error}") from None
+            raise CannotRun(f"--users {in_file(options.users, error)}") from None
         entries += [
             (place, line.rstrip("\r\n"))
             for place, line in lines
@@ -268,7 +267,7 @@ def read_password(path: str) -> str:
         with Path(path).open(encoding="utf-8") as file:
             password = file.readline().rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
-        raise CannotRun(f"--password-file {path}: {error}") from None
+        raise CannotRun(f"--password-file {in_file(path, error)}") from None
     if not password:
         raise CannotRun(
             f"--password-file {path}: expected a password in the first line, found none"

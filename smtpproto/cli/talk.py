@@ -18,8 +18,8 @@ from ..limits import Limits
 from ..session import Protocol
 from ..states import State
 from ..syntax import decode_base64
-from .common import complain, say, server_address
-from .send import add_session, connect_options, where
+from .common import complain, reason, say, server_address
+from .send import add_session, connect_options, place, where
 
 if TYPE_CHECKING:
     import argparse
@@ -30,8 +30,9 @@ if TYPE_CHECKING:
     from ..conversations.requests import Flow
     from ..replies import Reply
 
-__all__ = ["add_arguments", "run"]
+__all__ = ["STATUS", "add_arguments", "run"]
 
+STATUS = "0 after QUIT or the end of input, 2 if the session ended otherwise or did not begin"
 HANDSHAKE = 60.0
 
 
@@ -44,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Talk until QUIT or the end of standard input: 0, or 2 if the session ended otherwise."""
+    """Talk until QUIT or the end of standard input; see `STATUS`."""
     host, port = where(options)
     settings = connect_options(options)
     settings["observer"] = Transcript(say)
@@ -52,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
         with sync.connect(host, port, **settings) as client:
             return _talk(client, Protocol.LMTP if options.lmtp else Protocol.SMTP)
     except (OSError, SMTPError, RemoteProtocolError, LocalProtocolError) as error:
-        complain(f"the session is over: {error}")
+        complain(f"the session is over: {reason(error, place(options))}")
         return 2
 
 
@@ -67,7 +68,7 @@ def _talk(client: sync.Client, protocol: Protocol) -> int:
             # A conversation of our own, which the client has no method for.
             client._run(_say(client._engine, command, lines))  # noqa: SLF001
         except LocalProtocolError as error:
-            complain(f"not sent: {error}")
+            complain(f"not sent: {reason(error)}")
         else:
             if client.closed:
                 return 0 if isinstance(command, Quit) else 2

@@ -25,7 +25,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .common import CannotRun, OutputClosed, complain
+from .common import CannotRun, OutputClosed, complain, reason
 from .signals import STOPPING, Signals
 
 __all__ = ["Supervisor", "back_off"]
@@ -268,7 +268,7 @@ class Supervisor:
         try:
             return self._start(number)
         except OSError as error:
-            complain(f"no worker can be started: {error}")
+            complain(f"no worker can be started: {reason(error)}")
             return None
 
     # --- processes ----------------------------------------------------------------------------
@@ -314,7 +314,7 @@ class Supervisor:
             self._work(self._slots[number].listeners, started, self._lifeline)
             status = 0
         except (CannotRun, OSError) as error:
-            complain(f"worker {os.getpid()}: {error}")
+            complain(f"worker {os.getpid()}: {reason(error)}")
             status = 2
         except OutputClosed:
             status = UNREAD

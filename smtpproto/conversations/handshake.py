@@ -30,10 +30,13 @@ _EXPIRED = (
 _NOT_YET = ("the certificate is not valid yet", "Check the clock of this host.")
 _SELF_SIGNED = (
     "the certificate is self-signed, so anybody could have made it",
-    (
-        "If the server is your own, give its certificate to the TLS context as a trusted one "
-        "(load_verify_locations)."
-    ),
+    "If the server is your own, trust its certificate (load_verify_locations).",
+    "Otherwise something may stand in between: a virus scanner, a captive portal, an attacker.",
+)
+_TRUST = "For a private authority, trust its certificate (load_verify_locations)."
+_PRIVATE = (
+    "the certificate comes from a private authority that is not trusted here",
+    _TRUST,
     "Otherwise something may stand in between: a virus scanner, a captive portal, an attacker.",
 )
 _UNKNOWN_ISSUER = (
@@ -43,7 +46,7 @@ _UNKNOWN_ISSUER = (
         "-showcerts' shows what it sends."
     ),
     "Check that this host has a store of certificates (package ca-certificates), and a new one.",
-    "For a private authority, give its certificate to the TLS context (load_verify_locations).",
+    _TRUST,
 )
 _WRONG_NAME = (
     "the certificate is valid, but for another name",
@@ -51,11 +54,12 @@ _WRONG_NAME = (
     "If only the address is another one, say which name to expect (server_hostname).",
 )
 _REVOKED = ("the certificate was revoked", "Tell the server's administrator.")
+_SELF_SIGNED_IN_CHAIN = 19
 _REASONS = {
     9: _NOT_YET,
     10: _EXPIRED,
     18: _SELF_SIGNED,
-    19: _SELF_SIGNED,
+    _SELF_SIGNED_IN_CHAIN: _PRIVATE,
     20: _UNKNOWN_ISSUER,
     21: _UNKNOWN_ISSUER,
     23: _REVOKED,
@@ -114,6 +118,10 @@ def tls_error(error: OSError, host: str) -> TLSError:
         what, *checks = _NO_TLS
     else:
         what, *checks = _REASONS.get(code, _OTHER_CERTIFICATE)
-    detail = getattr(error, "verify_message", None) or error.strerror or str(error)
-    lines = [f"TLS with {host or 'the server'}: {what} ({detail})"]
+    detail = f" ({getattr(error, 'verify_message', None) or error.strerror or error})"
+    if code == _SELF_SIGNED_IN_CHAIN:
+        # OpenSSL calls the chain self-signed because its last certificate is, as that of every
+        # authority is.
+        detail = ""
+    lines = [f"TLS with {host or 'the server'}: {what}{detail}"]
     return TLSError("\n- ".join([*lines, *checks]))

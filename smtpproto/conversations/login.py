@@ -17,13 +17,13 @@ from ..errors import LocalProtocolError
 from ..events import AuthResponse
 from ..extensions import Auth, Authenticate
 from ..sasl import (
-    MECHANISMS,
     UNEXPLAINED,
     ClientExchange,
     Context,
     SASLError,
     SASLRefused,
     choose,
+    known_mechanisms,
     obstacles,
 )
 from ..syntax import decode_base64
@@ -93,10 +93,7 @@ class _Login:
             port=opening.port,
             offered=self.offered,
         )
-        wanted = opening.mechanisms
-        self.known = {
-            name: each for name, each in MECHANISMS.items() if wanted is None or name in wanted
-        }
+        self.known = known_mechanisms(opening.mechanisms)
         self.refusals: list[tuple[Mechanism, Reply, str]] = []
 
     def candidates(self) -> list[Mechanism]:

@@ -7,14 +7,15 @@ are those of RFC 8461 (MTA-STS), RFC 7672 (DANE) and RFC 8689 (REQUIRETLS).
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from ..sasl import Credentials
+from ..sasl import Credentials, known_mechanisms
 
 if TYPE_CHECKING:
     from ..addresses import AddressLiteral, Domain
+    from ..sasl import Mechanism
     from ..session import TLSFacts
     from ..wire.proxy_header import ProxyHeader
 
@@ -101,7 +102,8 @@ class Opening:
         name: what to call oneself.
         tls: when TLS begins.
         credentials: who to log in as; None: not at all.
-        mechanisms: names of the SASL mechanisms that may be used; None for all.
+        mechanisms: the SASL mechanisms that may be used: names, or a mapping by name that may hold
+            private ones; None for `sasl.MECHANISMS`.
         allow_plaintext: names of those that may send a reusable secret without TLS.
         nonce: gives fresh randomness, see `sasl.Context`; needed to log in.
         policy: what the TLS connection has to be like.
@@ -110,15 +112,16 @@ class Opening:
         port: and where.
 
     Raises:
-        TypeError: `tls` is no `TLSMode`, or the credentials are none.
+        TypeError: `tls` is no `TLSMode`, the credentials are none, or what stands in `mechanisms`
+            is no mechanism.
         ValueError: the policy requires TLS, and TLS is never to begin; or there is no `nonce` for
-            the credentials.
+            the credentials; or a name is not that of a mechanism.
     """
 
     name: Domain | AddressLiteral
     tls: TLSMode = TLSMode.OPPORTUNISTIC
     credentials: Credentials | None = None
-    mechanisms: Collection[str] | None = None
+    mechanisms: Mapping[str, Mechanism] | Collection[str] | None = None
     allow_plaintext: Collection[str] = ()
     nonce: Callable[[], str] | None = field(default=None, repr=False)
     policy: TLSPolicy | None = None
@@ -141,6 +144,9 @@ class Opening:
             raise ValueError("the policy requires TLS, and the TLS mode is NONE")
         if self.credentials is not None and self.nonce is None:
             raise ValueError("to log in takes a source of nonces")
+        unknown = sorted(set(self.allow_plaintext) - known_mechanisms(self.mechanisms).keys())
+        if unknown:
+            raise ValueError(f"allow_plaintext: {', '.join(unknown)} is not among the mechanisms")
 
     @property
     def requires_tls(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from ..events import Rejected
 from ..extensions import Auth, Extension, StartTls, catalogue, standard
 from ..limits import Limits
 from ..replies import Reply
-from ..sasl import CHANNEL_BINDINGS, Context, available
+from ..sasl import CHANNEL_BINDINGS, Context, available, known_mechanisms
 from ..server import Server
 from ..session import Protocol, Session
 from ..wire import LineEndings
@@ -27,11 +28,12 @@ from .requests import Draining, Flow, Send, StartTLS
 from .serve import BUSY, HANDSHAKE_TIMEOUT, serve_session, tell
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable
+    from collections.abc import Callable, Collection, Container, Iterable
     from contextlib import AbstractContextManager
     from datetime import datetime
 
     from .._connection import Observer
+    from ..sasl import Mechanism
     from .outcome import Envelope
 
 __all__ = ["Admission", "ServerTLS", "Service"]
@@ -75,6 +77,9 @@ class Service:
         proxy: the networks whose PROXY header is read and believed, such as `TrustedNetworks`;
             everybody there has to send one.
         users: a credential store (`sasl.CredentialStore`); with one, AUTH is offered.
+        mechanisms: the SASL mechanisms to offer, as far as `users` can serve them: names, or a
+            mapping by name that may hold private ones; None for those of `sasl.MECHANISMS` that
+            suit all clients.
         clock: what time it is, with its zone; needed with `received`.
         nonce: gives something that was never there before, see `sasl.Context`; needed with `users`
             and `received`.
@@ -104,6 +109,7 @@ class Service:
         tls: ServerTLS = ServerTLS.NONE,
         proxy: Container[str] | None = None,
         users: object | None = None,
+        mechanisms: Mapping[str, Mechanism] | Collection[str] | None = None,
         clock: Callable[[], datetime] | None = None,
         nonce: Callable[[], str] | None = None,
         received: bool = False,
@@ -122,6 +128,9 @@ class Service:
         self.tls = tls
         self.proxy = proxy
         self.users = users
+        self.mechanisms = known_mechanisms(mechanisms)
+        # By a name one gets what is not offered unasked, too.
+        self._asked = None if mechanisms is None or isinstance(mechanisms, Mapping) else mechanisms
         self.clock = clock
         self.nonce = nonce
         self.extensions = self._complete(standard() if extensions is None else extensions)
@@ -160,17 +169,22 @@ class Service:
 
     def _auth(self, given: Auth) -> Auth:
         """AUTH with the mechanisms that the store can serve, session by session."""
-        users, names, allowed = self.users, given.mechanisms or None, given.allow_plaintext
+        users, names = self.users, given.mechanisms or self._asked
+        allowed, mechanisms = given.allow_plaintext, self.mechanisms
+        unknown = sorted({*given.mechanisms, *allowed} - mechanisms.keys())
+        if unknown:
+            raise ValueError(f"Auth: {', '.join(unknown)} is not among the mechanisms")
 
         def in_session(session: Session) -> tuple[str, ...]:
-            return available(self._context(session), users, names=names, allowed=allowed)
+            context = self._context(session)
+            return available(context, users, names=names, allowed=allowed, mechanisms=mechanisms)
 
         # All that there may be inside TLS, whatever it binds to.
         bindings = dict.fromkeys(CHANNEL_BINDINGS, b"?")
         best = replace(
             self._context(Session(secure=True)), channel_bindings=bindings, external=("?",)
         )
-        known = available(best, users, names=names)
+        known = available(best, users, names=names, mechanisms=mechanisms)
         if not known and given.in_session is None:
             asked = f" of {', '.join(names)}" if names else ""
             raise ValueError(f"users: {users!r:.80} can serve no mechanism{asked}")
@@ -301,7 +315,9 @@ class Service:
         )
 
     def _serve(self, server: Server) -> Flow[None]:
-        desk = Desk(self.users, self._context) if self.users is not None else None
+        desk = None
+        if self.users is not None:
+            desk = Desk(self.users, self._context, mechanisms=self.mechanisms)
         stamp = self._stamp if self._received else None
         return serve_session(server, self.hooks, desk, stamp)
 

@@ -92,6 +92,7 @@ __all__ = [
     "decode",
     "expect_challenge",
     "expect_success",
+    "known_mechanisms",
     "obstacles",
     "prepare",
     "scram_keys",
@@ -113,7 +114,40 @@ ALL: tuple[Mechanism, ...] = (
 )
 
 MECHANISMS: Mapping[str, Mechanism] = MappingProxyType({each.name: each for each in ALL})
-"""The mechanisms by name; for more or fewer, pass a mapping of your own to the functions below."""
+"""The mechanisms by name; for more or fewer, give `connect` and `serve` a mapping of your own."""
+
+
+def known_mechanisms(
+    given: Mapping[str, Mechanism] | Collection[str] | None,
+) -> Mapping[str, Mechanism]:
+    """The mechanisms that an option `mechanisms` stands for, by name.
+
+    Arguments:
+        given: names out of `MECHANISMS`; or a mapping, which may hold others; None for
+            `MECHANISMS`.
+
+    Raises:
+        TypeError: a mapping holds what is no `Mechanism`, or text stands where a collection should.
+        ValueError: a name is not that of a mechanism.
+    """
+    if given is None:
+        return MECHANISMS
+    if isinstance(given, (str, bytes)):
+        raise TypeError(f"mechanisms: expected a collection of names, found {given!r:.80}")
+    if not isinstance(given, Mapping):
+        unknown = sorted(set(given) - MECHANISMS.keys())
+        if unknown:
+            raise ValueError(
+                f"mechanisms: {', '.join(unknown)} is not known here, which are "
+                f"{', '.join(MECHANISMS)}; one of your own comes in a mapping by name"
+            )
+        return {name: each for name, each in MECHANISMS.items() if name in given}
+    for name, each in given.items():
+        if not isinstance(each, Mechanism):
+            raise TypeError(f"mechanisms: {name}: expected a Mechanism object, found {each!r:.80}")
+        if each.name != name:
+            raise ValueError(f"mechanisms: {name}: the mechanism calls itself {each.name}")
+    return given
 
 
 def choose(

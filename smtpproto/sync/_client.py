@@ -14,7 +14,8 @@ from ..commands import Command
 from ..conversations import Content, Delivery, Envelope
 from ..conversations.clients import ClientBase
 from ..conversations.requests import Flow
-from ..options import ConnectOptions, begin
+from ..host import connecting
+from ..options import ConnectOptions, begin, opening_of
 from ..replies import Reply
 from ..tls import NO_HANDSHAKE
 from ._run import Link, T, run
@@ -30,9 +31,12 @@ def connect(host: str = "localhost", port: int = 25, **options: Unpack[ConnectOp
 
     Arguments and errors: see `smtpproto.options.ConnectOptions`.
     """
-    link = Link(_dial(host, port, options), options.get("timeout"), NO_HANDSHAKE)
+    opening = opening_of(host, port, options)
+    with connecting(host, port, options.get("path")):
+        sock = _dial(host, port, options)
+    link = Link(sock, options.get("timeout"), NO_HANDSHAKE)
     try:
-        engine, beginning, link.handshake = begin(link.sock, host, port, options)
+        engine, beginning, link.handshake = begin(sock, opening, options)
         run(beginning, link)
     except BaseException:
         link.abort()

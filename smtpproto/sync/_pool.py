@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from ..conversations.pool import PoolBase, PoolLimits
-from ..options import ConnectOptions
+from ..options import ConnectOptions, opening_of
 from ._client import Client, connect
 from ._run import run
 
@@ -31,6 +31,8 @@ class Pool(PoolBase[Client], AbstractContextManager["Pool"]):
         bounds: PoolLimits = PoolLimits(),
         **options: Unpack[ConnectOptions],
     ) -> None:
+        # What cannot be used is found now, and not with the first message.
+        opening_of(host, port, options)
         super().__init__(bounds, partial(connect, host, port, **options), time.monotonic)
         self._slots = threading.Semaphore(bounds.connections)
 

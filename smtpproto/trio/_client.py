@@ -16,7 +16,8 @@ from ..commands import Command
 from ..conversations import Content, Delivery, Envelope
 from ..conversations.clients import ClientBase
 from ..conversations.requests import Flow
-from ..options import ConnectOptions, begin
+from ..host import connecting
+from ..options import ConnectOptions, begin, opening_of
 from ..replies import Reply
 from ..tls import NO_HANDSHAKE
 from ._run import Link, T, run
@@ -41,9 +42,12 @@ async def connect(
 
 async def open_client(host: str, port: int, options: ConnectOptions) -> Client:
     """The client that `connect` gives, without its block."""
-    link = Link(await _dial(host, port, options), options.get("timeout"), NO_HANDSHAKE)
+    opening = opening_of(host, port, options)
+    with connecting(host, port, options.get("path")):
+        sock = await _dial(host, port, options)
+    link = Link(sock, options.get("timeout"), NO_HANDSHAKE)
     try:
-        engine, beginning, link.handshake = begin(link.sock, host, port, options)
+        engine, beginning, link.handshake = begin(sock, opening, options)
         await run(beginning, link)
     except BaseException:
         link.abort()
@@ -65,7 +69,7 @@ async def _dial(host: str, port: int, options: ConnectOptions) -> socket.socket:
         # Trio sums up what became of each address; what became of the last one says more.
         attempts = getattr(error.__cause__, "exceptions", ())
         raise (attempts[-1] if attempts else error) from None
-    raise TimeoutError(f"no connection within {timeout:g} seconds")
+    raise TimeoutError(f"none within {timeout:g} seconds")
 
 
 class Client(ClientBase, AbstractAsyncContextManager["Client"]):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from ..conversations.pool import PoolBase, PoolLimits
-from ..options import ConnectOptions
+from ..options import ConnectOptions, opening_of
 from ._client import Client, open_client
 from ._run import run
 
@@ -31,6 +31,8 @@ class Pool(PoolBase[Client], AbstractAsyncContextManager["Pool"]):
         bounds: PoolLimits = PoolLimits(),
         **options: Unpack[ConnectOptions],
     ) -> None:
+        # What cannot be used is found now, and not with the first message.
+        opening_of(host, port, options)
         super().__init__(bounds, partial(open_client, host, port, options), trio.current_time)
         self._slots = trio.Semaphore(bounds.connections)
 

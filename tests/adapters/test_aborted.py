@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Any
 
 import pytest
 
+from smtpproto import LocalProtocolError
+from smtpproto.conversations import TLSMode, TLSPolicy
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, World, sessions, wait_until
 
 STEPS = {
@@ -143,4 +146,67 @@ def test_an_option_that_does_not_exist(world: World) -> None:
             raise AssertionError("there is no session")
         with pytest.raises(TypeError, match="prot"), world.serve(Inbox(), prot=25):
             raise AssertionError("there is no server")
-        wait_until(lambda: not sessions(server))
+        assert not sessions(server)
+
+
+@pytest.mark.parametrize(
+    "options, error",
+    [
+        ({"timeuot": 3}, TypeError),
+        ({"tls": "starttls"}, TypeError),
+        ({"mechanisms": ["PLIAN"]}, ValueError),
+        ({"mechanisms": "PLAIN"}, TypeError),
+        ({"allow_plaintext": ["PLIAN"]}, ValueError),
+        ({"name": "not a name"}, LocalProtocolError),
+        ({"tls": TLSMode.NONE, "policy": TLSPolicy()}, ValueError),
+    ],
+)
+def test_what_cannot_be_used_is_found_before_dialling(
+    world: World, options: dict[str, Any], error: type[Exception]
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        where = listener.getsockname()
+        with pytest.raises(error), world.connect(where, **options):
+            raise AssertionError("there is no session")
+        # A pool of these tests has a name already.
+        for pooled in [] if "name" in options else [options]:
+            with pytest.raises(error), world.pool(where, **pooled):
+                raise AssertionError("there is no pool")
+        listener.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            listener.accept()
+
+
+def test_a_connection_error_says_where(world: World) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        host, port = listener.getsockname()
+    with pytest.raises(ConnectionRefusedError) as refused, world.connect((host, port)):
+        raise AssertionError("there is no session")
+    assert refused.value.errno == errno.ECONNREFUSED
+    assert f"no connection to 127.0.0.1 port {port}: Connection refused" in str(refused.value)
+    with pytest.raises(socket.gaierror) as unknown, world.connect(("mx.invalid", 25)):
+        raise AssertionError("there is no session")
+    assert unknown.value.errno in (socket.EAI_NONAME, socket.EAI_AGAIN)
+    assert "no connection to mx.invalid port 25: " in str(unknown.value)
+    with (
+        pytest.raises(FileNotFoundError, match="no connection to /nowhere/at/all: No such"),
+        world.connect(("localhost", 25), path="/nowhere/at/all"),
+    ):
+        raise AssertionError("there is no session")
+
+
+def test_a_connection_that_takes_too_long_says_where(world: World) -> None:
+    with socket.create_server(("127.0.0.1", 0), backlog=0) as listener:
+        host, port = listener.getsockname()
+        # Nothing is accepted, and there is room for few.
+        waiting = [socket.socket() for _ in range(9)]
+        for each in waiting:
+            each.setblocking(False)
+            each.connect_ex((host, port))
+        with (
+            pytest.raises(TimeoutError, match=f"no connection to 127.0.0.1 port {port}: "),
+            world.connect((host, port), connect_timeout=0.2),
+        ):
+            raise AssertionError("there is no session")
+        for each in waiting:
+            each.close()

@@ -72,7 +72,7 @@ def test_a_maildir_that_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[
     file = tmp_path / "file"
     file.touch()
     assert main(["serve", "--listen", f"{HOST}:0", "--maildir", str(file)]) == 2
-    assert f"cannot serve: [Errno 20] Not a directory: '{file}" in capsys.readouterr().err
+    assert f"cannot serve: {file}" in capsys.readouterr().err
 
 
 @KINDS
@@ -259,7 +259,7 @@ def test_starttls_with_a_certificate_that_is_renewed(io: str) -> None:
 
             def session(trusting: ssl.SSLContext) -> None:
                 with smtplib.SMTP("localhost", server.port, "me.example", timeout=20) as client:
-                    assert client.docmd("MAIL", "FROM:<>")[0] == 503
+                    assert client.docmd("MAIL", "FROM:<>")[0] == 530
                     client.ehlo()
                     assert client.docmd("MAIL", "FROM:<>")[0] == 530
                     client.starttls(context=trusting)

@@ -51,7 +51,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
         (["--workers", "²"], "expected a number of at least 1, found '²'"),
         (["--tls", "sometimes"], "invalid choice: 'sometimes'"),
         (["--io", "asyncio"], "invalid choice: 'asyncio'"),
-        (["--grace", "long"], "invalid float value: 'long'"),
+        (["--grace", "long"], "expected seconds, found 'long'"),
     ],
 )
 def test_an_option_that_cannot_be(
@@ -154,7 +154,7 @@ def test_users(tmp_path: Path) -> None:
         (":hunter2\n", r"users line 1: expected NAME:PASSWORD$"),
         ("# nobody\n", "expected NAME:PASSWORD lines, found none"),
         ("ann:hunter2\x07\n", "a user cannot be used"),
-        ("\udcff", "codec can't decode"),
+        ("\udcff", "expected UTF-8"),
     ],
 )
 def test_users_that_are_none(lines: str, complaint: str, tmp_path: Path) -> None:
@@ -179,7 +179,8 @@ def test_a_password_is_the_first_line(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content, complaint", [(b"\nx\n", "found none"), (b"", "found none"), (b"\xff", "can't decode")]
+    "content, complaint",
+    [(b"\nx\n", "found none"), (b"", "found none"), (b"\xff", "expected UTF-8")],
 )
 def test_a_password_that_is_none(content: bytes, complaint: str, tmp_path: Path) -> None:
     file = tmp_path / "password"

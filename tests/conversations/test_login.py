@@ -242,10 +242,9 @@ class Unwilling(Plain):
         yield b""
 
 
-def test_a_mechanism_that_cannot_begin(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("smtpproto.conversations.login.MECHANISMS", {"PLAIN": Unwilling()})
+def test_a_mechanism_that_cannot_begin() -> None:
     with pytest.raises(AuthenticationError, match="the moon is not full"):
-        log_in("EOF")
+        log_in("EOF", mechanisms={"PLAIN": Unwilling()})
 
 
 # --- servers that do it wrong -----------------------------------------------------------------

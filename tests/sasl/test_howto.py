@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from smtpproto import Session, sync
+from smtpproto.conversations import Envelope, TLSMode
 from smtpproto.sasl import (
     MECHANISMS,
     Challenge,
@@ -117,3 +119,28 @@ def test_the_question_on_the_page(page: dict[str, Any]) -> None:
     question = page["CheckOneTimePassword"]("tim", "123456")
     assert question.arguments() == ("tim", "123456")
     assert "123456" not in repr(question)
+
+
+class Inbox:
+    def __init__(self) -> None:
+        self.identities: list[str | None] = []
+
+    def message(self, session: Session, envelope: object, content: bytes) -> None:
+        self.identities.append(session.identity)
+
+
+def test_connect_and_serve_take_it_as_the_page_says(
+    page: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known = page["with_gssapi"](lambda _: Security(b"AP-REQ", b""), lambda: Security(b"AP-REP"))
+    inbox = Inbox()
+    with page["serve_gssapi"](inbox, Doors(), known) as server:
+        connect = sync.connect
+
+        def here(host: str, port: int, **options: Any) -> sync.Client:
+            return connect("127.0.0.1", server.port, tls=TLSMode.NONE, **options)
+
+        monkeypatch.setattr(sync, "connect", here)
+        with page["send_over_gssapi"](known) as client:
+            assert client.send(Envelope.of("tim@x.example", ["a@b.example"]), b"x\r\n").complete
+    assert inbox.identities == ["tim"]
