@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
 
@@ -36,9 +36,10 @@ from smtpproto import (
     State,
     Syntax,
 )
-from smtpproto.commands import DialogueCommand, Grammar
+from smtpproto.commands import DialogueCommand, Grammar, Vrfy
 from smtpproto.events import AuthResponse, ServerEvent
 from smtpproto.extensions import (
+    Answered,
     BinaryMime,
     Chunking,
     EightBitMime,
@@ -46,10 +47,12 @@ from smtpproto.extensions import (
     Extension,
     HelpTexts,
     Pipelining,
+    SessionEvent,
     Size,
     SmtpUtf8,
 )
 from smtpproto.replies import build_reply
+from smtpproto.session import Offered
 from smtpproto.states import Forget, Go
 from tests.dialogue import drive, octets, rejected, serve
 
@@ -1307,3 +1310,29 @@ def test_an_error_too_many_within_a_dialogue() -> None:
     server.receive_data(b"BDAT six\r\n")
     assert rejected(drive(server)) == [501]
     assert server.data_to_send().count(b"421 ") == 1
+
+
+@dataclass(frozen=True, slots=True)
+class Forgetting(Command):
+    verb = "XFORGET"
+
+
+class Forgets(Extension):
+    """Ends what is in force, as XCLIENT does, without going back to the greeting."""
+
+    keyword = "XFORGET"
+    commands = (Forgetting,)
+    transitions = {State.READY: {"XFORGET": Go()}}
+
+    @classmethod
+    def after(cls, event: SessionEvent, session: Session) -> Session:
+        return replace(session, offered=Offered()) if isinstance(event, Answered) else session
+
+
+def test_a_command_of_an_extension_ends_what_is_in_force() -> None:
+    server = ready(EightBitMime(), SmtpUtf8(), Forgets())
+    server.receive_data("VRFY jürgen SMTPUTF8\r\nXFORGET\r\nVRFY jürgen SMTPUTF8\r\n".encode())
+    vrfy, forgetting, refused = drive(server)
+    assert isinstance(vrfy, Vrfy)
+    assert forgetting == Forgetting()
+    assert isinstance(refused, Rejected)
