@@ -33,7 +33,8 @@ class Pool(PoolBase[Client], AbstractContextManager["Pool"]):
     ) -> None:
         # What cannot be used is found now, and not with the first message.
         opening_of(host, port, options)
-        super().__init__(bounds, partial(connect, host, port, **options), time.monotonic)
+        open_client = partial(connect, host, port, **options)
+        super().__init__(bounds, open_client, time.monotonic, threading.Lock())
         self._slots = threading.Semaphore(bounds.connections)
 
     @contextmanager

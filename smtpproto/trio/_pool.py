@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,8 @@ class Pool(PoolBase[Client], AbstractAsyncContextManager["Pool"]):
     ) -> None:
         # What cannot be used is found now, and not with the first message.
         opening_of(host, port, options)
-        super().__init__(bounds, partial(open_client, host, port, options), trio.current_time)
+        connect = partial(open_client, host, port, options)
+        super().__init__(bounds, connect, trio.current_time, nullcontext())
         self._slots = trio.Semaphore(bounds.connections)
 
     @asynccontextmanager

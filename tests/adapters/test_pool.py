@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
+import trio
 
+from smtpproto.conversations import TLSMode
 from smtpproto.conversations.pool import PoolLimits
 from smtpproto.extensions import ServerLimits, standard
+from smtpproto.options import ConnectOptions
+from smtpproto.trio import Pool
 from tests.adapters.worlds import ENVELOPE, Face, Inbox, World, sessions, wait_until
 
 CONTENT = b"Hello\r\n"
@@ -143,3 +148,50 @@ def test_what_comes_back_after_the_end_is_closed(world: World) -> None:
             pool.close()
             assert client.noop().positive
         wait_until(lambda: not sessions(server))
+
+
+def test_trio_keeps_a_good_connection_when_it_is_cancelled_within_quit() -> None:
+    """To an expired connection, whose server does not answer QUIT, while a good one is idle."""
+    connected = 0
+
+    async def main() -> None:
+        quits = trio.Event()
+
+        async def peer(stream: trio.SocketStream) -> None:
+            nonlocal connected
+            connected += 1
+            await stream.send_all(b"220 mx.example\r\n")
+            async for octets in stream:
+                if octets == b"QUIT\r\n" and not quits.is_set():
+                    quits.set()
+                    continue
+                await stream.send_all(b"250 mx.example\r\n")
+
+        async def cancel(scope: trio.CancelScope) -> None:
+            await quits.wait()
+            scope.cancel()
+
+        async with trio.open_nursery() as nursery:
+            serving = partial(trio.serve_tcp, peer, 0, host="127.0.0.1")
+            (listener,) = await nursery.start(serving)
+            port = listener.socket.getsockname()[1]
+            options: ConnectOptions = {"name": "client.example", "tls": TLSMode.NONE}
+            bounds = PoolLimits(idle=0.3)
+            async with Pool("127.0.0.1", port, bounds=bounds, **options) as pool:
+                async with pool.connection() as good:
+                    async with pool.connection() as expired:
+                        pass
+                    await trio.sleep(0.31)
+                with trio.CancelScope() as scope:
+                    nursery.start_soon(cancel, scope)
+                    async with pool.connection():
+                        raise AssertionError("it waits for the reply to QUIT")
+                assert scope.cancelled_caught
+                assert expired.closed
+                async with pool.connection() as again:
+                    assert again is good
+                    assert (await again.noop()).positive
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)
+    assert connected == 2
