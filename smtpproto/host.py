@@ -16,6 +16,7 @@ from pathlib import Path
 __all__ = [
     "LOG",
     "PAUSE",
+    "NotListening",
     "Overloaded",
     "accept",
     "address_of",
@@ -38,6 +39,7 @@ PAUSE = 0.1
 LOG = logging.getLogger("smtpproto")
 BACKLOG = 1024
 _OVERLOAD = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+_NOT_LISTENING = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
 # Passed sockets begin at this file number: sd_listen_fds(3).
 _FIRST_PASSED = 3
 
@@ -235,8 +237,12 @@ class Overloaded(Exception):
     """There is no room for one connection more; it passes (see `PAUSE`)."""
 
 
+class NotListening(Exception):
+    """A socket listens no more: somebody else shut it down."""
+
+
 def accept(listener: socket.socket) -> tuple[socket.socket, str] | None:
-    """Accept a connection: its socket and the peer's IP address ("" on a Unix socket).
+    """Accept a connection: its socket, prepared, and the peer's IP address ("" on a Unix socket).
 
     Arguments:
         listener: non-blocking.
@@ -246,14 +252,25 @@ def accept(listener: socket.socket) -> tuple[socket.socket, str] | None:
 
     Raises:
         Overloaded: no file number or no memory is left.
+        NotListening: nobody will come here again.
     """
     try:
         sock, address = listener.accept()
+    except MemoryError as error:
+        raise Overloaded from error
     except OSError as error:
         if error.errno in _OVERLOAD:
             LOG.warning("accepting waits: %s", error)
             raise Overloaded from error
+        if error.errno in _NOT_LISTENING:
+            raise NotListening(f"{listener!r}: {error}") from error
         # Whatever else it is concerns one connection that is gone already (accept(2)).
+        return None
+    try:
+        prepare(sock)
+    except BaseException:  # whatever it is, it concerns this connection alone
+        LOG.exception("a connection was lost while it was accepted")
+        sock.close()
         return None
     peer = str(address[0]) if isinstance(address, tuple) else ""
     # An IPv4 address that came to a socket for both (RFC 4291 section 2.5.5.2).

@@ -223,14 +223,18 @@ class Listening:
             None if there is none.
 
         Raises:
-            Overloaded: see `host.accept`.
+            Overloaded, NotListening: see `host.accept`.
         """
         accepted = machine.accept(listener)
         if accepted is None:
             return None
         sock, peer = accepted
         session = Session(peer=peer)
-        flow = self.service.open(session)
+        try:
+            flow = self.service.open(session)
+        except BaseException:
+            sock.close()
+            raise
         if flow is not None:
             return Arrival(sock, session, flow)
         self._turn_away(sock, BUSY)
@@ -251,7 +255,7 @@ class Listening:
         for listener in [] if self.shared else self.listeners:
             # To close it would be to reset those who have connected and were not accepted yet.
             waiting = iter(functools.partial(machine.accept, listener), None)
-            with contextlib.suppress(machine.Overloaded):
+            with contextlib.suppress(machine.Overloaded, machine.NotListening):
                 for sock, _ in itertools.islice(waiting, machine.BACKLOG):
                     self._turn_away(sock, DRAINING)
         machine.close_listeners(self.listeners, self.path)
@@ -273,6 +277,11 @@ class Running:
     def addresses(self) -> list[tuple[str, int]]:
         """Where it listens: host and port, of a Unix socket its path and 0."""
         return self._listening.addresses
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions there are."""
+        return self._listening.service.sessions
 
     @property
     def port(self) -> int:

@@ -12,7 +12,6 @@ the loop that fulfils requests by whatever kind of I/O it has:
 * `CallWithContent`: the same, with an iterator of chunks as last argument; each chunk is what a run
   of the generator from `read` returns, None at the end.
 * `Report`: log an exception of a handler; resume with None.
-* `Pause`: let other sessions have their turn; resume with None.
 
 What goes wrong is thrown into the conversation, because only it knows what was under way: `OSError`
 (a time limit that ran out is `TimeoutError`) for the link, `Draining` once when the server is to
@@ -30,7 +29,6 @@ __all__ = [
     "CallWithContent",
     "Draining",
     "Flow",
-    "Pause",
     "Receive",
     "Report",
     "Request",
@@ -111,15 +109,10 @@ class Report:
     error: BaseException
 
 
-@dataclass(frozen=True, slots=True)
-class Pause:
-    """Let other sessions have their turn: this one has worked for a while without a wait."""
-
-
 class Draining(Exception):
     """Thrown into a server's conversation that waits: the server is to stop."""
 
 
-Request = Send | Receive | StartTLS | Call | CallWithContent | Report | Pause
+Request = Send | Receive | StartTLS | Call | CallWithContent | Report
 Flow = Generator[Request, Any, T]
 """A conversation that returns a `T`."""

@@ -50,7 +50,7 @@ HANDSHAKE_TIMEOUT = 60.0
 
 # Octets of replies that may wait for the end of a pipelined group: what one read can bring, so that
 # nobody makes the server hold fifty times that by asking for long replies.
-_MOST_QUEUED = 65536
+_MOST_QUEUED = 2048
 
 
 def serve_session(

@@ -140,8 +140,6 @@ def fulfil(request: Request, link: Link | None) -> Any:
     """Do what a conversation asks for, and wait for it."""
     if isinstance(request, requests.Report):
         return host.report(request.error)
-    if isinstance(request, requests.Pause):
-        return None
     if isinstance(request, requests.Call):
         return _at_once(request.function(*request.arguments))
     assert link is not None

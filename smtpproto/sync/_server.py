@@ -154,7 +154,7 @@ class Server(Running, AbstractContextManager["Server"]):
     def _accept(self, listener: socket.socket) -> None:
         try:
             arrival = self._listening.accept(listener)
-        except host.Overloaded:
+        except (host.Overloaded, host.NotListening):
             self._listen_not()
             self._pause = time.monotonic() + host.PAUSE
             self._soonest = min(self._soonest, self._pause)

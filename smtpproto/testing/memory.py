@@ -163,7 +163,7 @@ def _fulfil(request: requests.Request, link: MemoryLink) -> Generator[None, None
         link.report(request.error)
     elif isinstance(request, requests.Call):
         return _finished(request.function(*request.arguments))
-    elif isinstance(request, requests.CallWithContent):
+    else:
         # A function cannot stop in the middle until more arrives, so all of it is read first.
         chunks: list[bytes] = []
         lost: Exception | None = None

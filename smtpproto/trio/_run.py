@@ -19,7 +19,8 @@ from ..session import TLSFacts
 __all__ = ["Link", "run"]
 
 T = TypeVar("T")
-LARGE = 16384  # octets after which others get a turn
+_SLICE = 2048  # octets to write after which other sessions have their turn
+_READS = 65536  # octets to read at most while there is something to write
 
 
 class Link(Channel):
@@ -50,14 +51,14 @@ class Link(Channel):
             self._progress = trio.current_time() + self._limit(request.timeout)
         self.put(request.data)
         self.push()
-        if not self.unsent and len(request.data) < LARGE:
+        if not self.unsent and len(request.data) < _SLICE:
             return None
         return self._send(request)
 
     async def _send(self, request: requests.Send) -> bytes | None:
-        # A reply is followed by a wait; a stream of content must let others have a turn.
+        # A reply is followed by a wait; who writes much without one must let others have a turn.
         await trio.lowlevel.checkpoint()
-        return await self._finish(request, LARGE)
+        return await self._finish(request, _READS)
 
     async def _finish(self, request: requests.Send | requests.Receive, reads: int) -> bytes | None:
         seconds = self._limit(request.timeout)
@@ -183,8 +184,6 @@ def _fulfil(request: Request, link: Link | None) -> Any:
         return request.function(*request.arguments)
     if isinstance(request, requests.Report):
         return host.report(request.error)
-    if isinstance(request, requests.Pause):
-        return trio.lowlevel.checkpoint()  # noqa: ASYNC105  # `run` awaits it
     assert link is not None
     if isinstance(request, requests.Receive):
         return link.receive(request)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Server", "serve"]
 
+_LAST = 0.5  # seconds that handlers have to return after their sessions were cut off
+
 
 async def serve(
     handler: object,
@@ -25,7 +27,8 @@ async def serve(
 ) -> None:
     """Run a server until it is cancelled or stopped; `nursery.start` gives its `Server`.
 
-    To cancel it is to stop it gently, as `Server.stop` does.
+    To cancel it is to stop it gently, as `Server.stop` does.  It cannot end before every method of
+    the handler has: one that shields itself, or waits for a thread, holds it up.
     Handler, options and errors: see `smtpproto.options.ServeOptions`.
     """
     # In a thread, as names may have to be looked up.
@@ -51,12 +54,25 @@ class Server(Running):
     async def stop(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # not for the call
         """Stop, and wait until that is done: see `Running`."""
         self._stop(timeout)
-        await self._stopped.wait()
+        with trio.move_on_at(self._cut.deadline + _LAST):
+            await self._stopped.wait()
+        if not self._stopped.is_set():
+            self._give_up()
 
     def _stop(self, timeout: float | None = None) -> None:
         grace = self._listening.grace if timeout is None else timeout
         self._cut.deadline = min(self._cut.deadline, trio.current_time() + grace)
         self._stopping.set()
+
+    def _give_up(self) -> None:
+        """Leave the handlers that have not returned to themselves."""
+        host.LOG.error(
+            "the server has stopped, though handlers of %d sessions have not returned",
+            len(self._links),
+        )
+        for link in self._links:
+            link.abort()
+        self._stopped.set()
 
     async def _run(self, task_status: trio.TaskStatus[Server]) -> None:
         try:
@@ -91,18 +107,33 @@ class Server(Running):
             self._listening.close()
 
     async def _accept(self, listener: socket.socket, sessions: trio.Nursery) -> None:
-        settings = self._listening
         while True:
-            await trio.lowlevel.wait_readable(listener)
             try:
-                arrival = settings.accept(listener)
+                await trio.lowlevel.wait_readable(listener)
+                self._begin(listener, sessions)
             except host.Overloaded:
                 await trio.sleep(host.PAUSE)
-                continue
-            if arrival is not None:
-                link = Link(arrival.sock, settings.timeout, settings.handshake)
-                self._links.add(link)
-                sessions.start_soon(self._serve, arrival, link)
+            except (host.NotListening, trio.ClosedResourceError, ValueError) as error:
+                # To look at it again and again would be to spin.
+                host.LOG.error("a socket listens no more, somebody else closed it: %s", error)
+                return
+            except Exception:  # noqa: BLE001  # whatever it is, the server goes on
+                host.LOG.exception("a connection was not accepted")
+                await trio.sleep(host.PAUSE)
+
+    def _begin(self, listener: socket.socket, sessions: trio.Nursery) -> None:
+        settings = self._listening
+        arrival = settings.accept(listener)
+        if arrival is None:
+            return
+        try:
+            link = Link(arrival.sock, settings.timeout, settings.handshake)
+        except BaseException:
+            settings.leave(arrival.session)
+            arrival.sock.close()
+            raise
+        self._links.add(link)
+        sessions.start_soon(self._serve, arrival, link)
 
     async def _serve(self, arrival: Arrival, link: Link) -> None:
         try:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+import itertools
 import socket
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from smtpproto import host
+from smtpproto import Limits, host
 from smtpproto.conversations import Admission
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, World, sessions, wait_until
 from tests.test_host import HAS_IPV6
@@ -159,3 +163,80 @@ def test_a_connection_that_is_gone_is_no_session(
         assert first.rest() == b""
         assert second.reply().startswith("220")
         assert sessions(server) == 1
+
+
+def test_an_exception_while_accepting_costs_one_connection(
+    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real, failed = host.prepare, threading.Event()
+
+    def prepare(sock: socket.socket) -> None:
+        if not failed.is_set():
+            failed.set()
+            raise OSError(errno.EINVAL, "Invalid argument")
+        real(sock)
+
+    monkeypatch.setattr(host, "prepare", prepare)
+    with world.serve(Inbox()) as server:
+        with Raw(server) as first:
+            assert first.rest() == b""
+        with Raw(server) as second:
+            assert second.reply().startswith("220")
+            assert sessions(server) == 1
+        wait_until(lambda: not sessions(server))
+    assert "was lost while it was accepted" in caplog.text
+
+
+@pytest.mark.parametrize("how", ["shut down", "closed"])
+def test_a_listener_that_listens_no_more(
+    world: World, how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else ended it: it is not looked at for ever, and the sessions go on."""
+    real, looks = host.accept, itertools.count()
+
+    def accept(listener: socket.socket) -> Any:
+        next(looks)
+        return real(listener)
+
+    monkeypatch.setattr(host, "accept", accept)
+    one, other = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+    with world.serve(Inbox(), listeners=[one, other]) as server, Raw(server) as before:
+        before.reply()
+        one.shutdown(socket.SHUT_RDWR) if how == "shut down" else one.close()
+        time.sleep(0.3)
+        assert before.ask("NOOP").startswith("250")
+        with Raw(other.getsockname()) as after:
+            assert after.reply().startswith("220")
+        assert next(looks) < 10
+
+
+def test_a_connection_that_says_much_at_once_gives_way(world: World) -> None:
+    """Another one that waits has its turn after a few of ten thousand commands."""
+    log: list[int] = []
+    sent = threading.Event()
+
+    class Waiting(Inbox):
+        def vrfy(self, session: Any, vrfy: Any) -> Any:
+            assert sent.wait(10)
+            return super().vrfy(session, vrfy)
+
+    numbers = itertools.count()
+
+    def observer(_: Any) -> Any:
+        number = next(numbers)
+        return lambda sender, octets, content: log.append(number) if sender == "C" else None
+
+    limits = Limits(errors=20_000)
+    with (
+        world.serve(Waiting(), observer=observer, limits=limits) as server,
+        Raw(server) as many,
+        Raw(server) as one,
+    ):
+        many.reply()
+        one.reply()
+        many.sock.sendall(b"VRFY one\r\n" + b"NOOP\r\n" * 10_000)
+        wait_until(lambda: log)
+        one.say("NOOP")
+        sent.set()
+        assert one.reply().startswith("250")
+        assert log.index(1) < 1000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
 from pathlib import Path
@@ -16,7 +17,7 @@ from smtpproto import LocalProtocolError, tls
 from smtpproto.conversations.opening import TLSMode
 from smtpproto.conversations.service import ServerTLS
 from smtpproto.trio import Client, Pool, Server, connect, serve
-from tests.adapters.worlds import ENVELOPE, Inbox, nothing_left_over
+from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over, wait_until
 
 NAME = "client.example.org"
 
@@ -341,3 +342,39 @@ def test_a_link_that_is_closed_meanwhile() -> None:
             assert listener.fileno() >= 0
 
     run(body)
+
+
+@pytest.mark.parametrize("how", ["in a thread", "shielded"])
+def test_stop_returns_in_time_though_a_handler_hangs(
+    how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And says so; `serve` itself cannot end before the handler has."""
+
+    class Hanging(Inbox):
+        async def vrfy(self, session: Any, vrfy: Any) -> None:  # type: ignore[override]  # it may be async
+            entered.set()
+            if how == "in a thread":
+                await trio.to_thread.run_sync(go.wait)
+            else:
+                with trio.CancelScope(shield=True):
+                    await trio.to_thread.run_sync(go.wait, abandon_on_cancel=True)
+
+    entered, go = threading.Event(), threading.Event()
+
+    async def body(nursery: trio.Nursery) -> None:
+        server = await start(nursery, Hanging())
+        with Raw(server.addresses[0]) as raw:
+            await trio.to_thread.run_sync(raw.reply)
+            raw.say("VRFY one")
+            await trio.to_thread.run_sync(entered.wait)
+            with trio.fail_after(5):
+                await server.stop(0.1)
+                await server.wait()
+            assert await trio.to_thread.run_sync(raw.rest) == b""
+        assert nursery.child_tasks
+        go.set()
+        await trio.to_thread.run_sync(wait_until, lambda: not nursery.child_tasks)
+        assert server.sessions == 0
+
+    run(body)
+    assert "handlers of 1 sessions have not returned" in caplog.text

@@ -22,7 +22,6 @@ import smtpproto.sync
 import smtpproto.trio
 from smtpproto import Reply
 from smtpproto.conversations import Envelope
-from smtpproto.options import Listening
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -216,11 +215,8 @@ def wait_until(condition: Callable[[], Any], seconds: float = TIMEOUT) -> None:
 
 
 def sessions(server: Face) -> int:
-    """How many sessions a server has, whether its service counts them or its adapter."""
-    server = server.thing
-    listening: Listening = server._listening
-    here = server._visits if isinstance(server, smtpproto.sync.Server) else server._links
-    return max(listening.service.sessions, len(here))
+    """How many sessions a server has."""
+    return int(server.sessions)
 
 
 # --- raw peers --------------------------------------------------------------------------------
