@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from smtpproto import RemoteProtocolError, tls
+from smtpproto import Limits, RemoteProtocolError, tls
 from smtpproto.conversations import AuthenticationError, SMTPError, TLSError
 from smtpproto.conversations.opening import TLSMode
 from smtpproto.conversations.service import ServerTLS
@@ -264,7 +264,12 @@ def test_the_idle_inside_tls_are_told_that_the_server_stops(world: World) -> Non
 def test_pipelined_commands_in_one_record(world: World) -> None:
     """What TLS has decrypted already makes no socket readable."""
     with (
-        world.serve(Inbox(), tls=ServerTLS.IMPLICIT, tls_context=SERVER) as server,
+        world.serve(
+            Inbox(),
+            tls=ServerTLS.IMPLICIT,
+            tls_context=SERVER,
+            limits=Limits(commands=3000),
+        ) as server,
         socket.create_connection(("127.0.0.1", server.port), TIMEOUT) as raw,
         CLIENT.wrap_socket(raw, server_hostname="localhost") as link,
     ):
