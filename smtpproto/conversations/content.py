@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import AsyncIterable, Iterable
 from io import TextIOBase
 from typing import TYPE_CHECKING, Any, Union
 
 from ..errors import LocalProtocolError
 from ..wire import LineEndings
+from .mime import Examiner
 from .requests import Call, Flow
 
 if TYPE_CHECKING:
@@ -27,13 +29,17 @@ Content = Union[bytes, "Readable", Iterable[bytes], AsyncIterable[bytes]]
 Where the adapter can wait, file and iterable may be asynchronous."""
 
 CHUNK = 65536
+# A header that is longer is looked at as it passes.
+LOOK_MOST = 1024 * 1024
 
 
 class ContentSource:
-    """Content as a stream of chunks of about 64 KiB.
+    """Content as a stream of chunks of about 64 KiB, which are looked at as they pass.
 
     Attributes:
         octets: all of it, where it is in memory; else None.
+        eight_bit_refusal: what is wrong with octets above 127; None if they may pass.
+        utf8_refusal: what is wrong with UTF-8 in a header; None if it may pass.
 
     Raises:
         TypeError: it is text, or nothing that can be read.
@@ -47,6 +53,11 @@ class ContentSource:
         self._offset = 0
         # Where a file stood at first.
         self._start: int | None = None
+        # What was read before it was asked for.
+        self._ahead: deque[bytes] = deque()
+        self._examiner = Examiner()
+        self.eight_bit_refusal: LocalProtocolError | None = None
+        self.utf8_refusal: LocalProtocolError | None = None
         # A text file in the clothes of another library is known by its encoding.
         has_encoding = isinstance(getattr(content, "encoding", None), str)
         if isinstance(content, (str, TextIOBase)) or has_encoding:
@@ -56,6 +67,7 @@ class ContentSource:
             )
         if isinstance(content, (bytes, bytearray, memoryview)):
             self.octets = bytes(content)
+            self._examine_all()
         self._open()
 
     def _open(self) -> None:
@@ -84,24 +96,42 @@ class ContentSource:
 
     @property
     def eight_bit(self) -> bool | None:
-        """Whether there are octets above 127; None where that is not known."""
-        return None if self.octets is None else not self.octets.isascii()
+        """Whether there are octets above 127; None where that is not known yet."""
+        known = self.octets is not None or self._examiner.finished
+        return self._examiner.eight_bit or (False if known else None)
 
     @property
     def utf8_header(self) -> bool:
-        """Whether the header is known to hold UTF-8, so that it takes SMTPUTF8 (RFC 6532).
+        """Whether a header is known to hold UTF-8, so that it takes SMTPUTF8 (RFC 6531).
 
-        Octets that are not UTF-8 are somebody's old mistake, which SMTPUTF8 does not cover either.
+        Of a stream that is known of what was read.
         """
-        if not self.eight_bit:
-            return False
+        return self._examiner.utf8_header
+
+    def look(self) -> Flow[None]:
+        """Read a stream up to the end of its header, before anything is said to the server.
+
+        Raises:
+            TypeError: it gives something else than bytes.
+            Exception: whatever reading it raised.
+        """
+        if self.octets is not None:
+            return
+        size = 0
+        while not self._examiner.header_ended and size < LOOK_MOST:
+            chunk = yield from self._read()
+            if chunk is None:
+                self._examiner.finish()
+                return
+            size += len(chunk)
+            self._examiner.feed(chunk)
+            self._ahead.append(chunk)
+
+    def _examine_all(self) -> None:
         assert self.octets is not None
-        ends = [at for end in (b"\r\n\r\n", b"\n\n") if (at := self.octets.find(end)) >= 0]
-        header = self.octets[: min(ends)] if ends else self.octets
-        try:
-            return not header.isascii() and bool(header.decode("utf-8"))
-        except UnicodeDecodeError:
-            return False
+        if not self.octets.isascii():
+            self._examiner.feed(self.octets)
+            self._examiner.finish()
 
     def check(self, line_endings: LineEndings) -> None:
         """Refuse bare CR and LF before anything is sent, where the content is in memory.
@@ -121,19 +151,39 @@ class ContentSource:
     # --- reading ------------------------------------------------------------------------------
 
     def next(self) -> Flow[bytes | None]:
-        """The next chunk; None at the end."""
+        """The next chunk; None at the end.
+
+        Raises:
+            LocalProtocolError: it holds what the server cannot take.
+        """
+        if self._ahead:
+            return self._ahead.popleft()
         if self.octets is not None:
             chunk = self.octets[self._offset : self._offset + CHUNK]
             self._offset += CHUNK
             return chunk or None
+        following = yield from self._read()
+        if following is None:
+            self._examiner.finish()
+        else:
+            self._examiner.feed(following)
+        if self._examiner.eight_bit and self.eight_bit_refusal is not None:
+            raise self.eight_bit_refusal
+        if self._examiner.utf8_header and self.utf8_refusal is not None:
+            raise self.utf8_refusal
+        return following
+
+    def _read(self) -> Flow[bytes | None]:
         while True:
             try:
                 chunk = yield Call(self._next, self._arguments)
             except StopAsyncIteration:
                 return None
+            if chunk is not None and not isinstance(chunk, (bytes, bytearray, memoryview)):
+                raise TypeError(f"content: expected bytes, found {chunk!r:.64}")
             # From an iterable an empty chunk means nothing, from a file it is the end.
             if chunk or chunk is None or self._arguments == (CHUNK,):
-                return chunk or None
+                return bytes(chunk) if chunk else None
 
     def keep(self) -> Flow[bool]:
         """Make sure that it can be read more than once; whether that is so.
@@ -157,4 +207,7 @@ class ContentSource:
         """Begin from the start again, after `keep` has said that this is possible."""
         if self._start is not None:
             yield Call(self._content.seek, (self._start,))
+        if self.octets is None:
+            self._ahead.clear()
+            self._examiner = Examiner()
         self._open()

@@ -14,7 +14,7 @@ from ..extensions import Chunking, ServerLimits
 from ..replies import Reply
 from .content import ContentSource
 from .errors import ConnectionLost
-from .needs import ToASCII, fit, is_binary
+from .needs import ToASCII, Unfit, fit, is_binary
 from .outcome import Delivery, Envelope, Outcome, Status
 from .requests import Flow
 from .transaction import MailTransaction
@@ -41,6 +41,12 @@ def deliver(
     is told recipient by recipient, also when the link breaks.  MAIL gets the parameters that this
     content needs (SIZE, BODY, SMTPUTF8), besides those that it has.
 
+    A stream is looked at: up to the end of its header before MAIL, then as it passes.  What the
+    server cannot take (octets above 127 without 8BITMIME, RFC 6152 section 3; UTF-8 in a header
+    without SMTPUTF8, RFC 6531 section 3.2) ends the mail transaction before the end of the content,
+    and the outcomes say why.  The parameters BODY and SMTPUTF8 of the envelope declare beforehand
+    what a stream holds.
+
     Arguments:
         client: a connection with a session.
         envelope: sender and recipients, with whatever parameters they are to have.
@@ -61,16 +67,17 @@ def deliver(
             transaction was made, such an error is told by `Delivery.error` and its outcomes.
     """
     source = ContentSource(content)
-    if not is_binary(envelope):
-        source.check(client.line_endings)
-    fitted = fit(envelope, source, client.offered, to_ascii)
-    batches = _batches(client, fitted)
+    batches = _batches(client, envelope)
     if len(batches) > 1 and not (yield from source.keep()):
         raise LocalProtocolError(
             f"the server's limits make {len(batches)} mail transactions of this (RFC 9422), and "
             "this content can be read only once: give bytes, a file that can be rewound, or what "
             "can be iterated over again"
         )
+    yield from source.look()
+    if not is_binary(envelope):
+        source.check(client.line_endings)
+    fitted = fit(envelope, source, client.offered, to_ascii)
     chunking = Chunking in client.offered and (chunking or is_binary(fitted))
     delivery = _Delivery(client, source, chunking=chunking)
     # The paths are those that were asked for, whatever was made of them.
@@ -138,6 +145,9 @@ class _Delivery:
         except (ConnectionLost, RemoteProtocolError) as error:
             self._end(error, str(error))
             self.closing = transaction.closing
+        except Unfit as error:
+            # A stream turned out to hold what the server cannot take.
+            self._end(error, str(error))
         except LocalProtocolError as error:
             if not self.begun:
                 raise

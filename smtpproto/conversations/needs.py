@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..session import Offered
     from .content import ContentSource
 
-__all__ = ["ToASCII", "fit", "is_binary", "unfit"]
+__all__ = ["ToASCII", "Unfit", "fit", "is_binary", "unfit"]
 
 ToASCII = Callable[[Domain], Domain]
 """Gives a domain with A-labels for one with U-labels, such as `smtpproto.idn.to_ascii`."""
@@ -45,7 +45,8 @@ def fit(
 
     Arguments:
         envelope: parameters that it has already stay as they are.
-        source: the content; of a stream no more is known than the envelope says.
+        source: the content; what is not known of a stream is refused when it comes, unless the
+            parameters that the envelope has already allow for it.
         offered: by the server.
         to_ascii: what to do about domains with U-labels where SMTPUTF8 is not offered; None:
             nothing.
@@ -63,19 +64,53 @@ def fit(
     if source.octets is not None and Size in offered and mail.get(DeclaredSize) is None:
         assert size is not None
         parameters.append(DeclaredSize(size))
-    if mail.get(Body) is None and source.eight_bit is not False:
-        if EightBitMime in offered:
-            parameters.append(Body("8BITMIME"))
-        elif source.eight_bit:
-            raise unfit("octets above 127, and the server does not offer 8BITMIME", "5.6.3", "6152")
+    body = _body(mail.get(Body), source, offered)
+    if body is not None and mail.get(Body) is None:
+        parameters.append(body)
     if needs_utf8 and mail.get(Internationalized) is None:
         parameters.append(Internationalized())
+    elif mail.get(Internationalized) is None:
+        source.utf8_refusal = _late_utf8(offered)
     return replace(envelope, mail=replace(mail, parameters=tuple(parameters)))
 
 
-def unfit(what: str, enhanced: str, rfc: str) -> LocalProtocolError:
+def _body(given: Body | None, source: ContentSource, offered: Offered[object]) -> Body | None:
+    """What MAIL says of the body, and what the source must not hold then."""
+    if given is None:
+        if source.eight_bit is False:
+            return None
+        if EightBitMime in offered:
+            return Body("8BITMIME")
+        refusal = unfit("octets above 127, and the server does not offer 8BITMIME", "5.6.3", "6152")
+    elif given.kind == "7BIT":
+        refusal = unfit("octets above 127, and its envelope says BODY=7BIT", "5.6.3", "6152")
+    else:
+        return given
+    if source.eight_bit:
+        raise refusal
+    source.eight_bit_refusal = refusal
+    return given
+
+
+def _late_utf8(offered: Offered[object]) -> LocalProtocolError:
+    """What is wrong with UTF-8 in the header of a part, once MAIL was sent without SMTPUTF8."""
+    if SmtpUtf8 not in offered:
+        return unfit("a header in UTF-8, and the server does not offer SMTPUTF8", "5.6.7", "6531")
+    return unfit(
+        "a part with a header in UTF-8, which was not known before MAIL: give bytes, or an "
+        "envelope with the parameter SMTPUTF8",
+        "5.6.7",
+        "6531",
+    )
+
+
+class Unfit(LocalProtocolError):
+    """The message holds what the server cannot take."""
+
+
+def unfit(what: str, enhanced: str, rfc: str) -> Unfit:
     """The error for a message that a server cannot take."""
-    return LocalProtocolError(f"the message has {what} (RFC {rfc})", code=554, enhanced=enhanced)
+    return Unfit(f"the message has {what} (RFC {rfc})", code=554, enhanced=enhanced)
 
 
 def _is_ascii(envelope: Envelope) -> bool:

@@ -14,7 +14,7 @@ import pytest
 from smtpproto import Limits, LocalProtocolError, Reply
 from smtpproto.commands import Data, Mail, Rcpt
 from smtpproto.conversations import Envelope, Status
-from smtpproto.extensions import Expansion, standard
+from smtpproto.extensions import Chunking, Expansion, Pipelining, ServerLimits, standard
 from smtpproto.session import Protocol
 from tests.adapters.worlds import (
     ENVELOPE,
@@ -157,6 +157,52 @@ def test_a_client_that_took_leave_is_closed(world: World) -> None:
     assert inbox.over == 1
 
 
+@pytest.mark.parametrize("chunking", [False, True])
+def test_a_stream_that_the_server_cannot_take(world: World, chunking: bool, tmp_path: Path) -> None:
+    """Octets above 127 that are seen in passing do not reach a server without 8BITMIME."""
+    path = tmp_path / "message"
+    path.write_bytes(BIG + b"gr\xc3\xbc\xc3\x9fe\r\n")
+    inbox = Inbox()
+    with world.serve(inbox, extensions=[Pipelining(), Chunking()]) as server:
+        for kind in ("path", "file", "iterable"):
+            with path.open("rb") as file, world.connect(server, chunking=chunking) as client:
+                content = {"path": path, "file": file, "iterable": iter(file.readline, b"")}[kind]
+                delivery = client.send(ENVELOPE, content)
+                assert [outcome.status for outcome in delivery.outcomes] == [Status.FAILED]
+                assert "does not offer 8BITMIME" in delivery.outcomes[0].reason
+                assert client.closed is not chunking
+        with world.connect(server) as client:
+            assert client.send(ENVELOPE, CONTENT).complete
+    assert inbox.messages == [CONTENT]
+
+
+@pytest.mark.parametrize("chunking", [False, True])
+def test_a_source_that_fails_after_a_delivery(world: World, chunking: bool) -> None:
+    class Failing:
+        def __init__(self) -> None:
+            self.readings = 0
+
+        def __iter__(self) -> Iterator[bytes]:
+            self.readings += 1
+            yield CONTENT[:20]
+            if self.readings == 2:
+                raise LookupError("the disk is gone")
+            yield CONTENT[20:]
+
+    extensions = [Pipelining(), Chunking(), ServerLimits(rcptmax=1)]
+    envelope = Envelope.of("", ["one@example.net", "two@example.net"])
+    inbox = Inbox()
+    with (
+        world.serve(inbox, extensions=extensions) as server,
+        world.connect(server, chunking=chunking) as client,
+    ):
+        delivery = client.send(envelope, Failing())
+        assert [outcome.status for outcome in delivery.outcomes] == [Status.ACCEPTED, Status.FAILED]
+        assert isinstance(delivery.error, LookupError)
+        assert client.closed is not chunking
+    assert inbox.messages == [CONTENT]
+
+
 # --- content of all kinds ---------------------------------------------------------------------
 
 
@@ -186,7 +232,7 @@ def test_content_that_fails_is_not_delivered(world: World) -> None:
     """There is no way to take it back, but to close."""
 
     def failing() -> Iterator[bytes]:
-        yield b"Subject: half\r\n"
+        yield b"Subject: half\r\n\r\n"
         raise ZeroDivisionError("a defect of the caller")
 
     inbox = Inbox()

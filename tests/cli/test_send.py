@@ -13,6 +13,7 @@ import pytest
 from smtpproto import Rcpt, Reply, Session, sync
 from smtpproto.cli import main
 from smtpproto.conversations import Envelope
+from smtpproto.extensions import Pipelining
 from smtpproto.session import Protocol
 from tests.programs import HOST, MESSAGE, environment, serve, smtpproto
 
@@ -163,6 +164,29 @@ def test_a_file_that_is_no_message(
     path.write_bytes(content)
     assert main(["send", "--server", server, str(path)]) == 2
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "content, problem",
+    [
+        (
+            MESSAGE.replace(b"hello", b"gr\xc3\xbc\xc3\x9fe"),
+            "not sent: the message has a header in UTF-8",
+        ),
+        (
+            MESSAGE + b"x" * 70_000 + b"\ngr\xc3\xbc\xc3\x9fe\n",
+            "failed    <alice@example.com>  the message has octets",
+        ),
+    ],
+)
+@KINDS
+def test_what_the_server_cannot_take(inbox: Inbox, io: str, content: bytes, problem: str) -> None:
+    with sync.serve(inbox, hostname="mx.example", extensions=[Pipelining()]) as running:
+        address = f"{HOST}:{running.port}"
+        done = smtpproto("send", "--server", address, "--io", io, "-", stdin=content)
+    assert done.returncode == 2
+    assert done.stderr.startswith(problem)
+    assert not inbox.mails
 
 
 def test_a_file_that_is_none(

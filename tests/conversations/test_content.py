@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -57,20 +57,23 @@ def read(source: ContentSource) -> list[bytes]:
 class Plain:
     """A file without more methods than it takes."""
 
-    def __init__(self, octets: bytes) -> None:
+    def __init__(self, octets: bytes, most: int = CHUNK) -> None:
         self._file = io.BytesIO(octets)
+        self._most = most
 
     def read(self, size: int) -> bytes:
-        return self._file.read(size)
+        return self._file.read(min(size, self._most))
 
 
 class Again:
     """An asynchronous iterable that begins anew each time."""
 
+    def __init__(self, pieces: Sequence[bytes] = (BIG[:1000], b"", BIG[1000:])) -> None:
+        self._pieces = pieces
+
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        yield BIG[:1000]
-        yield b""
-        yield BIG[1000:]
+        for piece in self._pieces:
+            yield piece
 
 
 def generator() -> Iterator[bytes]:
@@ -144,20 +147,108 @@ def test_what_is_not_known_of_a_stream() -> None:
     source.check(LineEndings.REFUSE)
 
 
+HEADER = b"Subject: \xc3\xa4\r\n\r\n"
+TWO_PARTS = (
+    b"Content-Type: multipart/mixed; boundary=x\r\n\r\n"
+    b"--x\r\nSubject: \xc3\xa4\r\n\r\nbody\r\n--x--\r\n"
+)
+
+
 @pytest.mark.parametrize(
     "octets, utf8",
     [
         (b"Subject: x\r\n\r\nbody\r\n", False),
         (b"Subject: x\r\n\r\n\xc3\xa4\r\n", False),
-        (b"Subject: \xc3\xa4\r\n\r\nbody\r\n", True),
+        (HEADER + b"body\r\n", True),
         (b"Subject: \xc3\xa4\n\nbody\r\n\r\n", True),
         (b"Subject: x\n\nbody\r\n\r\n\xc3\xa4", False),
         (b"Subject: \xc3\xa4", True),
         (b"Subject: \xe4\r\n\r\nbody\r\n", False),
+        (TWO_PARTS, True),
     ],
 )
 def test_a_header_in_utf8(octets: bytes, utf8: bool) -> None:
     assert ContentSource(octets).utf8_header is utf8
+
+
+def pieces_of(octets: bytes, size: int = 7) -> list[bytes]:
+    return [octets[at : at + size] for at in range(0, len(octets), size)]
+
+
+@pytest.mark.parametrize(
+    "octets, eight_bit, utf8",
+    [
+        (HEADER + b"body\r\n" * 9, True, True),
+        # What follows the header is not read yet.
+        (b"A: b\r\n\r\n" + b"body\r\n" * 9 + HEADER, None, False),
+        # No header that ends, so that all of it was looked at.
+        (b"A: b\r\n", False, False),
+        (b"A: \xe4", True, False),
+        (b"", False, False),
+    ],
+)
+@pytest.mark.parametrize(
+    "make", [pieces_of, lambda octets: Again(pieces_of(octets)), lambda octets: Plain(octets, 7)]
+)
+def test_what_is_known_of_a_stream_that_was_looked_at(
+    make: Callable[[bytes], Any], octets: bytes, eight_bit: bool | None, utf8: bool
+) -> None:
+    source = ContentSource(make(octets))
+    finish(source.look())
+    assert (source.eight_bit, source.utf8_header) == (eight_bit, utf8)
+    assert b"".join(read(source)) == octets
+
+
+def test_a_look_has_an_end() -> None:
+    """A header of more than a MiB is not kept in memory."""
+    asked = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal asked
+        while True:
+            asked += 1
+            yield b"A: b\r\n" * 1000
+
+    source = ContentSource(endless())
+    finish(source.look())
+    assert asked == 2**20 // 6000 + 1
+    assert source.eight_bit is None
+
+
+def test_what_must_not_pass() -> None:
+    refusal = LocalProtocolError("no")
+    source = ContentSource(pieces_of(b"A: b\r\n\r\nbody\r\n" + TWO_PARTS))
+    finish(source.look())
+    source.eight_bit_refusal = refusal
+    with pytest.raises(LocalProtocolError) as caught:
+        read(source)
+    assert caught.value is refusal
+    source = ContentSource(pieces_of(TWO_PARTS))
+    finish(source.look())
+    source.utf8_refusal = refusal
+    with pytest.raises(LocalProtocolError) as caught:
+        read(source)
+    assert caught.value is refusal
+
+
+def test_it_is_looked_at_again_when_it_is_read_again() -> None:
+    source = ContentSource(pieces_of(b"A: b\r\n\r\n\xe4"))
+    assert finish(source.keep())
+    finish(source.look())
+    read(source)
+    known = [source.eight_bit]
+    finish(source.rewind())
+    known.append(source.eight_bit)
+    assert known == [True, None]
+    source.eight_bit_refusal = LocalProtocolError("no")
+    with pytest.raises(LocalProtocolError):
+        read(source)
+
+
+@pytest.mark.parametrize("content", [["text"], iter([b"A: b\r\n", 7])])
+def test_what_gives_no_bytes(content: Any) -> None:
+    with pytest.raises(TypeError, match="content: expected bytes, found"):
+        finish(ContentSource(content).look())
 
 
 @pytest.mark.parametrize("octets", [b"a\nb", b"a\rb", b"a\n\r", b"\n", b"a\r\r\n", b"a\r"])

@@ -31,6 +31,7 @@ from smtpproto.extensions import (
     DeclaredSize,
     Dsn,
     EightBitMime,
+    Internationalized,
     Notify,
     Pipelining,
     ServerLimits,
@@ -455,6 +456,98 @@ def test_bare_line_feeds_within_a_stream(extensions: tuple[Any, ...]) -> None:
     assert not submit.is_ready(client)
     link.end()
     assert not inbox.messages
+
+
+# --- streams that hold what the server cannot take --------------------------------------------
+
+PLAIN = b"Subject: test\r\n\r\n"
+LATE = [PLAIN, b"x" * 70_000 + b"\r\n", b"gr\xc3\xbc\xc3\x9fe\r\n"]
+NESTED = [
+    b"Content-Type: multipart/mixed; boundary=x\r\n\r\n",
+    b"--x\r\nSub",
+    b"ject: \xc3\xa4\r\n\r\nbody\r\n--x--\r\n",
+]
+ROADS = [(), (Pipelining(),), (Chunking(),), (Pipelining(), Chunking())]
+
+
+@pytest.mark.parametrize(
+    "content, offered, problem",
+    [
+        ([b"Subject: test\r\n", b"\r\n\xe4\r\n"], (), "8BITMIME"),
+        ([b"Subject: t", b"\xc3\xa4st\r\n", b"\r\nbody\r\n"], (EightBitMime(),), "SMTPUTF8"),
+        ([b"Subject: \xc3\xa4\r\n\r\nbody\r\n"], (), "SMTPUTF8"),
+    ],
+)
+@pytest.mark.parametrize("make", [iter, lambda pieces: io.BytesIO(b"".join(pieces))])
+def test_what_is_seen_in_the_header_is_not_begun(
+    make: Any, content: list[bytes], offered: tuple[Any, ...], problem: str
+) -> None:
+    link, client = start(Pipelining(), *offered)
+    before = link.client.sent()
+    with pytest.raises(LocalProtocolError, match=f"does not offer {problem}"):
+        deliver(link, client, make(content))
+    assert link.client.sent() == before
+    assert submit.is_ready(client)
+
+
+@pytest.mark.parametrize(
+    "content, offered, problem",
+    [
+        (LATE, (), "octets above 127, and the server does not offer 8BITMIME (RFC 6152)"),
+        (NESTED, (EightBitMime(),), "UTF-8, and the server does not offer SMTPUTF8 (RFC 6531)"),
+        (NESTED, (EightBitMime(), SmtpUtf8()), "was not known before MAIL"),
+    ],
+)
+@pytest.mark.parametrize("extensions", ROADS)
+@pytest.mark.parametrize("protocol", [Protocol.SMTP, Protocol.LMTP])
+def test_what_is_seen_later_ends_the_transaction(
+    protocol: Protocol,
+    extensions: tuple[Any, ...],
+    content: list[bytes],
+    offered: tuple[Any, ...],
+    problem: str,
+) -> None:
+    inbox = Inbox({"rcpt": {"<b@mx.example>": NO}})
+    extensions += () if protocol is Protocol.SMTP or Pipelining() in extensions else (Pipelining(),)
+    link, client = start(*extensions, *offered, inbox=inbox, protocol=protocol)
+    base = ClientBase(client, None, {"chunking": True})
+    with base._conversation():
+        delivery = link.run(base._delivery(Envelope.of("", THREE), iter(content)))
+    assert statuses(delivery) == ["FAILED", "REFUSED", "FAILED"]
+    assert problem in delivery.outcomes[0].reason
+    assert isinstance(delivery.error, LocalProtocolError)
+    # After DATA only the end of the connection keeps it from being delivered.
+    assert base.closed is (Chunking() not in extensions)
+    if not base.closed:
+        assert statuses(deliver(link, client, CONTENT)) == ["ACCEPTED"]
+    link.end()
+    assert [message[2] for message in inbox.messages] == [CONTENT] * (not base.closed)
+
+
+@pytest.mark.parametrize("extensions", ROADS)
+def test_what_the_server_can_take_passes(extensions: tuple[Any, ...]) -> None:
+    inbox = Inbox()
+    link, client = start(*extensions, EightBitMime(), SmtpUtf8(), inbox=inbox)
+    declared = Mail(ReversePath.of("a@x"), (Internationalized(),))
+    declared_utf8 = Envelope(declared, Envelope.of("", THREE).recipients)
+    for content, envelope in ((LATE, None), (NESTED, declared_utf8)):
+        assert deliver(link, client, iter(content), chunking=True, envelope=envelope).complete
+    utf8 = [b"Subject: \xc3", b"\xa4\r\n\r", b"\n\xe4\r\n"]
+    assert deliver(link, client, iter(utf8), chunking=True).complete
+    assert [message[2] for message in inbox.messages] == list(map(b"".join, (LATE, NESTED, utf8)))
+    assert [Internationalized() in m[1].mail.parameters for m in inbox.messages] == [0, 1, 1]
+
+
+def test_a_header_that_cannot_be_read_is_not_begun() -> None:
+    def fails() -> Iterator[bytes]:
+        yield b"A: b\r\n"
+        raise LookupError("gone")
+
+    link, client = start(Pipelining())
+    before = link.client.sent()
+    with pytest.raises(LookupError):
+        deliver(link, client, fails())
+    assert link.client.sent() == before
 
 
 # --- chunks -----------------------------------------------------------------------------------

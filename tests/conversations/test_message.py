@@ -71,6 +71,8 @@ def test_who_is_named(header: str, sender: str, recipients: list[str]) -> None:
 
 def test_what_is_given_counts() -> None:
     message = parse("From: a@x.example\nTo: b@y.example\n\n")
+    envelope = envelope_of(message, "")
+    assert (str(envelope.reverse_path), len(envelope.recipients)) == ("<>", 1)
     envelope = envelope_of(message, "", ["c@y.example"])
     assert str(envelope.reverse_path) == "<>"
     assert list(map(str, envelope.forward_paths)) == ["<c@y.example>"]

@@ -62,7 +62,8 @@ def test_the_smallest_set(content: object, offered: tuple[Extension, ...], param
     "content, given, parameters",
     [
         (ASCII, DeclaredSize(7), "SIZE=7"),
-        (EIGHT, Body("7BIT"), "BODY=7BIT SIZE=21"),
+        (ASCII, Body("7BIT"), "BODY=7BIT SIZE=20"),
+        (ASCII, Body("8BITMIME"), "BODY=8BITMIME SIZE=20"),
         (UTF8, Internationalized(), "SMTPUTF8 SIZE=21 BODY=8BITMIME"),
         (b"\0\n", Body("BINARYMIME"), "BODY=BINARYMIME SIZE=2"),
         (ASCII, EnvelopeId("x"), "ENVID=x SIZE=20"),
@@ -86,6 +87,39 @@ def test_what_the_server_cannot_take(content: bytes, given: Envelope, enhanced: 
     with pytest.raises(LocalProtocolError, match="does not offer") as caught:
         fitted(content, (Size(),), given)
     assert (caught.value.code, caught.value.enhanced) == (554, enhanced)
+
+
+def test_a_declaration_that_is_wrong() -> None:
+    given = Envelope(Mail(envelope().reverse_path, (Body("7BIT"),)), envelope().recipients)
+    with pytest.raises(LocalProtocolError, match="says BODY=7BIT"):
+        fitted(EIGHT, ALL, given)
+
+
+BOTH = (Body("8BITMIME"), Internationalized())
+
+
+@pytest.mark.parametrize(
+    "given, offered, problems",
+    [
+        ((), (), ("does not offer 8BITMIME", "does not offer SMTPUTF8")),
+        ((), (EightBitMime(),), ("", "does not offer SMTPUTF8")),
+        ((), ALL, ("", "was not known before MAIL")),
+        ((Body("7BIT"),), ALL, ("says BODY=7BIT", "was not known before MAIL")),
+        (BOTH, ALL, ("", "")),
+        ((Body("BINARYMIME"),), ALL, ("", "was not known before MAIL")),
+    ],
+)
+def test_what_a_stream_must_not_turn_out_to_hold(
+    given: tuple[object, ...], offered: tuple[Extension, ...], problems: tuple[str, str]
+) -> None:
+    source = ContentSource([b""])
+    mail = Mail(envelope().reverse_path, given)  # type: ignore[arg-type]
+    fit(Envelope(mail, envelope().recipients), source, Offered(offered))
+    for refusal, problem in zip(
+        (source.eight_bit_refusal, source.utf8_refusal), problems, strict=True
+    ):
+        assert (refusal is None) is (not problem)
+        assert problem in str(refusal)
 
 
 @pytest.mark.parametrize(
