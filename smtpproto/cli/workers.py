@@ -1,8 +1,8 @@
-"""Several processes that serve together: started, replaced when they die, restarted one by one.
+"""Several processes that serve together: started, watched, replaced.
 
-The supervisor makes the listening sockets and keeps them, each worker accepts from one of them
-(SO_REUSEPORT spreads the connections).  So a socket lives on while its worker is replaced: what has
-connected and was not accepted yet waits for the next worker, and nobody is turned away.
+The supervisor makes the listening sockets and keeps them, each worker accepts from those of its
+place (SO_REUSEPORT spreads the connections).  So a socket lives on while its worker is replaced: a
+client that has connected and was not accepted yet waits for the next worker.
 
 Signals to the supervisor: SIGINT and SIGTERM let all workers finish and end, a second one ends them
 at once; SIGHUP replaces the workers one by one, the old one finishing while the new one already
@@ -13,7 +13,6 @@ itself is killed, the workers notice by the end of a pipe and finish too.
 from __future__ import annotations
 
 import contextlib
-import enum
 import os
 import select
 import signal
@@ -22,10 +21,10 @@ import sys
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from .common import CannotRun, OutputClosed, complain, reason
+from .common import CannotRun, OutputClosed, complain
 from .signals import STOPPING, Signals
 
 __all__ = ["Supervisor", "back_off"]
@@ -38,6 +37,8 @@ SETTLED = 10.0
 UNREAD = 128 + signal.SIGPIPE
 # Seconds beyond the time that transactions have, before a worker is killed.
 SPARE = 5.0
+# Octets of a process id in the pipe that says who is ready.
+PID = 4
 
 Work = Callable[[list[socket.socket], Callable[[], None], int], None]
 """What a worker does.
@@ -55,37 +56,27 @@ def back_off(deaths: int) -> float:
     return 0.0 if deaths == 0 else min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(deaths, 10))
 
 
-class Stage(enum.Enum):
-    """Where a worker is in its life."""
-
-    STARTING = "not ready yet"
-    SERVING = "accepts"
-    LEAVING = "was told to stop"
-
-
 @dataclass(eq=False, slots=True)
 class Worker:
-    """A process."""
+    """A process.
 
-    slot: int
+    Arguments:
+        pid: its number.
+        place: the number of its place.
+        born: when it was started, on the clock `time.monotonic`.
+        serves: whether it said that it does.
+        leaving: whether it was told to end.
+    """
+
     pid: int
-    ready: int
+    place: int
     born: float
-    stage: Stage = Stage.STARTING
-
-
-@dataclass(slots=True)
-class Slot:
-    """The place of a worker: sockets, who has it, and when the next one is due if nobody has."""
-
-    listeners: list[socket.socket]
-    worker: Worker | None = None
-    deaths: int = 0
-    due: float | None = None
+    serves: bool = False
+    leaving: bool = False
 
 
 class Supervisor:
-    """Runs workers.
+    """Runs one worker in each place.
 
     Arguments:
         places: the listening sockets of each worker.
@@ -101,14 +92,16 @@ class Supervisor:
         announce: Callable[[], None],
         grace: float,
     ) -> None:
-        self._slots = [Slot(listeners) for listeners in places]
+        self._places = places
         self._work = work
         self._announce = announce
         self._grace = grace
         self._workers: dict[int, Worker] = {}
-        self._announced = False
-        self._replacing: Worker | None = None
+        # How often in a row the worker of a place died, and when the next one is to be started.
+        self._deaths = [0] * len(places)
+        self._due: dict[int, float] = {}
         self._to_replace: deque[int] = deque()
+        self._announced = False
         self._kill_at: float | None = None
         self._failed = self._unread = False
 
@@ -120,11 +113,12 @@ class Supervisor:
             OutputClosed: the reader of the workers' output is gone.
         """
         self._lifeline, self._alive = os.pipe()
+        self._ready, self._say_ready = os.pipe()
         with Signals(*STOPPING, signal.SIGHUP, signal.SIGCHLD) as self._signals:
             try:
-                for number in range(len(self._slots)):
-                    self._start(number)
-                while self._workers or not self._stopping:
+                for place in range(len(self._places)):
+                    self._start(place)
+                while self._workers or self._kill_at is None:
                     self._turn()
             finally:
                 self._end()
@@ -134,168 +128,128 @@ class Supervisor:
             raise CannotRun("a worker did not start: see above")
         return 0
 
-    @property
-    def _stopping(self) -> bool:
-        return self._kill_at is not None
-
     def _turn(self) -> None:
         """Wait for something to happen, and see to it."""
-        poll = select.poll()
-        poll.register(self._signals.number, select.POLLIN)
-        for worker in self._workers.values():
-            if worker.stage is Stage.STARTING:
-                poll.register(worker.ready, select.POLLIN)
-        happened = {number for number, _ in poll.poll(self._patience())}
-        for worker in list(self._workers.values()):
-            if worker.ready in happened:
-                self._said(worker)
+        times = [*self._due.values(), *([self._kill_at] if self._kill_at is not None else [])]
+        patience = max(0.0, min(times) - time.monotonic()) if times else None
+        if self._ready in select.select([self._signals.number, self._ready], [], [], patience)[0]:
+            self._serves(int.from_bytes(os.read(self._ready, PID), "big"))
         for number in self._signals.read():
-            self._signalled(number)
-        # Signals of one kind may come as one, so whoever may have died is asked each time.
-        self._reap()
-        self._start_due()
-        if self._kill_at is not None and time.monotonic() >= self._kill_at:
-            self._tell_all(signal.SIGKILL)
-
-    def _patience(self) -> float | None:
-        """Milliseconds until something is due; None: nothing is."""
-        times = [slot.due for slot in self._slots] + [self._kill_at]
-        due = min((when for when in times if when is not None), default=None)
-        return None if due is None else max(0.0, due - time.monotonic()) * 1000
-
-    # --- what happens -------------------------------------------------------------------------
-
-    def _signalled(self, number: int) -> None:
-        if number in STOPPING:
-            self._stop()
-        elif number == signal.SIGHUP and not self._stopping:
-            self._to_replace = deque(range(len(self._slots)))
-            self._replace_next()
-
-    def _stop(self) -> None:
-        """Let all workers finish; the second time end them at once."""
-        if self._stopping:
-            self._tell_all(signal.SIGKILL)
-            return
-        self._kill_at = time.monotonic() + self._grace + SPARE
-        for slot in self._slots:
-            slot.due = None
-            for listener in slot.listeners:
-                listener.close()
-        self._tell_all(signal.SIGTERM)
-
-    def _tell_all(self, number: int) -> None:
-        for worker in self._workers.values():
-            worker.stage = Stage.LEAVING
-            os.kill(worker.pid, number)
-
-    def _said(self, worker: Worker) -> None:
-        """A worker said that it serves, or its pipe has ended without that."""
-        if not os.read(worker.ready, 1):
-            # It is about to end: wait for that, as the pipe stays readable.
-            _, status = os.waitpid(worker.pid, 0)
-            self._gone(worker, os.waitstatus_to_exitcode(status))
-            return
-        worker.stage = Stage.SERVING
-        slot = self._slots[worker.slot]
-        before, slot.worker = slot.worker, worker
-        if before is not None and before is not worker:
-            before.stage = Stage.LEAVING
-            os.kill(before.pid, signal.SIGTERM)
-        if self._replacing is worker:
-            self._replacing = None
-            self._replace_next()
-        if not self._announced and all(
-            slot.worker is not None and slot.worker.stage is Stage.SERVING for slot in self._slots
-        ):
-            self._announced = True
-            self._announce()
-
-    def _reap(self) -> None:
-        # One by one: other children of this process are not ours to reap.
+            if number in STOPPING:
+                self._stop()
+            elif number == signal.SIGHUP and self._kill_at is None:
+                self._to_replace = deque(range(len(self._places)))
+        # Signals of one kind may come as one, so each is asked each time; one by one, since other
+        # children of this process are not ours to reap.
         for worker in list(self._workers.values()):
             pid, status = os.waitpid(worker.pid, os.WNOHANG)
             if pid:
                 self._gone(worker, os.waitstatus_to_exitcode(status))
+        for place in [place for place, due in self._due.items() if due <= time.monotonic()]:
+            del self._due[place]
+            if not self._try_to_start(place):
+                self._due[place] = time.monotonic() + LONGEST_PAUSE
+        self._replace_next()
+        if self._kill_at is not None and time.monotonic() >= self._kill_at:
+            self._tell(self._workers.values(), signal.SIGKILL)
+
+    # --- what happens -------------------------------------------------------------------------
+
+    def _at(self, place: int) -> list[Worker]:
+        """The workers of a place that are to stay: one, or while it is replaced two."""
+        return [each for each in self._workers.values() if each.place == place and not each.leaving]
+
+    def _stop(self) -> None:
+        """Let all workers finish; the second time end them at once."""
+        if self._kill_at is not None:
+            self._tell(self._workers.values(), signal.SIGKILL)
+            return
+        self._kill_at = time.monotonic() + self._grace + SPARE
+        self._due.clear()
+        self._to_replace.clear()
+        self._close_listeners()
+        self._tell(self._workers.values(), signal.SIGTERM)
+
+    def _tell(self, workers: Iterable[Worker], number: int) -> None:
+        for worker in workers:
+            worker.leaving = True
+            os.kill(worker.pid, number)
+
+    def _serves(self, pid: int) -> None:
+        """A worker said that it serves: one that it replaces is to finish."""
+        worker = self._workers.get(pid)
+        if worker is None:
+            # It has ended since.
+            return
+        worker.serves = True
+        if not worker.leaving:
+            self._tell([old for old in self._at(worker.place) if old is not worker], signal.SIGTERM)
+        if not self._announced and all(each.serves for each in self._workers.values()):
+            self._announced = True
+            self._announce()
 
     def _gone(self, worker: Worker, status: int) -> None:
-        """A worker has ended."""
+        """A worker has ended: another one is due, or what it was to replace stays."""
         del self._workers[worker.pid]
-        os.close(worker.ready)
-        if worker.stage is Stage.LEAVING:
+        place = worker.place
+        if worker.leaving:
             return
-        if status == UNREAD:
-            self._unread = True
-            if not self._stopping:
+        if status == UNREAD or not self._announced:
+            self._unread |= status == UNREAD
+            self._failed |= status != UNREAD
+            if self._kill_at is None:
                 self._stop()
             return
-        how = f"by signal {-status}" if status < 0 else f"with status {status}"
-        if worker is self._replacing:
-            complain(f"worker {worker.pid} ended {how} before it served: the old workers stay")
-            self._replacing = None
-            self._to_replace.clear()
-            return
-        slot = self._slots[worker.slot]
-        slot.worker = None
-        if not self._announced:
-            self._failed = True
-            if not self._stopping:
-                self._stop()
+        how = f"worker {worker.pid} ended " + (
+            f"by signal {-status}" if status < 0 else f"with status {status}"
+        )
+        if self._at(place):
+            if worker.serves:
+                complain(f"{how}: another one starts already")
+            else:
+                self._to_replace.clear()
+                complain(f"{how} before it served: the old workers stay")
             return
         settled = time.monotonic() - worker.born >= SETTLED
-        slot.deaths = 0 if settled else slot.deaths + 1
-        pause = back_off(slot.deaths)
-        slot.due = time.monotonic() + pause
-        complain(f"worker {worker.pid} ended {how}: another one starts in {pause:g} seconds")
-
-    def _start_due(self) -> None:
-        for number, slot in enumerate(self._slots):
-            if slot.due is not None and time.monotonic() >= slot.due:
-                slot.due = None
-                if self._try_to_start(number) is None:
-                    slot.due = time.monotonic() + LONGEST_PAUSE
+        self._deaths[place] = 0 if settled else self._deaths[place] + 1
+        pause = back_off(self._deaths[place])
+        self._due[place] = time.monotonic() + pause
+        complain(f"{how}: another one starts in {pause:g} seconds")
 
     def _replace_next(self) -> None:
-        """Start the next of those who replace a worker that serves."""
-        while self._replacing is None and self._to_replace:
-            number = self._to_replace.popleft()
-            # Where nobody serves, whoever comes next is new in any case.
-            if self._slots[number].worker is not None:
-                self._replacing = self._try_to_start(number)
-
-    def _try_to_start(self, number: int) -> Worker | None:
-        """Start a worker; None if the machine has no room for it, which passes."""
-        try:
-            return self._start(number)
-        except OSError as error:
-            complain(f"no worker can be started: {reason(error)}")
-            return None
+        """Start a worker beside the next one that is to be replaced, once all others serve."""
+        while self._to_replace and all(each.serves for each in self._workers.values()):
+            place = self._to_replace.popleft()
+            # Where there is none, the one that is due is new in any case.
+            if self._at(place):
+                self._try_to_start(place)
 
     # --- processes ----------------------------------------------------------------------------
 
-    def _start(self, number: int) -> Worker:
-        """Start a worker; where there is none, it has the place at once."""
+    def _try_to_start(self, place: int) -> bool:
+        """Start a worker; False if the machine has no room for it, which passes."""
+        try:
+            self._start(place)
+        except OSError as error:
+            complain(f"no worker can be started: {error}")
+            return False
+        return True
+
+    def _start(self, place: int) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
-        ready, says_ready = os.pipe()
         caught = {*STOPPING, signal.SIGHUP, signal.SIGCHLD}
         # A signal to the child must not be written into the pipe that it shares with us.
         signal.pthread_sigmask(signal.SIG_BLOCK, caught)
         try:
             pid = os.fork()
             if pid == 0:
-                os.close(ready)
-                self._be_worker(number, says_ready, caught)
+                self._be_worker(place, caught)
         finally:
             signal.pthread_sigmask(signal.SIG_UNBLOCK, caught)
-        os.close(says_ready)
-        worker = Worker(number, pid, ready, time.monotonic())
-        self._workers[pid] = worker
-        if self._slots[number].worker is None:
-            self._slots[number].worker = worker
-        return worker
+        self._workers[pid] = Worker(pid, place, time.monotonic())
 
-    def _be_worker(self, number: int, says_ready: int, caught: set[signal.Signals]) -> None:
+    def _be_worker(self, place: int, caught: set[signal.Signals]) -> None:
         """Be a worker; never returns."""
         status = 1
         try:
@@ -305,16 +259,19 @@ class Supervisor:
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            self._close_what_is_not_of(number)
+            os.close(self._alive)
+            os.close(self._ready)
+            self._signals.abandon()
+            self._close_listeners(self._places[place])
             signal.pthread_sigmask(signal.SIG_UNBLOCK, caught)
 
             def started() -> None:
-                os.write(says_ready, b"!")
+                os.write(self._say_ready, os.getpid().to_bytes(PID, "big"))
 
-            self._work(self._slots[number].listeners, started, self._lifeline)
+            self._work(self._places[place], started, self._lifeline)
             status = 0
         except (CannotRun, OSError) as error:
-            complain(f"worker {os.getpid()}: {reason(error)}")
+            complain(f"worker {os.getpid()}: {error}")
             status = 2
         except OutputClosed:
             status = UNREAD
@@ -326,30 +283,21 @@ class Supervisor:
                 sys.stderr.flush()
             os._exit(status)
 
-    def _close_what_is_not_of(self, number: int) -> None:
-        """Close what a worker has inherited and must not keep open."""
-        os.close(self._alive)
-        self._signals.abandon()
-        for worker in self._workers.values():
-            os.close(worker.ready)
-        mine = {id(listener) for listener in self._slots[number].listeners}
-        for slot in self._slots:
-            for listener in slot.listeners:
+    def _close_listeners(self, but: Collection[socket.socket] = ()) -> None:
+        for listeners in self._places:
+            for listener in listeners:
                 # Workers may share one.
-                if id(listener) not in mine:
+                if listener not in but:
                     listener.close()
 
     def _end(self) -> None:
-        """Whatever happened: nobody is left."""
-        self._tell_all(signal.SIGKILL)
+        """Whatever happened: no worker is left."""
+        self._tell(self._workers.values(), signal.SIGKILL)
         for worker in self._workers.values():
             os.waitpid(worker.pid, 0)
-            os.close(worker.ready)
-        os.close(self._lifeline)
-        os.close(self._alive)
-        for slot in self._slots:
-            for listener in slot.listeners:
-                listener.close()
+        for file in (self._lifeline, self._alive, self._ready, self._say_ready):
+            os.close(file)
+        self._close_listeners()
 
 
 def _leave_at_once(*_: object) -> None:
