@@ -5,6 +5,7 @@ RFC 5321 sections 4.2 and 4.1.1.10; time limits are those of section 4.5.3.2.
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING
 
 from ..commands import Command, Quit
@@ -21,8 +22,12 @@ if TYPE_CHECKING:
 __all__ = ["ask", "end", "flush", "is_ready", "next_reply"]
 
 
-def next_reply(client: Client) -> Flow[Reply]:
+def next_reply(client: Client, most: float = inf) -> Flow[Reply]:
     """The next reply, with as much writing and reading as it takes.
+
+    Arguments:
+        client: a connection that has sent something.
+        most: seconds to wait for it at most, where RFC 5321 section 4.5.3.2 allows more.
 
     Raises:
         ConnectionLost: the link broke, the server closed it, or the time ran out.
@@ -37,9 +42,9 @@ def next_reply(client: Client) -> Flow[Reply]:
             raise ConnectionLost("the server closed the connection without a reply")
         if event is not Need.DATA:
             raise LocalProtocolError(f"no reply is due: {event.value}")
-        timeout = client.timeout
+        timeout = min(client.timeout, most)
         try:
-            if client.queued and not (yield from flush(client)):
+            if client.queued and not (yield from flush(client, most)):
                 continue
             received = yield Receive(timeout, fresh)
         except TimeoutError as error:
@@ -53,19 +58,20 @@ def next_reply(client: Client) -> Flow[Reply]:
         client.receive_data(received)
 
 
-def flush(client: Client) -> Flow[bool]:
+def flush(client: Client, most: float = inf) -> Flow[bool]:
     """Write what is queued; whether all of it has left, or the server had something to say before.
 
     In that case look at what it said and call this again, so that neither side waits for the other
     to read (RFC 2920 section 3.1).  A server that closes early may have said why, so an error here
     is passed over if there is still something to read.
     """
+    timeout = min(client.timeout, most)
     try:
-        received = yield Send(client.data_to_send(), client.timeout, reads=True)
+        received = yield Send(client.data_to_send(), timeout, reads=True)
     except TimeoutError:
         raise
     except OSError:
-        received = yield Receive(client.timeout, True)
+        received = yield Receive(timeout, True)
         if not received:
             raise
     if received is None:
@@ -85,10 +91,16 @@ def ask(client: Client, command: Command) -> Flow[Reply]:
     return (yield from next_reply(client))
 
 
-def end(client: Client) -> Flow[None]:
-    """Say QUIT and wait for the answer, if there still is somebody to answer (section 4.1.1.10)."""
+def end(client: Client, most: float = inf) -> Flow[None]:
+    """Say QUIT and wait for the answer, if there still is somebody to answer (section 4.1.1.10).
+
+    Arguments:
+        client: a connection.
+        most: seconds to wait at most.
+    """
     try:
-        yield from ask(client, Quit())
+        client.send(Quit())
+        yield from next_reply(client, most)
     except (LocalProtocolError, RemoteProtocolError, ConnectionLost):
         # The session is over in any case, and nothing depends on how.
         return

@@ -13,7 +13,7 @@ from ..extensions import StartTls
 from ..extensions.starttls import StartTLS as StartTLSCommand
 from ..session import Protocol
 from ..states import State
-from .asking import ask, next_reply
+from .asking import ask, end, next_reply
 from .errors import ConnectionLost, TLSError, error_for
 from .handshake import handshake
 from .login import log_in
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from ..replies import Reply
 
 __all__ = ["begin", "hello"]
+
+# Seconds to wait for the answer to QUIT where there is no session in the end.
+_PATIENCE = 5.0
 
 
 def begin(client: Client, opening: Opening) -> Flow[Reply]:
@@ -42,14 +45,25 @@ def begin(client: Client, opening: Opening) -> Flow[Reply]:
         SMTPError: the server does not want this client, or TLS or authentication cannot be had as
             `opening` asks.
         RemoteProtocolError: the server broke the protocol.
+
+    Where that leaves the session in step, the server is told with QUIT before (section 4.1.1.10).
     """
+    try:
+        return (yield from _begin(client, opening))
+    except Exception:
+        if client.pending == 0:
+            yield from end(client, _PATIENCE)
+        raise
+
+
+def _begin(client: Client, opening: Opening) -> Flow[Reply]:
     if opening.proxy is not None:
         try:
             yield Send(opening.proxy.to_bytes(), client.timeout)
         except OSError as error:
             raise ConnectionLost(f"the link broke: {error}") from error
     if opening.tls is TLSMode.IMPLICIT:
-        client.tls_established((yield from handshake(opening)))
+        yield from handshake(client, opening)
     greeting = yield from _greeting(client, opening)
     if greeting.negative:
         raise error_for(greeting)
@@ -100,7 +114,7 @@ def _start_tls(client: Client, opening: Opening) -> Flow[bool]:
     if reply.positive:
         # Raises if plain text follows the reply, before any handshake.
         client.next_event()
-        client.tls_established((yield from handshake(opening)))
+        yield from handshake(client, opening)
         return True
     if reply.code == 421:
         raise error_for(reply)

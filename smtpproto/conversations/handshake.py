@@ -13,6 +13,7 @@ from .errors import ConnectionLost, TLSError
 from .requests import Call, Flow, StartTLS
 
 if TYPE_CHECKING:
+    from ..client import Client
     from ..session import TLSFacts
     from .opening import Opening
 
@@ -80,12 +81,13 @@ _NO_TLS = (
 )
 
 
-def handshake(opening: Opening) -> Flow[TLSFacts]:
+def handshake(client: Client, opening: Opening) -> Flow[None]:
     """Do the handshake, and hold it to the policy.
 
     Raises:
         TLSError: it failed, or the policy is not satisfied.
         ConnectionLost: the link broke, or the time ran out.
+        RemoteProtocolError: octets in plain text came before it.
     """
     try:
         facts: TLSFacts = yield StartTLS(TIMEOUT)
@@ -95,6 +97,7 @@ def handshake(opening: Opening) -> Flow[TLSFacts]:
         raise ConnectionLost(f"the link broke within the TLS handshake: {error}") from error
     except OSError as error:
         raise tls_error(error, opening.host) from error
+    client.tls_established(facts)
     policy = opening.policy
     if policy is not None:
         problem = policy.names(facts)
@@ -103,7 +106,6 @@ def handshake(opening: Opening) -> Flow[TLSFacts]:
         if problem:
             who = opening.host or "the server"
             raise TLSError(f"TLS with {who} is not what the policy asks for: {problem}")
-    return facts
 
 
 def tls_error(error: OSError, host: str) -> TLSError:

@@ -41,6 +41,8 @@ __all__ = ["log_in"]
 
 # RFC 4954 section 6: the user has to log in once with a password in plain text.
 _TRANSITION = 432
+# Octets of a command line (RFC 5321 section 4.5.3.1.4): AUTH makes none longer for clients.
+_LINE = 512
 _CREDENTIALS = 535
 
 
@@ -156,10 +158,18 @@ class _Login:
             exchange = ClientExchange(mechanism, self.credentials, self.context)
         except SASLError as error:
             raise AuthenticationError(f"{mechanism.name}: {error}") from None
-        reply = yield from ask(self.client, Authenticate(mechanism.name, exchange.initial))
+        command = Authenticate(mechanism.name, exchange.initial)
+        # What is too long for the command leaves after the first challenge (RFC 4954 section 4).
+        later = exchange.initial if len(f"AUTH {command.arguments()}\r\n") > _LINE else None
+        if later is not None:
+            command = Authenticate(mechanism.name)
+        reply = yield from ask(self.client, command)
         while reply.intermediate:
             try:
-                response = exchange.respond(decode_base64(reply.text))
+                if later is None:
+                    response = exchange.respond(decode_base64(reply.text))
+                else:
+                    response, later = later, None
                 self.client.send(AuthResponse(response))
             except LocalProtocolError as error:
                 # `from None`: what it came from may hold what is secret.

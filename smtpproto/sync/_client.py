@@ -39,7 +39,7 @@ def connect(host: str = "localhost", port: int = 25, **options: Unpack[ConnectOp
         engine, beginning, link.handshake = begin(sock, opening, options)
         run(beginning, link)
     except BaseException:
-        link.abort()
+        link.close()
         raise
     return Client(engine, link, options)
 

@@ -50,7 +50,7 @@ async def open_client(host: str, port: int, options: ConnectOptions) -> Client:
         engine, beginning, link.handshake = begin(sock, opening, options)
         await run(beginning, link)
     except BaseException:
-        link.abort()
+        link.close()
         raise
     return Client(engine, link, options)
 

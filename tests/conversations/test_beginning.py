@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from smtpproto import Client, Noop, RemoteProtocolError, Session, State
 from smtpproto.conversations import (
+    AuthenticationError,
     ConnectionLost,
     PermanentError,
     ServerTLS,
+    SMTPError,
     TLSError,
     TLSMode,
     TLSPolicy,
     TransientError,
     submit,
 )
-from smtpproto.conversations.requests import Send, StartTLS
+from smtpproto.conversations.requests import Receive, Send, StartTLS
 from smtpproto.extensions import Pipelining, StartTls
+from smtpproto.sasl import Credentials
 from smtpproto.wire.proxy_header import Endpoint, ProxyFamily, ProxyHeader
 from tests.conversations.driver import CLIENT_FACTS, Link, begin, lmtp_client, script, serve
 
@@ -76,6 +81,72 @@ def test_lhlo() -> None:
 def test_a_server_that_does_not_want_us(text: str, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
         begin(Link(script(text)))
+
+
+BYE = "<<< QUIT\n>>> 221 2.0.0 bye\nEOF"
+AUTH = PLAIN.replace("250 mx", "250-mx") + ">>> 250 AUTH PLAIN\n<<< AUTH PLAIN ...\n"
+ALICE = {"credentials": Credentials(username="alice", password="x"), "nonce": lambda: "x" * 24}
+IN_PLAIN_TEXT = {**ALICE, "allow_plaintext": ("PLAIN",)}
+
+
+@pytest.mark.parametrize(
+    "text, settings, kind",
+    [
+        (">>> 554 5.3.2 no mail here\n", {}, PermanentError),
+        (">>> 450 4.3.2 not now\n", {}, TransientError),
+        (PLAIN.replace("250 mx", "450 4.7.1 mx"), {}, TransientError),
+        (PLAIN, {"tls": TLSMode.STARTTLS}, TLSError),
+        (PLAIN, {"tls": TLSMode.OPPORTUNISTIC, "policy": TLSPolicy()}, TLSError),
+        (OFFERED + "<<< STARTTLS\n>>> 454 no\n", {"tls": TLSMode.STARTTLS}, TLSError),
+        (
+            OFFERED + "<<< STARTTLS\n>>> 220 go on\nTLS\n",
+            {"tls": TLSMode.STARTTLS, "policy": TLSPolicy(check=lambda _: "no TLSA record")},
+            TLSError,
+        ),
+        (PLAIN, IN_PLAIN_TEXT, AuthenticationError),
+        (AUTH + ">>> 535 5.7.8 no\n", IN_PLAIN_TEXT, AuthenticationError),
+        (AUTH + ">>> 454 4.7.0 not now\n", IN_PLAIN_TEXT, TransientError),
+    ],
+)
+def test_a_client_that_gives_up_takes_leave(
+    text: str, settings: dict[str, Any], kind: type[Exception]
+) -> None:
+    """With QUIT, where the session is in step (RFC 5321 section 4.1.1.10), and without patience."""
+    link = Link(script(text + BYE))
+    with pytest.raises(kind):
+        begin(link, **settings)
+    link.end()
+    assert link.client.sent().endswith(b"QUIT\r\n")
+    *_, said, heard = link.client.requests
+    assert isinstance(said, Send)
+    assert isinstance(heard, Receive)
+    assert said.timeout == heard.timeout == 5.0
+
+
+def test_a_client_that_gives_up_does_not_wait_for_ever() -> None:
+    link = Link(script(">>> 554 5.3.2 no mail here\n<<< QUIT\nEOF"))
+    link.client.on_idle = [TimeoutError()]
+    with pytest.raises(PermanentError, match="554"):
+        begin(link)
+
+
+@pytest.mark.parametrize(
+    "text, settings",
+    [
+        (">>> 421 4.3.2 later", {}),
+        (PLAIN.replace("250 mx", "421 mx"), {}),
+        (">>> HTTP/1.1 400 Bad Request", {}),
+        (OFFERED + "<<< STARTTLS\n>>> 220 go on|250 mx.example\n", {"tls": TLSMode.STARTTLS}),
+        (AUTH + ">>> what?", IN_PLAIN_TEXT),
+    ],
+)
+def test_nothing_is_said_where_nobody_would_understand_it(
+    text: str, settings: dict[str, Any]
+) -> None:
+    link = Link(script(text))
+    with pytest.raises((SMTPError, RemoteProtocolError)):
+        begin(link, **settings)
+    assert b"QUIT" not in link.client.sent()
 
 
 def test_what_answers_is_no_mail_server() -> None:
@@ -141,7 +212,7 @@ def test_stripped() -> None:
         begin(link, tls=TLSMode.STARTTLS)
     assert "587" in str(caught.value)
     assert "attacker" in str(caught.value)
-    assert link.client.sent() == b"EHLO client.example\r\n"
+    assert link.client.sent() == b"EHLO client.example\r\nQUIT\r\n"
 
 
 def test_stripped_by_a_policy_that_requires_it() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from smtpproto import TLSFacts
+from smtpproto import Client, TLSFacts
 from smtpproto.conversations import ConnectionLost, TLSError, TLSMode, TLSPolicy
 from smtpproto.conversations.handshake import handshake, tls_error
 from tests.conversations.driver import CLIENT_FACTS, Link, opening, script
@@ -74,15 +74,17 @@ def test_a_server_without_tls_on_that_port() -> None:
 def test_what_is_raised(error: OSError, kind: type[Exception], text: str) -> None:
     link = Link(script("TLS"), tls=(error, None))
     with pytest.raises(kind, match=text) as caught:
-        link.run(handshake(opening()))
+        link.run(handshake(Client(), opening()))
     assert caught.value.__cause__ is error
 
 
 def test_a_policy_that_is_satisfied() -> None:
     seen: list[TLSFacts] = []
     policy = TLSPolicy(hosts=("mx.example",), check=seen.append)
+    client = Client()
     link = Link(script("TLS"))
-    assert link.run(handshake(opening(tls=TLSMode.OPPORTUNISTIC, policy=policy))) == CLIENT_FACTS
+    link.run(handshake(client, opening(tls=TLSMode.OPPORTUNISTIC, policy=policy)))
+    assert client.session.tls == CLIENT_FACTS
     assert seen == [CLIENT_FACTS]
 
 
@@ -99,7 +101,7 @@ def test_a_policy_that_is_satisfied() -> None:
 def test_a_policy_that_is_not(policy: TLSPolicy, problem: str) -> None:
     link = Link(script("TLS"))
     with pytest.raises(TLSError, match=problem):
-        link.run(handshake(opening(tls=TLSMode.OPPORTUNISTIC, policy=policy, host="")))
+        link.run(handshake(Client(), opening(tls=TLSMode.OPPORTUNISTIC, policy=policy, host="")))
 
 
 def test_a_policy_that_fails_is_the_users_affair() -> None:
@@ -108,4 +110,6 @@ def test_a_policy_that_fails_is_the_users_affair() -> None:
 
     link = Link(script("TLS"))
     with pytest.raises(LookupError):
-        link.run(handshake(opening(tls=TLSMode.OPPORTUNISTIC, policy=TLSPolicy(check=fail))))
+        link.run(
+            handshake(Client(), opening(tls=TLSMode.OPPORTUNISTIC, policy=TLSPolicy(check=fail)))
+        )

@@ -108,6 +108,47 @@ def test_an_unknown_user_looks_like_a_wrong_password() -> None:
     assert replies[0] == replies[1]
 
 
+@pytest.mark.parametrize(
+    "name, credentials",
+    [
+        ("PLAIN", Credentials(username="alice", password="x" * 400)),
+        ("OAUTHBEARER", Credentials(username="alice", token="x" * 2000)),
+        ("XOAUTH2", Credentials(username="alice", token="x" * 2000)),
+    ],
+)
+def test_what_is_too_long_for_the_command_leaves_after_it(
+    name: str, credentials: Credentials
+) -> None:
+    """An AUTH command has at most 512 octets (RFC 4954 section 4)."""
+    users = Users({"alice": "x" * 400}, tokens={"x" * 2000: "alice"}, secret=b"sixteen octets..")
+    link = serve(tls=ServerTLS.STARTTLS, users=users, nonce=nonce)
+    client = begin(
+        link,
+        tls=TLSMode.STARTTLS,
+        credentials=credentials,
+        nonce=nonce,
+        mechanisms=(name,),
+        port=587,
+    )
+    assert client.session.identity == "alice"
+    command, response = link.client.sent().split(b"\r\n")[-3:-1]
+    assert command == f"AUTH {name}".encode()
+    assert len(response) > 512
+
+
+@pytest.mark.parametrize("more", [0, 1])
+def test_a_command_of_512_octets_is_not_too_long(more: int) -> None:
+    """The response has 498 octets in base64, or 4 more."""
+    password = "x" * (498 // 4 * 3 - len("\0alice\0") + more)
+    users = Users({"alice": password}, secret=b"sixteen octets..")
+    link = serve(tls=ServerTLS.STARTTLS, users=users, nonce=nonce)
+    credentials = Credentials(username="alice", password=password)
+    begin(link, tls=TLSMode.STARTTLS, credentials=credentials, nonce=nonce, mechanisms=("PLAIN",))
+    lines = link.client.sent().split(b"\r\n")
+    assert (b"AUTH PLAIN" in lines) is bool(more)
+    assert len(lines[-2]) + 2 <= 512 or more
+
+
 # --- when something is refused ----------------------------------------------------------------
 
 
@@ -154,6 +195,8 @@ def test_refused_credentials_are_tried_in_one_other_way() -> None:
             >>> 535 5.7.8 first
             <<< AUTH PLAIN {PLAIN}
             >>> 535 5.7.8 second
+            <<< QUIT
+            >>> 221 2.0.0 bye
             EOF
             """,
             "CRAM-MD5 PLAIN LOGIN",
@@ -199,7 +242,7 @@ def test_the_password_is_not_sent_in_plain_text() -> None:
     with pytest.raises(AuthenticationError) as caught:
         begin(link, credentials=ALICE, nonce=nonce)
     assert "PLAIN: it sends a secret" in str(caught.value)
-    assert link.client.sent() == b"EHLO client.example\r\n"
+    assert link.client.sent() == b"EHLO client.example\r\nQUIT\r\n"
     # Unless its name is allowed.
     link = Link(script(text + f"<<< AUTH PLAIN {PLAIN}\n>>> 235 ok"))
     begin(link, credentials=ALICE, nonce=nonce, allow_plaintext=("PLAIN",))
@@ -230,7 +273,7 @@ def test_a_server_without_auth(offer: str, secure: bool, hint: str) -> None:
 )
 def test_no_mechanism_fits(settings: dict[str, Any], reason: str) -> None:
     with pytest.raises(AuthenticationError, match=reason):
-        log_in("EOF", **settings)
+        log_in("<<< QUIT\n>>> 221 2.0.0 bye\nEOF", **settings)
 
 
 class Unwilling(Plain):
@@ -244,7 +287,7 @@ class Unwilling(Plain):
 
 def test_a_mechanism_that_cannot_begin() -> None:
     with pytest.raises(AuthenticationError, match="the moon is not full"):
-        log_in("EOF", mechanisms={"PLAIN": Unwilling()})
+        log_in("<<< QUIT\n>>> 221 2.0.0 bye\nEOF", mechanisms={"PLAIN": Unwilling()})
 
 
 # --- servers that do it wrong -----------------------------------------------------------------
