@@ -97,6 +97,16 @@ class Channel:
             octets = self._decrypted(most)
         return octets
 
+    def has_input(self) -> bool:
+        """Whether octets have come that were not read, in plain text or in records of TLS."""
+        if self._tls is not None and (self._tls.pending() or self._incoming.pending):
+            return True
+        try:
+            return bool(self.sock.recv(1, socket.MSG_PEEK))
+        except OSError:
+            # Nothing is there, or the link broke, which the next read finds out.
+            return False
+
     def _decrypted(self, most: int) -> bytes | None:
         assert self._tls is not None
         try:

@@ -39,6 +39,10 @@ class Limits:
         errors: commands the server refuses by itself before it closes with 421.
         commands: commands since the last message that was accepted, or since the session began,
             before the server closes with 421; accepted recipients and chunks do not count.
+        transaction_time: seconds that a client has to send a mail transaction, from MAIL to the end
+            of its content; what the handler takes meanwhile counts.
+        transaction_rate: for each so many octets that come in the transaction the client has one
+            more second: who is slower than this in the end is sent away with 421.
         overlong: octets of lines that were too long, in all, before the server closes with 421.
         unanswered: commands the client has under way at once, so that neither side's socket
             buffers fill up with the other one not reading (RFC 2920 section 3.1).
@@ -57,6 +61,8 @@ class Limits:
     recipients: int = 1000
     errors: int = 20
     commands: int = 1000
+    transaction_time: int = 3600
+    transaction_rate: int = 1000
     overlong: int = 65536
     unanswered: int = 512
 

@@ -148,6 +148,7 @@ class ServeOptions(TypedDict, total=False):
         proxy: the networks whose PROXY header is read and believed.
         observer: called for each session; gives the observer of its transcript, or None.
         received: whether each message gets a Received field on top (RFC 5321 section 4.4).
+        refuse_early_talkers: whether a client that speaks before it is greeted gets 554.
         clock: what time it is; None for the host's clock.
         nonce: gives something that was never there before; None for the host's randomness.
     """
@@ -174,6 +175,7 @@ class ServeOptions(TypedDict, total=False):
     proxy: TrustedNetworks | None
     observer: Callable[[Session], Observer | None] | None
     received: bool
+    refuse_early_talkers: bool
     clock: Callable[[], datetime] | None
     nonce: Callable[[], str] | None
 
@@ -251,7 +253,8 @@ class Listening:
         self.service.close(session)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Listen no more, and begin no more mail transactions."""
+        self.service.stop()
         for listener in [] if self.shared else self.listeners:
             # To close it would be to reset those who have connected and were not accepted yet.
             waiting = iter(functools.partial(machine.accept, listener), None)

@@ -219,6 +219,20 @@ class Server(Connection):
         return 180.0 if self._content is not None else 300.0
 
     @property
+    def limits(self) -> Limits:
+        """The bounds on what a client can make it hold or do."""
+        return self._limits
+
+    @property
+    def in_content(self) -> bool:
+        """Whether content is being read, also such as will be refused.
+
+        Octets that come renew the time limit then (RFC 5321 section 4.5.3.2.5); in a command line
+        they do not.
+        """
+        return self._content is not None
+
+    @property
     def owed(self) -> int:
         """How many replies are due before the next event: 0, 1, or on LMTP one per recipient."""
         return 0 if self._row is None else self._owed

@@ -16,7 +16,7 @@ from .commands import Mail, Rcpt
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["Offered", "Protocol", "Session", "TLSFacts", "Transaction"]
+__all__ = ["EarlyTalk", "Offered", "Protocol", "Session", "TLSFacts", "Transaction"]
 
 T = TypeVar("T")
 B = TypeVar("B")
@@ -94,6 +94,14 @@ class TLSFacts:
     peer_certificate: bytes | None = field(default=None, repr=False)
     peer_names: tuple[str, ...] = ()
     channel_bindings: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class EarlyTalk:
+    """A fact of a session: the client spoke before it was greeted (RFC 5321 section 4.3.1).
+
+    Programs that send spam do not wait for what they do not read.  See `Session.get`.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ the loop that fulfils requests by whatever kind of I/O it has:
 * `Send`: write all the octets; resume with None.  Where the peer does not take them and says
   something itself, resume with that, if the request is one that `reads`.
 * `Receive`: resume with what arrived, `b""` once the peer has closed.
+* `Look`: resume with whether octets have arrived that were not read; read none and do not wait.
 * `StartTLS`: do the handshake; resume with `TLSFacts`.
 * `Call`: call the function (and await what it gives, where the adapter can); resume with the
   result.
@@ -25,10 +26,12 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 __all__ = [
+    "Budget",
     "Call",
     "CallWithContent",
     "Draining",
     "Flow",
+    "Look",
     "Receive",
     "Report",
     "Request",
@@ -58,6 +61,25 @@ class Send:
     reads: bool = False
 
 
+@dataclass(slots=True, eq=False)
+class Budget:
+    """The time that several waits have together.
+
+    Attributes:
+        seconds: from the first of these waits to the end of the last one; may grow meanwhile.
+        began: when the first one began, on the clock of the adapter, which sets it.
+    """
+
+    seconds: float
+    began: float | None = None
+
+    def end(self, now: float) -> float:
+        """When the time is over; it begins now if it has not begun."""
+        if self.began is None:
+            self.began = now
+        return self.began + self.seconds
+
+
 @dataclass(frozen=True, slots=True)
 class Receive:
     """Read some octets.
@@ -67,11 +89,31 @@ class Receive:
         fresh: whether a new wait begins; otherwise the time since the last fresh one counts on, so
             that a peer that sends an octet now and then gains nothing.
         most: octets to take at most, where what follows them belongs to somebody else (TLS).
+        within: what bounds this wait besides; None: nothing does.
     """
 
     timeout: float
     fresh: bool
     most: int = 65536
+    within: Budget | None = None
+
+    def deadline(self, now: float, before: float, most: float | None) -> float:
+        """When the wait is over, on the clock of the adapter.
+
+        Arguments:
+            now: what time it is.
+            before: what this gave for the wait before.
+            most: seconds that no wait may pass; None: no bound.
+        """
+        until = before
+        if self.fresh:
+            until = now + (self.timeout if most is None else min(self.timeout, most))
+        return until if self.within is None else min(until, self.within.end(now))
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Look whether octets have arrived that were not read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +155,6 @@ class Draining(Exception):
     """Thrown into a server's conversation that waits: the server is to stop."""
 
 
-Request = Send | Receive | StartTLS | Call | CallWithContent | Report
+Request = Send | Receive | Look | StartTLS | Call | CallWithContent | Report
 Flow = Generator[Request, Any, T]
 """A conversation that returns a `T`."""

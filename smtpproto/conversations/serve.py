@@ -11,7 +11,7 @@ import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..commands import Command, Hello
+from ..commands import Command, Hello, Mail
 from ..events import (
     BodyChunk,
     Deviation,
@@ -22,10 +22,22 @@ from ..events import (
 )
 from ..extensions import Authenticate
 from ..replies import Reply
+from ..session import EarlyTalk
 from .handler import BASIC, NAMED
 from .incoming import FAILED, NOT_TAKEN, IncomingContent, Over
 from .outcome import Envelope
-from .requests import Call, CallWithContent, Draining, Flow, Receive, Report, Send, StartTLS
+from .requests import (
+    Budget,
+    Call,
+    CallWithContent,
+    Draining,
+    Flow,
+    Look,
+    Receive,
+    Report,
+    Send,
+    StartTLS,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +55,7 @@ DRAINING = Reply(421, "4.3.2", "the server is being stopped, try again later")
 BUSY = Reply(421, "4.3.2", "too many connections, try again later")
 """What a client is told that comes when the server has as many sessions as it may have."""
 
+TOO_EARLY = Reply(554, "5.5.1", "the client spoke before it was greeted (RFC 5321 section 4.3.1)")
 NO_TLS = Reply(421, "4.7.0", "no TLS, and nothing can be said without it")
 
 HANDSHAKE_TIMEOUT = 60.0
@@ -58,6 +71,9 @@ def serve_session(
     hooks: Hooks,
     desk: Desk | None = None,
     stamp: Callable[[Session, Envelope], bytes] | None = None,
+    *,
+    stopping: Callable[[], bool] | None = None,
+    refuse_early_talkers: bool = False,
 ) -> Flow[None]:
     """Serve one session.
 
@@ -69,8 +85,11 @@ def serve_session(
         hooks: what the handler wants to be asked.
         desk: where clients authenticate; None if AUTH is not among the extensions.
         stamp: gives what is to stand on top of each message.
+        stopping: whether the server is to stop, so that no mail transaction begins any more.
+        refuse_early_talkers: whether a client that speaks before it is greeted gets 554.
     """
-    session = ServerDialogue(server, hooks, desk, stamp)
+    session = ServerDialogue(server, hooks, desk, stamp, stopping)
+    session.refuses_early_talk = refuse_early_talkers
     closed = hooks.closed
     try:
         with contextlib.suppress(Over):
@@ -102,7 +121,17 @@ def tell(hook: Any, *arguments: object) -> Flow[None]:
 class ServerDialogue:
     """A session under way: what the conversation has to remember besides the core."""
 
-    __slots__ = ("desk", "draining", "hooks", "server", "stamp")
+    __slots__ = (
+        "budget",
+        "desk",
+        "draining",
+        "hooks",
+        "refuses_early_talk",
+        "server",
+        "spends",
+        "stamp",
+        "stopping",
+    )
 
     def __init__(
         self,
@@ -110,18 +139,25 @@ class ServerDialogue:
         hooks: Hooks,
         desk: Desk | None,
         stamp: Callable[[Session, Envelope], bytes] | None,
+        stopping: Callable[[], bool] | None,
     ) -> None:
         self.server = server
         self.hooks = hooks
         self.desk = desk
         self.stamp = stamp
+        self.stopping = stopping
+        self.refuses_early_talk = False
+        # Whether the conversation was told that the server is to stop.
         self.draining = False
+        # The time for the transaction, or the content, that is under way: which one, and how much.
+        self.spends: object = None
+        self.budget: Budget | None = None
 
     def run(self) -> Flow[None]:
         """From the greeting to the end of the session."""
         server = self.server
         unasked = self.hooks.unasked
-        yield from self.ask(self.hooks.connect, server.session)
+        yield from self.greet()
         following: ServerEvent | None = None
         while True:
             # `next_event` and `command` do the same; a generator for each event is what costs here.
@@ -129,7 +165,10 @@ class ServerDialogue:
             following = None
             if isinstance(event, Need):
                 event = yield from self.wait(event)
-            if type(event) in unasked:
+            kind = type(event)
+            if kind is Mail and self.stops():
+                self.end(DRAINING)
+            if kind in unasked:
                 server.accept()
             elif isinstance(event, Authenticate):
                 following = yield from self.authenticate(event)
@@ -147,7 +186,29 @@ class ServerDialogue:
             if server.queued > _MOST_QUEUED:
                 yield Send(server.data_to_send(), server.timeout)
 
+    def greet(self) -> Flow[None]:
+        """Greet the client, and see whether it has waited for that."""
+        server, hook = self.server, self.hooks.connect
+        answer: Answer = None
+        try:
+            if hook is not None:
+                answer = _answer_of(hook, (yield Call(hook, (server.session,))))
+            # Only now: the handler may have taken its time, which is what such clients lack.
+            if (yield Look()):
+                server.session = server.session.with_fact(EarlyTalk())
+                refused = isinstance(answer, Reply) and answer.negative
+                if self.refuses_early_talk and not refused:
+                    yield from self.rejected(Rejected(TOO_EARLY, TOO_EARLY.text))
+                    answer = TOO_EARLY
+            self.answer(answer)
+        except Exception as error:  # noqa: BLE001  the handler's
+            yield from self.failed(error)
+
     # --- waiting ------------------------------------------------------------------------------
+
+    def stops(self) -> bool:
+        """Whether the server is to stop."""
+        return self.draining or (self.stopping is not None and self.stopping())
 
     def next_event(self) -> Flow[ServerEvent]:
         """The next event, with as much reading and writing as it takes."""
@@ -164,25 +225,38 @@ class ServerDialogue:
         fresh = True
         while isinstance(event, Need):
             for_data = event is Need.DATA
-            if for_data and self.draining and server.transaction is None:
+            if for_data and server.transaction is None and self.stops():
                 self.end(DRAINING)
             data = server.data_to_send()
             if data:
                 yield Send(data, server.timeout)
             if for_data:
                 try:
-                    received = yield Receive(server.timeout, fresh)
+                    within = self.find_budget()
+                    fresh = fresh or server.in_content
+                    received = yield Receive(server.timeout, fresh, within=within)
                 except Draining:
                     self.draining = True
                 except TimeoutError:
                     self.end(TIMED_OUT)
                 else:
                     fresh = False
+                    if within is not None:
+                        within.seconds += len(received) / server.limits.transaction_rate
                     server.receive_data(received)
             else:
                 yield from self.start_tls()
             event = server.next_event()
         return event
+
+    def find_budget(self) -> Budget | None:
+        """The time for what is under way: a transaction, or content outside of one."""
+        server = self.server
+        spends: object = server.transaction or (server.in_content or None)
+        if spends is not self.spends:
+            self.spends = spends
+            self.budget = None if spends is None else Budget(server.limits.transaction_time)
+        return self.budget
 
     def start_tls(self) -> Flow[None]:
         """Do the TLS handshake; an error of the link ends the session."""

@@ -85,6 +85,8 @@ class Service:
             and `received`.
         received: whether each message gets a Received field on top (RFC 5321 section 4.4), as a
             server owes it that does not leave this to somebody behind it.
+        refuse_early_talkers: whether a client that speaks before it is greeted gets 554 in place of
+            a greeting; otherwise the session has the fact `EarlyTalk`.
         lock: held while sessions are counted; for adapters that use threads.
 
     Raises:
@@ -113,6 +115,7 @@ class Service:
         clock: Callable[[], datetime] | None = None,
         nonce: Callable[[], str] | None = None,
         received: bool = False,
+        refuse_early_talkers: bool = False,
         lock: AbstractContextManager[object] | None = None,
     ) -> None:
         # Anything else would be taken for none of the modes, and so for no TLS.
@@ -142,6 +145,8 @@ class Service:
             # Found out here, and not with each message.
             Domain.parse(hostname)
         self._received = received
+        self._refuses_early_talk = refuse_early_talkers
+        self.stopping = False
         self._observer = observer
         self._lock = lock or contextlib.nullcontext()
         self._sessions = 0
@@ -201,6 +206,10 @@ class Service:
         )
 
     # --- sessions -----------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """The server is to stop: from now on MAIL is answered with 421, in every session."""
+        self.stopping = True
 
     @property
     def sessions(self) -> int:
@@ -319,7 +328,14 @@ class Service:
         if self.users is not None:
             desk = Desk(self.users, self._context, mechanisms=self.mechanisms)
         stamp = self._stamp if self._received else None
-        return serve_session(server, self.hooks, desk, stamp)
+        return serve_session(
+            server,
+            self.hooks,
+            desk,
+            stamp,
+            stopping=lambda: self.stopping,
+            refuse_early_talkers=self._refuses_early_talk,
+        )
 
     def _stamp(self, session: Session, envelope: Envelope) -> bytes:
         assert self.clock is not None

@@ -82,8 +82,7 @@ class Link(Channel):
 
     def expect(self, request: requests.Receive) -> None:
         """Set the deadline; a wait that is not fresh keeps it."""
-        if request.fresh:
-            self.deadline = time.monotonic() + self._limit(request.timeout)
+        self.deadline = request.deadline(time.monotonic(), self.deadline, self._most)
 
     def late(self, request: requests.Receive) -> TimeoutError:
         """What to raise when the deadline has passed."""
@@ -143,6 +142,8 @@ def fulfil(request: Request, link: Link | None) -> Any:
     if isinstance(request, requests.Call):
         return _at_once(request.function(*request.arguments))
     assert link is not None
+    if isinstance(request, requests.Look):
+        return link.has_input()
     if isinstance(request, requests.Receive):
         return link.receive(request)
     if isinstance(request, requests.Send):

@@ -157,6 +157,8 @@ def _fulfil(request: requests.Request, link: MemoryLink) -> Generator[None, None
         while not link.ready():
             yield
         return link.receive(request.most)
+    elif isinstance(request, requests.Look):
+        return bool(link.incoming)
     elif isinstance(request, requests.StartTLS):
         return TLSFacts("TLSv1.3", "in memory")
     elif isinstance(request, requests.Report):

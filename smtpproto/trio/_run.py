@@ -80,8 +80,7 @@ class Link(Channel):
         if self.unsent and (octets := await self._finish(request, request.most)) is not None:
             return octets
         now = trio.current_time()
-        if request.fresh:
-            self._until = now + self._limit(request.timeout)
+        self._until = request.deadline(now, self._until, self._most)
         if now < self._until and not self._draining:
             # What a busy client says next is there by the time it is this task's turn again; to
             # look costs a third of what a wait with a deadline does.
@@ -185,6 +184,8 @@ def _fulfil(request: Request, link: Link | None) -> Any:
     if isinstance(request, requests.Report):
         return host.report(request.error)
     assert link is not None
+    if isinstance(request, requests.Look):
+        return link.has_input()
     if isinstance(request, requests.Receive):
         return link.receive(request)
     if isinstance(request, requests.Send):

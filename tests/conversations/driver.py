@@ -17,6 +17,7 @@ from smtpproto.conversations.requests import (
     Call,
     CallWithContent,
     Flow,
+    Look,
     Receive,
     Report,
     Request,
@@ -194,6 +195,8 @@ class Link:
                 data = bytes(end.inbox[:most])
                 del end.inbox[:most]
                 return data
+            case Look():
+                return bool(end.inbox)
             case StartTLS():
                 return self._shake_hands(end)
             case Call(function=function, arguments=arguments):

@@ -21,7 +21,15 @@ from smtpproto import (
     Session,
     Syntax,
 )
-from smtpproto.conversations import ContentLost, Envelope, Handler, ServerTLS, TLSMode, submit
+from smtpproto.conversations import (
+    ContentLost,
+    Envelope,
+    Handler,
+    ServerTLS,
+    Service,
+    TLSMode,
+    submit,
+)
 from smtpproto.conversations.handler import Hooks
 from smtpproto.conversations.requests import Call, CallWithContent, Draining, Receive, Report, Send
 from smtpproto.conversations.serve import serve_session
@@ -35,6 +43,7 @@ from smtpproto.extensions import (
     QueueStarting,
     Size,
 )
+from smtpproto.session import EarlyTalk
 from tests.conversations.driver import NO, Inbox, Link, begin, deliver, serve, statuses
 
 HELLO = b"EHLO client.example\r\n"
@@ -268,6 +277,66 @@ def test_the_link_is_lost_at_each_request(error: type[OSError]) -> None:
         assert link.server.done
 
 
+# --- clients that do not wait for the greeting ------------------------------------------------
+
+
+def greeted(handler: object, said: bytes, **settings: Any) -> Link:
+    """A session in which the client has said something before the greeting."""
+    flow = Service(handler, hostname="mx.example", **settings).open(Session(peer="192.0.2.1"))
+    assert flow is not None
+    link = Link()
+    link.server.inbox += said
+    link._begin(link.server, flow)
+    link.feed(b"")
+    return link
+
+
+class Told(Inbox):
+    """Keeps what is known of sessions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sessions: list[Session] = []
+        self.refusals: list[Rejected] = []
+
+    def ehlo(self, session: Session, hello: Any) -> None:
+        self.sessions.append(session)
+
+    def rejected(self, session: Session, rejected: Rejected) -> None:
+        self.refusals.append(rejected)
+
+
+@pytest.mark.parametrize("said", [HELLO, b""], ids=["early", "in time"])
+def test_a_client_that_speaks_before_the_greeting_is_seen(said: bytes) -> None:
+    told = Told()
+    link = greeted(told, said)
+    if not said:
+        link.feed(HELLO)
+    (session,) = told.sessions
+    assert (session.get(EarlyTalk) is not None) is bool(said)
+    assert link.server.sent().startswith(b"220 ")
+
+
+def test_a_client_that_speaks_before_the_greeting_is_refused_where_that_is_asked_for() -> None:
+    told = Told()
+    link = greeted(told, HELLO + ENVELOPE + MESSAGE, refuse_early_talkers=True)
+    assert link.server.sent().startswith(b"554 the client spoke before it was greeted")
+    assert not told.sessions
+    assert not told.messages
+    assert told.refusals[0].reply.code == 554
+    in_time = greeted(told, b"", refuse_early_talkers=True)
+    assert codes(in_time.feed(HELLO + ENVELOPE + MESSAGE)) == [250, 250, 250, 354, 250]
+
+
+def test_what_the_handler_says_to_a_client_that_spoke_early_counts() -> None:
+    class Full(Told):
+        def connect(self, session: Session) -> Reply:
+            return Reply(421, "4.3.2", "too busy")
+
+    link = greeted(Full(), HELLO, refuse_early_talkers=True)
+    assert link.server.sent().startswith(b"421 4.3.2 too busy")
+
+
 # --- drain ------------------------------------------------------------------------------------
 
 STAGES = [b"", HELLO, ENVELOPE[:30], ENVELOPE, ENVELOPE + b"DATA\r\n", ENVELOPE + b"DATA\r\nx"]
@@ -301,6 +370,113 @@ def test_drain_before_the_reply_is_read() -> None:
     link = start()
     link.server.faults[len(link.server.requests) - 1] = Draining()
     assert codes(link.feed(b"NOOP\r\n")) == [421]
+
+
+@pytest.mark.parametrize("message", [MESSAGE, b"BDAT 3 LAST\r\nx\r\n"], ids=["DATA", "BDAT"])
+@pytest.mark.parametrize("asked", [False, True], ids=["accepted unasked", "handler asked"])
+def test_no_transaction_begins_behind_content_once_draining(
+    message: bytes,
+    asked: bool,
+) -> None:
+    """What is pipelined behind the content of a running transaction is answered with 421."""
+    inbox = Inbox()
+    received: list[bytes] = []
+    link = start(inbox if asked else Streaming(received.extend))
+    link.feed(ENVELOPE)
+    link.server.faults[len(link.server.requests) - 1] = Draining()
+    link.feed(b"")
+    found = codes(link.feed((message + ENVELOPE + b"RSET\r\n") * 3))
+    assert found[-2:] == [250, 421]
+    assert len(inbox.messages) + len(received) == 1
+    assert link.server.done
+
+
+def test_a_stop_while_the_handler_works_is_seen_at_once() -> None:
+    """The conversation does not wait then, so nothing can be thrown into it."""
+
+    class Stopping(Inbox):
+        def message(self, session: Any, envelope: Any, content: bytes) -> Any:
+            service.stop()
+            return super().message(session, envelope, content)
+
+    inbox = Stopping()
+    service = Service(inbox, hostname="mx.example", extensions=ALL)
+    flow = service.open(Session(peer="192.0.2.1"))
+    assert flow is not None
+    link = Link(flow)
+    link.feed(HELLO)
+    assert codes(link.feed((ENVELOPE + MESSAGE) * 2)) == [250, 250, 354, 250, 421]
+    assert len(inbox.messages) == 1
+
+
+# --- time limits ------------------------------------------------------------------------------
+
+
+def waits(link: Link) -> list[Receive]:
+    return [each for each in link.server.requests if isinstance(each, Receive)]
+
+
+@pytest.mark.parametrize("begin", [b"DATA\r\n", b"BDAT 500\r\n"], ids=["DATA", "BDAT"])
+def test_octets_of_refused_content_renew_the_time_limit(begin: bytes) -> None:
+    """As those of content do that is not refused (RFC 5321 section 4.5.3.2.5)."""
+    link = start()
+    link.feed(ENVELOPE + begin)
+    for _ in range(20):
+        link.feed(b"x" * 20)
+    assert [each.fresh for each in waits(link)[-20:]] == [True] * 20
+    assert {each.timeout for each in waits(link)[-20:]} == {180.0}
+    end = b"\r\n.\r\n" if begin.startswith(b"DATA") else b"x" * 100 + b"BDAT 0 LAST\r\n"
+    assert 552 in codes(link.feed(end))
+
+
+def test_octets_of_a_command_line_do_not_renew_it() -> None:
+    link = start()
+    for octet in b"NOOP":
+        link.feed(bytes([octet]))
+    assert [each.fresh for each in waits(link)[-5:]] == [True, False, False, False, False]
+
+
+@pytest.mark.parametrize("message", [MESSAGE, b"BDAT 1\r\nxBDAT 3 LAST\r\nx\r\n"])
+def test_a_transaction_has_one_budget_of_time(message: bytes) -> None:
+    """Whatever comes in it, octet by octet; what comes makes it longer."""
+    limits = Limits(transaction_time=60, transaction_rate=10)
+    link = start(limits=limits)
+    assert waits(link)[-1].within is None
+    octets = ENVELOPE + message
+    for octet in octets:
+        link.feed(bytes([octet]))
+    found = [each.within for each in waits(link)]
+    first = octets.index(b"\n") + 1
+    within = found[-len(octets) - 1 :]
+    assert within[:first] == [None] * first
+    budget = within[first]
+    assert budget is not None
+    assert within[first:-1] == [budget] * (len(octets) - first)
+    assert within[-1] is None
+    assert budget.seconds == pytest.approx(60 + (len(octets) - first) / 10)
+    link.feed(octets[: first + 1])
+    other = waits(link)[-1].within
+    assert other not in (None, budget)
+
+
+def test_transactions_in_one_stream_have_a_budget_each() -> None:
+    link = start()
+    found = []
+    for _ in range(3):
+        link.feed(ENVELOPE + b"DATA\r\nx")
+        found.append(waits(link)[-1].within)
+        link.feed(b"\r\n.\r\n" + ENVELOPE[:10])
+        link.feed(ENVELOPE[10:] + b"RSET\r\n")
+    assert len(set(map(id, found))) == 3
+    assert None not in found
+
+
+def test_refused_chunks_outside_of_a_transaction_have_a_budget_too() -> None:
+    link = start()
+    link.feed(b"BDAT 1000000\r\n")
+    link.feed(b"x")
+    assert waits(link)[-1].within is not None
+    assert waits(link)[-1].within is waits(link)[-2].within
 
 
 # --- content ----------------------------------------------------------------------------------
