@@ -49,7 +49,7 @@ from .limits import Limits
 from .parameters import Parameter, UnknownParameter
 from .replies import Reply
 from .server import Server
-from .session import Offered, Protocol, Session, TLSFacts, Transaction
+from .session import NameKind, Offered, PeerName, Protocol, Session, TLSFacts, Transaction
 from .states import State
 from .wire import LineEndings
 
@@ -80,11 +80,13 @@ __all__ = [
     "LocalProtocolError",
     "Mail",
     "Mailbox",
+    "NameKind",
     "Need",
     "NoDomain",
     "Noop",
     "Offered",
     "Parameter",
+    "PeerName",
     "Protocol",
     "ProtocolError",
     "Quit",

@@ -29,7 +29,7 @@ from .extensions import KNOWN, Extension
 from .limits import Limits
 from .replies import Reply
 from .sasl import Credentials, Mechanism
-from .session import Protocol, Session
+from .session import NameKind, Protocol, Session
 from .wire import LineEndings
 from .wire.proxy import TrustedNetworks
 from .wire.proxy_header import ProxyHeader
@@ -140,6 +140,8 @@ class ServeOptions(TypedDict, total=False):
         mechanisms: the SASL mechanisms to offer, as far as `users` can serve them: names, or a
             mapping by name that may hold private ones (`docs/howto/sasl.md`); None for those of
             `sasl.MECHANISMS` that suit all clients.
+        external: of which kind the names in a client's verified certificate are identities, such as
+            `NameKind.EMAIL`; None: of none, and EXTERNAL is not offered.
         limits: bounds on what a client can make it hold or do.
         admission: how many sessions at once, in all and from one address.
         protocol: SMTP or LMTP.
@@ -167,6 +169,7 @@ class ServeOptions(TypedDict, total=False):
     extensions: Iterable[Extension] | None
     users: Any
     mechanisms: Mapping[str, Mechanism] | Collection[str] | None
+    external: NameKind | None
     limits: Limits | None
     admission: Admission | None
     protocol: Protocol

@@ -16,7 +16,16 @@ from .commands import Mail, Rcpt
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-__all__ = ["EarlyTalk", "Offered", "Protocol", "Session", "TLSFacts", "Transaction"]
+__all__ = [
+    "EarlyTalk",
+    "NameKind",
+    "Offered",
+    "PeerName",
+    "Protocol",
+    "Session",
+    "TLSFacts",
+    "Transaction",
+]
 
 T = TypeVar("T")
 B = TypeVar("B")
@@ -74,6 +83,31 @@ def _expect_class(kind: object) -> bool:
     return False
 
 
+class NameKind(enum.Enum):
+    """What a name in a certificate is the name of (RFC 5280 section 4.2.1.6)."""
+
+    DNS = "DNS"
+    EMAIL = "email"
+    IP = "IP Address"
+    URI = "URI"
+
+
+@dataclass(frozen=True, slots=True)
+class PeerName:
+    """A name in a certificate; as text, the name alone.
+
+    Arguments:
+        kind: of what it is the name: "mx.example.org" may be that of a host or of a person.
+        text: the name.
+    """
+
+    kind: NameKind
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
 @dataclass(frozen=True, slots=True)
 class TLSFacts:
     """What the adapter knows of a TLS connection.
@@ -92,8 +126,12 @@ class TLSFacts:
     cipher: str = ""
     server_name: str | None = None
     peer_certificate: bytes | None = field(default=None, repr=False)
-    peer_names: tuple[str, ...] = ()
+    peer_names: tuple[PeerName, ...] = ()
     channel_bindings: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
+
+    def names(self, kind: NameKind) -> tuple[str, ...]:
+        """The names of one kind in the peer's verified certificate."""
+        return tuple(name.text for name in self.peer_names if name.kind is kind)
 
 
 @dataclass(frozen=True, slots=True)

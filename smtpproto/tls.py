@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .session import TLSFacts
+from .session import NameKind, PeerName, TLSFacts
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -219,6 +219,10 @@ class CertificateFiles:
 # --- facts ------------------------------------------------------------------------------------
 
 
+# As `SSLObject.getpeercert` calls them.
+_KINDS = {kind.value: kind for kind in NameKind}
+
+
 def facts(connection: Any) -> TLSFacts:
     """What is known of a TLS connection after its handshake.
 
@@ -234,7 +238,11 @@ def facts(connection: Any) -> TLSFacts:
         cipher=cipher[0] if cipher is not None else "",
         server_name=connection.server_hostname,
         peer_certificate=certificate,
-        peer_names=tuple(str(name) for _, name in verified.get("subjectAltName", ())),
+        peer_names=tuple(
+            PeerName(_KINDS[kind], str(text))
+            for kind, text in verified.get("subjectAltName", ())
+            if kind in _KINDS
+        ),
         channel_bindings=_channel_bindings(connection, certificate),
     )
 

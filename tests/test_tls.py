@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed25519, padding,
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smtpproto import tls
+from smtpproto import NameKind, PeerName, tls
 from smtpproto.session import TLSFacts
 
 CA = trustme.CA()
@@ -65,7 +65,7 @@ def test_both_sides_know_the_same(tmp_path: Path, version: ssl.TLSVersion) -> No
     assert ours.cipher == theirs.cipher != ""
     assert ours.server_name == theirs.server_name == "mx.example.org"
     assert ours.peer_certificate == der(CERTIFICATE)
-    assert ours.peer_names == ("mx.example.org", "mail.example.org")
+    assert ours.names(NameKind.DNS) == ("mx.example.org", "mail.example.org")
     assert theirs.peer_certificate is None
     assert theirs.peer_names == ()
     assert ours.channel_bindings == theirs.channel_bindings
@@ -128,7 +128,8 @@ def test_a_client_may_show_a_certificate(tmp_path: Path) -> None:
     person.configure_cert(client)
     _, theirs = shake_hands(client, server)
     assert theirs.peer_certificate == der(person)
-    assert theirs.peer_names == ("eve@example.org",)
+    assert theirs.peer_names == (PeerName(NameKind.EMAIL, "eve@example.org"),)
+    assert theirs.names(NameKind.DNS) == ()
 
 
 def test_key_and_certificate_may_stand_apart(tmp_path: Path) -> None:

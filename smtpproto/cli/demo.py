@@ -171,5 +171,5 @@ def _client(
 
 def _show(facts: TLSFacts) -> None:
     """Say that a handshake took place, in the middle of the conversation."""
-    names = ", ".join(facts.peer_names)
+    names = ", ".join(map(str, facts.peer_names))
     say(f"# TLS handshake: {facts.version}, {facts.cipher}, a certificate for {names}")

@@ -129,7 +129,7 @@ def _within_tls(options: argparse.Namespace, tls: TLSMode, context: ssl.SSLConte
     assert seen.tls is not None
     say(f"TLS: {seen.tls.version}, {seen.tls.cipher}")
     if seen.tls.peer_names:
-        say(f"the certificate is for: {', '.join(seen.tls.peer_names)}")
+        say(f"the certificate is for: {', '.join(map(str, seen.tls.peer_names))}")
     return seen
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..sasl import Credentials, known_mechanisms
+from ..session import NameKind
 
 if TYPE_CHECKING:
     from ..addresses import AddressLiteral, Domain
@@ -63,7 +64,7 @@ class TLSPolicy:
 
     Arguments:
         required: whether there may be no session without TLS.
-        hosts: names of which the server's verified certificate has to have one, such as
+        hosts: DNS names of which the server's verified certificate has to have one, such as
             "mx.example.org" or "*.example.org" (RFC 8461 section 4.1); empty for any.  That the
             certificate names the server one connected to is checked besides, by the TLS context.
         check: called with what is known of the connection; gives what is wrong with it, in words,
@@ -78,9 +79,10 @@ class TLSPolicy:
         """What is wrong with the names in the certificate, or None."""
         if not self.hosts:
             return None
-        if any(_matches(host, name) for host in self.hosts for name in facts.peer_names):
+        names = facts.names(NameKind.DNS)
+        if any(_matches(host, name) for host in self.hosts for name in names):
             return None
-        found = ", ".join(facts.peer_names) or "no name that was verified"
+        found = ", ".join(names) or "no DNS name that was verified"
         return f"the policy expects {' or '.join(self.hosts)} in the certificate, found {found}"
 
 

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from .._connection import Observer
     from ..sasl import Mechanism
+    from ..session import NameKind
     from .outcome import Envelope
 
 __all__ = ["Admission", "ServerTLS", "Service"]
@@ -80,6 +81,8 @@ class Service:
         mechanisms: the SASL mechanisms to offer, as far as `users` can serve them: names, or a
             mapping by name that may hold private ones; None for those of `sasl.MECHANISMS` that
             suit all clients.
+        external: of which kind the names in a client's verified certificate are identities, such as
+            `NameKind.EMAIL`; None: of none, and EXTERNAL is not offered.
         clock: what time it is, with its zone; needed with `received`.
         nonce: gives something that was never there before, see `sasl.Context`; needed with `users`
             and `received`.
@@ -112,6 +115,7 @@ class Service:
         proxy: Container[str] | None = None,
         users: object | None = None,
         mechanisms: Mapping[str, Mechanism] | Collection[str] | None = None,
+        external: NameKind | None = None,
         clock: Callable[[], datetime] | None = None,
         nonce: Callable[[], str] | None = None,
         received: bool = False,
@@ -132,6 +136,7 @@ class Service:
         self.proxy = proxy
         self.users = users
         self.mechanisms = known_mechanisms(mechanisms)
+        self.external = external
         # By a name one gets what is not offered unasked, too.
         self._asked = None if mechanisms is None or isinstance(mechanisms, Mapping) else mechanisms
         self.clock = clock
@@ -187,7 +192,9 @@ class Service:
         # All that there may be inside TLS, whatever it binds to.
         bindings = dict.fromkeys(CHANNEL_BINDINGS, b"?")
         best = replace(
-            self._context(Session(secure=True)), channel_bindings=bindings, external=("?",)
+            self._context(Session(secure=True)),
+            channel_bindings=bindings,
+            external=() if self.external is None else ("?",),
         )
         known = available(best, users, names=names, mechanisms=mechanisms)
         if not known and given.in_session is None:
@@ -203,6 +210,7 @@ class Service:
             self.nonce,
             host=self.hostname,
             offered=offered.mechanisms if offered is not None else (),
+            external=self.external,
         )
 
     # --- sessions -----------------------------------------------------------------------------

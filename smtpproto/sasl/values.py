@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..session import Session
+from ..session import NameKind, Session
 from .errors import SASLError
 from .text import FIELD
 
@@ -114,6 +114,7 @@ class Context:
         host: str | None = None,
         port: int = 0,
         offered: tuple[str, ...] = (),
+        external: NameKind | None = None,
     ) -> Context:
         """The context that a session gives.
 
@@ -123,6 +124,8 @@ class Context:
             host: as for the class; None takes the session's, which is right on a server only.
             port: as for the class.
             offered: as for the class.
+            external: on a server, of which kind the names in a certificate are identities; None:
+                none of them is.
         """
         tls = session.tls
         name = tls.server_name if tls else None
@@ -132,7 +135,7 @@ class Context:
             port=port,
             secure=session.secure,
             channel_bindings=tls.channel_bindings if tls else {},
-            external=tls.peer_names if tls else (),
+            external=tls.names(external) if tls and external is not None else (),
             aliases=(name,) if name else (),
             offered=offered,
         )

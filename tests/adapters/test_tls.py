@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import trustme
 
-from smtpproto import Limits, RemoteProtocolError, tls
+from smtpproto import Limits, NameKind, RemoteProtocolError, tls
 from smtpproto.conversations import AuthenticationError, SMTPError, TLSError
 from smtpproto.conversations.opening import TLSMode
 from smtpproto.conversations.service import ServerTLS
@@ -68,7 +68,7 @@ def test_a_message_through_tls(
             assert client.send(ENVELOPE, BIG).complete
             ours = client.session.tls
             assert ours.version == version.name.replace("_", ".")
-            assert "127.0.0.1" in ours.peer_names
+            assert ours.names(NameKind.IP) == ("127.0.0.1",)
             assert client.noop().positive
         wait_until(lambda: not sessions(server))
     (session,) = inbox.sessions

@@ -11,7 +11,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from smtpproto import Client, Domain, Protocol, Rejected, Reply, Session, TLSFacts
+from smtpproto import (
+    Client,
+    Domain,
+    NameKind,
+    PeerName,
+    Protocol,
+    Rejected,
+    Reply,
+    Session,
+    TLSFacts,
+)
 from smtpproto.conversations import Delivery, Envelope, Opening, Service, TLSMode, submit
 from smtpproto.conversations.requests import (
     Call,
@@ -25,7 +35,9 @@ from smtpproto.conversations.requests import (
     StartTLS,
 )
 
-CLIENT_FACTS = TLSFacts("TLSv1.3", server_name="mx.example", peer_names=("mx.example",))
+CLIENT_FACTS = TLSFacts(
+    "TLSv1.3", server_name="mx.example", peer_names=(PeerName(NameKind.DNS, "mx.example"),)
+)
 SERVER_FACTS = TLSFacts("TLSv1.3", cipher="TLS_AES_128_GCM_SHA256", server_name="mx.example")
 NAME = Domain("client.example")
 CONTENT = b"Subject: test\r\n\r\n.a line with a dot\r\n"

@@ -183,13 +183,24 @@ def test_required() -> None:
 
 
 def test_external() -> None:
-    """Whoever shows a certificate is known by the names in it."""
-    from smtpproto import TLSFacts
+    """Who shows a certificate is known by the names in it that are of the kind that was chosen."""
+    from smtpproto import NameKind, PeerName, TLSFacts
     from smtpproto.conversations import Service
 
-    facts = TLSFacts("TLSv1.3", peer_names=("alice",))
-    service = Service(Inbox(), users=USERS, nonce=lambda: "n" * 24)
-    flow = service.open(Session(secure=True, tls=facts))
-    link = Link(flow)
-    assert b"AUTH EXTERNAL" in link.feed(HELLO)
+    names = (PeerName(NameKind.DNS, "bob"), PeerName(NameKind.EMAIL, "alice"))
+    facts = TLSFacts("TLSv1.3", peer_names=names)
+
+    def served(kind: NameKind | None) -> tuple[Link, bytes]:
+        service = Service(Inbox(), users=USERS, nonce=lambda: "n" * 24, external=kind)
+        link = Link(service.open(Session(secure=True, tls=facts)))
+        return link, link.feed(HELLO)
+
+    link, greeted = served(NameKind.EMAIL)
+    assert b"AUTH EXTERNAL" in greeted
     assert code(link.feed(b"AUTH EXTERNAL =\r\n")) == b"235"
+    for kind in (None, NameKind.URI):
+        link, greeted = served(kind)
+        assert b"EXTERNAL" not in greeted
+        assert code(link.feed(b"AUTH EXTERNAL =\r\n")) in {b"504", b"535"}
+    link, _ = served(NameKind.DNS)
+    assert code(link.feed(b"AUTH EXTERNAL YWxpY2U=\r\n")) == b"535"

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smtpproto import Domain, TLSFacts
+from smtpproto import Domain, NameKind, PeerName, TLSFacts
 from smtpproto.conversations import Opening, ServerTLS, TLSMode, TLSPolicy
 from smtpproto.sasl import Credentials
 
@@ -49,10 +49,18 @@ def test_the_usual_mode(port: int, credentials: Credentials | None, mode: TLSMod
 def test_names_that_a_policy_allows(
     hosts: tuple[str, ...], names: tuple[str, ...], fits: bool
 ) -> None:
-    problem = TLSPolicy(hosts=hosts).names(TLSFacts("TLSv1.3", peer_names=names))
+    found = tuple(PeerName(NameKind.DNS, name) for name in names)
+    problem = TLSPolicy(hosts=hosts).names(TLSFacts("TLSv1.3", peer_names=found))
     assert (problem is None) is fits
     if problem is not None:
         assert hosts[0] in problem
+
+
+@pytest.mark.parametrize("kind", [NameKind.EMAIL, NameKind.URI, NameKind.IP])
+def test_names_of_another_kind_satisfy_no_policy(kind: NameKind) -> None:
+    """MTA-STS compares DNS names only (RFC 8461 section 4.1)."""
+    facts = TLSFacts("TLSv1.3", peer_names=(PeerName(kind, "mx.example"),))
+    assert "no DNS name" in (TLSPolicy(hosts=("mx.example",)).names(facts) or "")
 
 
 def test_what_is_required() -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import aiosmtplib
 import pytest
 
+from smtpproto import NameKind
 from smtpproto.conversations import ServerTLS
 from smtpproto.extensions import Auth, standard
 from smtpproto.sasl import Users
@@ -59,6 +60,7 @@ def serving(
         tls=mode,
         tls_context=server_context(files, version=version),
         users=USERS,
+        external=NameKind.EMAIL,
         extensions=[*standard(), Auth((mechanism,), required=True)],
     ) as server:
         yield server

@@ -8,7 +8,7 @@ import pytest
 
 from smtpproto.errors import LocalProtocolError
 from smtpproto.sasl import Context, Credentials, SASLError
-from smtpproto.session import Session, TLSFacts
+from smtpproto.session import NameKind, PeerName, Session, TLSFacts
 from tests.sasl.driver import BINDINGS, context, nonces
 
 
@@ -61,12 +61,16 @@ def test_the_binding_that_a_client_uses(bindings: dict[str, bytes], kind: str | 
 
 def test_a_context_comes_from_a_session() -> None:
     tls = TLSFacts(
-        "TLSv1.3", server_name="smtp.example", peer_names=("tim",), channel_bindings=BINDINGS
+        "TLSv1.3",
+        server_name="smtp.example",
+        peer_names=(PeerName(NameKind.DNS, "tim.example"), PeerName(NameKind.EMAIL, "tim@example")),
+        channel_bindings=BINDINGS,
     )
     session = Session(hostname="mx.example", secure=True, tls=tls)
-    server = Context.of(session, nonces(), offered=("PLAIN",))
+    server = Context.of(session, nonces(), offered=("PLAIN",), external=NameKind.EMAIL)
     assert (server.host, server.port, server.secure) == ("mx.example", 0, True)
-    assert (server.external, server.aliases) == (("tim",), ("smtp.example",))
+    assert (server.external, server.aliases) == (("tim@example",), ("smtp.example",))
+    assert Context.of(session, nonces()).external == ()
     assert (server.offered, server.channel_bindings) == (("PLAIN",), BINDINGS)
     client = Context.of(session, nonces(), host="smtp.example", port=587)
     assert (client.host, client.port) == ("smtp.example", 587)
