@@ -83,12 +83,15 @@ class ContentSource:
 
     # --- what is known of it ------------------------------------------------------------------
 
-    @property
-    def size(self) -> int | None:
-        """Octets as they count for SIZE after DATA (RFC 1870 section 5), where that is known."""
+    def octets_sent(self, *, binary: bool) -> int | None:
+        """Octets as they count for SIZE (RFC 1870 section 5); None where that is not known.
+
+        Arguments:
+            binary: whether they are sent as they are (RFC 3030 section 3).
+        """
         octets = self.octets
-        if octets is None:
-            return None
+        if octets is None or binary:
+            return None if octets is None else len(octets)
         # A CR or LF alone is sent as CRLF, or not at all; the last line gets one if it has none.
         pairs = octets.count(b"\r\n")
         missing = octets.count(b"\n") + octets.count(b"\r") - 2 * pairs

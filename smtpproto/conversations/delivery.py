@@ -6,16 +6,15 @@ each recipient, whatever happens.
 
 from __future__ import annotations
 
-from collections import defaultdict, deque
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError, RemoteProtocolError
-from ..extensions import Chunking, ServerLimits
+from ..extensions import ServerLimits
 from ..replies import Reply
 from .content import ContentSource
 from .errors import ConnectionLost
-from .needs import ToASCII, Unfit, fit, is_binary
-from .outcome import Delivery, Envelope, Outcome, Status
+from .needs import Plan, ToASCII, Unfit, make_plan
+from .outcome import Delivery, Outcome, Status
 from .requests import Flow
 from .transaction import MailTransaction
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from ..addresses import ForwardPath
     from ..client import Client
     from .content import Content
+    from .outcome import Envelope
 
 __all__ = ["deliver"]
 
@@ -67,115 +67,87 @@ def deliver(
             transaction was made, such an error is told by `Delivery.error` and its outcomes.
     """
     source = ContentSource(content)
-    batches = _batches(client, envelope)
-    if len(batches) > 1 and not (yield from source.keep()):
-        raise LocalProtocolError(
-            f"the server's limits make {len(batches)} mail transactions of this (RFC 9422), and "
-            "this content can be read only once: give bytes, a file that can be rewound, or what "
-            "can be iterated over again"
-        )
-    yield from source.look()
-    if not is_binary(envelope):
-        source.check(client.line_endings)
-    fitted = fit(envelope, source, client.offered, to_ascii)
-    chunking = Chunking in client.offered and (chunking or is_binary(fitted))
-    delivery = _Delivery(client, source, chunking=chunking)
+    plan = yield from make_plan(
+        envelope,
+        source,
+        client.offered,
+        client.line_endings,
+        chunking=chunking,
+        to_ascii=to_ascii,
+    )
+    delivery = _Delivery(client, plan, source)
+    yield from delivery.run()
     # The paths are those that were asked for, whatever was made of them.
-    paths = envelope.forward_paths
-    outcomes: dict[int, Outcome] = {}
-    for batch in batches:
-        part = fitted
-        if len(batches) > 1:
-            part = Envelope(fitted.mail, tuple(fitted.recipients[index] for index in batch))
-        found = yield from delivery.deliver(part, [paths[index] for index in batch])
-        if part is fitted:
-            return Delivery(tuple(found), delivery.error)
-        outcomes.update(zip(batch, found, strict=True))
-    found = [outcomes[index] for index in range(len(paths))]
-    return Delivery(tuple(found), delivery.error)
-
-
-def _batches(client: Client, envelope: Envelope) -> list[list[int]]:
-    """The recipients by index, divided into mail transactions as the server's limits ask."""
-    limits = client.offered.get(ServerLimits)
-    if limits is None:
-        return [list(range(len(envelope.recipients)))]
-    # A command may stand there twice.
-    indices: dict[int, deque[int]] = defaultdict(deque)
-    for index, rcpt in enumerate(envelope.recipients):
-        indices[id(rcpt)].append(index)
-    return [
-        [indices[id(rcpt)].popleft() for rcpt in batch]
-        for batch in limits.batches(envelope.recipients)
-    ]
+    return Delivery(delivery.outcomes(envelope.forward_paths), delivery.error)
 
 
 class _Delivery:
     """The mail transactions of one message.
 
     Attributes:
-        over: why no further one is possible; "" if it is.
-        closing: the 421 that said so.
+        replies: what decided over a recipient, by index.
+        unknown: the recipients, by index, for whom the end of the content may have been read.
+        closing: the 421 that ended the session.
+        reason: why what is not decided will not be.
         error: what was raised then.
     """
 
-    def __init__(self, client: Client, source: ContentSource, *, chunking: bool) -> None:
+    def __init__(self, client: Client, plan: Plan, source: ContentSource) -> None:
         self.client = client
+        self.plan = plan
         self.source = source
-        self.chunking = chunking
-        self.over = ""
+        self.replies: dict[int, Reply] = {}
+        self.unknown: set[int] = set()
         self.closing: Reply | None = None
+        self.reason = ""
         self.error: Exception | None = None
-        self.begun = False
 
-    def deliver(self, envelope: Envelope, paths: list[ForwardPath]) -> Flow[list[Outcome]]:
-        """One of them: an outcome for each of its recipients, who were asked for as `paths`."""
-        limits = self.client.offered.get(ServerLimits)
-        room = limits is None or limits.allows(envelope.recipients, self.client.session)
-        if not self.over and not room:
-            self.over = "the server takes no more in this session (LIMITS, RFC 9422)"
-        nothing: list[Reply | None] = [None] * len(envelope.recipients)
-        if self.over:
-            return self._outcomes(paths, nothing, Status.FAILED)
-        transaction = MailTransaction(self.client, envelope, self.source, chunking=self.chunking)
-        try:
-            if self.begun:
-                yield from self.source.rewind()
-            yield from transaction.run()
-        except (ConnectionLost, RemoteProtocolError) as error:
-            self._end(error, str(error))
+    def run(self) -> Flow[None]:
+        """Make one after the other, until what happens makes further ones impossible.
+
+        Raises:
+            Exception: as `deliver`.
+        """
+        for number, batch in enumerate(self.plan.batches):
+            if not self._has_room(batch):
+                self.reason = "the server takes no more in this session (LIMITS, RFC 9422)"
+                return
+            transaction = MailTransaction(self.client, self.plan, batch, self.source)
+            try:
+                if number:
+                    yield from self.source.rewind()
+                yield from transaction.run()
+            except (ConnectionLost, RemoteProtocolError, Unfit) as error:
+                self.reason, self.error = str(error), error
+            except Exception as error:
+                # After the first, something was delivered.
+                if not number:
+                    raise
+                self.reason, self.error = str(error), error
+                if not isinstance(error, LocalProtocolError):
+                    self.reason = f"the content could not be read: {error!r:.200}"
+            self.replies.update(transaction.replies)
             self.closing = transaction.closing
-        except Unfit as error:
-            # A stream turned out to hold what the server cannot take.
-            self._end(error, str(error))
-        except LocalProtocolError as error:
-            if not self.begun:
-                raise
-            # For the transactions before it something was delivered.
-            self._end(error, str(error))
-        except Exception as error:
-            if not self.begun:
-                raise
-            self._end(error, f"the content could not be read: {error!r:.200}")
-        self.begun = True
-        lost = Status.UNKNOWN if transaction.ended else Status.FAILED
-        return self._outcomes(paths, transaction.replies, lost)
+            if transaction.ended:
+                self.unknown.update(batch)
+            if self.error is not None:
+                return
 
-    def _end(self, error: Exception, reason: str) -> None:
-        self.over, self.error = reason, error
+    def _has_room(self, batch: list[int]) -> bool:
+        """Whether the session has room for one more mail transaction."""
+        limits = self.client.offered.get(ServerLimits)
+        recipients = [self.plan.recipients[index] for index in batch]
+        return limits is None or limits.allows(recipients, self.client.session)
 
-    def _outcomes(
-        self, paths: list[ForwardPath], replies: list[Reply | None], lost: Status
-    ) -> list[Outcome]:
+    def outcomes(self, paths: tuple[ForwardPath, ...]) -> tuple[Outcome, ...]:
+        """What became of each recipient."""
         outcomes = []
-        before, status = None, lost
-        for path, decided in zip(paths, replies, strict=True):
-            reply = decided or self.closing
+        for index, path in enumerate(paths):
+            reply = self.replies.get(index, self.closing)
             if reply is None:
-                outcomes.append(Outcome(path, lost, None, self.over))
-                continue
-            # For most it is the same one.
-            if reply is not before:
-                before, status = reply, Status.ACCEPTED if reply.positive else Status.REFUSED
-            outcomes.append(Outcome(path, status, reply))
-        return outcomes
+                lost = Status.UNKNOWN if index in self.unknown else Status.FAILED
+                outcomes.append(Outcome(path, lost, None, self.reason))
+            else:
+                status = Status.ACCEPTED if reply.positive else Status.REFUSED
+                outcomes.append(Outcome(path, status, reply))
+        return tuple(outcomes)

@@ -1,27 +1,40 @@
-"""What a message needs of a server: the smallest set of service extensions that can carry it.
+"""What a message needs of a server, and the plan that follows from it.
 
-8BITMIME (RFC 6152), SMTPUTF8 (RFC 6531), SIZE (RFC 1870).  What the server does not offer is found
-out before MAIL, so that nothing is sent in vain.  BINARYMIME (RFC 3030) has to be asked for in the
-envelope.
+The plan has the smallest set of service extensions that can carry the message: 8BITMIME (RFC 6152),
+SMTPUTF8 (RFC 6531), SIZE (RFC 1870).  What the server does not offer is found out before MAIL, so
+that nothing is sent in vain.  BINARYMIME (RFC 3030) has to be asked for in the envelope.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ..addresses import Domain, ForwardPath, ReversePath
 from ..commands import Mail, Rcpt
 from ..errors import LocalProtocolError
-from ..extensions import Body, DeclaredSize, EightBitMime, Internationalized, Size, SmtpUtf8
+from ..extensions import (
+    Body,
+    Chunking,
+    DeclaredSize,
+    EightBitMime,
+    Internationalized,
+    Pipelining,
+    ServerLimits,
+    Size,
+    SmtpUtf8,
+)
+from ..extensions.chunking import is_binary
+from ..wire import LineEndings
 from .outcome import Envelope
+from .requests import Flow
 
 if TYPE_CHECKING:
     from ..session import Offered
     from .content import ContentSource
 
-__all__ = ["ToASCII", "Unfit", "fit", "is_binary", "unfit"]
+__all__ = ["Plan", "ToASCII", "Unfit", "make_plan", "unfit"]
 
 ToASCII = Callable[[Domain], Domain]
 """Gives a domain with A-labels for one with U-labels, such as `smtpproto.idn.to_ascii`."""
@@ -29,49 +42,104 @@ ToASCII = Callable[[Domain], Domain]
 P = TypeVar("P", ReversePath, ForwardPath)
 
 
-def is_binary(envelope: Envelope) -> bool:
-    """Whether the envelope declares content of any octets (RFC 3030 section 3)."""
-    body = envelope.mail.get(Body)
-    return body is not None and body.kind == "BINARYMIME"
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How a message goes to a server.
+
+    Arguments:
+        mail: MAIL with all its parameters.
+        recipients: an RCPT for each recipient of the envelope.
+        batches: the recipients of each mail transaction, by index.
+        pipelined: whether the envelope leaves in one group (RFC 2920).
+        chunked: whether the content goes in counted chunks (RFC 3030), else after DATA.
+        binary: whether the content may be any octets, so that line endings mean nothing in it.
+    """
+
+    mail: Mail
+    recipients: tuple[Rcpt, ...]
+    batches: list[list[int]]
+    pipelined: bool
+    chunked: bool
+    binary: bool
 
 
-def fit(
+def make_plan(
     envelope: Envelope,
     source: ContentSource,
     offered: Offered[object],
+    line_endings: LineEndings = LineEndings.REFUSE,
+    *,
+    chunking: bool = False,
     to_ascii: ToASCII | None = None,
-) -> Envelope:
-    """The envelope with the parameters that this message needs, out of what a server offers.
+) -> Flow[Plan]:
+    """Look at an envelope and at content, and plan how both go to a server.
 
     Arguments:
         envelope: parameters that it has already stay as they are.
-        source: the content; what is not known of a stream is refused when it comes, unless the
-            parameters that the envelope has already allow for it.
+        source: the content.  A stream is read up to the end of its header; what is not known of it
+            then is refused when it comes, unless the parameters of the envelope allow for it.
         offered: by the server.
+        line_endings: what happens to a bare CR or LF in content that is not binary.
+        chunking: whether the content is to go in chunks where that is possible.
         to_ascii: what to do about domains with U-labels where SMTPUTF8 is not offered; None:
             nothing.
 
     Raises:
-        LocalProtocolError: the message needs what the server does not offer.
+        LocalProtocolError: the message needs what the server does not offer, or several mail
+            transactions (RFC 9422) where the content can be read only once.
+        Exception: whatever reading the content raised.
     """
-    needs_utf8 = source.utf8_header or not _is_ascii(envelope)
-    if needs_utf8 and SmtpUtf8 not in offered:
-        envelope = _without_utf8(envelope, source, to_ascii)
-        needs_utf8 = False
-    mail = envelope.mail
+    limits = offered.get(ServerLimits)
+    everyone = list(range(len(envelope.recipients)))
+    batches = [everyone] if limits is None else limits.batches(envelope.recipients)
+    if len(batches) > 1 and not (yield from source.keep()):
+        raise LocalProtocolError(
+            f"the server's limits make {len(batches)} mail transactions of this (RFC 9422), and "
+            "this content can be read only once: give bytes, a file that can be rewound, or what "
+            "can be iterated over again"
+        )
+    yield from source.look()
+    binary = is_binary(envelope.mail)
+    if not binary:
+        source.check(line_endings)
+    envelope, utf8 = _with_paths(envelope, source, offered, to_ascii)
+    return Plan(
+        _with_parameters(envelope.mail, source, offered, binary=binary, utf8=utf8),
+        envelope.recipients,
+        batches,
+        pipelined=Pipelining in offered,
+        chunked=Chunking in offered and (chunking or binary),
+        binary=binary,
+    )
+
+
+def _with_paths(
+    envelope: Envelope, source: ContentSource, offered: Offered[object], to_ascii: ToASCII | None
+) -> tuple[Envelope, bool]:
+    """The envelope with paths that the server can take, and whether it needs SMTPUTF8."""
+    utf8 = source.utf8_header or not _is_ascii(envelope)
+    if utf8 and SmtpUtf8 not in offered:
+        return _without_utf8(envelope, source, to_ascii), False
+    return envelope, utf8
+
+
+def _with_parameters(
+    mail: Mail, source: ContentSource, offered: Offered[object], *, binary: bool, utf8: bool
+) -> Mail:
+    """MAIL with the parameters that it needs besides those that it has."""
     parameters = list(mail.parameters)
-    size = len(source.octets or b"") if is_binary(envelope) else source.size
-    if source.octets is not None and Size in offered and mail.get(DeclaredSize) is None:
-        assert size is not None
+    size = source.octets_sent(binary=binary)
+    if size is not None and Size in offered and mail.get(DeclaredSize) is None:
         parameters.append(DeclaredSize(size))
     body = _body(mail.get(Body), source, offered)
     if body is not None and mail.get(Body) is None:
         parameters.append(body)
-    if needs_utf8 and mail.get(Internationalized) is None:
-        parameters.append(Internationalized())
-    elif mail.get(Internationalized) is None:
-        source.utf8_refusal = _late_utf8(offered)
-    return replace(envelope, mail=replace(mail, parameters=tuple(parameters)))
+    if mail.get(Internationalized) is None:
+        if utf8:
+            parameters.append(Internationalized())
+        else:
+            source.utf8_refusal = _late_utf8(offered)
+    return replace(mail, parameters=tuple(parameters))
 
 
 def _body(given: Body | None, source: ContentSource, offered: Offered[object]) -> Body | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..commands import Data, Rset
 from ..errors import ProtocolError, RemoteProtocolError
 from ..events import BodyChunk, ConnectionClosed, EndOfBody
-from ..extensions import Bdat, Pipelining
+from ..extensions import Bdat
 from ..replies import Reply
 from ..session import Protocol
 from ..states import State
@@ -19,13 +19,12 @@ from ..wire import CountedText
 from .asking import flush, next_reply
 from .content import CHUNK
 from .errors import ConnectionLost
-from .needs import is_binary
 from .requests import Flow
 
 if TYPE_CHECKING:
     from ..client import Client
     from .content import ContentSource
-    from .outcome import Envelope
+    from .needs import Plan
 
 __all__ = ["MailTransaction"]
 
@@ -38,24 +37,22 @@ class MailTransaction:
 
     Arguments:
         client: a connection with a session, outside a mail transaction.
-        envelope: with all its parameters.
+        plan: how the message goes.
+        batch: the recipients, by index.
         source: the content, at its beginning.
-        chunking: whether to use BDAT.
 
     Attributes:
-        replies: what decided over each recipient, None as long as nothing did.
+        replies: what decided over a recipient, by index.
         ended: whether the end of the content may have reached the server.
         closing: the 421 that ended the session.
     """
 
-    def __init__(
-        self, client: Client, envelope: Envelope, source: ContentSource, *, chunking: bool
-    ) -> None:
+    def __init__(self, client: Client, plan: Plan, batch: list[int], source: ContentSource) -> None:
         self.client = client
-        self.envelope = envelope
+        self.plan = plan
+        self.batch = batch
         self.source = source
-        self.chunking = chunking
-        self.replies: list[Reply | None] = [None] * len(envelope.recipients)
+        self.replies: dict[int, Reply] = {}
         self.ended = False
         self.closing: Reply | None = None
         # The recipients that RCPT accepted, by index.
@@ -72,7 +69,7 @@ class MailTransaction:
                 not decided.
         """
         try:
-            if Pipelining in self.client.offered:
+            if self.plan.pipelined:
                 yield from self._pipelined()
             else:
                 yield from self._one_by_one()
@@ -89,28 +86,31 @@ class MailTransaction:
 
     def _pipelined(self) -> Flow[None]:
         """Everything before the content in one round trip."""
-        commands = [self.envelope.mail, *self.envelope.recipients]
-        for command in commands if self.chunking else (*commands, Data()):
-            self.client.send(command)
+        plan, client = self.plan, self.client
+        client.send(plan.mail)
+        for index in self.batch:
+            client.send(plan.recipients[index])
+        if not plan.chunked:
+            client.send(Data())
         mail = yield from self._reply()
-        for index in range(len(self.replies)):
+        for index in self.batch:
             self._decide(index, mail, (yield from self._reply()))
-        if self.chunking:
+        if plan.chunked:
             yield from self._chunks_if_any(mail)
         else:
             yield from self._data()
 
     def _one_by_one(self) -> Flow[None]:
         """A round trip for each command, and no content without a recipient."""
-        self.client.send(self.envelope.mail)
+        self.client.send(self.plan.mail)
         mail = yield from self._reply()
-        for index, rcpt in enumerate(self.envelope.recipients):
+        for index in self.batch:
             if mail.negative:
                 self._decide(index, mail, mail)
                 continue
-            self.client.send(rcpt)
+            self.client.send(self.plan.recipients[index])
             self._decide(index, mail, (yield from self._reply()))
-        if self.chunking or not self.open:
+        if self.plan.chunked or not self.open:
             yield from self._chunks_if_any(mail)
         else:
             self.client.send(Data())
@@ -213,7 +213,7 @@ class MailTransaction:
 
     def _chunks(self) -> Flow[None]:
         """The content in chunks: in one where all of it is there, else as it comes."""
-        text = None if is_binary(self.envelope) else CountedText(self.client.line_endings)
+        text = None if self.plan.binary else CountedText(self.client.line_endings)
         octets = self.source.octets
         if octets is not None:
             if text is not None:
@@ -227,7 +227,7 @@ class MailTransaction:
     def _all_but_the_last(self, text: CountedText | None) -> Flow[bytes | None]:
         """Send chunks as they come; the octets of the last one, or None if one was refused."""
         client = self.client
-        unanswered = _CHUNKS_UNANSWERED if Pipelining in client.offered else 0
+        unanswered = _CHUNKS_UNANSWERED if self.plan.pipelined else 0
         chunk = b""
         while (following := (yield from self.source.next())) is not None:
             if text is not None:

@@ -12,7 +12,7 @@ from ..replies import Reply
 from .base import Answered, Extension, SessionEvent
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from typing_extensions import Self
 
@@ -143,15 +143,15 @@ class ServerLimits(Extension):
 
     # --- for clients --------------------------------------------------------------------------
 
-    def batches(self, recipients: Iterable[Rcpt]) -> list[tuple[Rcpt, ...]]:
-        """The recipients, divided so that each batch fits into one mail transaction.
+    def batches(self, recipients: Sequence[Rcpt]) -> list[list[int]]:
+        """The recipients by index, divided so that each batch fits into one mail transaction.
 
         The batches with the same domains follow each other; within one the order is kept.
         """
-        by_domain: dict[Domain | AddressLiteral | None, list[Rcpt]] = {}
-        for rcpt in recipients:
+        by_domain: dict[Domain | AddressLiteral | None, list[int]] = {}
+        for index, rcpt in enumerate(recipients):
             domain = None if self.rcptdomainmax is None else next(_domains((rcpt,)), None)
-            by_domain.setdefault(domain, []).append(rcpt)
+            by_domain.setdefault(domain, []).append(index)
         # Those without a domain go along with whatever comes.
         anywhere = by_domain.pop(None, [])
         domains = list(by_domain.values())
@@ -159,10 +159,10 @@ class ServerLimits(Extension):
         groups = [domains[at : at + most] for at in range(0, len(domains), most)] or [[]]
         batches = []
         for group in groups:
-            rcpts = [*anywhere, *(rcpt for one in group for rcpt in one)]
+            indices = [*anywhere, *(index for one in group for index in one)]
             anywhere = []
-            size = self.rcptmax or len(rcpts) or 1
-            batches += [tuple(rcpts[at : at + size]) for at in range(0, len(rcpts), size)]
+            size = self.rcptmax or len(indices) or 1
+            batches += [indices[at : at + size] for at in range(0, len(indices), size)]
         return batches
 
     def allows(self, batch: Iterable[Rcpt], session: Session) -> bool:

@@ -135,13 +135,13 @@ def test_size_counts_what_is_sent(octets: bytes) -> None:
     encoder = DotEncoder(LineEndings.NORMALIZE)
     sent = encoder.encode(octets) + encoder.finish()
     undone = sent[:-3].replace(b"\r\n.", b"\r\n").removeprefix(b".")
-    size = ContentSource(octets).size
+    size = ContentSource(octets).octets_sent(binary=False)
     assert size == len(undone)
 
 
 def test_what_is_not_known_of_a_stream() -> None:
     source = ContentSource(io.BytesIO(b"\xe4\n"))
-    assert source.size is None
+    assert source.octets_sent(binary=False) is source.octets_sent(binary=True) is None
     assert source.eight_bit is None
     assert not source.utf8_header
     source.check(LineEndings.REFUSE)

@@ -7,9 +7,13 @@ import pytest
 from smtpproto import Domain, LocalProtocolError, Mail, Rcpt
 from smtpproto.conversations import Envelope
 from smtpproto.conversations.content import ContentSource
-from smtpproto.conversations.needs import fit, is_binary
+from smtpproto.conversations.needs import Plan, ToASCII, make_plan
+from smtpproto.conversations.requests import Call
+from smtpproto.conversations.steps import Steps
 from smtpproto.extensions import (
+    BinaryMime,
     Body,
+    Chunking,
     DeclaredSize,
     Dsn,
     EightBitMime,
@@ -17,6 +21,8 @@ from smtpproto.extensions import (
     Extension,
     Internationalized,
     OriginalRecipient,
+    Pipelining,
+    ServerLimits,
     Size,
     SmtpUtf8,
 )
@@ -32,13 +38,32 @@ def envelope(sender: str = "a@client.example", to: str = "b@mx.example") -> Enve
     return Envelope.of(sender, [to])
 
 
+def plan(
+    source: ContentSource,
+    offered: tuple[Extension, ...] = ALL,
+    given: Envelope | None = None,
+    *,
+    to_ascii: ToASCII | None = None,
+    chunking: bool = False,
+) -> Plan:
+    """The plan for a message, made by an adapter that only calls."""
+    steps = Steps(
+        make_plan(
+            given or envelope(), source, Offered(offered), to_ascii=to_ascii, chunking=chunking
+        )
+    )
+    for request in steps:
+        assert isinstance(request, Call)
+        steps.result = request.function(*request.arguments)
+    return steps.returned
+
+
 def fitted(
     content: object, offered: tuple[Extension, ...] = ALL, given: Envelope | None = None
 ) -> str:
     """The parameters of MAIL."""
     source = ContentSource(content)  # type: ignore[arg-type]
-    mail = fit(given or envelope(), source, Offered(offered)).mail
-    return " ".join(map(str, mail.parameters))
+    return " ".join(map(str, plan(source, offered, given).mail.parameters))
 
 
 @pytest.mark.parametrize(
@@ -49,9 +74,9 @@ def fitted(
         (EIGHT, ALL, "SIZE=21 BODY=8BITMIME"),
         (EIGHT, (EightBitMime(),), "BODY=8BITMIME"),
         (UTF8, ALL, "SIZE=21 BODY=8BITMIME SMTPUTF8"),
-        # Of a stream nobody knows.
-        ([EIGHT], ALL, "BODY=8BITMIME"),
-        ([EIGHT], (), ""),
+        # What comes behind the header of a stream is not known.
+        ([ASCII, EIGHT], ALL, "BODY=8BITMIME"),
+        ([ASCII, EIGHT], (), ""),
     ],
 )
 def test_the_smallest_set(content: object, offered: tuple[Extension, ...], parameters: str) -> None:
@@ -112,9 +137,9 @@ BOTH = (Body("8BITMIME"), Internationalized())
 def test_what_a_stream_must_not_turn_out_to_hold(
     given: tuple[object, ...], offered: tuple[Extension, ...], problems: tuple[str, str]
 ) -> None:
-    source = ContentSource([b""])
+    source = ContentSource([ASCII, b"more"])
     mail = Mail(envelope().reverse_path, given)  # type: ignore[arg-type]
-    fit(Envelope(mail, envelope().recipients), source, Offered(offered))
+    plan(source, offered, Envelope(mail, envelope().recipients))
     for refusal, problem in zip(
         (source.eight_bit_refusal, source.utf8_refusal), problems, strict=True
     ):
@@ -145,15 +170,15 @@ def to_ascii(domain: Domain) -> Domain:
 def test_a_domain_has_another_form() -> None:
     source = ContentSource(ASCII)
     given = Envelope.of("", ["b@grüße.example", "c@mx.example", "d@[192.0.2.1]", "postmaster"])
-    found = fit(given, source, Offered(()), to_ascii)
-    assert [str(path) for path in found.forward_paths] == [
+    found = plan(source, (), given, to_ascii=to_ascii)
+    assert [str(rcpt.forward_path) for rcpt in found.recipients] == [
         "<b@xn--gre-6ka8l.example>",
         "<c@mx.example>",
         "<d@[192.0.2.1]>",
         "<postmaster>",
     ]
     # Where SMTPUTF8 is offered nothing is changed.
-    assert fit(given, source, Offered(ALL), to_ascii).recipients == given.recipients
+    assert plan(source, ALL, given, to_ascii=to_ascii).recipients == given.recipients
 
 
 @pytest.mark.parametrize(
@@ -161,10 +186,31 @@ def test_a_domain_has_another_form() -> None:
 )
 def test_a_local_part_and_a_header_have_none(content: bytes, given: Envelope) -> None:
     with pytest.raises(LocalProtocolError, match="SMTPUTF8"):
-        fit(given, ContentSource(content), Offered(()), to_ascii)
+        plan(ContentSource(content), (), given, to_ascii=to_ascii)
 
 
-def test_binary() -> None:
-    assert not is_binary(envelope())
-    assert not is_binary(Envelope(Mail(envelope().reverse_path, (Body("8BITMIME"),)), ()))
-    assert is_binary(Envelope(Mail(envelope().reverse_path, (Body("BINARYMIME"),)), ()))
+@pytest.mark.parametrize(
+    "body, chunking, offered, chunked, binary",
+    [
+        ("BINARYMIME", False, (EightBitMime(), Chunking(), BinaryMime()), True, True),
+        ("8BITMIME", False, (EightBitMime(), Chunking()), False, False),
+        ("8BITMIME", True, (EightBitMime(), Chunking()), True, False),
+        ("8BITMIME", True, (EightBitMime(),), False, False),
+    ],
+)
+def test_the_way_of_the_content(
+    body: str, chunking: bool, offered: tuple[Extension, ...], chunked: bool, binary: bool
+) -> None:
+    given = Envelope(Mail(envelope().reverse_path, (Body(body),)), envelope().recipients)
+    found = plan(ContentSource(ASCII), offered, given, chunking=chunking)
+    assert (found.chunked, found.binary, found.pipelined) == (chunked, binary, False)
+
+
+def test_the_batches() -> None:
+    given = Envelope.of("", ["b@mx.example", "c@mx.example", "b@mx.example"])
+    assert plan(ContentSource(ASCII), (Pipelining(),), given).batches == [[0, 1, 2]]
+    limited = (ServerLimits(rcptmax=2),)
+    assert plan(ContentSource(ASCII), limited, given).batches == [[0, 1], [2]]
+    assert plan(ContentSource([ASCII]), limited, given).batches == [[0, 1], [2]]
+    with pytest.raises(LocalProtocolError, match="can be read only once"):
+        plan(ContentSource(iter([ASCII])), limited, given)
