@@ -159,7 +159,7 @@ def main() -> None:
     for command in COMMANDS:
         print(f"  {command}")
         grammar = everything.utf8_grammar
-        assert parse(str(command).encode(), grammar) == command
+        assert parse(command.line().encode(), grammar) == command
 
     # What nobody knows is kept as it was written; a server refuses it with 555.
     unknown = Mail(EVE, (UnknownParameter("X-COLOUR", "red"),))

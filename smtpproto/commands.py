@@ -119,9 +119,10 @@ class Command:
         """What follows the verb and a space; empty if nothing does."""
         return ""
 
-    def public(self) -> str:
-        """The command line without secrets, for logs and transcripts."""
-        return str(self)
+    def line(self) -> str:
+        """The command line as it is sent, without its CRLF.  It may hold secrets."""
+        arguments = self.arguments()
+        return f"{self.verb} {arguments}" if arguments else self.verb
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
@@ -137,8 +138,11 @@ class Command:
         return cls()
 
     def __str__(self) -> str:
-        arguments = self.arguments()
-        return f"{self.verb} {arguments}" if arguments else self.verb
+        """The command line as people may see it.
+
+        A class whose arguments may hold secrets says here what is shown in their place.
+        """
+        return self.line()
 
 
 class CountedCommand(Command):

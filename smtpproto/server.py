@@ -305,7 +305,7 @@ class Server(Connection):
     def _admit(self, command: Command, octets: int) -> ServerEvent | None:
         """Give a command that had so many octets to the application, or refuse it."""
         if self._observer is not None:
-            self._observer("C", command.public().encode("utf-8"), False)
+            self._observer("C", str(command).encode("utf-8"), False)
         if isinstance(command, DialogueCommand):
             self._secrets_follow = True
         row = command.row
@@ -338,7 +338,7 @@ class Server(Connection):
             self._secrets_follow = True
             return line[: found.end()] + b" (not shown)"
         kind = self._grammar.verbs.get(verb)
-        if kind is not None and kind.public is not Command.public:
+        if kind is not None and kind.__str__ is not Command.__str__:
             self._secrets_follow |= issubclass(kind, DialogueCommand)
             return f"{verb} (not shown)".encode("ascii")
         return line if is_command or not self._secrets_follow else _HIDDEN

@@ -78,9 +78,9 @@ BOB = ForwardPath.of("bob@mx.example")
     ],
 )
 def test_both_ways(line: str, command: Command) -> None:
-    assert str(command) == line
+    assert command.line() == line
     assert parse(line.encode(), GRAMMAR) == command
-    assert command.public() == line
+    assert str(command) == line
     assert command.row == command.verb
     assert not hasattr(command, "__dict__")
 

@@ -321,7 +321,7 @@ def test_what_is_understood_is_right_once_it_is_written(line: str, utf8: bool) -
     if isinstance(command, Hello) and isinstance(command.name, NoDomain):
         assert fault
         return
-    assert read(str(command).encode(), grammar) == (command, "")
+    assert read(command.line().encode(), grammar) == (command, "")
 
 
 @given(LINES)

@@ -1258,7 +1258,7 @@ class Secretive(Ask):
 
     verb = "XLOGIN"
 
-    def public(self) -> str:
+    def __str__(self) -> str:
         return "XLOGIN"
 
 

@@ -73,7 +73,7 @@ class Authenticate(DialogueCommand):
         # A response of no octets has no base64 (section 4).
         return f"{self.mechanism} {encode_base64(self.initial) or '='}"
 
-    def public(self) -> str:
+    def __str__(self) -> str:
         """The command without the initial response."""
         return f"AUTH {self.mechanism}" + ("" if self.initial is None else " (response)")
 

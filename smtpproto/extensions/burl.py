@@ -83,7 +83,7 @@ class Burl(Command):
         """The URL, and LAST."""
         return f"{self.url} LAST" if self.last else self.url
 
-    def public(self) -> str:
+    def __str__(self) -> str:
         """The command without what may be secret in the URL."""
         return f"BURL {self.scheme}://{self.host}/...{' LAST' if self.last else ''}"
 

@@ -41,7 +41,7 @@ ATTRIBUTES = st.dictionaries(
 @given(ATTRIBUTES)
 def test_what_is_written_is_read_again(attributes: dict[str, str | Unavailable]) -> None:
     command = XTry(tuple(attributes.items()))
-    assert parse(str(command).encode(), GRAMMAR) == command
+    assert parse(command.line().encode(), GRAMMAR) == command
 
 
 @pytest.mark.parametrize(

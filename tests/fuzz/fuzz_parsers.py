@@ -83,11 +83,11 @@ def commands(data: bytes) -> None:
     for grammar in GRAMMARS:
         with contextlib.suppress(REFUSED):
             command, _ = read(data, grammar)
-            line = str(command).encode()
+            line = command.line().encode()
             assert b"\r" not in line
             assert b"\n" not in line
             assert b"\0" not in line
-            command.public().encode()
+            str(command).encode()
             if not isinstance(getattr(command, "name", None), NoDomain):
                 # What was written needs no leniency to be read.
                 assert parse(line, grammar) == command

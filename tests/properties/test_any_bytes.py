@@ -45,7 +45,7 @@ ALL: tuple[Extension, ...] = (
     StartTls(),
     Auth(("PLAIN", "LOGIN"), allow_plaintext=("PLAIN", "LOGIN")),
 )
-lines = smtp.commands(ALL).map(lambda command: f"{command}\r\n".encode())
+lines = smtp.commands(ALL).map(lambda command: f"{command.line()}\r\n".encode())
 client_octets = st.one_of(
     smtp.mutated(smtp.sessions(ALL).map(lambda session: session.octets), most=8),
     smtp.mutated(st.lists(lines, max_size=15).map(b"".join)),

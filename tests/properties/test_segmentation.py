@@ -30,7 +30,7 @@ ENVELOPE = b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<postmaster>\r\n"
 whole_sessions = st.one_of(
     smtp.sessions().map(lambda session: session.octets),
     smtp.mutated(smtp.sessions().map(lambda session: session.octets)),
-    st.lists(smtp.commands(OFFERS).map(lambda command: f"{command}\r\n".encode()), max_size=12).map(
+    st.lists(smtp.commands(OFFERS).map(lambda command: f"{command.line()}\r\n".encode()), max_size=12).map(
         b"".join
     ),
 )

@@ -269,7 +269,7 @@ class _Judge:
     def allows(self, command: Command) -> bool:
         longest = self.catalogue.longest_line(type(command), self.session.offered)
         return (
-            len(str(command).encode()) + 2 <= longest
+            len(command.line().encode()) + 2 <= longest
             and self.catalogue.refusal(command, self.session, self.transaction) is None
         )
 

@@ -60,7 +60,7 @@ class _Writer:
 
     def command(self, command: Command, verb: str = "") -> None:
         """A command, its verb spelled like this."""
-        line = str(command)
+        line = command.line()
         self.octets += (verb + line[len(verb) :]).encode() + b"\r\n"
         if not isinstance(command, Bdat):
             self.commands.append(command)
