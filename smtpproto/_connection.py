@@ -51,6 +51,7 @@ class Connection:
     __slots__ = (
         "_buffer",
         "_catalogue",
+        "_clean",
         "_closing_told",
         "_eof",
         "_limits",
@@ -86,6 +87,8 @@ class Connection:
         self._out = bytearray()
         self._eof = False
         self._closing_told = False
+        # Whether QUIT and its reply ended the session.
+        self._clean = False
 
     @property
     def offered(self) -> Offered[object]:
@@ -187,6 +190,7 @@ class Connection:
         """Do what a reply does to the state; the table allows it."""
         after = State.CLOSED if code == 421 else step.after[code // 100]
         assert after is not None
+        self._clean = after is State.CLOSED and code != 421
         if step.forget is not _NOTHING and (code < 400 or after is not self.state):
             self.transaction = None
             if step.forget is Forget.SESSION:

@@ -29,7 +29,7 @@ from .limits import DEFAULT, Limits
 from .replies import Reply, ReplyReader, build_reply
 from .session import Offered, Protocol, Session, TLSFacts, Transaction
 from .states import Forget, State, Step
-from .wire import BadLine, CountedText, DotEncoder, LineEndings
+from .wire import BadLine, CountedText, DotEncoder, LineEndings, LineReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["Client"]
 
 _CHUNK_TIMEOUT = 180.0  # RFC 5321 section 4.5.3.2.5
+# The highest reply code.
+_WORST = 599
 # Where no line is read.
 _WITHOUT_LINES = frozenset({State.CLOSED, State.TLS})
 _NOTHING = Offered[object]()
@@ -54,6 +56,7 @@ class _Awaited:
         timeout: seconds to wait for it.
         ends_group: whether nothing may leave before it has come (RFC 2920 section 3.1).
         unsettles: whether a positive one makes both sides forget what was offered.
+        queued: whether the command was held back and is still with `data_to_send`.
     """
 
     row: str
@@ -61,6 +64,7 @@ class _Awaited:
     timeout: float = _TIMEOUT
     ends_group: bool = True
     unsettles: bool = False
+    queued: bool = False
 
 
 class Client(Connection):
@@ -96,6 +100,7 @@ class Client(Connection):
         "_last_mail",
         "_pending",
         "_projected",
+        "_released",
         "_replies",
         "_text",
         "_unsettled",
@@ -120,12 +125,16 @@ class Client(Connection):
             observer,
         )
         DotEncoder(line_endings)
-        self._lines.limit = limits.reply_line
+        self._lines = LineReader(
+            self._buffer, limits.reply_line, LineEndings.REFUSE, bare_lf_ends=True
+        )
         self._replies = ReplyReader(limits)
         # Under way, oldest first; then what is held back, with the octets that follow each command.
         self._pending: deque[_Awaited] = deque([_Awaited("greeting")])
         self._held: deque[tuple[_Awaited | None, bytes]] = deque()
         self._held_commands = 0
+        # What was held back and has not been given out by `data_to_send` since.
+        self._released: list[_Awaited] = []
         # Where the session would be if all that is pending succeeded; None: to be found out.
         self._projected: State | None = State.GREETED
         self._last_mail: Transaction | None = None
@@ -141,7 +150,7 @@ class Client(Connection):
         # its end, and the lowest code of them (LMTP).
         self._command: Command | None = None
         self._answered = 0
-        self._best = 559
+        self._best = _WORST
         self._error: RemoteProtocolError | None = None
 
     @property
@@ -155,6 +164,17 @@ class Client(Connection):
     def pending(self) -> int:
         """How many replies are still to come for what was sent."""
         return len(self._pending) + self._held_commands
+
+    def data_to_send(self) -> bytes:
+        released = self._released
+        if released:
+            if self._pending[0] is released[0] and self._unread_code() not in (b"", b"421"):
+                # Something to answer it is there already: `next_event` refuses that.
+                return b""
+            for awaited in released:
+                awaited.queued = False
+            released.clear()
+        return super().data_to_send()
 
     def tls_established(self, facts: TLSFacts | None = None) -> None:
         if self.state is State.CONNECTED and self._replies.code:
@@ -172,10 +192,19 @@ class Client(Connection):
             LocalProtocolError: it is not possible in this state, an extension it needs was not
                 offered, it would be too long, or an argument holds CR, LF or NUL; nothing is queued
                 then.
+            RemoteProtocolError: what would answer it was there before it left; nothing is queued,
+                and the connection cannot go on.
             TypeError: it is none of these; nothing is queued.
         """
         if self._error is not None:
             raise LocalProtocolError(f"the connection is broken: {self._error}")
+        try:
+            self._send(message)
+        except RemoteProtocolError as error:
+            self._break(error)
+            raise
+
+    def _send(self, message: Command | BodyChunk | EndOfBody | AuthResponse) -> None:
         if isinstance(message, Command):
             self._send_command(message)
         elif isinstance(message, BodyChunk):
@@ -202,6 +231,8 @@ class Client(Connection):
             self._held.append((awaited, line))
             self._held_commands += 1
         else:
+            if not self._pending and self._unread_code() not in (b"", b"421"):
+                raise _early(command.verb)
             self._leave(awaited, line)
         self._unsettled += unsettles
         self._projected = after = step.after[3] or step.after[2] or state
@@ -258,7 +289,7 @@ class Client(Connection):
         Raises:
             LocalProtocolError: it is too long, not ASCII where it must be, or more than one line.
         """
-        line = str(command).encode("utf-8")
+        line = command.line().encode("utf-8")
         offered = session.offered
         if not line.isascii() and not any(
             isinstance(each, Extension) and each.utf8 for each in offered
@@ -294,10 +325,21 @@ class Client(Connection):
         assert command is not None
         self._queue(line)
         if self._observer is not None:
-            self._observer("C", command.public().encode("utf-8"), False)
+            self._observer("C", str(command).encode("utf-8"), False)
         self._pending.append(awaited)
         if isinstance(command, DialogueCommand):
             self._expect_challenge()
+
+    def _unread_code(self) -> bytes:
+        """What there is of the code of a reply that was not read yet; empty if there is none.
+
+        Where nothing waits for a reply, it was said before what it would be taken to answer.  Only
+        421 may be said at any time (RFC 5321 section 3.8).
+        """
+        begun = self._replies.code
+        code = b"%d" % begun if begun else self._buffer.peek(3)
+        # It may be the first half.
+        return b"421" if code and b"421".startswith(code) else code
 
     def _begin_chunk(self, command: CountedCommand, state: State) -> None:
         self._counted, self._counted_left = command, command.octets
@@ -321,6 +363,8 @@ class Client(Connection):
                 self._out += octets
             elif self._may_leave():
                 self._held_commands -= 1
+                awaited.queued = True
+                self._released.append(awaited)
                 self._leave(awaited, octets)
             else:
                 return
@@ -372,6 +416,12 @@ class Client(Connection):
 
     def _send_end(self) -> None:
         encoder = self._encoder or self._content_encoder()
+        code = self._unread_code()
+        if code.startswith((b"4", b"5")):
+            # A refusal within the content: `next_event` tells it, and the end must not leave.
+            return
+        if code:
+            raise _early("the end of the content")
         self._out += encoder.finish()
         self._observe("C", b".")
         self._encoder = None
@@ -391,6 +441,8 @@ class Client(Connection):
                 f"the response has more than {self._limits.exchange_line} octets "
                 "(RFC 4954 section 4)"
             )
+        if self._unread_code() not in (b"", b"421"):
+            raise _early("the response")
         self._queue(line)
         self._observe("C", b"(response)")
         self._pending.append(_Awaited("response", command))
@@ -429,9 +481,13 @@ class Client(Connection):
         try:
             return self._next_event()
         except RemoteProtocolError as error:
-            self._error = error
-            self._end(State.ERROR)
+            self._break(error)
             raise
+
+    def _break(self, error: RemoteProtocolError) -> None:
+        """The server broke the protocol: nothing leaves and nothing is read any more."""
+        self._error = error
+        self._end(State.ERROR)
 
     def _next_event(self) -> ClientEvent | Need:
         while True:
@@ -460,7 +516,7 @@ class Client(Connection):
 
     def _without_lines(self) -> ClientEvent | Need:
         if self.state is State.CLOSED:
-            return self._closed(clean=True)
+            return self._closed(clean=self._clean)
         if len(self._buffer):
             raise RemoteProtocolError(
                 "octets in plain text follow the reply to STARTTLS (RFC 3207 section 4.2)"
@@ -489,19 +545,11 @@ class Client(Connection):
             self._end(State.CLOSED)
             return reply
         step = self._rows[self.state].get(awaited.row)
-        if (step is None and code < 400) or (step is not None and step.after[code // 100] is None):
-            raise RemoteProtocolError(
-                f"{code} cannot answer {awaited.row} here: {self.state.value} "
-                "(RFC 5321 section 4.3.2)"
-            )
-        if self._counted_left and code < 400 and len(self._pending) == 1 and not self._held:
-            raise RemoteProtocolError(
-                f"{code} came before the octets of a chunk were sent (RFC 3030 section 2)"
-            )
+        self._check_answer(code, awaited, step)
         self._best = min(code, self._best)
         if reply.recipient is not None and self._more_recipients():
             return reply
-        code, self._best = self._best, 559
+        code, self._best = self._best, _WORST
         self._answered = 0
         self._pending.popleft()
         if not self._pending:
@@ -519,6 +567,24 @@ class Client(Connection):
         if self._held:
             self._release()
         return reply
+
+    def _check_answer(self, code: int, awaited: _Awaited, step: Step | None) -> None:
+        """Refuse a reply that cannot answer what is pending.
+
+        Raises:
+            RemoteProtocolError: it cannot, or came before what it would answer was sent.
+        """
+        if awaited.queued:
+            raise _early(awaited.row)
+        if (step is None and code < 400) or (step is not None and step.after[code // 100] is None):
+            raise RemoteProtocolError(
+                f"{code} cannot answer {awaited.row} here: {self.state.value} "
+                "(RFC 5321 section 4.3.2)"
+            )
+        if self._counted_left and code < 400 and len(self._pending) == 1 and not self._held:
+            raise RemoteProtocolError(
+                f"{code} came before the octets of a chunk were sent (RFC 3030 section 2)"
+            )
 
     def _unasked(self, code: int, lines: list[str]) -> Reply:
         """A reply that answers no command: only the end of the session can be meant.
@@ -578,10 +644,17 @@ class Client(Connection):
         """The session is over: what is pending gets no reply any more."""
         self.state = self._projected = state
         self._pending.clear()
+        self._released.clear()
         self._held.clear()
         self._held_commands = 0
-        self._encoder = None
+        self._encoder = self._text = None
         self._counted_left = 0
         self._buffer.clear()
         # Above all the end of some content must not leave after its failure was reported.
         self._out = bytearray()
+
+
+def _early(what: str) -> RemoteProtocolError:
+    return RemoteProtocolError(
+        f"a reply came before {what} was sent, which it cannot answer (RFC 5321 section 4.3.1)"
+    )

@@ -98,6 +98,7 @@ class Command:
         framing: how content that belongs to the command is delimited, None if there is none.
         brings_content: whether a positive reply takes responsibility for content that is elsewhere,
             such as behind a URL (RFC 4468); a server then says nothing positive by default.
+        needs_offer: whether it is possible only where the extension that it belongs to is offered.
         parameters: what service extensions added to it; empty for commands that take nothing.
     """
 
@@ -108,6 +109,7 @@ class Command:
     accepted: ClassVar[tuple[int, str, str]] = (250, "2.0.0", "OK")
     framing: ClassVar[Framing | None] = None
     brings_content: ClassVar[bool] = False
+    needs_offer: ClassVar[bool] = True
     parameters: tuple[Parameter, ...] = ()
 
     @property
@@ -493,6 +495,7 @@ class Expn(_Question):
     """EXPN: ask for the members of a mailing list (RFC 5321 section 4.1.1.7)."""
 
     verb = "EXPN"
+    needs_offer = False  # older than EHLO (section 4.1.4)
     accepted = (252, "2.1.5", "Cannot EXPN list")
 
 
@@ -501,6 +504,7 @@ class Help(_WithString):
     """HELP: ask for help (RFC 5321 section 4.1.1.8)."""
 
     verb = "HELP"
+    needs_offer = False  # older than EHLO (section 4.1.4)
     needs_string = False
     accepted = (214, "2.0.0", "See RFC 5321")
     string: str = ""

@@ -111,7 +111,8 @@ class ConnectionClosed:
     """Nothing more will come; given once.
 
     Arguments:
-        clean: False if the peer closed without QUIT, in the middle of whatever was going on.
+        clean: whether QUIT and its positive reply ended the session (RFC 5321 section 4.1.1.10).
+            False: it ended in the middle, as the link was closed or one side said 421.
     """
 
     clean: bool = True

@@ -261,7 +261,7 @@ class Server(Connection):
 
     def _without_lines(self) -> ServerEvent | Need:
         if self.state is State.CLOSED:
-            return self._closed(clean=True)
+            return self._closed(clean=self._clean)
         return self._before_handshake()
 
     def _next_line(self) -> ServerEvent | Need | None:

@@ -422,7 +422,8 @@ def test_preserve_is_no_policy_for_a_client() -> None:
         ("", b"199 hello\r\n", "expected a reply code"),
         ("", b"250-a\r\n220 b\r\n", "begin with 250 and 220"),
         ("", b"334 hello\r\n", "334 cannot answer greeting"),
-        ("", b"220 a\nb\r\n", r"a line of a reply is refused \(bare LF\)"),
+        ("", b"220 a\rb\r\n", r"a line of a reply is refused \(bare CR\)"),
+        ("", b"220 a\nb\r\n", "expected a reply code and text, found b'b'"),
         ("", b"220 a\0b\r\n", r"a line of a reply is refused \(NUL\)"),
         ("", b"220 " + b"x" * 3000, "has more than 2048 octets"),
         ("", b"220 " + b"x" * 3000 + b"\r\n", "has more than 2048 octets"),
@@ -492,7 +493,7 @@ def test_421(script: str, command: Command | None) -> None:
     assert reply == Reply(421, "4.3.2", "going down")
     assert isinstance(reply, Reply)
     assert reply.command == command
-    assert closed == ConnectionClosed(clean=True)
+    assert closed == ConnectionClosed(clean=False)
     with pytest.raises(LocalProtocolError, match="the session is over"):
         client.send(Quit())
 
@@ -504,7 +505,245 @@ def test_a_refusal_within_content_is_the_end() -> None:
     reply, closed = feed(client, b"554 spam\r\n")
     assert isinstance(reply, Reply)
     assert (reply.code, reply.command) == (554, Data())
-    assert closed == ConnectionClosed()
+    assert closed == ConnectionClosed(clean=False)
+
+
+def silent(end: bytes, *, chunks: bool = False) -> Client:
+    """A client whose session ended within content, in one of three ways."""
+    if chunks:
+        client = chunking()
+        client.send(Bdat(4))
+        client.send(BodyChunk(b"some"))
+        client.data_to_send()
+        feed(client, b"250 OK\r\n250 OK\r\n250 OK\r\n")
+    else:
+        client, _ = submit(CONTENT)
+        client.send(BodyChunk(b"text\r\n"))
+    client.data_to_send()
+    feed(client, end)
+    return client
+
+
+@pytest.mark.parametrize("end", [b"421 going down\r\n", b"550 spam\r\n", b""])
+@pytest.mark.parametrize("octets", [b"", b"more\r\n"])
+def test_nothing_leaves_after_the_end_within_content(end: bytes, octets: bytes) -> None:
+    client = silent(end)
+    with pytest.raises(LocalProtocolError, match="the session is over"):
+        client.send(BodyChunk(octets))
+    with pytest.raises(LocalProtocolError, match="the session is over"):
+        client.send(EndOfBody())
+    assert client.data_to_send() == b""
+    assert client.pending == 0
+
+
+@pytest.mark.parametrize("end", [b"421 going down\r\n", b""])
+@pytest.mark.parametrize(
+    "message", [BodyChunk(b""), BodyChunk(b"x"), Bdat(0, last=True), EndOfBody()]
+)
+def test_nothing_leaves_after_the_end_between_chunks(
+    end: bytes, message: BodyChunk | Bdat | EndOfBody
+) -> None:
+    client = silent(end, chunks=True)
+    with pytest.raises(LocalProtocolError, match="the session is over"):
+        client.send(message)
+    assert client.data_to_send() == b""
+
+
+# --- replies that came too early ------------------------------------------------------------------
+
+ALL_AT_ONCE = b"220 mx.example\r\n250 mx.example\r\n250 a\r\n250 b\r\n354 c\r\n"
+STEPS: list[tuple[bytes, Command | EndOfBody]] = [
+    (b"220 mx.example\r\n", EHLO),
+    (b"250 mx.example\r\n", MAIL),
+    (b"250 a\r\n", BOB),
+    (b"250 b\r\n", Data()),
+    (b"354 c\r\n", EndOfBody()),
+]
+
+
+def test_replies_that_came_before_their_commands() -> None:
+    """RFC 5321 section 4.3.1: a reply answers what was sent."""
+    client = Client()
+    client.receive_data(ALL_AT_ONCE)
+    assert isinstance(client.next_event(), Reply)
+    with pytest.raises(RemoteProtocolError, match=r"a reply came before EHLO .*4\.3\.1") as first:
+        client.send(EHLO)
+    assert client.data_to_send() == b""
+    assert client.state is State.ERROR
+    with pytest.raises(RemoteProtocolError) as again:
+        client.next_event()
+    assert again.value is first.value
+    with pytest.raises(LocalProtocolError, match="the connection is broken"):
+        client.send(Quit())
+
+
+@pytest.mark.parametrize("early", [b"250 x\r\n", b"354 x\r\n", b"250-x\r\n", b"2", b"\r\n"])
+@pytest.mark.parametrize("step", range(len(STEPS)))
+@pytest.mark.parametrize("read", [False, True], ids=["unread", "read"])
+def test_a_reply_that_came_before_its_command(step: int, early: bytes, *, read: bool) -> None:
+    """Whether it comes with the reply before it or later, and whether somebody looked."""
+    client = Client()
+    for reply, message in STEPS[:step]:
+        feed(client, reply)
+        client.send(message)
+    client.data_to_send()
+    with pytest.raises(RemoteProtocolError):
+        answered_early(client, *STEPS[step], early, read=read)
+    assert client.data_to_send() == b""
+
+
+def answered_early(
+    client: Client, reply: bytes, message: Command | EndOfBody, early: bytes, *, read: bool
+) -> None:
+    if read:
+        feed(client, reply)
+        feed(client, early)
+    else:
+        client.receive_data(reply + early)
+        assert isinstance(client.next_event(), Reply)
+    client.send(message)
+
+
+def test_a_reply_that_came_between_two_commands() -> None:
+    """A server that answers one command twice; the second time is no answer to the next."""
+    client, _ = submit(ALONE)
+    client.send(MAIL)
+    client.data_to_send()
+    client.receive_data(b"250 OK\r\n250 OK\r\n")
+    assert isinstance(client.next_event(), Reply)
+    with pytest.raises(RemoteProtocolError, match="a reply came before RCPT"):
+        client.send(BOB)
+
+
+def test_what_is_held_back_does_not_leave_either() -> None:
+    client, _ = submit(ALONE)
+    client.send(MAIL)
+    client.send(BOB)
+    client.data_to_send()
+    client.receive_data(b"250 OK\r\n2")
+    assert isinstance(client.next_event(), Reply)
+    assert client.next_event() is Need.DATA
+    assert client.data_to_send() == b""
+    client.receive_data(b"50 OK\r\n")
+    with pytest.raises(RemoteProtocolError, match="a reply came before RCPT"):
+        client.next_event()
+    assert client.data_to_send() == b""
+
+
+def test_what_is_held_back_is_answered_once_it_left() -> None:
+    client, _ = submit(ALONE)
+    client.send(MAIL)
+    client.send(BOB)
+    assert client.data_to_send() == b"MAIL FROM:<eve@client.example>\r\n"
+    feed(client, b"250 OK\r\n")
+    assert client.data_to_send() == b"RCPT TO:<bob@mx.example>\r\n"
+    (reply,) = feed(client, b"250 OK\r\n")
+    assert isinstance(reply, Reply)
+    assert reply.command == BOB
+
+
+def test_an_early_reply_to_a_chunk_and_to_a_response() -> None:
+    client = chunking()
+    client.data_to_send()
+    client.receive_data(b"250 OK\r\n250 OK\r\n250 OK\r\n")
+    assert [client.next_event(), client.next_event()] == [Reply(250, text="OK")] * 2
+    with pytest.raises(RemoteProtocolError, match="a reply came before BDAT"):
+        client.send(Bdat(4, last=True))
+    client = asked()
+    client.receive_data(b"250 secret\r\n")
+    with pytest.raises(RemoteProtocolError, match="a reply came before the response") as caught:
+        client.send(AuthResponse(b"x"))
+    assert "secret" not in str(caught.value)
+    assert client.data_to_send() == b""
+
+
+@pytest.mark.parametrize("early", [b"421 going down\r\n", b"421-going\r\n421 down\r\n"])
+@pytest.mark.parametrize("size", [1, 2, 7, 100])
+def test_421_may_come_before_any_command(early: bytes, size: int) -> None:
+    """RFC 5321 section 3.8: a server that shuts down, while the client was about to speak."""
+    client, _ = submit(ALONE)
+    client.receive_data(early[:size])
+    client.send(MAIL)
+    client.receive_data(early[size:])
+    reply = client.next_event()
+    assert isinstance(reply, Reply)
+    assert (reply.code, reply.command) == (421, MAIL)
+    assert client.next_event() == ConnectionClosed(clean=False)
+
+
+@pytest.mark.parametrize("refusal", [b"550 spam\r\n", b"421 down\r\n", b"554-no\r\n554 no\r\n"])
+@pytest.mark.parametrize("size", [1, 8, 100])
+def test_the_end_of_content_does_not_leave_after_a_refusal(refusal: bytes, size: int) -> None:
+    """It arrived while the content was written, and nobody has read it yet."""
+    client, _ = submit(CONTENT)
+    client.send(BodyChunk(b"text\r\n"))
+    assert client.data_to_send() == b"text\r\n"
+    client.receive_data(refusal[:size])
+    if size == 8:
+        assert client.next_event() is Need.DATA or client.state is State.CLOSED
+    if client.state is State.CONTENT:
+        client.send(EndOfBody())
+        assert client.data_to_send() == b""
+        client.receive_data(refusal[size:])
+        reply = client.next_event()
+        assert isinstance(reply, Reply)
+        assert reply.code == int(refusal[:3])
+    assert client.data_to_send() == b""
+
+
+# --- codes and lines as real servers write them ---------------------------------------------------
+
+
+@pytest.mark.parametrize("code", [260, 299])
+def test_codes_of_no_list_that_accept(code: int) -> None:
+    """RFC 5321 section 4.3.2: the first digit decides."""
+    client, _ = submit(GREETING + "S: 250 HELP\nC: MAIL FROM:<>\n")
+    (reply,) = feed(client, b"%d fine\r\n" % code)
+    assert isinstance(reply, Reply)
+    assert (reply.code, reply.positive, reply.command) == (code, True, Mail(ReversePath(None)))
+    assert client.state is State.MAIL
+
+
+@pytest.mark.parametrize("code", [471, 499, 560, 571, 599])
+def test_codes_of_no_list_that_refuse(code: int) -> None:
+    client, _ = submit(PIPELINING)
+    for command in (MAIL, BOB, EVE):
+        client.send(command)
+    feed(client, b"250 OK\r\n%d %d.7.1 Delivery not authorized\r\n250 OK\r\n" % (code, code // 100))
+    assert client.transaction is not None
+    assert client.transaction.recipients == [EVE]
+    client.send(Data())
+
+
+def test_content_refused_with_a_code_of_no_list() -> None:
+    client, _ = submit(CONTENT + "C: .\n")
+    (reply,) = feed(client, b"571 no\r\n")
+    assert isinstance(reply, Reply)
+    assert (reply.code, reply.permanent) == (571, True)
+    assert client.state is State.READY
+
+
+@pytest.mark.parametrize("size", [1, 3, 1000])
+def test_lines_that_end_with_lf_alone(size: int) -> None:
+    data = b"220 mx.example\n250-mx.example\n250-PIPELINING\r\n250 SIZE\n"
+    client = Client()
+    events = feed(client, data[:15])
+    client.send(EHLO)
+    client.data_to_send()
+    for at in range(15, len(data), size):
+        events += feed(client, data[at : at + size])
+    assert events[1:] == [Reply(250, text="mx.example\nPIPELINING\nSIZE")]
+    assert Pipelining in client.offered
+    assert Size in client.offered
+
+
+def test_a_greeting_that_ends_as_a_refusal() -> None:
+    client = Client()
+    (reply,) = feed(client, b"220-mx.example\r\n521 5.7.1 blocked, see https://mx.example\r\n")
+    assert isinstance(reply, Reply)
+    assert (reply.code, reply.permanent) == (521, True)
+    assert "blocked, see https://mx.example" in reply.text
+    assert client.state is State.REFUSED
 
 
 @pytest.mark.parametrize("script", ["", ALONE, CONTENT, ALONE + "C: NOOP\n"])

@@ -324,7 +324,7 @@ def test_421_at_any_time(state: str) -> None:
         events += drive(server)
     else:
         server, events = serve(f"{script}S: 421 going down\n", answers=answers)
-    assert events[-1] == ConnectionClosed(clean=True)
+    assert events[-1] == ConnectionClosed(clean=False)
     assert server.state is State.CLOSED
     with pytest.raises(LocalProtocolError, match="nothing waits for a reply"):
         server.send(closing)
@@ -335,7 +335,7 @@ def test_421_within_content_loses_it() -> None:
     server.reject(421)
     assert server.data_to_send().startswith(b"421")
     server.receive_data(b".\r\n")
-    assert drive(server) == [ConnectionClosed(clean=True)]
+    assert drive(server) == [ConnectionClosed(clean=False)]
 
 
 @pytest.mark.parametrize(
@@ -880,7 +880,7 @@ def test_too_many_errors() -> None:
     server.receive_data(b"FOO\r\nNOOP\r\n" * 4)
     events = drive(server)
     assert rejected(events) == [500, 500, 500]
-    assert events[-1] == ConnectionClosed(clean=True)
+    assert events[-1] == ConnectionClosed(clean=False)
     assert server.data_to_send().splitlines()[-2:] == [
         b"500 'FOO' is not a command (RFC 5321 section 4.1.1)",
         b"421 too many errors",
@@ -1105,7 +1105,7 @@ def test_octets_behind_starttls() -> None:
     server.receive_data(b"XTLS\r\nMAIL FROM:<>\r\n")
     events = drive(server)
     assert rejected(events) == [421]
-    assert events[-1] == ConnectionClosed()
+    assert events[-1] == ConnectionClosed(clean=False)
 
 
 def test_octets_before_the_handshake() -> None:

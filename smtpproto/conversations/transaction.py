@@ -92,9 +92,9 @@ class MailTransaction:
             client.send(plan.recipients[index])
         if not plan.chunked:
             client.send(Data())
-        mail = yield from self._reply()
+        mail = yield from self._mail()
         for index in self.batch:
-            self._decide(index, mail, (yield from self._reply()))
+            self._decide(index, (yield from self._reply()))
         if plan.chunked:
             yield from self._chunks_if_any(mail)
         else:
@@ -103,13 +103,10 @@ class MailTransaction:
     def _one_by_one(self) -> Flow[None]:
         """A round trip for each command, and no content without a recipient."""
         self.client.send(self.plan.mail)
-        mail = yield from self._reply()
-        for index in self.batch:
-            if mail.negative:
-                self._decide(index, mail, mail)
-                continue
+        mail = yield from self._mail()
+        for index in self.batch if mail.positive else ():
             self.client.send(self.plan.recipients[index])
-            self._decide(index, mail, (yield from self._reply()))
+            self._decide(index, (yield from self._reply()))
         if self.plan.chunked or not self.open:
             yield from self._chunks_if_any(mail)
         else:
@@ -128,10 +125,19 @@ class MailTransaction:
             raise ConnectionLost(f"the server closed the connection: {reply}", reply=reply)
         return reply
 
-    def _decide(self, index: int, mail: Reply, rcpt: Reply) -> None:
-        """Note what became of a recipient by RCPT: where MAIL was refused, its reply says more."""
-        if mail.negative or rcpt.negative:
-            self.replies[index] = mail if mail.negative else rcpt
+    def _mail(self) -> Flow[Reply]:
+        """The reply to MAIL; a refusal decides over all recipients, whatever is said to RCPT."""
+        reply = yield from self._reply()
+        if reply.negative:
+            self.replies = dict.fromkeys(self.batch, reply)
+        return reply
+
+    def _decide(self, index: int, rcpt: Reply) -> None:
+        """Note what became of a recipient by RCPT, unless MAIL was refused."""
+        if index in self.replies:
+            return
+        if rcpt.negative:
+            self.replies[index] = rcpt
         else:
             self.open.append(index)
 

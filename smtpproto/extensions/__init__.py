@@ -332,7 +332,7 @@ class Catalogue:
         extensions in force say.
         """
         kind, offered = type(command), session.offered
-        if kind in self._owners:
+        if command.needs_offer and kind in self._owners:
             reply = self.owner_refusal(command, offered)
             if reply is not None:
                 return reply

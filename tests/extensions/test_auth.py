@@ -219,8 +219,8 @@ def test_challenges_may_be_long() -> None:
     assert pair.say(AuthResponse(b"x")).code == 235
     pair.server.receive_data(b"NOOP\r\n")
     pair.server.next_event()
-    with pytest.raises(LocalProtocolError, match="more than 512"):
-        pair.server.send(Reply(250, "", text))
+    pair.server.send(Reply(250, "", text))
+    assert max(map(len, pair.server.data_to_send().splitlines())) <= 510
 
 
 def test_responses_have_a_limit() -> None:
@@ -474,7 +474,7 @@ def test_challenges_are_not_seen_either() -> None:
     assert server_seen[-1].startswith("235")
 
 
-@pytest.mark.parametrize("line", [f"AUTH PLAIN {ENCODED}", f"334 {ENCODED}\n", f"33 {ENCODED}"])
+@pytest.mark.parametrize("line", [f"AUTH PLAIN {ENCODED}", f"334 {ENCODED}\r", f"33 {ENCODED}"])
 def test_a_server_that_echoes_is_not_quoted(line: str) -> None:
     pair = secure_pair()
     pair.client.send(Authenticate("PLAIN", SECRET))

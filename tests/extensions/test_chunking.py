@@ -453,7 +453,7 @@ def test_a_chunk_whose_size_is_unknown_ends_the_session(line: bytes, code: int) 
     event = both.server.next_event()
     assert isinstance(event, Rejected)
     assert event.reply.code == code
-    assert both.server.next_event() == ConnectionClosed(clean=True)
+    assert both.server.next_event() == ConnectionClosed(clean=False)
     first, second = both.server.data_to_send().splitlines()
     assert first.startswith(b"%d " % code)
     assert second.startswith(b"421 ")

@@ -6,6 +6,7 @@ same.  The first octets of an input choose the client and what it says.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from random import Random
 
@@ -58,6 +59,8 @@ with instrumented():
 
 # `next_event` may raise the first, `send` the second; nothing else may raise anything.
 BROKEN = RemoteProtocolError
+# Some lines that others of their reply follow, and what may be the last one.
+TURN = re.compile(rb"(?:[0-9]{3}-[^\n]*\n)*[^\n]*\n?")
 IMPOSSIBLE = LocalProtocolError
 
 HEAD = 3
@@ -127,6 +130,11 @@ class Player:
                     self.client.send(message)
                 except IMPOSSIBLE:
                     break
+                except BROKEN as error:
+                    self.events.append(str(error))
+                    self.over = True
+                    self.again(error)
+                    return
 
     def feed(self, data: bytes) -> None:
         if self.over:
@@ -179,7 +187,6 @@ class Player:
             event.text.replace("\n", "").replace("\t", "").isprintable() or not event.text.isascii()
         )
         self.events.append((event, str(event.command), str(event.recipient)))
-        self.say()
 
     def seen(self) -> Seen:
         state = State.TLS if self.events[-1:] == [Need.TLS] else self.client.state
@@ -190,11 +197,15 @@ def play(data: bytes, sizes: Random | int) -> Seen:
     """Feed an input in pieces of one size, or of random ones."""
     head, rest = data[:HEAD].ljust(HEAD, b"\0"), data[HEAD:]
     player = Player(head)
-    at = 0
-    while at < len(rest):
-        size = sizes if isinstance(sizes, int) else sizes.randint(1, 40)
-        player.feed(rest[at : at + size])
-        at += size
+    # What a server says to what it heard comes behind that, so the application speaks between.
+    for turn in TURN.findall(rest):
+        at, before = 0, len(player.events)
+        while at < len(turn):
+            size = sizes if isinstance(sizes, int) else sizes.randint(1, 40)
+            player.feed(turn[at : at + size])
+            at += size
+        if len(player.events) > before and not player.over:
+            player.say()
     player.feed(b"")
     return player.seen()
 

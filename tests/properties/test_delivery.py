@@ -102,4 +102,4 @@ def test_a_server_that_closes_delivers_nothing_more(
     assert ran.messages == complete[: len(ran.messages)]
     if asked > closing:
         assert ran.said.splitlines()[-1].startswith(b"421")
-        assert ran.events[-1] == ConnectionClosed(clean=True)
+        assert ran.events[-1] == ConnectionClosed(clean=False)

@@ -202,7 +202,7 @@ def test_too_many_errors_close_the_session() -> None:
     class Odd(Command):
         verb = "NOOP"
 
-        def __str__(self) -> str:
+        def line(self) -> str:
             return "FOO"
 
     pair = begun()
