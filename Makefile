@@ -1,4 +1,6 @@
 # `make test`  the tests, those against real peers included (a missing peer is skipped with a reason)
+# `make test-thorough` the same with more examples and larger inputs
+# `make test-core` layers 0 to 3 and the adapters, as on every Python version that CI finds
 # `make check` lint, types, docs, coverage, packaging
 # `make bench` ratios against other libraries, in one run; `make bench-quick` takes a minute
 
@@ -6,6 +8,9 @@ PYTHON ?= python3
 VENV := .venv
 BENCH := .bench
 PY := $(VENV)/bin/python
+# What the environment holds beside the package: a dependency group of pyproject.toml.
+GROUP := dev
+PYTEST := $(PY) -m pytest -n 2
 CODE := smtpproto tests $(wildcard examples benchmarks docs)
 
 # What the coverage floor is for: layers 0 to 3, reached from memory alone.
@@ -16,10 +21,20 @@ empty :=
 NO_CORE_TESTS := $(foreach folder,interop adapters cli process testing,--ignore=tests/$(folder)) \
                  --ignore=tests/test_packaging.py --ignore=tests/test_stores.py --ignore=tests/test_host.py
 
-.PHONY: test check lint types docs coverage packaging bench bench-quick format clean
+# Programs, peers and packages are the same on every Python version, or have no tests there.
+ONE_VERSION := $(foreach folder,interop cli process docs,--ignore=tests/$(folder)) \
+               --ignore-glob='*/test_packaging.py'
+
+.PHONY: test test-thorough test-core check lint types docs coverage packaging bench bench-quick format clean
 
 test: $(VENV)/built
-	$(PY) -m pytest
+	$(PYTEST)
+
+test-thorough: $(VENV)/built
+	HYPOTHESIS_PROFILE=thorough $(PYTEST) --durations=10
+
+test-core: $(VENV)/built
+	$(PYTEST) -q $(ONE_VERSION)
 
 check: lint types docs coverage packaging
 
@@ -67,7 +82,7 @@ $(VENV)/built: pyproject.toml
 	@$(PY) -c '' 2>/dev/null || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
 	@cmp -s pyproject.toml $@ || { \
 	    $(PY) -m pip install --quiet --upgrade 'pip>=25.1' && \
-	    $(PY) -m pip install --quiet --editable '.[trio,testing,idna,cli,dns]' --group dev; }
+	    $(PY) -m pip install --quiet --editable '.[trio,testing,idna,cli,dns]' --group $(GROUP); }
 	@cp pyproject.toml $@
 
 clean:

@@ -7,9 +7,10 @@ from types import ModuleType
 
 import pytest
 
+from tests.effort import effort
 from tests.fuzz import campaign, fuzz_client, fuzz_parsers, fuzz_server
 
-INPUTS = 3000
+INPUTS = effort(1600, 3000)
 
 
 @pytest.mark.parametrize("target", [fuzz_server, fuzz_client, fuzz_parsers])

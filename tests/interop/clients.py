@@ -11,7 +11,7 @@ from typing import Any
 
 import aiosmtplib
 
-from tests.interop.peers import HOST, UNPACKED, missing, program, run, until
+from tests.interop.peers import HOST, NODE_MODULES, program, run, until
 
 
 def swaks(port: int, sender: str, recipients: Sequence[str], *options: str) -> str:
@@ -64,13 +64,10 @@ def nodemailer(
     port: int, sender: str, recipients: Sequence[str], message: Path, **options: object
 ) -> str:
     """What nodemailer reports, as JSON; `options` are those of its SMTP transport."""
-    modules = UNPACKED / "node" / "node_modules"
-    if not (modules / "nodemailer").is_dir():
-        missing("nodemailer")
     transport = {"host": HOST, "port": port, "name": "nodemailer.test", "ignoreTLS": True}
     mail = {"envelope": {"from": sender, "to": list(recipients)}, "raw": {"path": str(message)}}
     command = [program("node"), "-e", NODEMAILER, json.dumps({**transport, **options})]
-    return run([*command, json.dumps(mail)], NODE_PATH=str(modules))
+    return run([*command, json.dumps(mail)], NODE_PATH=str(NODE_MODULES))
 
 
 def gsasl(port: int, mechanism: str, *options: str) -> str:

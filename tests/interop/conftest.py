@@ -14,9 +14,17 @@ from tests.interop.dovecot import Dovecot, dovecot
 from tests.interop.exim import Exim, exim
 from tests.interop.haproxy import HAProxy, haproxy
 from tests.interop.nginx import Nginx, nginx
+from tests.interop.peers import require
 from tests.interop.postfix import Postfix, postfix
 
 T = TypeVar("T", Postfix, Exim, Dovecot, HAProxy, Nginx)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before its fixtures: what has not been started need not be ended."""
+    require(peer for mark in item.iter_markers("needs") for peer in mark.args)
+
 
 LOGS = pytest.StashKey[list[Callable[[], str]]]()
 

@@ -24,7 +24,6 @@ from tests.interop.peers import (
     folder,
     free_port,
     greets,
-    need_root,
     program,
     read_log,
     running,
@@ -134,7 +133,6 @@ class Dovecot:
 def dovecot() -> Iterator[Dovecot]:
     """A Dovecot for the length of a `with` block."""
     binary = program("dovecot")
-    need_root("dovecot")
     with folder() as home, introspection(TOKENS) as tokens:
         (home / "mail").mkdir()
         shutil.chown(home / "mail", NOBODY, NOBODY)

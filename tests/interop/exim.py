@@ -13,7 +13,6 @@ from tests.interop.peers import (
     folder,
     free_ports,
     greets,
-    need_root,
     program,
     read_log,
     run,
@@ -198,8 +197,7 @@ def exim(
         authority: that of the clients' certificates.
         login: user name and password for the next hop.
     """
-    binary = program("exim4", "exim/usr/sbin/exim4")
-    need_root("exim4")
+    binary = program("exim4")
     with folder() as home:
         for name in ("spool", "log", "mail"):
             (home / name).mkdir()

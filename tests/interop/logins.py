@@ -152,6 +152,10 @@ def aio(login: Login) -> None:
 PASSWORDS = ("PLAIN", "LOGIN", "CRAM-MD5")
 SCRAM = ("SCRAM-SHA-1", "SCRAM-SHA-256")
 TOKENS = ("XOAUTH2", "OAUTHBEARER")
+# What has to be installed for it; the others come with the environment.
+PROGRAMS: dict[Callable[[Login], None], tuple[str, ...]] = {
+    client: (client.__name__,) for client in (swaks, curl, msmtp, nodemailer, gsasl)
+}
 ALL: dict[Callable[[Login], None], tuple[str, ...]] = {
     swaks: PASSWORDS,
     curl: (*PASSWORDS, *TOKENS),

@@ -16,14 +16,12 @@ from tests.interop.peers import (
     folder,
     free_port,
     greets,
-    missing,
+    nginx_module,
     program,
     read_log,
     running,
     until,
 )
-
-MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/lib64/nginx/modules"))
 
 CONFIGURATION = """\
 load_module {module};
@@ -72,9 +70,7 @@ def nginx(
         capabilities: what nginx offers in its own name.
     """
     binary = program("nginx")
-    module = next((m for place in MODULES if (m := place / "ngx_mail_module.so").exists()), None)
-    if module is None:
-        missing("nginx's mail module")
+    module = nginx_module()
     with folder() as home, directory_service(behind) as auth_port:
         port = free_port()
         text = CONFIGURATION.format(

@@ -1,9 +1,10 @@
 """Finding, starting and stopping programs that are not ours.
 
-A peer that is not installed skips the test with a reason; with SMTPPROTO_REQUIRE_PEERS set, as in
-CI, it fails the test instead.  SMTPPROTO_PEERS names a folder of programs that were unpacked, not
-installed (`.ci/run` fills it).  All ports are on loopback, and all files of a server lie in one
-temporary folder, which goes when the server stops.
+A test says with `needs` which peers it needs.  One that is not installed skips the test with a
+reason, before anything is started; with SMTPPROTO_REQUIRE_PEERS set, as in CI, it fails the test
+instead.  SMTPPROTO_NO_PEERS hides all peers.  SMTPPROTO_PEERS names a folder of programs that were
+unpacked, not installed (`.ci/run` fills it).  All ports are on loopback, and all files of a server
+lie in one temporary folder, which goes when the server stops.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,30 +29,69 @@ HOST = "127.0.0.1"
 T = TypeVar("T")
 
 
-def missing(what: str) -> None:
-    """Say that a peer is not there: a reason to skip, but a failure where all are promised."""
-    if os.environ.get("SMTPPROTO_REQUIRE_PEERS"):
-        pytest.fail(f"{what} is not installed, and SMTPPROTO_REQUIRE_PEERS is set")
-    pytest.skip(f"{what} is not installed")
+EXIM = "exim/usr/sbin/exim4"
+NODE_MODULES = UNPACKED / "node" / "node_modules"
+NGINX_MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/lib64/nginx/modules"))
+# Servers that give up privileges that only root has.
+STARTED_BY_ROOT = {"postfix", "exim4", "dovecot"}
 
 
-def program(name: str, *unpacked: str) -> str:
-    """The path of an installed program, or of one at a path below UNPACKED."""
+def needs(*peers: str) -> pytest.MarkDecorator:
+    """Say which peers a test or module needs: names of programs, or "nodemailer"."""
+    return pytest.mark.needs(*peers)
+
+
+def hidden() -> bool:
+    """Whether no peer shall be seen, as on a machine that has none."""
+    return bool(os.environ.get("SMTPPROTO_NO_PEERS"))
+
+
+def why_not(peer: str) -> str | None:
+    """Why a peer cannot be had; None if it can."""
+    if hidden():
+        return f"{peer} is hidden by SMTPPROTO_NO_PEERS"
+    parts = {
+        "nodemailer": find("node") and (NODE_MODULES / "nodemailer").is_dir(),
+        "nginx": find("nginx") and nginx_module(),
+    }
+    if not (parts[peer] if peer in parts else find(peer)):
+        return f"{peer} is not installed"
+    if peer in STARTED_BY_ROOT and os.geteuid() != 0:
+        return f"{peer} must be started by root"
+    return None
+
+
+def require(peers: Iterable[str]) -> None:
+    """Skip if one of these is missing, or fail where all are promised."""
+    for peer in peers:
+        reason = why_not(peer)
+        if reason is not None:
+            if os.environ.get("SMTPPROTO_REQUIRE_PEERS"):
+                pytest.fail(f"{reason}, and SMTPPROTO_REQUIRE_PEERS is set")
+            pytest.skip(reason)
+
+
+def find(name: str) -> str | None:
+    """The path of a program: installed, or below UNPACKED."""
+    if hidden():
+        return None
+    if name == "exim4" and os.access(UNPACKED / EXIM, os.X_OK):
+        return str(UNPACKED / EXIM)
     path = "/usr/local/sbin:/usr/sbin:/sbin:" + os.environ.get("PATH", os.defpath)
-    for place in unpacked:
-        if os.access(UNPACKED / place, os.X_OK):
-            return str(UNPACKED / place)
-    found = shutil.which(name, path=path)
-    if found is None:
-        missing(name)
-        raise AssertionError
+    return shutil.which(name, path=path)
+
+
+def program(name: str) -> str:
+    """The path of a program, which a test that gets so far has."""
+    found = find(name)
+    assert found is not None, f"{name} is not installed, and the test does not say that it needs it"
     return found
 
 
-def need_root(what: str) -> None:
-    """Mail servers give up privileges that only root has."""
-    if os.geteuid() != 0:
-        missing(f"{what} (which must be started by root)")
+def nginx_module() -> Path | None:
+    """The mail module, which nginx loads."""
+    modules = (place / "ngx_mail_module.so" for place in NGINX_MODULES)
+    return next((module for module in modules if module.exists()), None)
 
 
 def free_port() -> int:

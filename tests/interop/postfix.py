@@ -16,7 +16,6 @@ from tests.interop.peers import (
     folder,
     free_ports,
     greets,
-    need_root,
     program,
     read_log,
     run,
@@ -153,7 +152,6 @@ def postfix(
         files: the content of further files, by their path in the private folder.
     """
     command = program("postfix")
-    need_root("postfix")
     with folder() as home:
         port, tls_port = free_ports(2)
         settings = {"default_transport": next_hop, **(main or {})}

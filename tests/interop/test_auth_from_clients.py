@@ -21,7 +21,7 @@ from tests.interop import logins
 from tests.interop.certificates import Files, server_context
 from tests.interop.inbox import Inbox
 from tests.interop.logins import CONTENT, Login, gsasl
-from tests.interop.peers import until
+from tests.interop.peers import needs, until
 
 PASSWORD, TOKEN = "tanstaaftanstaaf", "a-token-of-tim"
 
@@ -40,7 +40,11 @@ Way = tuple[Callable[[Login], None], str, ServerTLS]
 FAILURES = (AssertionError, smtplib.SMTPException, aiosmtplib.SMTPException)
 MODES = [ServerTLS.STARTTLS, ServerTLS.IMPLICIT]
 WAYS = [
-    pytest.param((client, mechanism, mode), id=f"{client.__name__}-{mechanism}-{mode.name}")
+    pytest.param(
+        (client, mechanism, mode),
+        id=f"{client.__name__}-{mechanism}-{mode.name}",
+        marks=needs(*logins.PROGRAMS.get(client, ())),
+    )
     for client, mechanisms in logins.ALL.items()
     for mechanism in mechanisms
     for mode in MODES
@@ -95,7 +99,13 @@ def test_logs_in(world: World, files: Files, message: Path, way: Way) -> None:
         assert inbox.one().session.identity == session.identity
 
 
-@pytest.mark.parametrize("client", list(logins.ALL))
+@pytest.mark.parametrize(
+    "client",
+    [
+        pytest.param(client, marks=needs(*logins.PROGRAMS.get(client, ())), id=client.__name__)
+        for client in logins.ALL
+    ],
+)
 def test_a_wrong_password(
     world: World, files: Files, message: Path, client: Callable[[Login], None]
 ) -> None:

@@ -15,7 +15,7 @@ from tests.interop import cyrus, dovecot, exim
 from tests.interop.certificates import Files, client_context
 from tests.interop.conftest import Peers
 from tests.interop.exim import Exim
-from tests.interop.peers import HOST
+from tests.interop.peers import HOST, needs
 from tests.interop.postfix import Postfix, postfix
 
 MODES = [TLSMode.STARTTLS, TLSMode.IMPLICIT]
@@ -97,6 +97,7 @@ STALE = Credentials(username="alice", token="a-stale-token")
 TOKENS = ("XOAUTH2", "OAUTHBEARER")
 
 
+@needs("postfix", "dovecot")
 class TestDovecot:
     @pytest.mark.parametrize("mode", MODES)
     @pytest.mark.parametrize("mechanism", dovecot.MECHANISMS)
@@ -169,6 +170,7 @@ class TestDovecot:
             raise AssertionError("there is no session")
 
 
+@needs("postfix", "saslpasswd2")
 class TestCyrus:
     @pytest.mark.parametrize("mode", MODES)
     @pytest.mark.parametrize("mechanism", cyrus.MECHANISMS)
@@ -186,6 +188,7 @@ class TestCyrus:
         refused(world, users_in_cyrus, WRONG, mechanism)
 
 
+@needs("exim4")
 class TestExim:
     @pytest.mark.parametrize("mode", MODES)
     @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5", "EXTERNAL"])

@@ -37,7 +37,7 @@ from smtpproto.extensions import (
 from smtpproto.wire.proxy import TrustedNetworks
 from tests.interop.conftest import Peers
 from tests.interop.nginx import nginx
-from tests.interop.peers import HOST, until
+from tests.interop.peers import HOST, needs, until
 from tests.interop.postfix import postfix
 from tests.pair import mail, rcpt
 
@@ -78,6 +78,7 @@ class Talk:
         return event
 
 
+@needs("postfix")
 def test_postfix_takes_our_client_for_another(peers: Peers) -> None:
     server = peers.start(postfix(main=AUTHORIZED))
     with Talk(server.port) as talk:
@@ -97,6 +98,7 @@ def test_postfix_takes_our_client_for_another(peers: Peers) -> None:
     until(lambda: "from spike.test[192.0.2.2]" in server.log(), 20, "the client in the log")
 
 
+@needs("postfix")
 def test_postfix_logs_whose_message_we_pass_on(peers: Peers) -> None:
     server = peers.start(postfix(main=AUTHORIZED))
     with Talk(server.port) as talk:
@@ -109,12 +111,14 @@ def test_postfix_logs_whose_message_we_pass_on(peers: Peers) -> None:
     until(lambda: "orig_client=spike.test[192.0.2.2]" in server.log(), 20, "the client in the log")
 
 
+@needs("postfix")
 def test_postfix_does_not_trust_everybody(peers: Peers) -> None:
     with Talk(peers.start(postfix()).port) as talk:
         assert ClientOverriding not in talk.client.offered
         assert ClientForwarding not in talk.client.offered
 
 
+@needs("postfix")
 def test_postfix_is_asked_for_mail(peers: Peers) -> None:
     server = peers.start(postfix(main={"fast_flush_domains": "customer.test"}))
     with Talk(server.port) as talk:
@@ -124,6 +128,7 @@ def test_postfix_is_asked_for_mail(peers: Peers) -> None:
 
 
 @pytest.mark.parametrize("hello", ["EHLO", "HELO"])
+@needs("nginx")
 def test_nginx_says_for_whom_it_speaks(peers: Peers, hello: str) -> None:
     seen: list[Session] = []
 
@@ -172,7 +177,7 @@ class behind:  # noqa: N801  reads as the function it stands for
         self.listener = socket.create_server((HOST, 0))
         self.serve = serve
         self.error: BaseException | None = None
-        self.thread = threading.Thread(target=self._run)
+        self.thread = threading.Thread(target=self._run, daemon=True)
 
     def _run(self) -> None:
         try:

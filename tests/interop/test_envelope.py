@@ -52,7 +52,7 @@ from smtpproto.extensions import (
 from tests.interop import exim, postfix
 from tests.interop.dovecot import Dovecot
 from tests.interop.exim import Exim
-from tests.interop.peers import HOST, until
+from tests.interop.peers import HOST, needs, until
 from tests.interop.postfix import Postfix
 
 SENDER = ReversePath.of("sender@client.example")
@@ -113,7 +113,12 @@ def rcpt(address: str, *parameters: Notify | OriginalRecipient) -> Rcpt:
 # --- chunks to Postfix and Exim ---------------------------------------------------------------
 
 
-@pytest.fixture(params=["postfix", "exim"])
+@pytest.fixture(
+    params=[
+        pytest.param("postfix", marks=needs("postfix")),
+        pytest.param("exim", marks=needs("exim4")),
+    ]
+)
 def inbound(request: pytest.FixtureRequest) -> Postfix | Exim:
     """A server that delivers here."""
     peers = request.getfixturevalue("peers")
@@ -167,6 +172,7 @@ def test_rset_between_chunks(inbound: Postfix | Exim) -> None:
     assert inbound.delivered("alice") == [HEADER + b"two\r\n"]
 
 
+@needs("dovecot")
 def test_lmtp_a_reply_for_each_recipient(dovecot_lmtp: Dovecot) -> None:
     """RFC 2033 section 4.2, after BDAT LAST alone."""
     alice, nobody, bob = (rcpt(f"{name}@local.test") for name in ("alice", "nobody", "bob"))
@@ -184,6 +190,7 @@ def test_lmtp_a_reply_for_each_recipient(dovecot_lmtp: Dovecot) -> None:
 # --- the envelope, to Postfix -----------------------------------------------------------------
 
 
+@needs("postfix")
 def test_notifications_as_asked_for(postfix_inbound: Postfix) -> None:
     wanted = EnvelopeId.of("id with spaces+more")
     with link(postfix_inbound.port) as client:
@@ -206,6 +213,7 @@ def test_notifications_as_asked_for(postfix_inbound: Postfix) -> None:
     assert postfix_inbound.log().count("delivery status notification") == 1
 
 
+@needs("postfix")
 def test_a_parameter_that_postfix_refuses_is_not_sent(postfix_inbound: Postfix) -> None:
     """Both sides have the same idea of what may be said."""
     with link(postfix_inbound.port) as client:
@@ -215,6 +223,7 @@ def test_a_parameter_that_postfix_refuses_is_not_sent(postfix_inbound: Postfix) 
             assert client.socket.recv(4096).startswith(b"501 ")
 
 
+@needs("postfix")
 def test_utf_8_addresses(postfix_inbound: Postfix) -> None:
     with link(postfix_inbound.port) as client:
         assert SmtpUtf8 in client.client.offered
@@ -240,7 +249,7 @@ class Sink:
         self.port: int = self.listener.getsockname()[1]
         self.sessions: list[list[ServerEvent]] = []
         self.transcript = b""
-        self.thread = threading.Thread(target=self.serve)
+        self.thread = threading.Thread(target=self.serve, daemon=True)
         self.thread.start()
 
     def serve(self) -> None:
@@ -295,6 +304,7 @@ def sink() -> Iterator[Sink]:
     server.close()
 
 
+@needs("exim4")
 def test_exim_sends_chunks(exim_relay: Callable[[int], Exim], sink: Sink) -> None:
     relay = exim_relay(sink.port)
     body = b".\r\n..\r\nQUIT\r\n" + b"x" * 70 + b"\r\n"

@@ -14,7 +14,7 @@ from tests.interop import clients
 from tests.interop.conftest import Peers
 from tests.interop.exim import Exim
 from tests.interop.inbox import Inbox
-from tests.interop.peers import HOST
+from tests.interop.peers import HOST, needs
 from tests.interop.postfix import Postfix, postfix
 from tests.interop.test_harness import MESSAGE, submit
 
@@ -37,6 +37,7 @@ def without_trace(content: bytes) -> bytes:
     return content[content.index(b"From:") :]
 
 
+@needs("postfix")
 def test_postfix_relays(
     server: sync.Server, inbox: Inbox, postfix_relay: Callable[[int], Postfix]
 ) -> None:
@@ -50,6 +51,7 @@ def test_postfix_relays(
     assert mail.session.extended
 
 
+@needs("postfix")
 def test_postfix_relays_by_lmtp(inbox: Inbox, peers: Peers) -> None:
     with sync.serve(inbox, hostname="mx.test", protocol=Protocol.LMTP) as server:
         relay = peers.start(postfix(f"lmtp:inet:{HOST}:{server.port}"))
@@ -62,6 +64,7 @@ def test_postfix_relays_by_lmtp(inbox: Inbox, peers: Peers) -> None:
     assert sorted(mail.recipients) == ["dora@else.test", "eric@else.test"]
 
 
+@needs("exim4")
 def test_exim_relays(server: sync.Server, inbox: Inbox, exim_relay: Callable[[int], Exim]) -> None:
     relay = exim_relay(server.port)
     submit(relay.port, "dora@else.test")
@@ -96,6 +99,7 @@ class TestPrograms:
         assert without_trace(mail.content).endswith(b"\r\n\r\nhello\r\n.dot\r\n.\r\n..\r\n")
         assert mail.recipients == ["dora@else.test"]
 
+    @needs("swaks")
     def test_swaks(self, server: sync.Server, message: Path) -> None:
         message.write_bytes(message.read_bytes().removesuffix(b"\r\n"))
         said = clients.swaks(
@@ -103,13 +107,16 @@ class TestPrograms:
         )
         assert "220 mx.test" in said
 
+    @needs("curl")
     def test_curl(self, server: sync.Server, message: Path) -> None:
         clients.curl(server.port, "c@far.test", ["dora@else.test"], message)
 
+    @needs("msmtp")
     def test_msmtp(self, server: sync.Server, message: Path) -> None:
         message.write_bytes(message.read_bytes().replace(b"\r\n", b"\n"))
         clients.msmtp(server.port, "c@far.test", ["dora@else.test"], message)
 
+    @needs("nodemailer")
     def test_nodemailer(self, server: sync.Server, message: Path) -> None:
         clients.nodemailer(server.port, "c@far.test", ["dora@else.test"], message)
 

@@ -15,7 +15,7 @@ from tests.interop.dovecot import Dovecot
 from tests.interop.exim import Exim
 from tests.interop.haproxy import HAProxy
 from tests.interop.nginx import Nginx
-from tests.interop.peers import HOST, missing
+from tests.interop.peers import HOST, needs, program, require
 from tests.interop.postfix import Postfix, postfix
 from tests.interop.sink import Sink, sink
 
@@ -42,6 +42,7 @@ def content(session: bytes) -> bytes:
     return stuffed.replace(b"\r\n.", b"\r\n")[stuffed.index(b"From:") :]
 
 
+@needs("postfix")
 def test_postfix_delivers_byte_for_byte(postfix_inbound: Postfix) -> None:
     submit(postfix_inbound.port, "alice@local.test")
     assert postfix_inbound.delivered("alice") == [MESSAGE]
@@ -49,6 +50,7 @@ def test_postfix_delivers_byte_for_byte(postfix_inbound: Postfix) -> None:
         submit(postfix_inbound.port, "nobody@local.test")
 
 
+@needs("postfix")
 def test_postfix_offers_what_we_want_to_try(postfix_inbound: Postfix) -> None:
     with smtplib.SMTP(HOST, postfix_inbound.port, timeout=20) as link:
         link.ehlo()
@@ -57,6 +59,7 @@ def test_postfix_offers_what_we_want_to_try(postfix_inbound: Postfix) -> None:
     assert "enhancedstatuscodes" in offered
 
 
+@needs("postfix")
 def test_postfix_relays(postfix_relay: Callable[[int], Postfix]) -> None:
     with sink(*OFFERS) as next_hop:
         relay = postfix_relay(next_hop.port)
@@ -66,6 +69,7 @@ def test_postfix_relays(postfix_relay: Callable[[int], Postfix]) -> None:
     assert content(session) == MESSAGE
 
 
+@needs("postfix")
 def test_postfix_relays_by_lmtp(peers: Peers) -> None:
     with sink(*OFFERS, recipients_answered=True) as next_hop:
         relay = peers.start(postfix(f"lmtp:inet:{HOST}:{next_hop.port}"))
@@ -76,6 +80,7 @@ def test_postfix_relays_by_lmtp(peers: Peers) -> None:
     assert content(session) == MESSAGE
 
 
+@needs("postfix")
 def test_postfix_shows_its_queue(peers: Peers) -> None:
     server = peers.start(postfix(main={"defer_transports": "smtp", "default_transport": "smtp"}))
     with smtplib.SMTP(HOST, server.port, timeout=20) as link:
@@ -87,6 +92,7 @@ def test_postfix_shows_its_queue(peers: Peers) -> None:
     assert "envelope_id=e1" in server.queue_file(entry["queue_id"])
 
 
+@needs("exim4")
 def test_exim_delivers_byte_for_byte(exim_inbound: Exim) -> None:
     submit(exim_inbound.port, "alice@exim.test")
     assert exim_inbound.delivered("alice") == [MESSAGE]
@@ -95,6 +101,7 @@ def test_exim_delivers_byte_for_byte(exim_inbound: Exim) -> None:
 
 
 @pytest.mark.parametrize("offers", [OFFERS, (*OFFERS, "CHUNKING")])
+@needs("exim4")
 def test_exim_relays(exim_relay: Callable[[int], Exim], offers: tuple[str, ...]) -> None:
     with sink(*offers) as next_hop:
         relay = exim_relay(next_hop.port)
@@ -108,6 +115,7 @@ def test_exim_relays(exim_relay: Callable[[int], Exim], offers: tuple[str, ...])
         assert content(session) == MESSAGE
 
 
+@needs("dovecot")
 def test_dovecot_delivers_byte_for_byte(dovecot_lmtp: Dovecot) -> None:
     submit(dovecot_lmtp.port, "alice@any.test", smtplib.LMTP)
     assert dovecot_lmtp.delivered("alice") == [MESSAGE]
@@ -122,6 +130,7 @@ def test_dovecot_delivers_byte_for_byte(dovecot_lmtp: Dovecot) -> None:
         ("send-proxy-v2", b"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\x01\x7f\0\0\x01"),
     ],
 )
+@needs("haproxy")
 def test_haproxy_tells_who_the_client_is(
     haproxy_before: Callable[..., HAProxy], version: str, header: bytes
 ) -> None:
@@ -133,6 +142,7 @@ def test_haproxy_tells_who_the_client_is(
     assert content(session) == MESSAGE
 
 
+@needs("nginx")
 def test_nginx_tells_who_the_client_is(nginx_before: Callable[[int], Nginx]) -> None:
     with sink(*OFFERS, "XCLIENT ADDR NAME HELO") as behind:
         proxy = nginx_before(behind.port)
@@ -154,23 +164,27 @@ class TestClients:
         assert next_hop.done.wait(20)
         assert content(next_hop.sessions[-1]).endswith(b"\r\n\r\nhello\r\n.dot\r\n")
 
+    @needs("swaks")
     def test_swaks(self, message: Path) -> None:
         message.write_bytes(message.read_bytes().removesuffix(b"\r\n"))
         with sink(*OFFERS) as next_hop:
             clients.swaks(next_hop.port, "c@far.test", ["d@else.test"], "--data", f"@{message}")
         self.arrived(next_hop)
 
+    @needs("curl")
     def test_curl(self, message: Path) -> None:
         with sink(*OFFERS) as next_hop:
             clients.curl(next_hop.port, "c@far.test", ["d@else.test"], message)
         self.arrived(next_hop)
 
+    @needs("msmtp")
     def test_msmtp(self, message: Path) -> None:
         message.write_bytes(message.read_bytes().replace(b"\r\n", b"\n"))
         with sink(*OFFERS) as next_hop:
             clients.msmtp(next_hop.port, "c@far.test", ["d@else.test"], message)
         self.arrived(next_hop)
 
+    @needs("nodemailer")
     def test_nodemailer(self, message: Path) -> None:
         with sink(*OFFERS) as next_hop:
             clients.nodemailer(next_hop.port, "c@far.test", ["d@else.test"], message)
@@ -178,9 +192,19 @@ class TestClients:
 
 
 def test_a_missing_peer_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SMTPPROTO_NO_PEERS", raising=False)
     monkeypatch.delenv("SMTPPROTO_REQUIRE_PEERS", raising=False)
+    require(["sh"])
     with pytest.raises(pytest.skip.Exception, match="sendmail is not installed"):
-        missing("sendmail")
+        require(["sendmail"])
     monkeypatch.setenv("SMTPPROTO_REQUIRE_PEERS", "1")
     with pytest.raises(pytest.fail.Exception, match="sendmail is not installed"):
-        missing("sendmail")
+        require(["sendmail"])
+    monkeypatch.setenv("SMTPPROTO_NO_PEERS", "1")
+    with pytest.raises(pytest.fail.Exception, match="sh is hidden"):
+        require(["sh"])
+
+
+def test_a_peer_that_was_not_asked_for_is_a_fault() -> None:
+    with pytest.raises(AssertionError, match="does not say that it needs it"):
+        program("sendmail")

@@ -27,7 +27,7 @@ from tests.interop.conftest import Peers
 from tests.interop.haproxy import haproxy
 from tests.interop.inbox import Inbox
 from tests.interop.nginx import Nginx
-from tests.interop.peers import HOST, free_port, until
+from tests.interop.peers import HOST, free_port, needs, until
 from tests.interop.postfix import postfix
 from tests.interop.test_harness import MESSAGE, submit
 
@@ -53,6 +53,7 @@ def header(version: int) -> ProxyHeader:
 
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("mode", [TLSMode.NONE, TLSMode.STARTTLS, TLSMode.IMPLICIT])
+@needs("haproxy")
 def test_haproxy_tells_our_server(
     world: World, files: Files, peers: Peers, version: int, mode: TLSMode
 ) -> None:
@@ -75,6 +76,7 @@ def test_haproxy_tells_our_server(
     assert fact.destination == Endpoint(HOST, proxy.port)
 
 
+@needs("haproxy")
 def test_haproxy_ends_tls_before_our_server(world: World, files: Files, peers: Peers) -> None:
     """It says so, and whom the client expected."""
     inbox = Inbox()
@@ -94,6 +96,7 @@ def test_haproxy_ends_tls_before_our_server(world: World, files: Files, peers: P
     assert session.tls == TLSFacts("TLSv1.3", cipher, "mx.example.org")
 
 
+@needs("haproxy")
 def test_health_checks_are_no_sessions_of_clients(world: World, peers: Peers) -> None:
     """HAProxy then speaks for itself, and goes without a word."""
     inbox = Inbox()
@@ -115,6 +118,7 @@ def test_health_checks_are_no_sessions_of_clients(world: World, peers: Peers) ->
 
 
 @pytest.mark.parametrize("version", [1, 2])
+@needs("haproxy")
 def test_our_client_tells_haproxy(world: World, peers: Peers, version: int) -> None:
     inbox = Inbox()
     with world.serve(inbox, proxy=TRUSTED) as server:
@@ -127,6 +131,7 @@ def test_our_client_tells_haproxy(world: World, peers: Peers, version: int) -> N
 # --- nginx ------------------------------------------------------------------------------------
 
 
+@needs("nginx")
 def test_nginx_tells_our_server(world: World, nginx_before: Callable[[int], Nginx]) -> None:
     inbox = Inbox()
     extensions = [*standard(), ClientOverriding(TRUSTED)]
@@ -148,6 +153,7 @@ def test_nginx_tells_our_server(world: World, nginx_before: Callable[[int], Ngin
 
 @pytest.mark.parametrize("version", [1, 2])
 @pytest.mark.parametrize("mode", [TLSMode.NONE, TLSMode.STARTTLS])
+@needs("postfix")
 def test_our_client_tells_postfix(
     world: World, files: Files, peers: Peers, version: int, mode: TLSMode
 ) -> None:
@@ -164,6 +170,7 @@ def test_our_client_tells_postfix(
     assert "client=unknown[192.0.2.9]" in server.log()
 
 
+@needs("postfix")
 def test_our_client_takes_the_place_of_another(world: World, peers: Peers) -> None:
     server = peers.start(postfix(main={"smtpd_authorized_xclient_hosts": "127.0.0.0/8"}))
     said = (("NAME", "spike.test"), ("ADDR", "192.0.2.2"))
@@ -175,6 +182,7 @@ def test_our_client_takes_the_place_of_another(world: World, peers: Peers) -> No
     assert "client=spike.test[192.0.2.2]" in server.log()
 
 
+@needs("postfix")
 def test_postfix_tells_our_server_whose_message_it_is(world: World, peers: Peers) -> None:
     inbox = Inbox()
     extensions = [*standard(), ClientForwarding(TRUSTED)]

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from smtpproto.conversations import Status
-from tests.interop.peers import HOST, folder, free_port, greets, missing, program, running, until
+from tests.interop.peers import HOST, folder, free_port, greets, needs, program, running, until
 from tests.process.load import Load, found, message
 from tests.programs import ROOT, Serve, serve
 
@@ -105,9 +105,6 @@ def answers(port: int) -> bool:
 @pytest.fixture
 def nginx(servers: Servers) -> Iterator[int]:
     binary = program("nginx")
-    module = "/usr/lib/nginx/modules/ngx_mail_module.so"
-    if not Path(module).exists():
-        missing("nginx's mail module")
     with folder() as home:
         port, directory = free_port(), free_port()
         path = servers.configuration("nginx.conf", home, port, **{":8090": f":{directory}"})
@@ -147,6 +144,7 @@ def check(load: Load, maildir: Path, *, lost: bool = False) -> None:
     assert len(there) > 20
 
 
+@needs("haproxy")
 def test_haproxy_spreads_sessions_and_tells_who_the_client_is(
     haproxy: Proxy, servers: Servers, tmp_path: Path
 ) -> None:
@@ -162,6 +160,7 @@ def test_haproxy_spreads_sessions_and_tells_who_the_client_is(
     assert received(tmp_path) == ["127.0.0.9"]
 
 
+@needs("haproxy")
 def test_haproxy_lets_servers_be_restarted(
     haproxy: Proxy, servers: Servers, tmp_path: Path
 ) -> None:
@@ -180,6 +179,7 @@ def test_haproxy_lets_servers_be_restarted(
     check(load, tmp_path)
 
 
+@needs("haproxy")
 def test_haproxy_goes_around_a_dead_server(
     haproxy: Proxy, servers: Servers, tmp_path: Path
 ) -> None:
@@ -194,6 +194,7 @@ def test_haproxy_goes_around_a_dead_server(
     check(load, tmp_path, lost=True)
 
 
+@needs("nginx")
 def test_nginx_spreads_sessions_and_tells_who_the_client_is(
     nginx: int, servers: Servers, tmp_path: Path
 ) -> None:

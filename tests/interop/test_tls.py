@@ -16,7 +16,7 @@ from tests.interop.certificates import WRONG, Files, client_context, server_cont
 from tests.interop.conftest import Peers
 from tests.interop.exim import exim
 from tests.interop.inbox import Inbox
-from tests.interop.peers import HOST, until
+from tests.interop.peers import HOST, needs, until
 from tests.interop.postfix import Postfix, postfix
 from tests.interop.test_auth_from_clients import PASSWORD, USERS
 from tests.interop.test_auth_to_servers import CONTENT, ENVELOPE, MODES
@@ -61,6 +61,7 @@ def connect(world: World, server: Postfix, mode: TLSMode, **options: Any) -> Any
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("version", [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3])
+@needs("postfix")
 def test_we_deliver_inside_tls(
     world: World, offering: dict[str, Postfix], mode: TLSMode, version: ssl.TLSVersion
 ) -> None:
@@ -77,6 +78,7 @@ def test_we_deliver_inside_tls(
 
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("what", WRONG)
+@needs("postfix")
 def test_a_certificate_is_refused(
     world: World, offering: dict[str, Postfix], what: str, mode: TLSMode
 ) -> None:
@@ -91,6 +93,7 @@ def test_a_certificate_is_refused(
 
 
 @pytest.mark.parametrize("what", WRONG)
+@needs("postfix")
 def test_any_certificate_is_better_than_none(
     world: World, offering: dict[str, Postfix], what: str
 ) -> None:
@@ -101,6 +104,7 @@ def test_any_certificate_is_better_than_none(
         assert client.send(ENVELOPE, CONTENT).complete
 
 
+@needs("postfix")
 def test_tls_at_the_wrong_port(world: World, offering: dict[str, Postfix]) -> None:
     server, context = offering["nothing"], client_context()
     with (
@@ -110,6 +114,7 @@ def test_tls_at_the_wrong_port(world: World, offering: dict[str, Postfix]) -> No
         raise AssertionError("there is no session")
 
 
+@needs("postfix")
 def test_starttls_that_is_not_offered(world: World, postfix_inbound: Postfix) -> None:
     with (
         pytest.raises(TLSError, match="does not offer STARTTLS; it offers PIPELINING"),
@@ -136,6 +141,7 @@ def postfix_client(files: Files, port: int, mode: ServerTLS, **settings: str) ->
 
 
 @pytest.mark.parametrize("mode", OURS)
+@needs("postfix")
 def test_postfix_delivers_inside_tls(
     world: World, files: Files, peers: Peers, mode: ServerTLS
 ) -> None:
@@ -153,6 +159,7 @@ def test_postfix_delivers_inside_tls(
 
 
 @pytest.mark.parametrize("what", WRONG)
+@needs("postfix")
 def test_postfix_refuses_our_certificate(
     world: World, files: Files, peers: Peers, what: str
 ) -> None:
@@ -168,6 +175,7 @@ def test_postfix_refuses_our_certificate(
 @pytest.mark.parametrize(
     "mechanism", ["PLAIN", "LOGIN", "CRAM-MD5", "SCRAM-SHA-1", "SCRAM-SHA-256"]
 )
+@needs("postfix")
 def test_postfix_logs_in(
     world: World, files: Files, peers: Peers, mechanism: str, mode: ServerTLS
 ) -> None:
@@ -197,6 +205,7 @@ def test_postfix_logs_in(
     assert inbox.rejected_by_core == []
 
 
+@needs("postfix")
 def test_postfix_keeps_what_our_server_takes_from_nobody(
     world: World, files: Files, peers: Peers
 ) -> None:
@@ -228,6 +237,7 @@ def test_postfix_keeps_what_our_server_takes_from_nobody(
 
 @pytest.mark.parametrize("mode", OURS)
 @pytest.mark.parametrize("mechanism", ["PLAIN", "LOGIN", "CRAM-MD5", "EXTERNAL"])
+@needs("exim4")
 def test_exim_logs_in(
     world: World, files: Files, peers: Peers, mechanism: str, mode: ServerTLS
 ) -> None:

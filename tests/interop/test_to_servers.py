@@ -12,7 +12,7 @@ from smtpproto import LineEndings, Protocol, Reply, sync
 from smtpproto.conversations import Envelope, Status
 from tests.interop.dovecot import Dovecot
 from tests.interop.exim import Exim
-from tests.interop.peers import HOST
+from tests.interop.peers import HOST, needs
 from tests.interop.postfix import Postfix
 
 HEADER = b"From: <carol@far.test>\r\nTo: <alice@local.test>\r\nSubject: every octet\r\n\r\n"
@@ -42,6 +42,7 @@ def send(port: int, content: bytes, *recipients: str) -> None:
     assert delivery.complete, delivery
 
 
+@needs("postfix")
 def test_postfix_holds_what_we_sent_byte_for_byte(postfix_inbound: Postfix) -> None:
     messages = [HEADER + body for body in BODIES.values()]
     with sync.connect(HOST, postfix_inbound.port, name="client.test") as client:
@@ -50,11 +51,13 @@ def test_postfix_holds_what_we_sent_byte_for_byte(postfix_inbound: Postfix) -> N
     assert sorted(postfix_inbound.delivered("alice", len(messages))) == sorted(messages)
 
 
+@needs("postfix")
 def test_postfix_gets_the_end_of_line_that_was_missing(postfix_inbound: Postfix) -> None:
     send(postfix_inbound.port, HEADER + b"no end of line", "alice@local.test")
     assert postfix_inbound.delivered("alice") == [HEADER + b"no end of line\r\n"]
 
 
+@needs("postfix")
 def test_postfix_holds_32_mib_that_were_streamed(postfix_inbound: Postfix) -> None:
     line = b"0123456789abcdef" * 4 + b"\r\n"
     count = 32 * 1024 * 1024 // len(line)
@@ -70,6 +73,7 @@ def test_postfix_holds_32_mib_that_were_streamed(postfix_inbound: Postfix) -> No
     assert stored == b"".join(chunks())
 
 
+@needs("postfix")
 def test_postfix_holds_the_messages_of_the_standard_library(postfix_inbound: Postfix) -> None:
     """They have all that the field has: bare CR, no end of line, eight bits, broken MIME.
 
@@ -92,6 +96,7 @@ def test_postfix_holds_the_messages_of_the_standard_library(postfix_inbound: Pos
     assert sorted(stored) == sorted(expected)
 
 
+@needs("postfix")
 def test_each_recipient_has_an_outcome(postfix_inbound: Postfix) -> None:
     with sync.connect(HOST, postfix_inbound.port, name="client.test") as client:
         delivery = client.send(
@@ -109,6 +114,7 @@ def test_each_recipient_has_an_outcome(postfix_inbound: Postfix) -> None:
         assert postfix_inbound.delivered(account) == [HEADER]
 
 
+@needs("postfix")
 def test_a_session_goes_on_after_refusals(postfix_inbound: Postfix) -> None:
     with sync.connect(HOST, postfix_inbound.port, name="client.test") as client:
         assert client.send(envelope("nobody@local.test"), HEADER).accepted == ()
@@ -118,6 +124,7 @@ def test_a_session_goes_on_after_refusals(postfix_inbound: Postfix) -> None:
     assert postfix_inbound.delivered("alice") == [HEADER]
 
 
+@needs("exim4")
 def test_exim_holds_what_we_sent_byte_for_byte(exim_inbound: Exim) -> None:
     messages = [HEADER + body for body in BODIES.values()]
     with sync.connect(HOST, exim_inbound.port, name="client.test") as client:
@@ -131,6 +138,7 @@ def test_exim_holds_what_we_sent_byte_for_byte(exim_inbound: Exim) -> None:
 
 
 @pytest.mark.parametrize("recipients", [["alice"], ["alice", "nobody", "bob", "alice"]])
+@needs("dovecot")
 def test_dovecot_answers_for_each_recipient(dovecot_lmtp: Dovecot, recipients: list[str]) -> None:
     with sync.connect(
         HOST, dovecot_lmtp.port, name="client.test", protocol=Protocol.LMTP

@@ -13,10 +13,11 @@ from pathlib import Path
 import pytest
 
 from smtpproto.conversations import Status
+from tests.effort import effort
 from tests.process.load import HOST, Load, found
 from tests.programs import Serve, serve
 
-ROUNDS = 5
+ROUNDS = effort(2, 5)
 KINDS = pytest.mark.parametrize("io", ["sync", "trio"])
 
 

@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from smtpproto.conversations import Status
+from tests.effort import effort
 from tests.process.load import Load, found
 from tests.programs import serve, until
 
 KINDS = pytest.mark.parametrize("io", ["sync", "trio"])
-RESTARTS = 3
+RESTARTS = effort(1, 3)
 
 
 @KINDS

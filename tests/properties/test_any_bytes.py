@@ -37,6 +37,7 @@ from smtpproto.commands import Command
 from smtpproto.extensions import Auth, Bdat, Extension, StartTls
 from smtpproto.replies import format_reply
 from smtpproto.testing import strategies as smtp
+from tests.effort import effort
 from tests.properties.harness import refusing, run_client, run_server
 
 ALL: tuple[Extension, ...] = (
@@ -69,7 +70,7 @@ def servers(draw: st.DrawFn) -> Server:
 
 
 @given(octets=client_octets, server=servers(), number=st.integers(0, 5))
-@settings(max_examples=200)
+@settings(max_examples=effort(40, 200))
 def test_a_server_never_raises(octets: bytes, server: Server, number: int) -> None:
     ran = run_server([octets], server=server, answer=refusing(number))
     # What it says is replies and nothing else.
@@ -112,7 +113,7 @@ server_octets = st.one_of(answers, smtp.mutated(answers), st.binary(max_size=30)
     turns=st.lists(st.tuples(st.lists(SENT, max_size=6), server_octets), max_size=5),
     protocol=st.sampled_from(Protocol),
 )
-@settings(max_examples=150)
+@settings(max_examples=effort(40, 150))
 def test_a_client_raises_one_error_and_the_same_again(
     begin: list[bytes],
     turns: list[tuple[list[Command | BodyChunk | EndOfBody | AuthResponse], bytes]],

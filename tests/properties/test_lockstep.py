@@ -35,6 +35,7 @@ from smtpproto.extensions import Auth, Extension, Pipelining, StartTls
 from smtpproto.testing import Pair
 from smtpproto.testing import strategies as smtp
 from smtpproto.testing.machine import Lockstep
+from tests.effort import effort
 
 ALL: tuple[Extension, ...] = (
     *smtp.offers(),
@@ -76,7 +77,9 @@ class OneByOne(Changing):
 
 
 for machine in (Changing, OneByOne):
-    machine.TestCase.settings = settings(max_examples=25, stateful_step_count=25, deadline=None)
+    machine.TestCase.settings = settings(
+        max_examples=effort(10, 50), stateful_step_count=25, deadline=None
+    )
 
 TestChanging = Changing.TestCase
 TestOneByOne = OneByOne.TestCase

@@ -23,6 +23,7 @@ from smtpproto.parameters import format_parameters, parse_parameters
 from smtpproto.replies import Reply, ReplyReader, build_reply, format_reply
 from smtpproto.session import Session
 from smtpproto.testing import strategies as smtp
+from tests.effort import effort
 
 ALL: tuple[Extension, ...] = (
     *smtp.offers(),
@@ -48,7 +49,7 @@ def is_ambiguous(command: Command) -> bool:
 
 
 @given(smtp.commands(ALL).filter(lambda command: not is_ambiguous(command)))
-@settings(max_examples=500)
+@settings(max_examples=effort(100, 500))
 def test_commands(command: Command) -> None:
     assert parse(command.line().encode(), GRAMMAR) == command
 

@@ -32,6 +32,7 @@ from smtpproto.sasl import (
     prepare,
     scram_keys,
 )
+from tests.effort import effort
 from tests.sasl.driver import BINDINGS, SECRET, Outcome, context, exchange, nonces, texts
 
 PASSWORDS = [
@@ -171,7 +172,7 @@ CHANGES = [flip, truncate, double]
     place=st.integers(0, 200),
     bit=st.integers(0, 7),
 )
-@settings(max_examples=150)
+@settings(max_examples=effort(40, 150))
 def test_one_changed_message(
     mechanism: Mechanism,
     step: int,

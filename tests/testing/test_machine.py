@@ -13,6 +13,7 @@ from smtpproto.extensions import Auth
 from smtpproto.testing import Mismatch, Pair
 from smtpproto.testing import strategies as smtp
 from smtpproto.testing.machine import Lockstep
+from tests.effort import effort
 
 
 class Lmtp(Lockstep):
@@ -28,7 +29,9 @@ class WithAuth(Lockstep):
 
 
 for machine in (Lockstep, Lmtp, Bare, WithAuth):
-    machine.TestCase.settings = settings(max_examples=20, stateful_step_count=30, deadline=None)
+    machine.TestCase.settings = settings(
+        max_examples=effort(8, 40), stateful_step_count=30, deadline=None
+    )
 
 TestLockstep = Lockstep.TestCase
 TestLmtp = Lmtp.TestCase
@@ -80,6 +83,8 @@ def test_what_is_wrong_is_found(
             made = server("mx.example", tuple(self.extensions))
             return Pair(client(), made, segments=self.segments)
 
-    size = settings(max_examples=300, phases=[Phase.generate], deadline=None)
+    size = settings(
+        max_examples=300, phases=[Phase.generate], deadline=None, report_multiple_bugs=False
+    )
     with pytest.raises(error):
         run_state_machine_as_test(Broken, settings=size)
