@@ -111,8 +111,8 @@ class ServeOptions(TypedDict, total=False):
     """What `serve` of each adapter takes besides a handler, by name, all of it optional.
 
     The handler is an object with some of the methods of `Handler`, called for several sessions at
-    once: with trio in the task of the session, where they may be async; otherwise in whatever
-    thread is free, so what is kept for each thread (`threading.local`) is not kept for a session.
+    once: with trio in the task of the session, where they may be async; otherwise in a pool of
+    threads, so what is kept for each thread (`threading.local`) is not kept for a session.
 
     Raises:
         OSError: `serve` cannot listen there.
@@ -270,10 +270,13 @@ class Listening:
 class Running:
     """A running server, made by `serve`.
 
-    `stop(timeout)` accepts nobody any more, takes leave of the idle, lets running transactions
-    finish, and after `timeout` seconds (None: as `grace` said) cuts off the sessions that are left.
-    `wait` waits until it has stopped.  A handler's method cannot wait for its own end: where `stop`
-    is called by one over blocking sockets, it raises `RuntimeError`.
+    `stop(timeout)` stops listening, sends 421 to idle sessions, waits for running transactions, and
+    after `timeout` seconds (None: as `grace` said) closes the connections that are left.  `wait`
+    waits until the server has stopped.
+
+    Over blocking sockets a handler that has not returned half a second after that is logged, and
+    the server stops without it; what it returns later has no effect.  `stop` raises `RuntimeError`
+    where a handler's method calls it, which would wait for itself.
     """
 
     def __init__(self, listening: Listening) -> None:

@@ -45,7 +45,6 @@ LAYERS: dict[str, float] = {
     "smtpproto.conversations": 3.0,
     "smtpproto.tls": 3.5,
     "smtpproto.host": 3.5,
-    "smtpproto._crew": 3.6,
     "smtpproto.channel": 3.6,
     "smtpproto.options": 3.6,
     "smtpproto.sync": 4.0,

@@ -61,8 +61,9 @@ NO_TLS = Reply(421, "4.7.0", "no TLS, and nothing can be said without it")
 HANDSHAKE_TIMEOUT = 60.0
 """Seconds for the TLS handshake: a few round trips."""
 
-# Octets of replies that may wait for the end of a pipelined group: what one read can bring, so that
-# nobody makes the server hold fifty times that by asking for long replies.
+# Octets of replies that may wait for the end of a pipelined group.  They bound what a client makes
+# the server hold that asks for long replies, and the work after which an adapter lets other
+# sessions have their turn: this is what a group of 100 recipients gets.
 _MOST_QUEUED = 2048
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 from .. import host, tls
@@ -15,7 +15,7 @@ from ..conversations.requests import Flow, Request
 from ..conversations.steps import Steps
 from ..session import TLSFacts
 
-__all__ = ["Link", "fulfil", "run"]
+__all__ = ["Link", "at_once", "run"]
 
 T = TypeVar("T")
 _READS = 65536  # octets to read at most while there is something to write
@@ -26,13 +26,11 @@ class Link(Channel):
 
     Attributes:
         deadline: when the wait for octets is over, on the clock `time.monotonic`.
-        about_to_wait: called before a wait.
     """
 
     def __init__(self, sock: socket.socket, most: float | None, handshake: tls.Handshake) -> None:
         super().__init__(sock, handshake)
         self.deadline = 0.0
-        self.about_to_wait: Callable[[], None] | None = None
         self._most = most
         # When the peer has to have taken some of what is unsent.
         self._progress = 0.0
@@ -43,15 +41,11 @@ class Link(Channel):
         Raises:
             TimeoutError: the peer took nothing for as long as the request says.
         """
-        return None if self.write(request) else self._finish(request, _READS)
-
-    def write(self, request: requests.Send) -> bool:
-        """Write what can be written without a wait; whether that is all of it."""
         if not self.unsent:
             self._progress = time.monotonic() + self._limit(request.timeout)
         self.put(request.data)
         self.push()
-        return not self.unsent
+        return self._finish(request, _READS) if self.unsent else None
 
     def _finish(self, request: requests.Send | requests.Receive, reads: int) -> bytes | None:
         seconds = self._limit(request.timeout)
@@ -101,8 +95,6 @@ class Link(Channel):
         return timeout if self._most is None else min(timeout, self._most)
 
     def _wait(self, events: int, deadline: float, late: TimeoutError) -> None:
-        if self.about_to_wait is not None:
-            self.about_to_wait()
         poll = select.poll()
         poll.register(self.sock, events)
         if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
@@ -129,18 +121,18 @@ def run(flow: Flow[T], link: Link | None = None) -> T:
     steps = Steps(flow)
     for request in steps:
         try:
-            steps.result = fulfil(request, link)
+            steps.result = _fulfil(request, link)
         except BaseException as raised:  # noqa: BLE001  # it knows what was under way, not this
             steps.error = raised
     return steps.returned
 
 
-def fulfil(request: Request, link: Link | None) -> Any:
+def _fulfil(request: Request, link: Link | None) -> Any:
     """Do what a conversation asks for, and wait for it."""
     if isinstance(request, requests.Report):
         return host.report(request.error)
     if isinstance(request, requests.Call):
-        return _at_once(request.function(*request.arguments))
+        return at_once(request.function(*request.arguments))
     assert link is not None
     if isinstance(request, requests.Look):
         return link.has_input()
@@ -148,20 +140,14 @@ def fulfil(request: Request, link: Link | None) -> Any:
         return link.receive(request)
     if isinstance(request, requests.Send):
         return link.send(request)
-    if isinstance(request, requests.StartTLS):
-        return link.start_tls(request)
-    return _at_once(request.function(*request.arguments, _chunks(request.read, link)))
+    assert isinstance(request, requests.StartTLS)
+    return link.start_tls(request)
 
 
-def _at_once(result: Any) -> Any:
+def at_once(result: Any) -> Any:
     """What a function of the user's returned, unless it is to be waited for."""
     if hasattr(type(result), "__await__"):
         if isinstance(result, Coroutine):
             result.close()
         raise TypeError("the blocking adapter cannot wait for what is asynchronous")
     return result
-
-
-def _chunks(read: Callable[[], Flow[bytes | None]], link: Link) -> Iterator[bytes]:
-    while (chunk := run(read(), link)) is not None:
-        yield chunk

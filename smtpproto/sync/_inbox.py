@@ -1,0 +1,74 @@
+"""A selector that other threads can wake."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+__all__ = ["Inbox"]
+
+
+class Inbox:
+    """What other threads want to be done in the thread that waits for sockets.
+
+    Attributes:
+        selector: what that thread waits for.
+    """
+
+    def __init__(self) -> None:
+        self.selector = selectors.DefaultSelector()
+        self._wake, self._alarm = os.pipe()
+        self.selector.register(self._wake, selectors.EVENT_READ)
+        self._posted: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
+        # Whether somebody has to write to the pipe; `_lock` is held while this and the end change.
+        self._sleeps = False
+        self._over = False
+        self._lock = threading.Lock()
+
+    def post(self, function: Callable[..., None], *arguments: Any) -> bool:
+        """Have a function called in the other thread; in any thread.
+
+        Returns:
+            Whether it will be called: False after the end.
+        """
+        with self._lock:
+            if self._over:
+                return False
+            self._posted.append((function, arguments))
+            if self._sleeps:
+                self._sleeps = False
+                os.write(self._alarm, b"!")
+        return True
+
+    def select(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        """Wait for sockets, until something is posted, and `timeout` seconds at most."""
+        with self._lock:
+            self._sleeps = not self._posted
+        found = self.selector.select(timeout if self._sleeps else 0)
+        self._sleeps = False
+        for index, (key, _) in enumerate(found):
+            if key.fd == self._wake:
+                os.read(self._wake, 4096)
+                del found[index]
+                break
+        return found
+
+    def run(self) -> None:
+        """Do what was posted."""
+        for _ in range(len(self._posted)):
+            function, arguments = self._posted.popleft()
+            function(*arguments)
+
+    def close(self) -> None:
+        """Take no more; what was posted before is still done."""
+        with self._lock:
+            self._over = True
+            self._sleeps = False
+        self.run()
+        self.selector.close()
+        os.close(self._wake)
+        os.close(self._alarm)

@@ -1,0 +1,334 @@
+"""How the blocking server uses threads: few, bounded, and none for those who are silent."""
+
+from __future__ import annotations
+
+import contextlib
+import resource
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from smtpproto import Limits, Reply
+from smtpproto.conversations import Admission, ContentLost, Envelope, ServerTLS, TLSMode
+from smtpproto.extensions import Chunking, standard
+from smtpproto.sync import connect, serve
+from tests.adapters.test_tls import CLIENT, SERVER
+from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over, wait_until
+
+NAME = "client.example.org"
+BEGINNING = [
+    "EHLO client.example.org",
+    "MAIL FROM:<sender@example.org>",
+    "RCPT TO:<one@example.net>",
+]
+
+MANY = Limits(commands=1_000_000)
+
+
+@pytest.fixture(autouse=True)
+def tidy() -> Iterator[None]:
+    with nothing_left_over():
+        yield
+
+
+def threads() -> int:
+    return sum(thread.name.startswith("smtpproto-") for thread in threading.enumerate())
+
+
+@contextlib.contextmanager
+def many_files(count: int) -> Iterator[None]:
+    before, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < count:
+        pytest.skip(f"no more than {hard} files may be open here")
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(before, count), hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, hard))
+
+
+# --- silence costs no thread ------------------------------------------------------------------
+
+
+def test_two_thousand_idle_sessions() -> None:
+    count = 2000
+    with (
+        many_files(2 * count + 100),
+        serve(Inbox(), hostname="mx.example.org", admission=Admission(count + 1)) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        where = ("127.0.0.1", server.port)
+        for _ in range(count):
+            assert stack.enter_context(Raw(where)).reply().startswith("220")
+        assert server.sessions == count
+        assert threads() == 2
+        with connect(*where, name=NAME) as client:
+            assert client.send(ENVELOPE, b"Hello\r\n").complete
+
+
+def test_silent_tls_clients() -> None:
+    """They never begin the handshake, or never go on with it."""
+    count = 300
+    with (
+        many_files(2 * count + 100),
+        serve(
+            Inbox(),
+            hostname="mx.example.org",
+            threads=2,
+            tls=ServerTLS.IMPLICIT,
+            tls_context=SERVER,
+        ) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        where = ("127.0.0.1", server.port)
+        for number in range(count):
+            raw = stack.enter_context(Raw(where))
+            if number % 2:
+                # The head of a record, and not what it announces.
+                raw.sock.sendall(b"\x16\x03\x01\x02\x00\x01")
+        wait_until(lambda: server.sessions == count)
+        assert threads() == 2
+        with connect(*where, name=NAME, tls_context=CLIENT, tls=TLSMode.IMPLICIT) as client:
+            assert client.send(ENVELOPE, b"Hello\r\n").complete
+
+
+@pytest.mark.parametrize("secure", [False, True])
+def test_clients_that_never_read_their_replies(secure: bool) -> None:
+    options: dict[str, Any] = {"tls": ServerTLS.IMPLICIT, "tls_context": SERVER} if secure else {}
+    with (
+        serve(
+            Talkative(), hostname="mx.example.org", threads=2, grace=0, limits=MANY, **options
+        ) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        where = ("127.0.0.1", server.port)
+        for _ in range(8):
+            raw = stack.enter_context(Raw(where))
+            if secure:
+                raw.sock = CLIENT.wrap_socket(raw.sock, server_hostname="127.0.0.1")
+            raw.flood()
+        assert threads() <= 3
+        mode = TLSMode.IMPLICIT if secure else TLSMode.NONE
+        with connect(*where, name=NAME, tls=mode, tls_context=CLIENT) as client:
+            assert client.send(ENVELOPE, b"Hello\r\n").complete
+
+
+class Talkative(Inbox):
+    """Answers VRFY in more words than fit into the buffers."""
+
+    def vrfy(self, session: Any, vrfy: Any) -> Reply:
+        return Reply(252, "2.1.5", "try it, and you will know; " * 14)
+
+
+# --- the bound --------------------------------------------------------------------------------
+
+
+def test_slow_handlers_take_no_more_threads_than_allowed() -> None:
+    """Calls beyond the bound wait in order, and other sessions go on."""
+    count, most = 40, 8
+    at_work, peak, order, lock = 0, 0, list[bytes](), threading.Lock()
+    go = threading.Event()
+
+    class Slow(Inbox):
+        def message(self, session: Any, envelope: Any, content: bytes) -> None:
+            nonlocal at_work, peak
+            with lock:
+                at_work += 1
+                peak = max(peak, at_work)
+                order.append(content)
+            assert go.wait(20)
+            with lock:
+                at_work -= 1
+
+    def begin(number: int) -> Raw:
+        raw = Raw(("127.0.0.1", server.port))
+        raw.reply()
+        for command in [*BEGINNING, "DATA"]:
+            raw.ask(command)
+        raw.say(f"{number}\r\n.")
+        return raw
+
+    with (
+        serve(Slow(), hostname="mx.example.org", threads=most) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        clients = [stack.enter_context(begin(0))]
+        for number in range(1, count):
+            clients.append(stack.enter_context(begin(number)))
+            wait_until(lambda: len(order) == min(len(clients), most))
+        assert threads() == most + 1
+        with connect("127.0.0.1", server.port, name=NAME) as client:
+            assert client.noop().positive
+        go.set()
+        for raw in clients:
+            assert raw.reply().startswith("250")
+    assert peak == most
+    # Beyond the first, several threads begin at once with what waited.
+    assert {int(content) for content in order[:most]} == set(range(most))
+    assert sorted(map(int, order)) == list(range(count))
+
+
+def test_one_thread_does_all_in_order() -> None:
+    order: list[bytes] = []
+    entered, go = threading.Event(), threading.Event()
+
+    class Slow(Inbox):
+        def message(self, session: Any, envelope: Any, content: bytes) -> None:
+            order.append(content.strip())
+            entered.set()
+            assert go.wait(20)
+
+    with (
+        serve(Slow(), hostname="mx.example.org", threads=1) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        clients = [stack.enter_context(Raw(("127.0.0.1", server.port))) for _ in range(6)]
+        for number, raw in enumerate(clients):
+            raw.reply()
+            for command in [*BEGINNING, "DATA"]:
+                raw.ask(command)
+            raw.say(f"{number}\r\n.")
+            assert entered.wait(10)
+            # The server has read it when it answers somebody who came later.
+            with Raw(("127.0.0.1", server.port)) as later:
+                later.reply()
+        go.set()
+        for raw in clients:
+            assert raw.reply().startswith("250")
+    assert order == [b"%d" % number for number in range(6)]
+
+
+def test_a_streaming_handler_holds_one_thread() -> None:
+    """While its content lasts; hooks that are due in between are called in the same thread."""
+    callers: list[int] = []
+
+    class Streaming:
+        def body(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+            callers.append(threading.get_ident())
+            assert b"".join(chunks) == b"a\r\nbc\r\n"
+
+        def command(self, session: Any, command: Any) -> None:
+            callers.append(threading.get_ident())
+
+        def rejected(self, session: Any, rejected: Any) -> None:
+            callers.append(threading.get_ident())
+
+    with (
+        serve(
+            Streaming(), hostname="mx.example.org", threads=1, extensions=[*standard(), Chunking()]
+        ) as server,
+        Raw(("127.0.0.1", server.port)) as raw,
+    ):
+        raw.reply()
+        for command in BEGINNING:
+            raw.ask(command)
+        assert raw.ask("BDAT 3\r\na").startswith("250")
+        # Refused by the protocol, which the handler is told of while it waits for its content.
+        assert raw.ask("BOGUS").startswith("500")
+        assert raw.ask("BDAT 4 LAST\r\nbc").startswith("250")
+    assert len(callers) == 2
+    assert callers[0] == callers[1]
+
+
+def test_chunks_after_the_handler_has_returned() -> None:
+    """They are gone, also for a thread of the handler's own."""
+    kept: list[Iterator[bytes]] = []
+
+    class Careless:
+        def body(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+            kept.append(chunks)
+
+    with (
+        serve(Careless(), hostname="mx.example.org") as server,
+        connect("127.0.0.1", server.port, name=NAME) as client,
+    ):
+        assert client.send(ENVELOPE, b"Hello\r\n" * 1000).complete
+        with pytest.raises(ContentLost, match="returned"):
+            next(kept[0])
+        assert client.send(ENVELOPE, b"Hello\r\n" * 1000).complete
+
+
+def test_content_that_was_lost_does_not_end_as_if_it_were_complete() -> None:
+    ends: list[type] = []
+
+    class Stubborn:
+        def body(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+            for _ in range(3):
+                try:
+                    for _ in chunks:
+                        pass
+                    ends.append(StopIteration)
+                except ContentLost:
+                    ends.append(ContentLost)
+
+    with serve(Stubborn(), hostname="mx.example.org") as server:
+        with Raw(("127.0.0.1", server.port)) as raw:
+            raw.reply()
+            for command in [*BEGINNING, "DATA"]:
+                raw.ask(command)
+            raw.say("Subject: half a message")
+        wait_until(lambda: not server.sessions)
+    assert ends == [ContentLost] * 3
+
+
+@pytest.mark.parametrize("threads", [0, -1])
+def test_without_threads_no_handler_could_be_called(threads: int) -> None:
+    with pytest.raises(ValueError, match="threads"):
+        serve(Inbox(), threads=threads)
+
+
+# --- fairness ---------------------------------------------------------------------------------
+
+
+def test_who_floods_gives_way() -> None:
+    """What a neighbour says is answered long before a flood that came first has been."""
+    flood, flooding, go = 10_000, threading.Event(), threading.Event()
+    heard: list[str] = []
+
+    def observer(session: Any) -> Any:
+        who = f"{len(names)}"
+        names.append(who)
+
+        def note(speaker: str, octets: bytes, content: bool) -> None:
+            if speaker == "C" and octets == b"NOOP":
+                if who != "0" and not go.is_set():
+                    # The first turn of the flood: now the others may come.
+                    flooding.set()
+                    assert go.wait(10)
+                heard.append(who)
+
+        return note
+
+    names: list[str] = []
+    with (
+        serve(Inbox(), hostname="mx.example.org", observer=observer, limits=MANY) as server,
+        Raw(("127.0.0.1", server.port)) as neighbour,
+        contextlib.ExitStack() as stack,
+    ):
+        neighbour.reply()
+        floods = [stack.enter_context(Raw(("127.0.0.1", server.port))) for _ in range(3)]
+        for raw in floods:
+            raw.reply()
+        for raw in floods:
+            raw.sock.sendall(b"NOOP\r\n" * flood)
+        assert flooding.wait(10)
+        neighbour.say("NOOP")
+        go.set()
+        assert neighbour.reply().startswith("250")
+        assert heard.index("0") < flood / 5
+
+
+def test_who_floods_is_answered_to_the_end() -> None:
+    count = 10_000
+    with (
+        serve(Inbox(), hostname="mx.example.org", limits=MANY) as server,
+        Raw(("127.0.0.1", server.port)) as raw,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        raw.reply()
+        answers = pool.submit(raw.rest)
+        raw.sock.sendall(b"NOOP\r\n" * count + b"QUIT\r\n")
+        assert answers.result(20).count(b"250 ") == count
