@@ -1,30 +1,41 @@
 """The header fields of a message of the email package, as they were written: RFC 5322 section 2.2.
 
-What the email package makes of a field is not asked for: it leaves out what it cannot read, and
-differs from one version of Python to the next.
+What the email package makes of a field is not asked for where that can be helped: it leaves out
+what it cannot read, and differs from one version of Python to the next.
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from email.errors import (
     FirstHeaderLineIsContinuationDefect,
     MissingHeaderBodySeparatorDefect,
     ObsoleteHeaderDefect,
 )
+from email.header import Header
+from email.policy import SMTP
 from typing import TYPE_CHECKING, Any
 
 from ..address_list import Found, read_address_list
 from ..addresses import AddressLiteral, Domain, Mailbox
 from ..errors import LocalProtocolError
+from .seven_bit import ADDRESS_FIELDS, fold, in_ascii
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from email.message import Message
 
-__all__ = ["check_header", "field_texts", "mailboxes_of", "unfolded"]
+__all__ = ["check_header", "field_texts", "mailboxes_of", "written"]
 
 _FOLD = re.compile(r"(?:\r\n|\r|\n)(?=[ \t])")
+_LINE_ENDING = re.compile(r"\r\n|\r|\n")
+# RFC 5322 section 2.2
+#   field-name      = 1*(%d33-57 / %d59-126)
+_NAME = re.compile(r"[!-9;-~]+")
+# Octets of a line without its CRLF (RFC 5322 section 2.1.1).
+_LINE_MOST = 998
+_NO_FOLDING = SMTP.clone(max_line_length=0, utf8=True)
 _CUT_SHORT = (FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect)
 
 
@@ -82,20 +93,18 @@ def field_texts(message: Message, name: str) -> Iterator[str]:
             # What is obsolete was read as it is meant.
             if not isinstance(defect, ObsoleteHeaderDefect):
                 raise LocalProtocolError(
-                    f"{name}: {defect}, in {_source(value, message)[:100]!a} (RFC 5322 section 3.4)"
+                    f"{name}: {defect}, in {_source(value)[:100]!a} (RFC 5322 section 3.4)"
                 )
-        yield unfolded(str(value))
+        yield _unfolded(str(value))
 
 
-def _source(value: Any, message: Message) -> str:
+def _source(value: Any) -> str:
     """What a value was made of, which is not the text that it shows."""
-    policy: Any = message.policy
-    policy = policy.clone(max_line_length=0, utf8=True, linesep="\n")
-    _, _, body = str(value.fold(policy=policy)).partition(":")
-    return unfolded(body.strip("\n")).strip()
+    _, _, body = str(value.fold(policy=_NO_FOLDING)).partition(":")
+    return _unfolded(body.strip("\r\n")).strip()
 
 
-def unfolded(text: str) -> str:
+def _unfolded(text: str) -> str:
     """The body of a field in one line, in UTF-8 where its octets are that."""
     text = _FOLD.sub("", text)
     if not text.isascii():
@@ -105,3 +114,74 @@ def unfolded(text: str) -> str:
             # It holds characters already, not octets.
             return text
     return text
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def written(name: str, value: Any, message: Message) -> bytes:
+    """A field in octets, with CRLF line endings.
+
+    Text that came with the message stays as it is.  Text that was set gets encoded-words where that
+    is all it takes to make ASCII of it.
+
+    Arguments:
+        name: its name.
+        value: what `raw_items` gives: text, or a value of the email package.
+        message: where it stands.
+
+    Raises:
+        LocalProtocolError: it is more than one field, or none.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise LocalProtocolError(f"{name[:64]!a} is no name of a field (RFC 5322 section 2.2)")
+    of_email = not isinstance(value, str) or hasattr(value, "fold")
+    if of_email and name.lower() not in ADDRESS_FIELDS:
+        return _folded(name, value, message)
+    text = _address_text(value) if of_email else value
+    lines = _LINE_ENDING.split(text.rstrip("\r\n"))
+    if not all(line.startswith((" ", "\t")) for line in lines[1:]):
+        raise LocalProtocolError(
+            f"{name}: a line of the field does not begin with white space (RFC 5322 section 2.2.3)"
+        )
+    octets = "\r\n".join(lines).encode("utf-8", "surrogateescape")
+    field = f"{name}: ".encode("ascii") + octets + b"\r\n"
+    if not (text.isascii() or _came(text)):
+        # An address takes more than encoded-words.
+        with contextlib.suppress(LocalProtocolError):
+            field = in_ascii(field, None)
+    if max(map(len, field.split(b"\r\n"))) > _LINE_MOST:
+        return in_ascii(field, None) if field.isascii() else fold(field)
+    return field
+
+
+def _came(text: str) -> bool:
+    """Whether text came as octets: what is not ASCII is surrogates then, else characters."""
+    try:
+        text.encode("ascii", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _address_text(value: Any) -> str:
+    """The text of an address list that is a value of the email package, comments included."""
+    if not hasattr(value, "fold"):
+        return str(value)
+    source = _source(value)
+    try:
+        found = read_address_list(source, "").addresses
+    except LocalProtocolError:
+        # An encoded-word that stands there in clear may look like something else.
+        return source if value.defects else str(value)
+    addresses = [(address.username, address.domain) for address in value.addresses]
+    return source if addresses == [(a.local_part, a.domain) for a in found] else str(value)
+
+
+def _folded(name: str, value: Any, message: Message) -> bytes:
+    """What the email package makes of a value of its own: ASCII, and folded."""
+    if hasattr(value, "fold"):
+        policy = SMTP.clone(max_line_length=message.policy.max_line_length)
+        return str(value.fold(policy=policy)).encode("ascii")
+    text = value.encode(linesep="\r\n") if isinstance(value, Header) else str(value)
+    return f"{name}: {text}\r\n".encode("ascii")

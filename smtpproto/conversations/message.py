@@ -7,25 +7,18 @@ A-labels in place of U-labels where that is all it takes (RFC 6531 section 3.2).
 from __future__ import annotations
 
 import copy
-import email.encoders
-import email.policy
 import re
-from email.generator import BytesGenerator
-from email.headerregistry import Address, Group
 from email.message import Message
-from email.utils import getaddresses
-from io import BytesIO
-from typing import TYPE_CHECKING, Any, BinaryIO, cast
+from typing import TYPE_CHECKING, Any, BinaryIO
 
-from ..addresses import Domain
 from ..errors import LocalProtocolError
 from ..extensions import EightBitMime, SmtpUtf8
-from .fields import check_header, mailboxes_of
-from .needs import unfit
+from .conversion import convert, is_wide
+from .fields import check_header, mailboxes_of, written
 from .outcome import Envelope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from ..session import Offered
     from .needs import ToASCII
@@ -42,10 +35,9 @@ _BCC = re.compile(
 )
 
 _RECIPIENTS = ("To", "Cc", "Bcc")
-_ADDRESSES = ("From", "Sender", "Reply-To", "To", "Cc")
-_HIDDEN = ("Bcc", "Resent-Bcc")
-# What is signed or encrypted must not be touched (RFC 1847 section 2.1).
-_SEALED = frozenset({"multipart/signed", "multipart/encrypted"})
+_HIDDEN = frozenset({"bcc", "resent-bcc"})
+_LINE_ENDING = re.compile(rb"\r\n|\r|\n")
+_DEPTH_MOST = 100
 
 
 def envelope_of(
@@ -97,15 +89,14 @@ def _prefix(message: Message) -> str:
     return "Resent-" if resent else ""
 
 
-def _addresses(message: Message, name: str) -> list[str]:
-    fields = [str(field) for field in message.get_all(name) or ()]
-    return [address for _, address in getaddresses(fields) if address]
-
-
 def content_of(
     message: Message, offered: Offered[object], to_ascii: ToASCII | None = None
 ) -> bytes:
     """The message as content that a server can take, with CRLF line endings, without Bcc.
+
+    What the server can take stays as it came; header fields are not folded again, since signatures
+    depend on that (RFC 6376 section 5.3).  Without 8BITMIME parts are encoded in 7 bits, without
+    SMTPUTF8 header fields get encoded-words (RFC 2047) and addresses A-labels.
 
     Arguments:
         message: it stays as it is.
@@ -114,125 +105,84 @@ def content_of(
             `smtpproto.idn.to_ascii`.
 
     Raises:
-        LocalProtocolError: the message needs what the server does not offer.
+        LocalProtocolError: the message needs what the server does not offer, or cannot be converted
+            without loss: a signed or encrypted part, text or header fields in an unknown charset.
     """
-    message = copy.copy(message)
-    for name in _HIDDEN:
-        del message[name]
-    eight_bit, utf8 = EightBitMime in offered, False
-    if any(not address.isascii() for name in _names() for address in _addresses(message, name)):
-        utf8 = SmtpUtf8 in offered
-        if not utf8:
-            _make_ascii(message, to_ascii)
-    if any(_unfit_parts(message, eight_bit=eight_bit)):
-        message = copy.deepcopy(message)
-        _encode_parts(message, eight_bit=eight_bit)
-    return _flatten(message, eight_bit=eight_bit, utf8=utf8)
+    eight_bit, utf8 = EightBitMime in offered, SmtpUtf8 in offered
+    octets = _octets(message, hidden=_HIDDEN)
+    return convert(octets, eight_bit=eight_bit, utf8=utf8, to_ascii=to_ascii)
 
 
-def _names() -> Iterator[str]:
-    for name in _ADDRESSES:
-        yield from (name, f"Resent-{name}")
+# --- a message in octets ----------------------------------------------------------------------
 
 
-def _flatten(message: Message, *, eight_bit: bool, utf8: bool) -> bytes:
-    policy: Any = message.policy.clone(linesep="\r\n", cte_type="8bit" if eight_bit else "7bit")
-    if utf8:
-        policy = policy.clone(utf8=True)
-    buffer = BytesIO()
-    BytesGenerator(buffer, mangle_from_=False, policy=policy).flatten(message)
-    return buffer.getvalue()
+def _octets(message: Message, *, hidden: frozenset[str] = frozenset(), depth: int = 0) -> bytes:
+    """A message or part as it is, with CRLF line endings but in what is binary."""
+    if depth > _DEPTH_MOST:
+        raise LocalProtocolError(f"the message has parts within parts, {depth} deep")
+    message, body = _with_body(message, depth)
+    fields = [
+        written(name, value, message)
+        for name, value in message.raw_items()
+        if name.lower() not in hidden
+    ]
+    return b"".join([*fields, b"\r\n", body])
 
 
-def _make_ascii(message: Message, to_ascii: ToASCII | None) -> None:
-    """Put A-labels in place of the U-labels in the addresses of the header.
-
-    Raises:
-        LocalProtocolError: that is not all it takes, or nobody says how.
-    """
-    for name in _names():
-        for field in message.get_all(name) or ():
-            if all(address.isascii() for _, address in getaddresses([str(field)])):
-                continue
-            groups = getattr(field, "groups", None)
-            if to_ascii is None or groups is None or len(message.get_all(name) or ()) > 1:
-                raise unfit(
-                    f"an address in {name} that is not ASCII; the server does not offer SMTPUTF8",
-                    "5.6.7",
-                    "6531",
-                )
-            replaced = [_group_in_ascii(group, name, to_ascii) for group in groups]
-            # An EmailMessage takes groups as well as text.
-            message.replace_header(name, cast("str", replaced))
-
-
-def _group_in_ascii(group: Group, name: str, to_ascii: ToASCII) -> Group:
-    addresses = []
-    for address in group.addresses:
-        if not address.username.isascii():
-            raise unfit(
-                f"a local-part in {name} that is not ASCII, and the server does not offer SMTPUTF8",
-                "5.6.7",
-                "6531",
-            )
-        domain = address.domain
-        if not domain.isascii():
-            domain = str(to_ascii(Domain(domain)))
-        addresses.append(Address(address.display_name, address.username, domain))
-    return Group(group.display_name, tuple(addresses))
+def _with_body(message: Message, depth: int) -> tuple[Message, bytes]:
+    """The body of a message, and the message itself, or a copy that names the boundary."""
+    if not message.is_multipart():
+        return message, _leaf(message)
+    parts: Any = message.get_payload()
+    written_parts = [_octets(part, depth=depth + 1) for part in parts]
+    if message.get_content_maintype() != "multipart":
+        body = b"".join(written_parts)
+        # Blocks of fields with empty lines between them (RFC 3464 section 2.1).
+        blocks = message.get_content_type() == "message/delivery-status"
+        return message, body[:-2] if blocks else body
+    boundary = message.get_boundary()
+    if boundary is None:
+        boundary = _boundary(written_parts)
+        message = copy.copy(message)
+        message.set_boundary(boundary)
+    delimiter = f"--{boundary}".encode("ascii", "surrogateescape")
+    pieces = [b"" if message.preamble is None else _lines(message.preamble) + b"\r\n"]
+    pieces += [delimiter + b"\r\n" + part + b"\r\n" for part in written_parts]
+    epilogue = "" if message.epilogue is None else message.epilogue
+    return message, b"".join([*pieces, delimiter, b"--\r\n", _lines(epilogue)])
 
 
-def _unfit_parts(
-    message: Message, *, eight_bit: bool, sealed: bool = False
-) -> Iterator[tuple[Message, bool]]:
-    """The parts that have to be encoded, each with whether it must not be touched."""
-    if message.is_multipart():
-        sealed = sealed or message.get_content_type() in _SEALED
-        for part in message.get_payload():
-            assert isinstance(part, Message)
-            yield from _unfit_parts(part, eight_bit=eight_bit, sealed=sealed)
-        return
-    encoding = _encoding(message)
-    if encoding == "binary":
-        yield message, sealed
-    elif not eight_bit and encoding in ("", "7bit", "8bit"):
-        octets = message.get_payload(decode=True)
-        if isinstance(octets, bytes) and not octets.isascii():
-            yield message, sealed
+def _boundary(parts: list[bytes]) -> str:
+    """A boundary that no line of the parts begins with."""
+    number = 0
+    while any(b"--=_%d_" % number in part for part in parts):
+        number += 1
+    return f"=_{number}_"
 
 
-def _encoding(message: Message) -> str:
-    return str(message.get("Content-Transfer-Encoding", "")).strip().lower()
+def _leaf(message: Message) -> bytes:
+    """A body that is no list of parts."""
+    # The method decodes what came as octets.
+    payload: Any = vars(message)["_payload"]
+    octets = payload if isinstance(payload, bytes) else _lines(payload or "", binary=True)
+    encoding = str(message.get("Content-Transfer-Encoding", "")).strip().lower()
+    wide = is_wide(str(message.get_content_charset("")))
+    return octets if encoding == "binary" or wide else _LINE_ENDING.sub(b"\r\n", octets)
 
 
-def _encode_parts(message: Message, *, eight_bit: bool) -> None:
-    """Encode what cannot be sent as it is, in place (RFC 6152 section 3, RFC 3030 section 3).
+def _lines(text: str, *, binary: bool = False) -> bytes:
+    """Text as octets, as it came."""
+    try:
+        octets = text.encode("ascii", "surrogateescape")
+    except UnicodeEncodeError:
+        raise LocalProtocolError(
+            "the message has text that is not ASCII and no charset: use set_content, or "
+            "set_payload(text, charset)"
+        ) from None
+    return octets if binary else _LINE_ENDING.sub(b"\r\n", octets)
 
-    Raises:
-        LocalProtocolError: it is signed or encrypted.
-    """
-    for part, sealed in _unfit_parts(message, eight_bit=eight_bit):
-        if sealed:
-            raise unfit(
-                "a signed or encrypted part that would have to be encoded, which breaks it; the "
-                f"server does not offer {'BINARYMIME' if eight_bit else '8BITMIME'}",
-                "5.6.3",
-                "6152",
-            )
-        octets = part.get_payload(decode=True)
-        assert isinstance(octets, bytes)
-        del part["Content-Transfer-Encoding"]
-        if part.get_content_maintype() == "text":
-            # The encoder wants lines that end with a line feed.
-            part.set_payload(octets.replace(b"\r\n", b"\n"))
-            email.encoders.encode_quopri(part)
-        else:
-            part.set_payload(octets)
-            email.encoders.encode_base64(part)
-    for part in message.walk():
-        # What holds others says what they need at most.
-        if part.is_multipart() and _encoding(part) not in ("", "7bit"):
-            part.replace_header("Content-Transfer-Encoding", "8bit" if eight_bit else "7bit")
+
+# --- a header in a file -----------------------------------------------------------------------
 
 
 def read_header(file: BinaryIO) -> bytes:

@@ -20,6 +20,7 @@ __all__ = [
     "content_type",
     "delimiters",
     "fields_of",
+    "is_utf8",
     "name_of",
     "parameters",
     "unfold",
@@ -199,7 +200,7 @@ class Examiner:
             self._part_ends(match)
             return
         if not line.isascii():
-            self.utf8_header = self.utf8_header or _is_utf8(line)
+            self.utf8_header = self.utf8_header or is_utf8(line)
         if line[:1] in (b" ", b"\t"):
             if self._type_goes_on and len(self._type) < _LINE_MOST:
                 self._type += line
@@ -236,7 +237,8 @@ class Examiner:
         self._delimiter = delimiters(boundaries, b"\n") if boundaries else None
 
 
-def _is_utf8(octets: bytes) -> bool:
+def is_utf8(octets: bytes) -> bool:
+    """Whether octets are text in UTF-8."""
     try:
         octets.decode("utf-8")
     except UnicodeDecodeError:
