@@ -1019,6 +1019,29 @@ def test_a_session_may_begin_with_one_octet() -> None:
     assert server.state is State.GREETED
 
 
+@pytest.mark.parametrize(
+    "line, code",
+    [
+        *((b"DATA", b"354"), (b"RSET", b"250"), (b"QUIT", b"221"), (b"NOOP", b"250")),
+        *(
+            (b"BDAT 0 LAST", b"250"),
+            (b"EHLO c.example", b"250"),
+            (b"RCPT TO:<x@mx.example>", b"452"),
+        ),
+    ],
+)
+def test_what_a_client_may_say_once_the_envelope_is_full(line: bytes, code: bytes) -> None:
+    """RFC 5321 section 4.5.3.1.10: the limit refuses the next recipient, and nothing else."""
+    names = "\n".join(f"RCPT TO:<user{number}@mx.example>" for number in range(100))
+    script = f"MAIL FROM:<>\n{names}"
+    server = ready(Pipelining(), Chunking(), script=script, limits=Limits(recipients=100))
+    assert server.transaction is not None
+    assert len(server.transaction.recipients) == 100
+    server.receive_data(line + b"\r\n")
+    drive(server)
+    assert server.data_to_send().startswith(code)
+
+
 def test_an_error_text_stays_printable_and_short() -> None:
     class Odd(Command):
         verb = "XODD"
