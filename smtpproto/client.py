@@ -258,19 +258,15 @@ class Client(Connection):
             LocalProtocolError: it is not possible in this state, or an extension is not offered or
                 refuses it.
         """
-        step = self._rows[state].get(command.row)
-        if step is None or step.in_flight or self._counted_left:
-            raise LocalProtocolError(
-                f"{command.verb} is not possible here: {state.value} (RFC 5321 section 4.1.4)",
-                code=503,
-                enhanced="5.5.1",
-            )
-        if isinstance(command, Hello):
-            self._check_hello(command)
-        reply = self._catalogue.refusal(command, session, self._last_mail)
+        reply = self._catalogue.refusal(command, state, session, self._last_mail)
+        if reply is None and self._counted_left:
+            where = "a chunk is not complete (RFC 3030 section 2)"
+            reply = Reply(503, "5.5.1", f"{command.verb} is not possible here: {where}")
         if reply is not None:
             raise LocalProtocolError(reply.text, code=reply.code, enhanced=reply.enhanced)
-        return step
+        if isinstance(command, Hello):
+            self._check_hello(command)
+        return self._rows[state][command.row]
 
     def _check_hello(self, command: Hello) -> None:
         if command.verb not in self._catalogue.grammar.verbs:

@@ -380,26 +380,24 @@ class Server(Connection):
         demanded = self._demanded(command)
         if demanded is not None:
             return demanded
-        step = self._rows[self.state].get(row)
-        if step is None or step.in_flight:
-            text = f"{command.verb} is not possible here: {self.state.value}"
-            return Reply(503, "5.5.1", text)
         if octets > self._limits.command_line:
             longest = self._catalogue.longest_line(type(command), self.session.offered)
             if octets > longest:
                 return Reply(500, "5.5.2", _FAULTS[LineFault.TOO_LONG])
         transaction = self.transaction
+        refusal = self._catalogue.refusal(command, self.state, self.session, transaction)
+        if refusal is not None:
+            return refusal
         if (
             type(command) is Rcpt
             and transaction is not None
             and len(transaction.recipients) >= self._limits.recipients
         ):
             return Reply(452, "4.5.3", "too many recipients (RFC 5321 section 4.5.3.1.10)")
-        refusal = self._catalogue.refusal(command, self.session, transaction)
-        if refusal is None and _TLS in step.after and len(self._buffer):
+        if _TLS in self._rows[self.state][row].after and len(self._buffer):
             # Asked last: what is refused anyhow must not depend on what has arrived behind it.
             return _INJECTED
-        return refusal
+        return None
 
     def _demanded(self, command: Command | type[Command]) -> Reply | None:
         """Why a command has to wait for something, such as TLS, wherever it stands; or None."""

@@ -254,7 +254,7 @@ def test_all_recipients_refused() -> None:
         C: DATA
         S: 250 OK
         S: 550 no such mailbox
-        S: 503 DATA is not possible here: a reverse-path, no recipient
+        S: 503 DATA is not possible here: a reverse-path, no recipient (RFC 5321 section 4.1.4)
         """,
         Pipelining(),
         answers={"RCPT": NO},
@@ -286,7 +286,7 @@ def test_a_host_that_wants_no_mail() -> None:
         """
         S: 554 no SMTP here
         C: EHLO client.example
-        S: 503 EHLO is not possible here: the greeting was negative: only QUIT is left
+        S: 503 EHLO is not possible here: the greeting was negative: only QUIT is left...
         C: NOOP
         S: 503 NOOP is not possible here...
         C: QUIT
@@ -743,7 +743,7 @@ def test_chunks_before_ehlo() -> None:
         C: BDAT 6
         C: QUIT
         C: NOOP
-        S: 503 BDAT is not possible here: before EHLO, HELO or LHLO
+        S: 503 BDAT is not possible here: before EHLO, HELO or LHLO...
         S: 250 OK
         """,
         Chunking(),

@@ -23,7 +23,7 @@ from ..commands import (
 from ..errors import LocalProtocolError
 from ..replies import Reply
 from ..session import Offered, Protocol, Session, Transaction
-from ..states import compile_table
+from ..states import State, compile_table
 from .auth import Auth, Authenticate, SubmittedBy
 from .base import (
     EHLO_KEYWORD,
@@ -324,9 +324,22 @@ class Catalogue:
         return None
 
     def refusal(
+        self, command: Command, state: State, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """The reply that refuses a command here and now, or None; the same for both roles.
+
+        503: it is not possible in this state; else see `extensions_refusal`.
+        """
+        step = self.rows[state].get(command.row)
+        if step is None or step.in_flight:
+            where = f"{state.value} (RFC 5321 section 4.1.4)"
+            return Reply(503, "5.5.1", f"{command.verb} is not possible here: {where}")
+        return self.extensions_refusal(command, session, transaction)
+
+    def extensions_refusal(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """The reply that refuses a command which the state allows, or None.
+        """The reply by which the extensions refuse a command, wherever it stands, or None.
 
         502: its extension is not in force; 555: a parameter's extension is not; else what the
         extensions in force say.

@@ -165,7 +165,7 @@ def replies(data: bytes) -> None:
             for extension in offered:
                 line_again = extension.line()  # type: ignore[attr-defined]
                 assert "\n" not in line_again
-                CATALOGUE.refusal(Mail(ReversePath(None)), session, None)
+                CATALOGUE.extensions_refusal(Mail(ReversePath(None)), session, None)
 
 
 def texts(data: bytes) -> None:

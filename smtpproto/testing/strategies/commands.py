@@ -270,7 +270,7 @@ class _Judge:
         longest = self.catalogue.longest_line(type(command), self.session.offered)
         return (
             len(command.line().encode()) + 2 <= longest
-            and self.catalogue.refusal(command, self.session, self.transaction) is None
+            and self.catalogue.extensions_refusal(command, self.session, self.transaction) is None
         )
 
 
