@@ -85,8 +85,10 @@ def test_a_message_segment_by_segment() -> None:
     assert [str(reply) for reply in pair.replies[-3:]] == [
         "250 2.1.0 OK",
         "550 5.1.1 no such mailbox",
-        "503 5.5.1 DATA is not possible here: a reverse-path, no recipient "
-        "(RFC 5321 section 4.1.4)",
+        (
+            "503 5.5.1 DATA is not possible here: a reverse-path, no recipient "
+            "(RFC 5321 section 4.1.4)"
+        ),
     ]
 
 
