@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime, timezone
 from pathlib import Path
 
+from .conversations.incoming import NoMemory
+
 __all__ = [
     "LOG",
     "PAUSE",
@@ -60,8 +62,12 @@ def nonce() -> str:
 
 
 def report(error: BaseException) -> None:
-    """Log an exception that a handler raised."""
-    LOG.error("a handler failed", exc_info=error)
+    """Log an exception that a handler raised, or `NoMemory`."""
+    if isinstance(error, NoMemory):
+        # The way there says nothing, and takes memory.
+        LOG.error("%s", error)
+    else:
+        LOG.error("a handler failed", exc_info=error)
 
 
 # --- listening --------------------------------------------------------------------------------

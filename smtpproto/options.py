@@ -274,9 +274,10 @@ class Running:
     after `timeout` seconds (None: as `grace` said) closes the connections that are left.  `wait`
     waits until the server has stopped.
 
-    Over blocking sockets a handler that has not returned half a second after that is logged, and
-    the server stops without it; what it returns later has no effect.  `stop` raises `RuntimeError`
-    where a handler's method calls it, which would wait for itself.
+    A handler that has not returned half a second after that is logged, and `stop` and `wait` return
+    without it; what it returns later has no effect.  With trio `serve` itself cannot return before
+    all handlers have.  Over blocking sockets `stop` raises `RuntimeError` where a handler's method
+    calls it, which would wait for itself.
     """
 
     def __init__(self, listening: Listening) -> None:

@@ -37,6 +37,11 @@ class Handler:
 
     `message` gets the whole content, `body` gets it in chunks while it arrives; a handler has one
     of the two.
+
+    An exception is logged, and answered with 451; with 452 where the disk or the memory is full.
+    `SystemExit` ends the session with 421, and any other exception that is no `Exception` ends it
+    without a word; the server goes on.  `KeyboardInterrupt` does what `SystemExit` does; with trio,
+    which raises it in any task when the user presses Ctrl-C, it then ends `serve` as well.
     """
 
     def connect(self, session: Session) -> Answer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 from ..commands import Command
@@ -12,10 +13,23 @@ from .requests import Flow
 if TYPE_CHECKING:
     from .serve import ServerDialogue
 
-__all__ = ["FAILED", "NOT_TAKEN", "ContentLost", "IncomingContent", "Over"]
+__all__ = [
+    "FAILED",
+    "NOT_TAKEN",
+    "ContentLost",
+    "IncomingContent",
+    "NoMemory",
+    "Over",
+    "reply_to_failure",
+]
 
 FAILED = Reply(451, "4.3.0", "local error in processing")
 """What a client is told where a handler raised an exception."""
+
+FULL = Reply(452, "4.3.1", "insufficient system storage")
+"""What a client is told where there is no memory or no room on the disk: it may try again."""
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM})
 
 NOT_TAKEN = Reply(554, "5.3.3", "such content is not taken here")
 """What a client is told whose command brings content that the handler did not accept."""
@@ -23,6 +37,16 @@ NOT_TAKEN = Reply(554, "5.3.3", "such content is not taken here")
 
 class ContentLost(Exception):
     """The content of a message does not become complete: nothing may be delivered."""
+
+
+class NoMemory(MemoryError):
+    """This side has no memory left for a session; no handler is to blame."""
+
+
+def reply_to_failure(error: Exception) -> Reply:
+    """What to tell the client where an exception kept a command from being answered."""
+    full = isinstance(error, OSError) and error.errno in _FULL
+    return FULL if full or isinstance(error, MemoryError) else FAILED
 
 
 class Over(Exception):
@@ -108,13 +132,21 @@ class IncomingContent:
             raise ContentLost("the content was lost before")
         try:
             return (yield from self.dialogue.next_event())
-        except (OSError, Over) as error:
+        except (OSError, Over, MemoryError) as error:
             self.lost = error
             raise ContentLost(f"the link was lost within the content: {error}") from error
 
     def whole(self) -> Flow[bytes]:
-        """All of the content."""
+        """All of the content.
+
+        Raises:
+            ContentLost: the content does not become complete.
+            NoMemory: there is no room for it.
+        """
         chunks = []
-        while (chunk := (yield from self.read())) is not None:
-            chunks.append(chunk)
-        return b"".join(chunks)
+        try:
+            while (chunk := (yield from self.read())) is not None:
+                chunks.append(chunk)
+            return b"".join(chunks)
+        except MemoryError as error:
+            raise NoMemory("no memory was left for the content of a message") from error

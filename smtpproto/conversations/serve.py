@@ -24,7 +24,7 @@ from ..extensions import Authenticate
 from ..replies import Reply
 from ..session import EarlyTalk
 from .handler import BASIC, NAMED
-from .incoming import FAILED, NOT_TAKEN, IncomingContent, Over
+from .incoming import NOT_TAKEN, IncomingContent, NoMemory, Over, reply_to_failure
 from .outcome import Envelope
 from .requests import (
     Budget,
@@ -58,6 +58,9 @@ BUSY = Reply(421, "4.3.2", "too many connections, try again later")
 TOO_EARLY = Reply(554, "5.5.1", "the client spoke before it was greeted (RFC 5321 section 4.3.1)")
 NO_TLS = Reply(421, "4.7.0", "no TLS, and nothing can be said without it")
 
+LEFT = Reply(421, "4.3.0", "the session ends with a local error")
+NO_MEMORY = Reply(421, "4.3.1", "no memory, try again later")
+
 HANDSHAKE_TIMEOUT = 60.0
 """Seconds for the TLS handshake: a few round trips."""
 
@@ -79,7 +82,9 @@ def serve_session(
     """Serve one session.
 
     Returns when the session is over, for whatever reason; the adapter closes the link then.  Errors
-    of the link end it quietly, errors of the handler are answered with 451 and reported.
+    of the link end it quietly, errors of the handler are answered with 451 and reported; with 452
+    where the disk or the memory is full.  `SystemExit` and `KeyboardInterrupt` of a handler end the
+    session with 421, and are reported.
 
     Arguments:
         server: a new connection; it has not greeted yet.
@@ -93,8 +98,16 @@ def serve_session(
     session.refuses_early_talk = refuse_early_talkers
     closed = hooks.closed
     try:
-        with contextlib.suppress(Over):
-            yield from session.run()
+        try:
+            with contextlib.suppress(Over):
+                yield from session.run()
+        except (KeyboardInterrupt, SystemExit) as error:
+            # A handler may not end the program: others have their sessions.
+            yield Report(error)
+            server.send(LEFT)
+        except MemoryError as error:
+            yield Report(NoMemory(f"no memory was left for a session: {error}"))
+            server.send(NO_MEMORY)
         data = server.data_to_send()
         if data:
             yield Send(data, server.timeout)
@@ -332,10 +345,10 @@ class ServerDialogue:
                 server.send(one)
 
     def failed(self, error: Exception) -> Flow[None]:
-        """A hook failed: 451, whatever is still to be answered."""
+        """A hook failed: 451 or 452, whatever is still to be answered."""
         yield Report(error)
         for _ in range(self.server.owed):
-            self.server.send(FAILED)
+            self.server.send(reply_to_failure(error))
 
     def rejected(self, rejected: Rejected) -> Flow[None]:
         """Let the handler know what the protocol refused."""
@@ -373,7 +386,7 @@ class ServerDialogue:
             if content.lost is None:
                 if not content.complete:
                     # Kept by the core until the content has ended.
-                    self.server.send(FAILED)
+                    self.server.send(reply_to_failure(error))
                 yield from self.failed(error)
         if isinstance(content.lost, Exception):
             raise content.lost

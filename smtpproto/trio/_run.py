@@ -166,14 +166,19 @@ async def run(flow: Flow[T], link: Link | None = None) -> T:
     Raises:
         Exception: whatever the conversation raises.
         trio.Cancelled: the conversation may have been anywhere: close the link.
+        KeyboardInterrupt: once the conversation has ended: trio raises it in the task that happens
+            to run when the user presses Ctrl-C, and it is meant for the program.
     """
-    steps = Steps(flow)
+    steps, interrupt = Steps(flow), None
     for request in steps:
         try:
             result = _fulfil(request, link)
             steps.result = await result if hasattr(type(result), "__await__") else result
         except BaseException as raised:  # noqa: BLE001  # it knows what was under way, not this
             steps.error = raised
+            interrupt = raised if isinstance(raised, KeyboardInterrupt) else interrupt
+    if interrupt is not None:
+        raise interrupt
     return steps.returned
 
 

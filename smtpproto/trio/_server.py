@@ -139,9 +139,18 @@ class Server(Running):
         try:
             await run(arrival.flow, link)
             link.close()
-        except Exception:  # noqa: BLE001  # a defect: whatever it is, the server goes on
+        except (KeyboardInterrupt, trio.Cancelled):
+            raise
+        except BaseException as error:
+            if not isinstance(error, Exception) and _is_cancelled():
+                raise
+            # A defect: whatever it is, the server goes on.
             host.LOG.exception("a session failed")
         finally:
             link.abort()
             self._links.remove(link)
             self._listening.leave(arrival.session)
+
+
+def _is_cancelled() -> bool:
+    return trio.current_effective_deadline() <= trio.current_time()

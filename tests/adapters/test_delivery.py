@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Iterator
 from email.message import EmailMessage
@@ -90,6 +91,73 @@ def test_a_defect_of_the_handler_concerns_one_message(
         assert client.send(ENVELOPE, CONTENT).complete
     assert inbox.messages == [CONTENT]
     assert "a defect of the handler" in caplog.text
+
+
+@pytest.mark.parametrize("error", [SystemExit, GeneratorExit, BaseException])
+@pytest.mark.parametrize("hook", ["vrfy", "message", "closed"])
+def test_a_handler_does_not_end_the_server(
+    world: World, error: type[BaseException], hook: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What is no `Exception` ends its session, and leaves a line in the log."""
+
+    class Leaving(Inbox):
+        left = False
+
+        def leave(self, name: str) -> None:
+            if name == hook and not self.left:
+                self.left = True
+                raise error("I leave")
+
+        def vrfy(self, session: Any, vrfy: Any) -> Reply:
+            self.leave("vrfy")
+            return super().vrfy(session, vrfy)
+
+        def message(self, session: Any, envelope: Envelope, content: bytes) -> Any:
+            self.leave("message")
+            return super().message(session, envelope, content)
+
+        def closed(self, session: Any) -> None:
+            self.leave("closed")
+
+    inbox = Leaving()
+    with world.serve(inbox) as server:
+        with Raw(server) as raw:
+            raw.reply()
+            for command in ("EHLO client.example.org", "MAIL FROM:<>", "RCPT TO:<a@b.c>", "DATA"):
+                raw.ask(command)
+            raw.say("Hello\r\n.\r\nVRFY one\r\nQUIT")
+            heard = raw.rest()
+        if error is SystemExit and hook != "closed":
+            assert heard.splitlines()[-1].startswith(b"421 4.3.0")
+        wait_until(lambda: not sessions(server))
+        with world.connect(server) as client:
+            assert client.send(ENVELOPE, CONTENT).complete
+    assert inbox.left
+    assert "I leave" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "error, code",
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), 452),
+        (OSError(errno.EDQUOT, "Disk quota exceeded"), 452),
+        (MemoryError(), 452),
+        (OSError(errno.EIO, "Input/output error"), 451),
+    ],
+)
+def test_a_full_disk_is_told(
+    world: World, error: Exception, code: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Full(Inbox):
+        def message(self, session: Any, envelope: Envelope, content: bytes) -> Any:
+            raise error
+
+    with world.serve(Full()) as server, world.connect(server) as client:
+        (outcome,) = client.send(ENVELOPE, CONTENT).outcomes
+        assert outcome.reply is not None
+        assert outcome.reply.code == code
+        assert client.ready
+    assert "a handler failed" in caplog.text
 
 
 def test_an_email_message(world: World) -> None:

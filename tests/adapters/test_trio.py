@@ -80,6 +80,7 @@ def test_async_content(tmp_path: Path) -> None:
 
     async def endless() -> AsyncIterator[bytes]:
         try:
+            yield b"Subject: half\r\n\r\n"
             yield b"half"
             raise ZeroDivisionError
         finally:
@@ -378,3 +379,28 @@ def test_stop_returns_in_time_though_a_handler_hangs(
 
     run(body)
     assert "handlers of 1 sessions have not returned" in caplog.text
+
+
+def test_ctrl_c_within_a_handler_ends_the_program() -> None:
+    """Trio raises it in the task that happens to run; the client hears why its session ends."""
+
+    class Pressed(Inbox):
+        def vrfy(self, session: Any, vrfy: Any) -> Any:
+            raise KeyboardInterrupt
+
+    links: list[Raw] = []
+
+    async def body(nursery: trio.Nursery) -> None:
+        server = await start(nursery, Pressed())
+        links.append(Raw(server.addresses[0]))
+        await trio.to_thread.run_sync(links[0].reply)
+        links[0].say("VRFY one")
+        await trio.sleep_forever()
+
+    with pytest.raises(BaseException) as caught:  # a group of what was raised
+        run(body)
+    error: BaseException = caught.value
+    while not isinstance(error, KeyboardInterrupt):
+        (error,) = error.exceptions  # type: ignore[attr-defined]  # a group of one
+    with links[0] as raw:
+        assert raw.rest().startswith(b"421 ")

@@ -187,7 +187,7 @@ class Link:
         try:
             result = self._fulfil(end, request)
         # Whatever it is, an adapter throws it into the conversation.
-        except Exception as error:  # noqa: BLE001
+        except BaseException as error:  # noqa: BLE001
             self._resume(end, None, error)
         else:
             self._resume(end, result, None)

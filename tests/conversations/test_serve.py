@@ -31,7 +31,16 @@ from smtpproto.conversations import (
     submit,
 )
 from smtpproto.conversations.handler import Hooks
-from smtpproto.conversations.requests import Call, CallWithContent, Draining, Receive, Report, Send
+from smtpproto.conversations.incoming import IncomingContent, NoMemory
+from smtpproto.conversations.requests import (
+    Call,
+    CallWithContent,
+    Draining,
+    Flow,
+    Receive,
+    Report,
+    Send,
+)
 from smtpproto.conversations.serve import serve_session
 from smtpproto.extensions import (
     Auth,
@@ -678,6 +687,50 @@ def test_starttls() -> None:
     assert inbox.messages[0][0].secure
     assert inbox.messages[0][0].tls is not None
     link.run(submit.ask(client, Quit()))
+
+
+@pytest.mark.parametrize("error", [SystemExit, KeyboardInterrupt])
+@pytest.mark.parametrize("hook", ["mail", "rcpt", "message"])
+def test_a_handler_that_wants_to_end_the_program_ends_its_session(
+    error: type[BaseException], hook: str
+) -> None:
+    link = start(Inbox({hook: error("enough")}))
+    found = link.feed(ENVELOPE + MESSAGE + b"NOOP\r\n")
+    assert codes(found)[-1] == 421
+    assert b"421 the session ends with a local error" in found
+    assert [type(each) for each in link.server.reports] == [error]
+    assert link.server.done
+
+
+def test_no_memory_for_what_arrives() -> None:
+    """The session ends, no handler is blamed, and the client may try again."""
+    inbox = Inbox()
+    link = start(inbox)
+    link.feed(ENVELOPE + b"DATA\r\nSubject: x\r\n")
+    link.server.faults[len(link.server.requests) - 1] = MemoryError()
+    assert codes(link.feed(b"body\r\n.\r\n")) == [421]
+    assert [type(each) for each in link.server.reports] == [NoMemory]
+    assert inbox.messages == []
+    assert len(inbox.ended) == 1
+
+
+def test_no_memory_for_the_whole_of_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message is refused for now, and the session goes on."""
+    inbox = Inbox()
+    link = start(inbox)
+    read = IncomingContent.read
+
+    def fail(self: IncomingContent) -> Flow[bytes | None]:
+        if (yield from read(self)) is None:
+            raise MemoryError
+        return b"body"
+
+    with monkeypatch.context() as patched:
+        patched.setattr(IncomingContent, "read", fail)
+        assert codes(link.feed(ENVELOPE + MESSAGE)) == [250, 250, 354, 452]
+    assert [type(each) for each in link.server.reports] == [NoMemory]
+    assert codes(link.feed(ENVELOPE + MESSAGE)) == [250, 250, 354, 250]
+    assert len(inbox.messages) == 1
 
 
 def test_the_handshake_fails() -> None:
