@@ -14,7 +14,7 @@ import pytest
 
 from smtpproto import Limits, host
 from smtpproto.conversations import Admission
-from tests.adapters.worlds import ENVELOPE, Inbox, Raw, Trio, World, sessions, wait_until
+from tests.adapters.worlds import ENVELOPE, Inbox, Raw, World, sessions, wait_until
 from tests.test_host import HAS_IPV6
 
 CONTENT = b"Hello\r\n"
@@ -210,7 +210,6 @@ def test_a_listener_that_listens_no_more(
         assert next(looks) < 10
 
 
-@pytest.mark.parametrize("world", [Trio], indirect=True)
 def test_a_connection_that_says_much_at_once_gives_way(world: World) -> None:
     """Another one that waits has its turn after a few of ten thousand commands."""
     log: list[int] = []
