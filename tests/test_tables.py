@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from smtpproto import (
@@ -303,7 +305,8 @@ def test_each_attribute_of_another_client(name: str, verb: str) -> None:
 
 @pytest.mark.parametrize("name", ["mailmax", "rcptmax", "rcptdomainmax"])
 def test_each_limit_that_a_server_announces(name: str) -> None:
-    offer = ServerLimits(**{name: 7})
+    options: dict[str, Any] = {name: 7}
+    offer = ServerLimits(**options)
     assert offer.line() == f"LIMITS {name.upper()}=7"
     found = Pair(offer).hello().client.offered.get(ServerLimits)
     assert found is not None
