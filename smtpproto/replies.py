@@ -165,9 +165,9 @@ def format_reply(
         prefix = (reply.enhanced or default_enhanced(code, verb)) + " "
     challenge = code == 334
     room = (CHALLENGE_OCTETS if challenge else LINE_OCTETS) - len(prefix) - len("250 \r\n")
-    encoding = "utf-8" if utf8 else "ascii"
-    lines = [line.encode(encoding, "backslashreplace") for line in text.split("\n")]
-    if max(map(len, lines)) > room:
+    octets = text.encode("utf-8" if utf8 else "ascii", "backslashreplace")
+    lines = octets.split(b"\n")
+    if len(octets) > room and max(map(len, lines)) > room:
         if challenge or verb in NOT_SPLIT:
             raise LocalProtocolError(
                 f"a line of the reply {code} has more than {room + len(prefix) + 6} octets "
@@ -175,12 +175,13 @@ def format_reply(
             )
         lines = [piece for line in lines for piece in _split(line, room)]
     *others, last = lines
-    start = prefix.encode("ascii")
+    start = f"{code} {prefix}".encode("ascii")
     # No text, no space (RFC 5321 section 4.2: Reply-line), but in a challenge (RFC 4954 section 8).
-    final = b"%d %s%s" % (code, start, last)
-    if not last and not challenge:
-        final = final.rstrip()
-    return (*(b"%d-%s%s" % (code, start, line) for line in others), final)
+    final = start + last if last or challenge else start.rstrip()
+    if not others:
+        return (final,)
+    start = f"{code}-{prefix}".encode("ascii")
+    return (*(start + line for line in others), final)
 
 
 def _split(line: bytes, room: int) -> list[bytes]:
