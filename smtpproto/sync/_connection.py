@@ -15,7 +15,10 @@ from ..conversations.steps import Steps
 from ..session import Session
 from ._chunks import Chunks
 
-__all__ = ["READ", "WRITE", "AcceptedConnection"]
+__all__ = ["READ", "WRITE", "AcceptedConnection", "Waited"]
+
+Waited = Receive | Send | Look | StartTLS
+"""What a conversation may wait for that its socket brings."""
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
@@ -72,7 +75,7 @@ class AcceptedConnection(Channel):
         self.session = session
         self.steps: Steps[Any] = Steps(flow)
         self.chunks: Chunks | None = None
-        self.awaited: Receive | Send | Look | StartTLS | None = None
+        self.awaited: Waited | None = None
         self.deadline = self._receive_until = inf
         self.watched = 0
         self.ready = False
@@ -84,18 +87,19 @@ class AcceptedConnection(Channel):
 
     # --- waiting for the socket ---------------------------------------------------------------
 
-    def expect(self, request: Receive | Send | Look | StartTLS) -> None:
+    def expect(self, request: Waited) -> None:
         """Note what the conversation waits for, and until when."""
         self.awaited = request
         now = time.monotonic()
-        if isinstance(request, Receive):
+        if type(request) is Receive:
             self._receive_until = request.deadline(now, self._receive_until, self._most)
             self.deadline = self._receive_until
-        elif not isinstance(request, Look):
+        elif type(request) is Send:
             self.deadline = now + self._limit(request.timeout)
-        if isinstance(request, Send):
             self.sent += len(request.data)
             self.put(request.data)
+        elif type(request) is StartTLS:
+            self.deadline = now + self._limit(request.timeout)
 
     def attempt(self) -> int:
         """Try to do what is awaited.
@@ -107,8 +111,9 @@ class AcceptedConnection(Channel):
         try:
             if self._is_cut:
                 raise ConnectionAbortedError("the server cut the connection off")
-            if not self._is_done():
-                return self._missing()
+            missing = self._attempt()
+            if missing:
+                return missing
         except OSError as error:
             self.steps.error = error
         except BaseException as error:  # noqa: BLE001  # such as no memory: it costs this connection
@@ -117,26 +122,26 @@ class AcceptedConnection(Channel):
         self.awaited = None
         return 0
 
-    def _is_done(self) -> bool:
+    def _attempt(self) -> int:
         request = self.awaited
-        while self.push():
-            if isinstance(request, Send):
+        # In other waits there may be something that TLS has to say by itself.
+        took = self.push() if self.unsent else False
+        if type(request) is Send:
+            if took and self.unsent:
                 # The peer has time for as long as it takes something.
                 self.deadline = time.monotonic() + self._limit(request.timeout)
-        if isinstance(request, Send):
-            return not self.unsent
-        if isinstance(request, Look):
-            self.steps.result = self.has_input()
-        elif isinstance(request, Receive):
-            self.steps.result = self.read(request.most)
+            return WRITE if self.unsent else 0
+        result: Any
+        if type(request) is Receive:
+            result = self.read(request.most)
+        elif type(request) is StartTLS:
+            result = self.shake_hands()
         else:
-            self.steps.result = self.shake_hands()
-        return self.steps.result is not None
-
-    def _missing(self) -> int:
-        events = 0 if isinstance(self.awaited, Send) else READ
-        # There may be something that TLS has to say by itself.
-        return events | WRITE if self.unsent else events
+            result = self.has_input()
+        if result is None:
+            return READ | WRITE if self.unsent else READ
+        self.steps.result = result
+        return 0
 
     def late(self) -> None:
         """Let the conversation know that what it waits for did not come in time."""

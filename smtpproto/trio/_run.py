@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, TypeVar
 
 import trio
@@ -12,6 +12,7 @@ import trio
 from .. import host, tls
 from ..channel import Channel
 from ..conversations import requests
+from ..conversations.incoming import ContentLost
 from ..conversations.requests import Flow, Request
 from ..conversations.steps import Steps
 from ..session import TLSFacts
@@ -201,10 +202,29 @@ def _fulfil(request: Request, link: Link | None) -> Any:
 
 
 async def _call(request: requests.CallWithContent, link: Link) -> Any:
-    async with contextlib.aclosing(_chunks(request.read, link)) as chunks:
+    with _Chunks(request.read, link) as chunks:
         return await request.function(*request.arguments, chunks)
 
 
-async def _chunks(read: Callable[[], Flow[Any]], link: Link) -> AsyncGenerator[bytes, None]:
-    while (chunk := await run(read(), link)) is not None:
-        yield chunk
+class _Chunks(AsyncIterator[bytes], contextlib.AbstractContextManager["_Chunks"]):
+    """The content for a handler.  Until that has returned: a thread of its own may ask later.
+
+    Only the end of the content ends this as if all were well, neither a cancellation nor an error:
+    what came before these is no complete message.
+    """
+
+    def __init__(self, read: Callable[[], Flow[Any]], link: Link) -> None:
+        self._read = read
+        self._link = link
+        self._over = False
+
+    async def __anext__(self) -> bytes:
+        if self._over:
+            raise ContentLost("the handler has returned, and its content is gone")
+        chunk = await run(self._read(), self._link)
+        if chunk is None:
+            raise StopAsyncIteration
+        return bytes(chunk)
+
+    def __exit__(self, *_: object) -> None:
+        self._over = True
