@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from .. import sync
 from ..conversations import SMTPError, Status, TLSMode
-from ..conversations.message import envelope_of, read_header, without_bcc
+from ..conversations.message import envelope_of, header_of, read_header
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..sasl import Credentials, SASLError
 from ..session import Protocol
@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..conversations import Delivery
+    from ..conversations.clients import ClientBase
     from ..options import ConnectOptions
 
 __all__ = [
@@ -221,14 +222,17 @@ def _send(options: argparse.Namespace, connecting: ConnectOptions, file: BinaryI
     header = read_header(file)
     message = BytesHeaderParser(policy=policy).parsebytes(header)
     envelope = envelope_of(message, options.sender, options.recipients)
-    chunks = _chunks(without_bcc(header), file)
     host, port = where(options)
+
+    def content(client: ClientBase) -> Iterator[bytes]:
+        return _chunks(header_of(header, client.offered, client.to_ascii), file)
+
     if options.io == "trio":
         from .sending_trio import send_over_trio
 
-        return send_over_trio(host, port, connecting, envelope, chunks)
+        return send_over_trio(host, port, connecting, envelope, content)
     with sync.connect(host, port, **connecting) as client:
-        return client.send(envelope, chunks)
+        return client.send(envelope, content(client))
 
 
 def _chunks(header: bytes, file: BinaryIO) -> Iterator[bytes]:

@@ -9,22 +9,27 @@ import trio
 from .. import trio as adapter
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from ..conversations import Delivery, Envelope
+    from ..conversations.clients import ClientBase
     from ..options import ConnectOptions
 
 __all__ = ["send_over_trio"]
 
 
 def send_over_trio(
-    host: str, port: int, connecting: ConnectOptions, envelope: Envelope, chunks: Iterator[bytes]
+    host: str,
+    port: int,
+    connecting: ConnectOptions,
+    envelope: Envelope,
+    content: Callable[[ClientBase], Iterator[bytes]],
 ) -> Delivery:
     """Send one message; the errors are those of the blocking client."""
 
     async def main() -> Delivery:
         async with adapter.connect(host, port, **connecting) as client:
-            return await client.send(envelope, chunks)
+            return await client.send(envelope, content(client))
 
     try:
         return trio.run(main)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..errors import LocalProtocolError
     from .needs import ToASCII
 
-__all__ = ["convert", "is_wide"]
+__all__ = ["convert", "convert_header", "is_wide"]
 
 _SEALED = frozenset({"multipart/signed", "multipart/encrypted"})
 # What is not encoded.
@@ -58,6 +58,32 @@ def convert(octets: bytes, *, eight_bit: bool, utf8: bool, to_ascii: ToASCII | N
     """
     converter = _Converter(eight_bit=eight_bit, utf8=utf8, to_ascii=to_ascii)
     return converter.entity(octets, _Place())
+
+
+def convert_header(
+    header: bytes, *, eight_bit: bool, utf8: bool, to_ascii: ToASCII | None
+) -> bytes:
+    """The header of a message that a server can take; what follows it is not looked at.
+
+    Arguments:
+        header: with any line endings, and with the empty line that ends it.
+        eight_bit: as for `convert`.
+        utf8: the same.
+        to_ascii: the same.
+
+    Raises:
+        LocalProtocolError: it has no such form.
+    """
+    fields, at = fields_of(header)
+    may_stay = [_may_stay(field, eight_bit=eight_bit, utf8=utf8) for field in fields]
+    kept = zip(fields, may_stay, strict=True)
+    pieces = [field if stays else in_ascii(field, to_ascii) for field, stays in kept]
+    return b"".join([*pieces, header[at:]])
+
+
+def _may_stay(field: bytes, *, eight_bit: bool, utf8: bool) -> bool:
+    # What is not UTF-8 is an old mistake, for which 8BITMIME has to do.
+    return utf8 or field.isascii() or (eight_bit and not is_utf8(field))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,20 +161,16 @@ class _Converter:
 
     def header(self, entity: _Entity) -> None:
         """Fields in ASCII, where UTF-8 may not stay."""
-        if self.utf8:
-            return
         for index, field in enumerate(entity.fields):
-            # What is not UTF-8 is an old mistake, for which 8BITMIME has to do.
-            if field.isascii() or (self.eight_bit and not is_utf8(field)):
-                continue
-            if entity.place.sealed:
-                raise unfit(
-                    "a signed or encrypted part with a header in UTF-8; the server does not offer "
-                    "SMTPUTF8",
-                    "5.6.7",
-                    "6531",
-                )
-            entity.fields[index] = in_ascii(field, self.to_ascii)
+            if not _may_stay(field, eight_bit=self.eight_bit, utf8=self.utf8):
+                if entity.place.sealed:
+                    raise unfit(
+                        "a signed or encrypted part with a header in UTF-8; the server does not "
+                        "offer SMTPUTF8",
+                        "5.6.7",
+                        "6531",
+                    )
+                entity.fields[index] = in_ascii(field, self.to_ascii)
 
     def parts(self, entity: _Entity) -> None:
         """The parts of a multipart; what stands between them stays (RFC 2046 section 5.1.1)."""

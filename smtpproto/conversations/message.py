@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..errors import LocalProtocolError
 from ..extensions import EightBitMime, SmtpUtf8
-from .conversion import convert, is_wide
+from .conversion import convert, convert_header, is_wide
 from .fields import check_header, mailboxes_of, written
 from .outcome import Envelope
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..session import Offered
     from .needs import ToASCII
 
-__all__ = ["content_of", "envelope_of", "read_header", "without_bcc"]
+__all__ = ["content_of", "envelope_of", "header_of", "read_header", "without_bcc"]
 
 HEADER_MOST = 1024 * 1024
 # The field's name, its line, and those that continue it; a CR alone is sent as CRLF, too.
@@ -204,6 +204,21 @@ def read_header(file: BinaryIO) -> bytes:
         if size >= HEADER_MOST:
             raise ValueError("the header of the message has more than a MiB")
     return b"".join(lines)
+
+
+def header_of(header: bytes, offered: Offered[object], to_ascii: ToASCII | None = None) -> bytes:
+    """A header that a server can take, without Bcc (RFC 5322 section 3.6.3).
+
+    Arguments:
+        header: as it came, with any line endings and with the empty line that ends it.
+        offered: by the server.
+        to_ascii: what makes A-labels of U-labels where the server does not offer SMTPUTF8.
+
+    Raises:
+        LocalProtocolError: the header needs what the server does not offer.
+    """
+    eight_bit, utf8 = EightBitMime in offered, SmtpUtf8 in offered
+    return convert_header(without_bcc(header), eight_bit=eight_bit, utf8=utf8, to_ascii=to_ascii)
 
 
 def without_bcc(header: bytes) -> bytes:

@@ -170,8 +170,12 @@ def test_a_file_that_is_no_message(
     "content, problem",
     [
         (
-            MESSAGE.replace(b"hello", b"gr\xc3\xbc\xc3\x9fe"),
-            "not sent: the message has a header in UTF-8",
+            MESSAGE.replace(b"Subject:", b"Message-ID: <\xc3\xa4@x>\nSubject:"),
+            "not sent: the message has characters in 'Message-ID' that are not ASCII",
+        ),
+        (
+            MESSAGE.replace(b"eve@", b"\xc3\xa4@"),
+            "not sent: the message has a local-part in From that is not ASCII",
         ),
         (
             MESSAGE + b"x" * 70_000 + b"\ngr\xc3\xbc\xc3\x9fe\n",
@@ -187,6 +191,20 @@ def test_what_the_server_cannot_take(inbox: Inbox, io: str, content: bytes, prob
     assert done.returncode == 2
     assert done.stderr.startswith(problem)
     assert not inbox.mails
+
+
+@KINDS
+def test_a_header_that_encoded_words_can_carry(inbox: Inbox, io: str) -> None:
+    header = "From: Jürgen <eve@example.org>\nBcc: b@example.com\nSubject: grüße\nX: as  it is\n"
+    with sync.serve(inbox, hostname="mx.example", extensions=[Pipelining()]) as running:
+        options = ["--server", f"{HOST}:{running.port}", "--io", io]
+        done = smtpproto("send", *options, "-", stdin=f"{header}\nbody\n".encode())
+    assert (done.returncode, done.stderr) == (0, "")
+    ((_, content),) = inbox.mails
+    assert content == (
+        b"From: =?utf-8?b?SsO8cmdlbg==?= <eve@example.org>\r\n"
+        b"Subject: =?utf-8?b?Z3LDvMOfZQ==?=\r\nX: as  it is\r\n\r\nbody\r\n"
+    )
 
 
 def test_a_file_that_is_none(

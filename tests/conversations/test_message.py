@@ -12,7 +12,13 @@ from email.policy import Policy, compat32, default
 import pytest
 
 from smtpproto import Domain, LocalProtocolError
-from smtpproto.conversations.message import content_of, envelope_of, read_header, without_bcc
+from smtpproto.conversations.message import (
+    content_of,
+    envelope_of,
+    header_of,
+    read_header,
+    without_bcc,
+)
 from smtpproto.extensions import EightBitMime, Extension, SmtpUtf8
 from smtpproto.session import Offered
 
@@ -585,3 +591,19 @@ def test_a_header_is_read_apart(raw: bytes, header: bytes, without: bytes) -> No
 def test_a_header_without_end() -> None:
     with pytest.raises(ValueError, match="MiB"):
         read_header(io.BytesIO(b"A: b\n" * 300_000))
+
+
+def test_a_header_that_a_server_can_take() -> None:
+    raw = "From: ä <a@grüße.example>\nBcc: b@x\nSubject: ä\n as it is \nX: as  it is\n\n".encode()
+    latin = b"Subject: \xe4\n\n"
+    assert header_of(raw, Offered(ALL)) == without_bcc(raw)
+    for offered in ((), (EightBitMime(),)):
+        assert header_of(raw, Offered(offered), to_ascii) == (
+            b"From: =?utf-8?b?w6Q=?= <a@xn--gre-6ka8l.example>\r\n"
+            b"Subject: =?utf-8?b?w6Q=?= as it is\r\nX: as  it is\n\n"
+        )
+        with pytest.raises(LocalProtocolError, match="an address in From"):
+            header_of(raw, Offered(offered))
+    assert header_of(latin, Offered((EightBitMime(),))) == latin
+    with pytest.raises(LocalProtocolError, match="not UTF-8"):
+        header_of(latin, Offered(()))
