@@ -51,7 +51,7 @@ def main() -> None:
         socket = str(folder / "lmtp")
         handler = LocalDelivery(folder)
         with (
-            sync.serve(handler, path=socket, protocol=Protocol.LMTP, received=True),
+            sync.serve(handler, path=socket, protocol=Protocol.LMTP),
             sync.connect(path=socket, protocol=Protocol.LMTP) as client,
         ):
             recipients = [f"{user}@example.com" for user in ("alice", "bob", "nobody")]

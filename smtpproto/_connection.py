@@ -161,6 +161,8 @@ class Connection:
             secure=True,
             tls=facts,
             facts=self.session.facts,
+            peer_port=self.session.peer_port,
+            state=self.session.state,
         )
         self._happened(TLSBegun())
         self._forget_session()

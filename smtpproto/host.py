@@ -247,8 +247,10 @@ class NotListening(Exception):
     """A socket listens no more: somebody else shut it down."""
 
 
-def accept(listener: socket.socket) -> tuple[socket.socket, str] | None:
-    """Accept a connection: its socket, prepared, and the peer's IP address ("" on a Unix socket).
+def accept(listener: socket.socket) -> tuple[socket.socket, str, int] | None:
+    """Accept a connection: its socket, prepared, and the peer's IP address and port.
+
+    On a Unix socket these are "" and 0.
 
     Arguments:
         listener: non-blocking.
@@ -278,9 +280,9 @@ def accept(listener: socket.socket) -> tuple[socket.socket, str] | None:
         LOG.exception("a connection was lost while it was accepted")
         sock.close()
         return None
-    peer = str(address[0]) if isinstance(address, tuple) else ""
+    peer, port = (str(address[0]), int(address[1])) if isinstance(address, tuple) else ("", 0)
     # An IPv4 address that came to a socket for both (RFC 4291 section 2.5.5.2).
-    return sock, peer.removeprefix("::ffff:") if "." in peer else peer
+    return sock, peer.removeprefix("::ffff:") if "." in peer else peer, port
 
 
 def address_of(listener: socket.socket) -> tuple[str, int]:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, TypedDict, cast
 from . import host as machine
 from . import tls as security
 from ._connection import Observer
+from .addresses import Domain
 from .client import Client
 from .commands import Syntax
 from .conversations import Admission, Service
@@ -25,6 +26,7 @@ from .conversations.opening import Opening, TLSMode, TLSPolicy
 from .conversations.requests import Flow
 from .conversations.serve import BUSY, DRAINING
 from .conversations.service import ServerTLS
+from .errors import LocalProtocolError
 from .extensions import KNOWN, Extension
 from .limits import Limits
 from .replies import Reply
@@ -117,6 +119,7 @@ class ServeOptions(TypedDict, total=False):
     Raises:
         OSError: `serve` cannot listen there.
         TypeError: the handler is none, or there is no such option.
+        LocalProtocolError: the host name is no domain, so that no Received field can have it.
         ValueError: TLS without a context or a context without TLS, or a listener that does not
             listen.
 
@@ -134,7 +137,7 @@ class ServeOptions(TypedDict, total=False):
         timeout: seconds that no wait may pass; None: what RFC 5321 section 4.5.3.2 asks for.
         grace: seconds that running transactions have once the server is to stop; 30.
         tls: none, STARTTLS, or implicit TLS; if not given, STARTTLS where there is a `tls_context`.
-        hostname: the server's own domain; None for the host's name.
+        hostname: the server's own domain; None for the host's name, or "localhost" if that is none.
         extensions: the service extensions to offer; None for `extensions.standard()`.
         users: a store of credentials; with it AUTH is offered.
         mechanisms: the SASL mechanisms to offer, as far as `users` can serve them: names, or a
@@ -149,7 +152,9 @@ class ServeOptions(TypedDict, total=False):
         syntax: whether command lines that real clients get wrong are read.
         proxy: the networks whose PROXY header is read and believed.
         observer: called for each session; gives the observer of its transcript, or None.
-        received: whether each message gets a Received field on top (RFC 5321 section 4.4).
+        received: whether each message gets a Received field on top, as every server owes it (RFC
+            5321 section 4.4); True if not given.  False is right where a server behind the handler
+            writes the field, or where what arrived is compared with what was sent.
         refuse_early_talkers: whether a client that speaks before it is greeted gets 554.
         clock: what time it is; None for the host's clock.
         nonce: gives something that was never there before; None for the host's randomness.
@@ -233,8 +238,8 @@ class Listening:
         accepted = machine.accept(listener)
         if accepted is None:
             return None
-        sock, peer = accepted
-        session = Session(peer=peer)
+        sock, peer, port = accepted
+        session = Session(peer=peer, peer_port=port)
         try:
             flow = self.service.open(session)
         except BaseException:
@@ -262,7 +267,7 @@ class Listening:
             # To close it would be to reset those who have connected and were not accepted yet.
             waiting = iter(functools.partial(machine.accept, listener), None)
             with contextlib.suppress(machine.Overloaded, machine.NotListening):
-                for sock, _ in itertools.islice(waiting, machine.BACKLOG):
+                for sock, *_ in itertools.islice(waiting, machine.BACKLOG):
                     self._turn_away(sock, DRAINING)
         machine.close_listeners(self.listeners, self.path)
 
@@ -299,8 +304,13 @@ class Running:
         return self.addresses[0][1]
 
 
-def listening(handler: object, options: ServeOptions) -> Listening:
+def listening(handler: object, options: ServeOptions, *, waits: bool | None = None) -> Listening:
     """A service that listens.
+
+    Arguments:
+        handler: as `serve` got it.
+        options: the same.
+        waits: whether the adapter awaits what is asynchronous; None if that is not known.
 
     Raises:
         OSError: it cannot listen there.
@@ -309,7 +319,8 @@ def listening(handler: object, options: ServeOptions) -> Listening:
     """
     _check_names("serve", options.keys(), ServeOptions.__optional_keys__)
     given = {name: value for name, value in options.items() if name not in _LISTENING}
-    given["hostname"] = options.get("hostname") or machine.hostname()
+    given["hostname"] = options.get("hostname") or _own_domain()
+    given.setdefault("received", True)
     given["clock"] = options.get("clock") or machine.now
     given["nonce"] = options.get("nonce") or machine.nonce
     given["lock"] = threading.Lock()
@@ -320,7 +331,7 @@ def listening(handler: object, options: ServeOptions) -> Listening:
         raise ValueError(f"{tls} needs a tls_context")
     if context is not None and tls is ServerTLS.NONE:
         raise ValueError(f"a tls_context is given, and {tls} would not use it")
-    service = Service(handler, **cast("Any", given))
+    service = Service(handler, waits=waits, **cast("Any", given))
     path, listeners = options.get("path"), options.get("listeners")
     if listeners is not None:
         path = None
@@ -342,6 +353,16 @@ def listening(handler: object, options: ServeOptions) -> Listening:
         grace=options.get("grace", 30.0),
         addresses=[machine.address_of(listener) for listener in adopted],
     )
+
+
+def _own_domain() -> str:
+    """The host's name, where it is one that a greeting and a Received field can have."""
+    name = machine.hostname()
+    try:
+        Domain.parse(name)
+    except LocalProtocolError:
+        return "localhost"
+    return name
 
 
 def opening_of(host: str, port: int, options: ConnectOptions) -> Opening:
@@ -390,7 +411,7 @@ def begin(
         protocol=options.get("protocol", Protocol.SMTP),
         line_endings=options.get("line_endings", LineEndings.REFUSE),
         # What goes through a Unix socket stays on this machine.
-        session=Session(peer=path or sock.getpeername()[0], secure=path is not None),
+        session=_session_with(sock, path),
         observer=options.get("observer"),
     )
     if path is None:
@@ -406,6 +427,13 @@ def begin(
         options.get("server_hostname") or opening.host,
     )
     return engine, begin_session(engine, opening), handshake
+
+
+def _session_with(sock: socket.socket, path: str | None) -> Session:
+    if path is not None:
+        return Session(peer=path, secure=True)
+    address, port, *_ = sock.getpeername()
+    return Session(peer=address, peer_port=port)
 
 
 def _check_names(function: str, given: KeysView[str], known: frozenset[str]) -> None:

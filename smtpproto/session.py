@@ -1,7 +1,8 @@
 """The facts of a session, and its mail transaction.
 
 A `Session` is immutable and replaced as a whole: when the client names itself, when TLS begins,
-when the client authenticates.  A handler may keep the one it got.
+when the client authenticates.  A handler may keep the one it got.  What changes within one are its
+transaction, which grows with each recipient, and its `state`, which is the handler's own.
 """
 
 from __future__ import annotations
@@ -150,6 +151,7 @@ class Session:
         hostname: the server's own name (on a client: what the greeting called it).
         protocol: SMTP or LMTP.
         peer: the peer's IP address or path as text, "" if it is not known.
+        peer_port: the peer's port, 0 if it has none or it is not known.
         name: what the client called itself in EHLO, HELO or LHLO; None before that.
         extended: whether that was EHLO or LHLO, so that service extensions are in force.
         offered: the extensions in force.
@@ -157,6 +159,10 @@ class Session:
         tls: facts about TLS, None without.
         identity: who the client authenticated as, None before that (RFC 4954).
         facts: what extensions and adapters know besides, one value of each class; see `get`.
+        transaction: on a server, as its handler sees it: the mail transaction so far, or None.
+        state: for a server's handler, to keep what it knows of this connection; it is passed on
+            whenever the session is replaced.  It stays when TLS begins, so a handler that keeps
+            what the client said before forgets it in `ehlo` (RFC 3207 section 4.2).
     """
 
     hostname: str = ""
@@ -169,6 +175,9 @@ class Session:
     tls: TLSFacts | None = None
     identity: str | None = None
     facts: tuple[object, ...] = ()
+    peer_port: int = 0
+    transaction: Transaction | None = field(default=None, repr=False, compare=False)
+    state: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def get(self, kind: type[F]) -> F | None:
         """The fact of this class, such as what a proxy said about the client, or None."""
@@ -193,8 +202,8 @@ class Transaction:
     """The mail transaction under way: what MAIL and RCPT said so far (RFC 5321 section 3.3).
 
     Attributes:
-        mail: the accepted MAIL command.
-        recipients: the accepted RCPT commands, in their order.
+        mail: the accepted MAIL command, with the reverse-path.
+        recipients: the accepted RCPT commands, in their order; to be read only.
     """
 
     __slots__ = ("mail", "recipients")

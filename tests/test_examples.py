@@ -62,6 +62,13 @@ NOT_SHOWN = {
     "PAUSED",
     # What annotations are made of, not values.
     "Content",
+    "AsyncBodyHandler",
+    "AsyncContentAnswer",
+    "AsyncHandler",
+    "AsyncMessageHandler",
+    "BodyHandler",
+    "ContentAnswer",
+    "MessageHandler",
     # What stands behind `Service` and `Client`; nobody makes one.
     "serve_session",
     "Catalogue",

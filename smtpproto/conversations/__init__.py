@@ -11,7 +11,18 @@ from .errors import (
     TLSError,
     TransientError,
 )
-from .handler import Answer, Handler, Hooks
+from .handler import (
+    Answer,
+    AsyncBodyHandler,
+    AsyncContentAnswer,
+    AsyncHandler,
+    AsyncMessageHandler,
+    BodyHandler,
+    ContentAnswer,
+    Handler,
+    Hooks,
+    MessageHandler,
+)
 from .incoming import ContentLost
 from .message import content_of, envelope_of
 from .opening import Opening, TLSMode, TLSPolicy
@@ -24,14 +35,21 @@ from .transcript import Transcript
 __all__ = [
     "Admission",
     "Answer",
+    "AsyncBodyHandler",
+    "AsyncContentAnswer",
+    "AsyncHandler",
+    "AsyncMessageHandler",
     "AuthenticationError",
+    "BodyHandler",
     "ConnectionLost",
     "Content",
+    "ContentAnswer",
     "ContentLost",
     "Delivery",
     "Envelope",
     "Handler",
     "Hooks",
+    "MessageHandler",
     "Opening",
     "Outcome",
     "PermanentError",

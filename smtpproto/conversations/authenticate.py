@@ -2,7 +2,8 @@
 
 A mechanism asks for challenges, which go to the client, and puts questions, which go to the
 credential store.  The client is told no more than the codes say, so that an unknown user looks like
-a wrong password; why an exchange failed is for the handler.
+a wrong password; why an exchange failed is for the handler.  A store that wants to tell more (an
+account is locked, a password has expired) answers with a `Reply`, which is sent as it is.
 """
 
 from __future__ import annotations
@@ -33,6 +34,14 @@ _TEXTS = {535: "Authentication credentials invalid"}
 
 class _StoreFailed(Exception):
     """The credential store raised."""
+
+
+class _StoreRefused(Exception):
+    """The credential store refused in words of its own."""
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(f"the credential store refused: {reply}")
+        self.reply = reply
 
 
 class Desk:
@@ -84,7 +93,10 @@ class Desk:
                 else:
                     exchange.answer((yield from self._ask(request)))
         except LocalProtocolError as error:
-            return self._refuse(server, error)
+            text = _TEXTS.get(error.code, "Authentication exchange failed")
+            return self._refuse(server, Reply(error.code, error.enhanced, text), str(error))
+        except _StoreRefused as refused:
+            return self._refuse(server, refused.reply, str(refused))
         except (_StoreFailed, KeyError, TypeError, ValueError) as error:
             yield Report(error.__cause__ or error)
             server.send(_FAILED)
@@ -99,14 +111,19 @@ class Desk:
         if method is None:
             return None
         try:
-            return (yield Call(method, question.arguments()))
+            answer = yield Call(method, question.arguments())
+            if isinstance(answer, Reply) and not answer.negative:
+                raise TypeError(f"{question.method} gave {answer!r:.80}: expected a refusal")
         except Exception as error:
             raise _StoreFailed from error
+        if isinstance(answer, Reply):
+            raise _StoreRefused(answer)
+        return answer
 
-    def _refuse(self, server: Server, error: LocalProtocolError) -> Rejected:
-        """Tell the client as much as it may know."""
+    def _refuse(self, server: Server, reply: Reply, reason: str) -> Rejected:
+        """Tell the client as much as it may know, unless it has tried too often."""
         self._left -= 1
-        text = _TEXTS.get(error.code, "Authentication exchange failed")
-        reply = Reply(error.code, error.enhanced, text) if self._left > 0 else _TOO_MANY
+        if self._left <= 0:
+            reply = _TOO_MANY
         server.send(reply)
-        return Rejected(reply, str(error))
+        return Rejected(reply, reason)

@@ -53,7 +53,7 @@ def from_proxy(session: Session, header: ProxyHeader) -> Session:
     """
     session = session.with_fact(header)
     if header.source is not None:
-        session = replace(session, peer=header.source.address)
+        session = replace(session, peer=header.source.address, peer_port=header.source.port)
     tls = header.ssl
     if tls is not None and tls.tls:
         facts = TLSFacts(tls.version or "", tls.cipher or "", header.authority)

@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
-from ..commands import Command, Hello, Mail
+from ..commands import Command, Data, Hello, Mail
 from ..events import (
     BodyChunk,
     Deviation,
@@ -23,7 +24,7 @@ from ..events import (
 from ..extensions import Authenticate
 from ..replies import Reply
 from ..session import EarlyTalk
-from .handler import BASIC, NAMED
+from .handler import NAMED, TOLD
 from .incoming import NOT_TAKEN, IncomingContent, NoMemory, Over, reply_to_failure
 from .outcome import Envelope
 from .requests import (
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..server import Server
-    from ..session import Session
+    from ..session import Session, Transaction
     from .authenticate import Desk
     from .handler import Answer, Hooks
 
@@ -120,7 +121,7 @@ def serve_session(
     finally:
         # Also where something interrupted the adapter.
         if closed is not None:
-            yield from tell(closed, server.session)
+            yield from tell(closed, session.session)
 
 
 def tell(hook: Any, *arguments: object) -> Flow[None]:
@@ -136,6 +137,7 @@ class ServerDialogue:
     """A session under way: what the conversation has to remember besides the core."""
 
     __slots__ = (
+        "announced",
         "budget",
         "desk",
         "draining",
@@ -166,6 +168,22 @@ class ServerDialogue:
         # The time for the transaction, or the content, that is under way: which one, and how much.
         self.spends: object = None
         self.budget: Budget | None = None
+        # The transaction whose content DATA has asked for.
+        self.announced: Transaction | None = None
+
+    @property
+    def session(self) -> Session:
+        """The session as the handler sees it: with the mail transaction so far."""
+        server = self.server
+        if server.session.transaction is not server.transaction:
+            server.session = replace(server.session, transaction=server.transaction)
+        return server.session
+
+    def envelope(self) -> Envelope:
+        """Who sends a message, and to whom."""
+        transaction = self.server.transaction
+        assert transaction is not None
+        return Envelope(transaction.mail, tuple(transaction.recipients))
 
     def run(self) -> Flow[None]:
         """From the greeting to the end of the session."""
@@ -203,10 +221,10 @@ class ServerDialogue:
     def greet(self) -> Flow[None]:
         """Greet the client, and see whether it has waited for that."""
         server, hook = self.server, self.hooks.connect
-        answer: Answer = None
+        answer: Answer | Sequence[Answer] = None
         try:
             if hook is not None:
-                answer = _answer_of(hook, (yield Call(hook, (server.session,))))
+                answer = _answer_of(hook, (yield Call(hook, (self.session,))))
             # Only now: the handler may have taken its time, which is what such clients lack.
             if (yield Look()):
                 server.session = server.session.with_fact(EarlyTalk())
@@ -298,17 +316,22 @@ class ServerDialogue:
 
     def command(self, command: Command) -> Flow[None]:
         """Answer a command, as the handler wishes where it is to be asked."""
-        kind = type(command)
         if isinstance(command, Hello):
             hook = self.hooks.ehlo
-        elif kind in NAMED:
-            hook = getattr(self.hooks, NAMED[kind])
         else:
-            hook = None if kind in BASIC else self.hooks.command
-        unanswered = NOT_TAKEN if command.brings_content else None
-        yield from self.ask(hook, self.server.session, command, unanswered=unanswered)
+            hook = getattr(self.hooks, NAMED.get(type(command), "command"))
+        if isinstance(command, TOLD):
+            if hook is not None:
+                yield from tell(hook, self.session, command)
+            self.server.accept()
+        elif isinstance(command, Data):
+            self.announced = self.server.transaction
+            yield from self.ask(hook, self.session, self.envelope())
+        else:
+            unanswered = NOT_TAKEN if command.brings_content else None
+            yield from self.ask(hook, self.session, command, unanswered=unanswered)
 
-    def ask(self, hook: Any, *arguments: object, unanswered: Answer = None) -> Flow[None]:
+    def ask(self, hook: Any, *arguments: object, unanswered: Reply | None = None) -> Flow[None]:
         """Answer what waits for a reply with what a hook says.
 
         Arguments:
@@ -325,7 +348,7 @@ class ServerDialogue:
         except Exception as error:  # noqa: BLE001  the handler's
             yield from self.failed(error)
 
-    def answer(self, answer: Answer) -> None:
+    def answer(self, answer: Answer | Sequence[Answer]) -> None:
         """Answer with what a hook returned."""
         server = self.server
         if answer is None and server.owed == 1:
@@ -353,23 +376,24 @@ class ServerDialogue:
     def rejected(self, rejected: Rejected) -> Flow[None]:
         """Let the handler know what the protocol refused."""
         if self.hooks.rejected is not None:
-            yield from tell(self.hooks.rejected, self.server.session, rejected)
+            yield from tell(self.hooks.rejected, self.session, rejected)
 
     def deviated(self, deviation: Deviation) -> Flow[None]:
         """Let the handler know of a command line that is wrong, and is read nevertheless."""
         if self.hooks.deviated is not None:
-            yield from tell(self.hooks.deviated, self.server.session, deviation)
+            yield from tell(self.hooks.deviated, self.session, deviation)
 
     # --- content ------------------------------------------------------------------------------
 
     def content(self, first: BodyChunk | EndOfBody) -> Flow[None]:
         """Hand the content of a message to the handler, and answer its end."""
-        transaction = self.server.transaction
-        assert transaction is not None
-        envelope = Envelope(transaction.mail, tuple(transaction.recipients))
         content = IncomingContent(self, first)
-        about = (self.server.session, envelope)
+        about = (self.session, self.envelope())
         try:
+            refusal = yield from self.refusal(*about)
+            if refusal is not None:
+                self.server.send(refusal)
+                return
             if self.stamp is not None:
                 content.top = self.stamp(*about)
             if self.hooks.message is not None:
@@ -381,7 +405,7 @@ class ServerDialogue:
                 hook = self.hooks.body
                 answer = yield CallWithContent(hook, about, content.read)
             if content.lost is None:
-                yield from self.answer_content(_answer_of(hook, answer), content)
+                yield from self.answer_content(hook, answer, content)
         except Exception as error:  # noqa: BLE001  the handler's
             if content.lost is None:
                 if not content.complete:
@@ -391,16 +415,75 @@ class ServerDialogue:
         if isinstance(content.lost, Exception):
             raise content.lost
 
-    def answer_content(self, answer: Answer, content: IncomingContent) -> Flow[None]:
+    def refusal(self, session: Session, envelope: Envelope) -> Flow[Reply | None]:
+        """What the handler says against content that comes without DATA; None to take it."""
+        hook = self.hooks.data
+        if hook is None or self.announced is self.server.transaction:
+            return None
+        answer = _answer_of(hook, (yield Call(hook, (session, envelope))))
+        if answer is None or (isinstance(answer, Reply) and answer.negative):
+            return answer
+        raise ValueError(
+            f"BDAT has no reply before its content: expected None or a refusal, found "
+            f"{answer!r:.80}"
+        )
+
+    def answer_content(self, hook: Any, answer: Any, content: IncomingContent) -> Flow[None]:
         """Answer the end of the content; a handler may have stopped reading before."""
         if not content.complete and isinstance(answer, Reply) and answer.negative:
             self.server.send(answer)
             return
         yield from content.rest()
-        self.answer(answer)
+        # By their types: a mock has any attribute.
+        if hasattr(type(answer), "__next__"):
+            yield from self.answer_each(hook, next, answer, content)
+        elif hasattr(type(answer), "__anext__"):
+            yield from self.answer_each(hook, anext, answer, content)
+        else:
+            self.answer(_answer_of(hook, answer))
+
+    def answer_each(
+        self, hook: Any, step: Any, answers: Any, content: IncomingContent
+    ) -> Flow[None]:
+        """Send the reply to each recipient as soon as the handler has it (RFC 2033 section 4.2).
+
+        Arguments:
+            hook: where the answers come from.
+            step: gives the next one of an iterator.
+            answers: the iterator, which is the handler's code as well.
+            content: what is answered.
+
+        Raises:
+            ValueError: there are fewer answers than recipients, or more.
+        """
+        server, end = self.server, object()
+        while server.owed:
+            answer = yield Call(step, (answers, end))
+            if answer is end:
+                raise ValueError(f"{server.owed} replies are due, the handler gave none")
+            reply = _answer_of(hook, answer)
+            if reply is None:
+                server.accept()
+            else:
+                server.send(_one(reply))
+            data = server.data_to_send()
+            if data:
+                try:
+                    yield Send(data, server.timeout)
+                except OSError as error:
+                    content.lost = error
+                    raise
+        if (yield Call(step, (answers, end))) is not end:
+            raise ValueError("the handler gave more replies than there are recipients")
 
 
-def _answer_of(hook: Any, answer: Any) -> Answer:
+def _one(answer: Answer | Sequence[Answer]) -> Reply:
+    if isinstance(answer, Reply):
+        return answer
+    raise ValueError(f"expected None or a Reply for one recipient, found {answer!r:.80}")
+
+
+def _answer_of(hook: Any, answer: Any) -> Answer | Sequence[Answer]:
     """What a hook returned, if it is an answer; text, as other servers take it, is none."""
     if answer is None or isinstance(answer, Reply):
         return answer

@@ -22,6 +22,7 @@ from ..session import Protocol, Session
 from ..wire import LineEndings
 from .authenticate import Desk
 from .handler import Hooks
+from .misfits import check_store
 from .proxied import from_proxy, read_header
 from .received import received as received_field
 from .requests import Draining, Flow, Send, StartTLS
@@ -86,17 +87,21 @@ class Service:
         clock: what time it is, with its zone; needed with `received`.
         nonce: gives something that was never there before, see `sasl.Context`; needed with `users`
             and `received`.
-        received: whether each message gets a Received field on top (RFC 5321 section 4.4), as a
-            server owes it that does not leave this to somebody behind it.
+        received: whether each message gets a Received field on top, as every server owes it (RFC
+            5321 section 4.4).  It takes a clock and a nonce, so it is off here and on in `serve` of
+            the adapters.  Off is right where a server behind the handler writes the field, or where
+            what arrived is compared with what was sent.
         refuse_early_talkers: whether a client that speaks before it is greeted gets 554 in place of
             a greeting; otherwise the session has the fact `EarlyTalk`.
         lock: held while sessions are counted; for adapters that use threads.
+        waits: whether the adapter awaits what is asynchronous, see `Hooks.of`.
 
     Raises:
         ValueError: STARTTLS or AUTH is among the extensions, and what it needs is not there; or
             what `users` or `received` need; or `users` can serve no mechanism.
         LocalProtocolError: a Received field cannot name this host.
-        TypeError: the handler is none, one of the extensions is none, or `tls` is no `ServerTLS`.
+        TypeError: the handler is none (see `Hooks.of`), `users` is no store, one of the extensions
+            is none, or `tls` is no `ServerTLS`.
     """
 
     def __init__(
@@ -121,11 +126,12 @@ class Service:
         received: bool = False,
         refuse_early_talkers: bool = False,
         lock: AbstractContextManager[object] | None = None,
+        waits: bool | None = None,
     ) -> None:
         # Anything else would be taken for none of the modes, and so for no TLS.
         if not isinstance(tls, ServerTLS):
             raise TypeError(f"tls: expected a ServerTLS, found {tls!r}")
-        self.hooks = Hooks.of(handler)
+        self.hooks = Hooks.of(handler, waits=waits)
         self.hostname = hostname
         self.limits = limits or Limits()
         self.protocol = protocol
@@ -138,6 +144,7 @@ class Service:
         self.mechanisms = known_mechanisms(mechanisms)
         self.external = external
         # By a name one gets what is not offered unasked, too.
+        check_store(users, mechanisms=self.mechanisms.values(), waits=waits)
         self._asked = None if mechanisms is None or isinstance(mechanisms, Mapping) else mechanisms
         self.clock = clock
         self.nonce = nonce

@@ -60,6 +60,7 @@ class Speaker:
     """The host that speaks for clients, once it did so: the peer of the connection itself."""
 
     peer: str
+    port: int = 0
 
 
 def speaker(session: Session) -> str:

@@ -125,7 +125,9 @@ class ClientOverriding(Extension):
         TLS makes forget whom the proxy spoke for: it may not have been the proxy who said so.
         """
         if isinstance(event, TLSBegun):
-            session = replace(session, peer=speaker(session))
+            itself = session.get(Speaker)
+            if itself is not None:
+                session = replace(session, peer=itself.peer, peer_port=itself.port)
             return session.without_fact(ClientOverride).without_fact(Speaker)
         if not (isinstance(event, Answered) and event.positive):
             return session
@@ -148,12 +150,15 @@ def _overridden(session: Session, command: XClient) -> Session:
     attributes = merged(() if before is None else before.attributes, command.attributes)
     fact = ClientOverride(attributes)
     address, helo = dict(attributes).get("ADDR"), fact.get("HELO")
-    peer = session.peer
+    peer, port = session.peer, fact.get("PORT")
     if address is not None:
         peer = (ip_address(address) or "") if isinstance(address, str) else ""
+    itself = session.get(Speaker) or Speaker(session.peer, session.peer_port)
     return replace(
-        session.with_fact(Speaker(speaker(session))).with_fact(fact),
+        session.with_fact(itself).with_fact(fact),
         peer=peer,
+        # What it does not say about the client is not known.
+        peer_port=int(port or 0),
         identity=fact.get("LOGIN"),
         name=None if helo is None else _name(helo),
     )

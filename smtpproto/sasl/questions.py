@@ -10,9 +10,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, fields
-from typing import Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from .keys import ScramKeys
+
+if TYPE_CHECKING:
+    from ..replies import Reply
 
 __all__ = [
     "AdmitAnonymous",
@@ -154,20 +157,30 @@ class TokenRefused:
     configuration: str = ""
 
 
+Decision: TypeAlias = "bool | Reply"
+"""Yes or no, or no in words for the client."""
+
+
 class CredentialStore(Protocol):
     """What a server's user provides; every method is optional, plain or async.
 
     Inheriting from this class is not needed.  A method that is not there answers no, and mechanisms
     that need it are not offered.  `Users` is one that is ready to use.
+
+    In place of its answer each method may give a negative `Reply`, which the client gets as it is.
+    RFC 4954 section 6 has these: 432 4.7.12 (log in once with a mechanism that sends the password,
+    as the server has it in an old form), 454 4.7.0 (the store cannot tell now), 534 5.7.9 (this
+    mechanism is too weak for the user), 535 5.7.8 (any other refusal, such as a locked account or
+    an expired password).  A text that only users who exist get tells who exists.
     """
 
-    def check_password(self, username: str, password: str) -> bool | Awaitable[bool]:
+    def check_password(self, username: str, password: str) -> Decision | Awaitable[Decision]:
         """Whether this is the user's password; compare in constant time."""
         ...
 
     def fetch_secret(
         self, mechanism: str, username: str
-    ) -> ScramKeys | str | Awaitable[ScramKeys | str | None] | None:
+    ) -> ScramKeys | str | Reply | Awaitable[ScramKeys | str | Reply | None] | None:
         """For SCRAM the user's keys or password, for CRAM-MD5 the password, None if unknown.
 
         A store that holds keys gives `unknown_user_keys(...)` for an unknown user, because salts
@@ -177,15 +190,15 @@ class CredentialStore(Protocol):
 
     def check_token(
         self, username: str, token: str
-    ) -> str | TokenRefused | Awaitable[str | TokenRefused | None] | None:
+    ) -> str | TokenRefused | Reply | Awaitable[str | TokenRefused | Reply | None] | None:
         """The identity that the token was issued to, or why not."""
         ...
 
-    def authorize(self, authentication: str, authorization: str) -> bool | Awaitable[bool]:
+    def authorize(self, authentication: str, authorization: str) -> Decision | Awaitable[Decision]:
         """Whether the one may act as the other."""
         ...
 
-    def admit_anonymous(self, trace: str) -> bool | Awaitable[bool]:
+    def admit_anonymous(self, trace: str) -> Decision | Awaitable[Decision]:
         """Whether to let somebody in without a name."""
         ...
 

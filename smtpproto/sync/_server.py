@@ -34,7 +34,7 @@ def serve(handler: object, *, threads: int = THREADS, **options: Unpack[ServeOpt
     """
     if threads < 1:
         raise ValueError(f"threads: expected 1 or more, found {threads!r}")
-    return Server(listening(handler, options), threads)
+    return Server(listening(handler, options, waits=False), threads)
 
 
 class Server(Running, AbstractContextManager["Server"]):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import socket
 from typing import TYPE_CHECKING
 
@@ -31,8 +32,9 @@ async def serve(
     the handler has: one that shields itself, or waits for a thread, holds it up.
     Handler, options and errors: see `smtpproto.options.ServeOptions`.
     """
+    prepare = functools.partial(listening, handler, options, waits=True)
     # In a thread, as names may have to be looked up.
-    server = Server(await trio.to_thread.run_sync(listening, handler, options))
+    server = Server(await trio.to_thread.run_sync(prepare))
     await server._run(task_status)  # noqa: SLF001  # only this function runs a server
 
 

@@ -25,15 +25,19 @@ def tidy() -> Any:
 
 
 def test_it_cannot_wait_for_what_is_asynchronous(caplog: pytest.LogCaptureFixture) -> None:
-    class Async(Inbox):
-        async def message(self, session: Any, envelope: Any, content: bytes) -> None:
-            raise AssertionError("never run")
+    async def later() -> None:
+        raise AssertionError("never run")
+
+    class Later(Inbox):
+        def message(self, session: Any, envelope: Any, content: bytes) -> Any:
+            # Only once it is called it can be seen what it gives.
+            return later()
 
     async def pieces() -> AsyncIterator[bytes]:
         yield b"Hello\r\n"
 
     with (
-        serve(Async(), hostname="mx.example.org") as server,
+        serve(Later(), hostname="mx.example.org", received=False) as server,
         connect("127.0.0.1", server.port, name=NAME) as client,
     ):
         (outcome,) = client.send(ENVELOPE, b"Hello\r\n").outcomes
@@ -46,7 +50,7 @@ def test_it_cannot_wait_for_what_is_asynchronous(caplog: pytest.LogCaptureFixtur
 
 
 def test_wait_says_whether_it_has_stopped() -> None:
-    with serve(Inbox(), hostname="mx.example.org") as server:
+    with serve(Inbox(), hostname="mx.example.org", received=False) as server:
         assert not server.wait(0)
         threading.Thread(target=server.stop).start()
         assert server.wait(10)
@@ -73,7 +77,7 @@ def test_quick_and_slow_by_turns() -> None:
                 assert client.send(ENVELOPE, b"%d of %d\r\n" % (message, number)).complete
 
     with (
-        serve(inbox, hostname="mx.example.org") as server,
+        serve(inbox, hostname="mx.example.org", received=False) as server,
         ThreadPoolExecutor(8) as pool,
     ):
         list(pool.map(deliver, [server.port] * 8, range(8)))
@@ -90,7 +94,7 @@ def test_who_falls_silent_after_a_slow_handler() -> None:
             return super().vrfy(session, vrfy)
 
     with (
-        serve(Slow(), hostname="mx.example.org", timeout=0.5) as server,
+        serve(Slow(), hostname="mx.example.org", received=False, timeout=0.5) as server,
         Raw(("127.0.0.1", server.port)) as raw,
     ):
         raw.reply()
@@ -106,7 +110,7 @@ def test_a_handler_cannot_wait_for_its_own_end(caplog: pytest.LogCaptureFixture)
             raise AssertionError("never reached")
 
     with (
-        serve(Suicidal(), hostname="mx.example.org") as server,
+        serve(Suicidal(), hostname="mx.example.org", received=False) as server,
         connect("127.0.0.1", server.port, name=NAME) as client,
     ):
         assert client.verify("somebody").code == 451
@@ -116,7 +120,7 @@ def test_a_handler_cannot_wait_for_its_own_end(caplog: pytest.LogCaptureFixture)
 
 def test_a_server_that_stops_while_it_is_overloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not begin to listen again."""
-    with serve(Inbox(), hostname="mx.example.org") as server:
+    with serve(Inbox(), hostname="mx.example.org", received=False) as server:
         where = ("127.0.0.1", server.port)
         refused = threading.Event()
 

@@ -36,7 +36,7 @@ def run(body: Callable[[trio.Nursery], Awaitable[None]]) -> None:
 
 async def start(nursery: trio.Nursery, handler: object, **options: Any) -> Server:
     server: Server = await nursery.start(
-        partial(serve, handler, hostname="mx.example.org", **options)
+        partial(serve, handler, hostname="mx.example.org", received=False, **options)
     )
     return server
 

@@ -123,6 +123,8 @@ class Sync(World):
 
     @contextlib.contextmanager
     def serve(self, handler: object, **options: Any) -> Iterator[Face]:
+        # What arrives is compared with what was sent.
+        options.setdefault("received", False)
         server = smtpproto.sync.serve(handler, hostname="mx.example.org", **options)
         try:
             yield Face(self, server)
@@ -180,6 +182,7 @@ class Trio(World):
 
     @contextlib.contextmanager
     def serve(self, handler: object, **options: Any) -> Iterator[Face]:
+        options.setdefault("received", False)
         serving = partial(smtpproto.trio.serve, handler, hostname="mx.example.org", **options)
         before = set(self.nursery.child_tasks)
         server = self.call(lambda: self.nursery.start(serving))

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from smtpproto import Session
+from smtpproto import Reply, Session
 from smtpproto.conversations.requests import Draining
-from smtpproto.extensions import Auth
+from smtpproto.extensions import Auth, EnhancedStatusCodes
 from smtpproto.sasl import Users
 from tests.conversations.driver import Inbox, Link, serve
 
@@ -204,3 +204,54 @@ def test_external() -> None:
         assert code(link.feed(b"AUTH EXTERNAL =\r\n")) in {b"504", b"535"}
     link, _ = served(NameKind.DNS)
     assert code(link.feed(b"AUTH EXTERNAL YWxpY2U=\r\n")) == b"535"
+
+
+# --- a store that says why ----------------------------------------------------------------------
+
+
+class Explaining:
+    """Refuses in words of its own."""
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def check_password(self, username: str, password: str) -> Any:
+        return self.answer
+
+    def fetch_secret(self, mechanism: str, username: str) -> Any:
+        return self.answer
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(432, "4.7.12", "log in once with PLAIN"),
+        Reply(454, "4.7.0", "the directory does not answer"),
+        Reply(534, "5.7.9", "use a stronger mechanism"),
+        Reply(535, "5.7.8", "the account is locked until Monday"),
+        Reply(535, "5.7.8", "the password has expired"),
+    ],
+)
+@pytest.mark.parametrize("begin", [GOOD, b"AUTH SCRAM-SHA-256 biwsbj1hbGljZSxyPWFiYw==\r\n"])
+def test_a_store_that_says_why_not(reply: Reply, begin: bytes) -> None:
+    inbox = Inbox()
+    extensions = (EnhancedStatusCodes(), *allow("PLAIN", "SCRAM-SHA-256"))
+    link = start(Explaining(reply), inbox, extensions=extensions)
+    answer = link.feed(begin)
+    assert answer == f"{reply.code} {reply.enhanced} {reply.text}\r\n".encode()
+    (refusal,) = inbox.refusals
+    assert refusal.reply == reply
+    assert reply.text in refusal.reason
+    assert code(link.feed(b"NOOP\r\n")) == b"250"
+
+
+def test_its_refusals_count_as_attempts() -> None:
+    link = start(Explaining(Reply(535, "5.7.8", "the account is locked")))
+    assert [code(link.feed(GOOD)) for _ in range(5)] == [b"535"] * 4 + [b"421"]
+
+
+@pytest.mark.parametrize("answer", [Reply(250), Reply(334, "", "eA==")])
+def test_a_reply_that_is_no_refusal_admits_nobody(answer: Reply) -> None:
+    link = start(Explaining(answer))
+    assert code(link.feed(GOOD)) == b"454"
+    assert len(link.server.reports) == 1

@@ -28,7 +28,7 @@ def inbox() -> Inbox:
 
 @pytest.fixture
 def server(inbox: Inbox) -> Iterator[sync.Server]:
-    with sync.serve(inbox, hostname="mx.test") as running:
+    with sync.serve(inbox, hostname="mx.test", received=False) as running:
         yield running
     assert inbox.rejected_by_core == []
 
@@ -53,7 +53,7 @@ def test_postfix_relays(
 
 @needs("postfix")
 def test_postfix_relays_by_lmtp(inbox: Inbox, peers: Peers) -> None:
-    with sync.serve(inbox, hostname="mx.test", protocol=Protocol.LMTP) as server:
+    with sync.serve(inbox, hostname="mx.test", received=False, protocol=Protocol.LMTP) as server:
         relay = peers.start(postfix(f"lmtp:inet:{HOST}:{server.port}"))
         with smtplib.SMTP(HOST, relay.port, "smtplib.test", timeout=20) as link:
             to = ["dora@else.test", "eric@else.test", "nobody@else.test"]
