@@ -97,7 +97,8 @@ class Command:
         accepted: the usual positive reply: code, enhanced status code, text.
         framing: how content that belongs to the command is delimited, None if there is none.
         brings_content: whether a positive reply takes responsibility for content that is elsewhere,
-            such as behind a URL (RFC 4468); a server then says nothing positive by default.
+            such as behind a URL (RFC 4468).  In the conversation of a server only a positive reply
+            of the handler gives it; where the handler says nothing, the command is refused.
         needs_offer: whether it is possible only where the extension that it belongs to is offered.
         parameters: what service extensions added to it; empty for commands that take nothing.
     """

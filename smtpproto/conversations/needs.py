@@ -137,7 +137,7 @@ def _with_parameters(
     if mail.get(Internationalized) is None:
         if utf8:
             parameters.append(Internationalized())
-        else:
+        elif source.octets is None:
             source.utf8_refusal = _late_utf8(offered)
     return replace(mail, parameters=tuple(parameters))
 

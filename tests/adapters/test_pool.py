@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from collections.abc import AsyncGenerator
 from functools import partial
 from typing import Any
 
@@ -94,7 +95,7 @@ def test_what_broke_is_not_used_again(world: World) -> None:
     inbox = Counting()
 
     def failing() -> Any:
-        yield b"half"
+        yield b"Subject: half\r\n\r\n"
         raise ZeroDivisionError
 
     with world.serve(inbox) as server, world.pool(server) as pool:
@@ -150,48 +151,75 @@ def test_what_comes_back_after_the_end_is_closed(world: World) -> None:
         wait_until(lambda: not sessions(server))
 
 
-def test_trio_keeps_a_good_connection_when_it_is_cancelled_within_quit() -> None:
-    """To an expired connection, whose server does not answer QUIT, while a good one is idle."""
-    connected = 0
+class SilentAtQuit:
+    """A server over trio that leaves the first QUIT, or all of them, without a reply."""
 
-    async def main() -> None:
-        quits = trio.Event()
+    def __init__(self, *, always: bool) -> None:
+        self.always = always
+        self.connected = 0
+        self.quits = trio.Event()
 
-        async def peer(stream: trio.SocketStream) -> None:
-            nonlocal connected
-            connected += 1
-            await stream.send_all(b"220 mx.example\r\n")
-            async for octets in stream:
-                if octets == b"QUIT\r\n" and not quits.is_set():
-                    quits.set()
-                    continue
-                await stream.send_all(b"250 mx.example\r\n")
+    async def serve(self, stream: trio.SocketStream) -> None:
+        self.connected += 1
+        await stream.send_all(b"220 mx.example\r\n")
+        async for octets in stream:
+            if octets == b"QUIT\r\n" and (self.always or not self.quits.is_set()):
+                self.quits.set()
+                continue
+            await stream.send_all(b"250 mx.example\r\n")
 
-        async def cancel(scope: trio.CancelScope) -> None:
-            await quits.wait()
-            scope.cancel()
-
+    @contextlib.asynccontextmanager
+    async def pool(self, bounds: PoolLimits) -> AsyncGenerator[Pool, None]:
+        options: ConnectOptions = {"name": "client.example", "tls": TLSMode.NONE}
         async with trio.open_nursery() as nursery:
-            serving = partial(trio.serve_tcp, peer, 0, host="127.0.0.1")
+            serving = partial(trio.serve_tcp, self.serve, 0, host="127.0.0.1")
             (listener,) = await nursery.start(serving)
             port = listener.socket.getsockname()[1]
-            options: ConnectOptions = {"name": "client.example", "tls": TLSMode.NONE}
-            bounds = PoolLimits(idle=0.3)
             async with Pool("127.0.0.1", port, bounds=bounds, **options) as pool:
-                async with pool.connection() as good:
-                    async with pool.connection() as expired:
-                        pass
-                    await trio.sleep(0.31)
-                with trio.CancelScope() as scope:
-                    nursery.start_soon(cancel, scope)
-                    async with pool.connection():
-                        raise AssertionError("it waits for the reply to QUIT")
-                assert scope.cancelled_caught
-                assert expired.closed
-                async with pool.connection() as again:
-                    assert again is good
-                    assert (await again.noop()).positive
+                yield pool
             nursery.cancel_scope.cancel()
 
+    async def cancel(self, scope: trio.CancelScope) -> None:
+        await self.quits.wait()
+        scope.cancel()
+
+
+def test_trio_keeps_a_good_connection_when_it_is_cancelled_within_quit() -> None:
+    """To an expired connection, whose server does not answer QUIT, while a good one is idle."""
+    server = SilentAtQuit(always=False)
+
+    async def main() -> None:
+        async with server.pool(PoolLimits(idle=0.3)) as pool, trio.open_nursery() as nursery:
+            async with pool.connection() as good:
+                async with pool.connection() as expired:
+                    pass
+                await trio.sleep(0.31)
+            with trio.CancelScope() as scope:
+                nursery.start_soon(server.cancel, scope)
+                async with pool.connection():
+                    raise AssertionError("it waits for the reply to QUIT")
+            assert scope.cancelled_caught
+            assert expired.closed
+            async with pool.connection() as again:
+                assert again is good
+                assert (await again.noop()).positive
+
     trio.run(main)
-    assert connected == 2
+    assert server.connected == 2
+
+
+def test_trio_leaves_no_connection_open_when_it_is_cancelled_while_it_closes() -> None:
+    server = SilentAtQuit(always=True)
+
+    async def main() -> None:
+        async with server.pool(PoolLimits()) as pool, trio.open_nursery() as nursery:
+            async with pool.connection() as one, pool.connection() as two:
+                pass
+            with trio.CancelScope() as scope:
+                nursery.start_soon(server.cancel, scope)
+                await pool.close()
+            assert scope.cancelled_caught
+            assert one.closed
+            assert two.closed
+
+    trio.run(main)
