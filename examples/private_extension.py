@@ -1,8 +1,8 @@
 """A private service extension, used between our own client and server, in memory.
 
 Run it as `python examples/private_extension.py`.  The extension has all that one can have: a
-keyword with arguments, a parameter of MAIL, a verb, and its row in the table of states.  Nothing in
-the package knows of it.
+keyword with arguments, a parameter of MAIL, a verb with its row in the table of states, and a fact
+that it keeps.  Nothing in the package knows of it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,14 @@ from smtpproto import (
     State,
     Transaction,
 )
-from smtpproto.extensions import KNOWN, Extension
+from smtpproto.extensions import (
+    KNOWN,
+    Answered,
+    Extension,
+    SessionEvent,
+    TLSBegun,
+    TransactionOver,
+)
 from smtpproto.states import Go
 
 # --- the extension ----------------------------------------------------------------------------
@@ -82,6 +89,19 @@ class Colours(Extension):
             return None
         return Reply(555, "5.5.4", f"no {colour.name} here")
 
+    @classmethod
+    def after(cls, event: SessionEvent, session: Session) -> Session:
+        """Both sides remember that it was painted, for one mail transaction."""
+        if isinstance(event, (TransactionOver, TLSBegun)):
+            return session.without_fact(Painted)
+        painted = isinstance(event, Answered) and event.positive
+        return session.with_fact(Painted()) if painted else session
+
+
+@dataclass(frozen=True, slots=True)
+class Painted:
+    """A fact of a session."""
+
 
 # --- both roles use it ------------------------------------------------------------------------
 
@@ -121,6 +141,7 @@ def main() -> None:
 
     client.send(Paint())
     talk(client, server)
+    print("   both sides remember:", client.session.get(Painted) == server.session.get(Painted))
     try:
         client.send(Mail(author, (Colour("blue"),)))
     except LocalProtocolError as error:
