@@ -90,7 +90,7 @@ def test_the_example(capsys: pytest.CaptureFixture[str]) -> None:
     for line in (
         "S: 250 X-COLOURS red green",
         "S: 250 painted",
-        "   both sides remember: True",
+        "   both sides remember: Painted() Painted()",
         "   the client will not say it: no blue here",
         "C: MAIL FROM:<author@example.org> X-COLOUR=green",
         "   the server was told: X-COLOUR=green",
