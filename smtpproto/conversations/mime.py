@@ -158,6 +158,11 @@ class Examiner:
             return
         octets = self._line + octets
         held = b"\r" if octets.endswith(b"\r") else b""
+        if not self._in_header and b"--" not in octets:
+            # Without a delimiter only the last line matters, which may become one.
+            end = max(octets.rfind(b"\n"), octets.rfind(b"\r", 0, -1)) + 1
+            self._line = octets[end:] if len(octets) - end <= _DELIMITER_MOST else b"\0" + held
+            return
         if b"\r" in octets:
             # One kind of line endings; a CR at the end waits for what follows it.
             octets = octets[: len(octets) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
