@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..errors import LocalProtocolError
     from .needs import ToASCII
 
-__all__ = ["convert", "convert_header", "is_wide"]
+__all__ = ["convert", "convert_header", "has_lines", "is_wide"]
 
 _SEALED = frozenset({"multipart/signed", "multipart/encrypted"})
 # What is not encoded.
@@ -42,6 +42,12 @@ _BASE64_LINE = 57
 def is_wide(charset: str) -> bool:
     """Whether the units of a charset are wider than an octet, so that it has no lines in octets."""
     return _WIDE.fullmatch(charset) is not None
+
+
+def has_lines(fields: list[bytes]) -> bool:
+    """Whether a body with these fields has lines that end with CRLF, unless it is binary."""
+    entity = _Entity(b"".join(fields), _Place())
+    return entity.encoding != "binary" and not entity.wide
 
 
 def convert(octets: bytes, *, eight_bit: bool, utf8: bool, to_ascii: ToASCII | None) -> bytes:
@@ -117,6 +123,12 @@ class _Entity:
             self.type = content_type(body) or _TEXT
         encoding = self.get("content-transfer-encoding") or b""
         self.encoding = encoding.lower().decode("latin-1")
+
+    @property
+    def wide(self) -> bool:
+        """Whether it is text whose units are wider than an octet, as it is."""
+        text = self.type.media.startswith("text/") and is_wide(self.type.charset)
+        return text and self.encoding in _RAW
 
     def get(self, name: str) -> bytes | None:
         """The body of the first field of a name."""
@@ -216,9 +228,7 @@ class _Converter:
     def leaf(self, entity: _Entity) -> None:
         """Encode a body that cannot stay as it is (RFC 6152 section 3, RFC 3030 section 3)."""
         body, kind = entity.body, entity.type
-        text = kind.media.startswith("text/")
-        wide = text and is_wide(kind.charset) and entity.encoding in _RAW
-        if entity.encoding != "binary" and not wide and (self.eight_bit or body.isascii()):
+        if entity.encoding != "binary" and not entity.wide and (self.eight_bit or body.isascii()):
             return
         if entity.place.sealed:
             raise self.sealed()
@@ -234,7 +244,7 @@ class _Converter:
                 raise self.refusal("text in a charset that it does not name", "2045")
             entity.put("Content-Type", "text/plain; charset=utf-8")
         # Text whose units are wider than an octet has no lines (RFC 2046 section 4.1.2).
-        as_text = text and not wide
+        as_text = kind.media.startswith("text/") and not entity.wide
         entity.body = _quoted_printable(body) if as_text else _base64(body)
         encoding = "quoted-printable" if as_text else "base64"
         entity.put("Content-Transfer-Encoding", encoding)

@@ -6,6 +6,7 @@ A-labels in place of U-labels where that is all it takes (RFC 6531 section 3.2).
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import re
 from email.message import Message
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..errors import LocalProtocolError
 from ..extensions import EightBitMime, SmtpUtf8
-from .conversion import convert, convert_header, is_wide
+from .conversion import convert, convert_header, has_lines
 from .fields import check_header, mailboxes_of, written
 from .outcome import Envelope
 
@@ -36,6 +37,7 @@ _BCC = re.compile(
 
 _RECIPIENTS = ("To", "Cc", "Bcc")
 _HIDDEN = frozenset({"bcc", "resent-bcc"})
+_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _LINE_ENDING = re.compile(rb"\r\n|\r|\n")
 _DEPTH_MOST = 100
 
@@ -110,7 +112,13 @@ def content_of(
     """
     eight_bit, utf8 = EightBitMime in offered, SmtpUtf8 in offered
     octets = _octets(message, hidden=_HIDDEN)
-    return convert(octets, eight_bit=eight_bit, utf8=utf8, to_ascii=to_ascii)
+    octets = convert(octets, eight_bit=eight_bit, utf8=utf8, to_ascii=to_ascii)
+    if _BARE.search(octets):
+        raise LocalProtocolError(
+            "the message has a binary part within what is not marked as a multipart or message "
+            "(RFC 2045 section 6.4)"
+        )
+    return octets
 
 
 # --- a message in octets ----------------------------------------------------------------------
@@ -120,19 +128,20 @@ def _octets(message: Message, *, hidden: frozenset[str] = frozenset(), depth: in
     """A message or part as it is, with CRLF line endings but in what is binary."""
     if depth > _DEPTH_MOST:
         raise LocalProtocolError(f"the message has parts within parts, {depth} deep")
-    message, body = _with_body(message, depth)
+    body = b""
+    whole = message.is_multipart()
+    if whole:
+        message, body = _parts(message, depth)
     fields = [
         written(name, value, message)
         for name, value in message.raw_items()
         if name.lower() not in hidden
     ]
-    return b"".join([*fields, b"\r\n", body])
+    return b"".join([*fields, b"\r\n", body if whole else _leaf(message, fields)])
 
 
-def _with_body(message: Message, depth: int) -> tuple[Message, bytes]:
-    """The body of a message, and the message itself, or a copy that names the boundary."""
-    if not message.is_multipart():
-        return message, _leaf(message)
+def _parts(message: Message, depth: int) -> tuple[Message, bytes]:
+    """The body of a message with parts, and the message itself, or a copy that has a boundary."""
     parts: Any = message.get_payload()
     written_parts = [_octets(part, depth=depth + 1) for part in parts]
     if message.get_content_maintype() != "multipart":
@@ -160,26 +169,30 @@ def _boundary(parts: list[bytes]) -> str:
     return f"=_{number}_"
 
 
-def _leaf(message: Message) -> bytes:
+def _leaf(message: Message, fields: list[bytes]) -> bytes:
     """A body that is no list of parts."""
     # The method decodes what came as octets.
-    payload: Any = vars(message)["_payload"]
-    octets = payload if isinstance(payload, bytes) else _lines(payload or "", binary=True)
-    encoding = str(message.get("Content-Transfer-Encoding", "")).strip().lower()
-    wide = is_wide(str(message.get_content_charset("")))
-    return octets if encoding == "binary" or wide else _LINE_ENDING.sub(b"\r\n", octets)
+    text: str = vars(message)["_payload"] or ""
+    octets = _octets_of(text, str(message.get_content_charset("")))
+    return _LINE_ENDING.sub(b"\r\n", octets) if has_lines(fields) else octets
 
 
-def _lines(text: str, *, binary: bool = False) -> bytes:
-    """Text as octets, as it came."""
+def _lines(text: str) -> bytes:
+    """Text outside of parts, with CRLF line endings."""
+    return _LINE_ENDING.sub(b"\r\n", _octets_of(text, ""))
+
+
+def _octets_of(text: str, charset: str) -> bytes:
+    """Text as octets, as it came; text that was set, in its charset."""
     try:
-        octets = text.encode("ascii", "surrogateescape")
+        return text.encode("ascii", "surrogateescape")
     except UnicodeEncodeError:
-        raise LocalProtocolError(
-            "the message has text that is not ASCII and no charset: use set_content, or "
-            "set_payload(text, charset)"
-        ) from None
-    return octets if binary else _LINE_ENDING.sub(b"\r\n", octets)
+        with contextlib.suppress(LookupError, UnicodeError):
+            return text.encode(charset)
+    raise LocalProtocolError(
+        "the message has text that is not ASCII, and names no charset that holds it: use "
+        "set_content, or set_payload(text, charset)"
+    )
 
 
 # --- a header in a file -----------------------------------------------------------------------

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
-from email import message_from_bytes
+from email import message_from_bytes, message_from_string
 from email.header import Header
 from email.message import EmailMessage, Message
 from email.mime.text import MIMEText
 from email.policy import Policy, compat32, default
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from smtpproto import Domain, LocalProtocolError
 from smtpproto.conversations.message import (
@@ -541,10 +544,35 @@ def test_bodies_of_all_kinds() -> None:
     message.set_payload("a\rb")
     assert content(message) == b"\r\na\r\nb"
     message.set_payload("gr\xfc\xdfe")
-    with pytest.raises(LocalProtocolError, match="no charset"):
+    with pytest.raises(LocalProtocolError, match="names no charset"):
         content(message)
     message.set_payload("gr\xfc\xdfe", "utf-8")
     assert b"base64\r\n\r\nZ3LDvMOfZQ==" in content(message)
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "iso-8859-1"])
+def test_text_that_was_parsed(charset: str) -> None:
+    """Its characters are in the charset that it names, whatever it was read with."""
+    header = f"MIME-Version: 1.0\nContent-Type: text/plain; charset={charset}\n\n"
+    message = message_from_string(header + "grüße\n", policy=default)
+    assert content(message, EightBitMime()).endswith("grüße\r\n".encode(charset))
+    octets = content(message)
+    assert octets.isascii()
+    assert message_from_bytes(octets, policy=default).get_content() == "grüße\r\n"
+    for unfit in ("漢\n", "\ud800\n"):
+        wrong = message_from_string(header.replace("utf-8", "x-none") + unfit, policy=default)
+        with pytest.raises(LocalProtocolError, match="names no charset"):
+            content(wrong)
+
+
+def test_a_binary_part_that_is_not_found() -> None:
+    """Where the email package sees parts and we see none, nothing leaves as it is not."""
+    raw = (
+        b"Content-Type: multipart/mixed; boundary*0=x\n\n"
+        b"--x\nContent-Transfer-Encoding: binary\n\na\rb\n--x--\n"
+    )
+    with pytest.raises(LocalProtocolError, match="a binary part within"):
+        content(message_from_bytes(raw, policy=default))
 
 
 def test_binary_octets_arrive_as_they_are() -> None:
@@ -563,6 +591,33 @@ def test_parts_within_parts_have_an_end() -> None:
         message = outer
     with pytest.raises(LocalProtocolError, match="parts within parts"):
         content(message)
+
+
+PIECES = st.sampled_from(
+    b"From: |To: |Subject: |Content-Type: |Content-Transfer-Encoding: |Keywords: |Message-ID: |"
+    b"Content-Disposition: a; filename=|Resent-Date: x\r\n|multipart/mixed|multipart/signed|"
+    b"multipart/digest|message/rfc822|message/delivery-status|message/partial|text/plain|"
+    b"; boundary=x|; boundary*0=x|; boundary=|; charset=utf-16|; charset=utf-8|; name=\xc3\xa4|"
+    b"\r\n|\r\n|\n|\r|\r\n\r\n|--x\r\n|--x--\r\n|8bit|binary|base64|\xc3\xa4|\xe4|a@b|<a@b>|"
+    b', |;|:| |(|)|"|=?utf-8?b?w6Q=?=|=?x?q?=E4?=|\0|a@\xc3\xa4'.split(b"|")
+)
+
+
+@given(st.lists(PIECES, max_size=30).map(b"".join), st.sampled_from([default, compat32]))
+def test_what_comes_of_anything(raw: bytes, policy: Policy) -> None:
+    """An error of ours, or octets that the server can take."""
+    message = message_from_bytes(raw, policy=policy)
+    with contextlib.suppress(LocalProtocolError, ValueError):
+        envelope_of(message)
+    for offered in ((), (EightBitMime(),), ALL):
+        try:
+            octets = content(message, *offered, to_ascii=lambda _: Domain("x.example"))
+        except LocalProtocolError:
+            continue
+        assert octets.isascii() or offered
+        rest = octets.replace(b"\r\n", b"")
+        assert b"\r" not in rest
+        assert b"\n" not in rest
 
 
 # --- a header in a file -----------------------------------------------------------------------
