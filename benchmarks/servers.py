@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 HOST = "127.0.0.1"
 NAME = "mx.example"
@@ -36,7 +37,7 @@ class AsyncStream:
             pass
 
 
-def blocking(port: int, handler: object) -> None:
+def blocking(port: int, handler: Any) -> None:
     from smtpproto.conversations import Admission
     from smtpproto.sync import serve
 
@@ -45,7 +46,7 @@ def blocking(port: int, handler: object) -> None:
         server.wait()
 
 
-def trio(port: int, handler: object) -> None:
+def trio(port: int, handler: Any) -> None:
     import trio
 
     from smtpproto.conversations import Admission

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from .. import trio as adapter
-from ..conversations import Handler
+from ..conversations import AsyncHandler
 from .receiving import NOT_PRINTED
 
 if TYPE_CHECKING:
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 __all__ = ["serve_over_trio"]
 
 
-class Receiver(Handler):
+class Receiver(AsyncHandler):
     """A handler that gives every message to a sink of its own, and waits for disks in threads."""
 
     def __init__(self, sinks: Sinks) -> None:
         self._sinks = sinks
 
-    async def body(  # type: ignore[override]  # with trio a handler's methods are async
+    async def body(
         self, session: Session, envelope: Envelope, chunks: AsyncIterator[bytes]
     ) -> Reply | None:
         """Take a message while it arrives."""

@@ -466,13 +466,12 @@ class ServerDialogue:
                 server.accept()
             else:
                 server.send(_one(reply))
-            data = server.data_to_send()
-            if data:
-                try:
-                    yield Send(data, server.timeout)
-                except OSError as error:
-                    content.lost = error
-                    raise
+            try:
+                yield Send(server.data_to_send(), server.timeout)
+            except OSError as error:
+                # That of the link, not of the handler.
+                content.lost = error
+                raise
         if (yield Call(step, (answers, end))) is not end:
             raise ValueError("the handler gave more replies than there are recipients")
 

@@ -12,13 +12,20 @@ from ._loop import Loop
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from ..conversations import BodyHandler, MessageHandler
+
 __all__ = ["Server", "serve"]
 
 THREADS = 64
 """How many calls of handlers run at once at most, if the option `threads` is not given."""
 
 
-def serve(handler: object, *, threads: int = THREADS, **options: Unpack[ServeOptions]) -> Server:
+def serve(
+    handler: MessageHandler | BodyHandler,
+    *,
+    threads: int = THREADS,
+    **options: Unpack[ServeOptions],
+) -> Server:
     """Start a server; it runs in threads of its own until it is stopped.
 
     One thread does all that the protocol asks for, for all sessions.  The methods of the handler,

@@ -15,13 +15,15 @@ from ._run import Link, run
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
+    from ..conversations import AsyncBodyHandler, AsyncMessageHandler
+
 __all__ = ["Server", "serve"]
 
 _LAST = 0.5  # seconds that handlers have to return after their sessions were cut off
 
 
 async def serve(
-    handler: object,
+    handler: AsyncMessageHandler | AsyncBodyHandler,
     *,
     task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
     **options: Unpack[ServeOptions],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from email import message_from_bytes
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from smtpproto import Protocol, Reply, Session
 from smtpproto.conversations import Envelope, ServerTLS, TLSMode
 from smtpproto.tls import client_context
-from tests.adapters.worlds import Inbox, Raw, World
+from tests.adapters.worlds import ENVELOPE, Inbox, Raw, World
 from tests.interop.certificates import CA, SERVER
 
 NO = Reply(550, "5.7.1", "no")
@@ -97,9 +98,7 @@ class Slowly:
 
 
 class SlowlyAsync(Slowly):
-    async def message(  # type: ignore[override]
-        self, session: Session, envelope: Envelope, content: bytes
-    ) -> Any:
+    async def message(self, session: Session, envelope: Envelope, content: bytes) -> Any:
         import trio
 
         yield None
@@ -130,3 +129,42 @@ def test_each_recipient_is_answered_as_soon_as_it_can_be(world: World, kind: typ
         assert raw.reply().startswith("550")
         assert raw.ask("NOOP").startswith("250")
         raw.ask("QUIT")
+
+
+# --- the Received field -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("protocol", Protocol)
+def test_a_server_writes_a_received_field(world: World, protocol: Protocol) -> None:
+    """RFC 5321 section 4.4, without being told to."""
+    inbox = Inbox()
+    with (
+        world.serve(inbox, received=None, protocol=protocol) as server,
+        world.connect(server, protocol=protocol) as client,
+    ):
+        assert client.send(ENVELOPE, b"Subject: x\r\n\r\nhello\r\n").complete
+    (message,) = map(message_from_bytes, inbox.messages)
+    assert message.keys() == ["Received", "Subject"]
+    assert "by mx.example.org with " in message["Received"]
+    assert "for <one@example.net>" in message["Received"]
+
+
+def test_one_word_leaves_it_out(world: World) -> None:
+    inbox = Inbox()
+    with world.serve(inbox, received=False) as server, world.connect(server) as client:
+        assert client.send(ENVELOPE, b"Subject: x\r\n\r\nhello\r\n").complete
+    assert inbox.messages == [b"Subject: x\r\n\r\nhello\r\n"]
+
+
+@pytest.mark.parametrize("name", ["my_host", "", "-x-", "host name"])
+def test_a_host_without_a_proper_name_can_serve(
+    world: World, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("smtpproto.host.hostname", lambda: name)
+    inbox = Inbox()
+    with (
+        world.serve(inbox, received=None, hostname=None) as server,
+        world.connect(server) as client,
+    ):
+        assert client.send(ENVELOPE, b"\r\n").complete
+    assert b"by localhost with " in inbox.messages[0]

@@ -34,7 +34,7 @@ def run(body: Callable[[trio.Nursery], Awaitable[None]]) -> None:
         trio.run(main)
 
 
-async def start(nursery: trio.Nursery, handler: object, **options: Any) -> Server:
+async def start(nursery: trio.Nursery, handler: Any, **options: Any) -> Server:
     server: Server = await nursery.start(
         partial(serve, handler, hostname="mx.example.org", received=False, **options)
     )

@@ -160,6 +160,21 @@ def test_arguments_of_ones_own_may_be_left_out() -> None:
     assert Hooks.of(More()).rcpt is not None
 
 
+def test_a_method_that_does_not_tell_its_arguments() -> None:
+    """Such as one that is written in another language."""
+
+    handler = Message()
+    handler.mail = Untold()  # type: ignore[attr-defined]
+    assert Hooks.of(handler).mail is not None
+
+
+class Untold:
+    __signature__ = "no signature"
+
+    def __call__(self, *arguments: object) -> None:
+        """Take it."""
+
+
 class Async:
     async def message(self, session: object, envelope: object, content: bytes) -> None:
         """Take it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
@@ -300,3 +300,22 @@ def test_a_body_may_return_one() -> None:
     link.feed(b"DATA\r\n")
     link.feed(b"x\r\n.\r\n")
     assert replies(link) == [[250], [550]]
+
+
+class AsyncMailboxes(Mailboxes):
+    """The same, for an adapter that can wait."""
+
+    async def message(  # type: ignore[override]
+        self, session: Session, envelope: Envelope, content: bytes
+    ) -> AsyncIterator[Any]:
+        for answer in self.answers:
+            yield answer
+
+
+@pytest.mark.parametrize("answers, found", [([None, NO], [[250], [550]]), ([None], [[250], [451]])])
+def test_an_asynchronous_iterator(answers: list[Any], found: list[list[int]]) -> None:
+    link = start(AsyncMailboxes(*answers), protocol=Protocol.LMTP)
+    link.feed(MAIL + RCPT)
+    link.feed(b"DATA\r\n")
+    link.feed(b"x\r\n.\r\n")
+    assert replies(link) == found

@@ -79,6 +79,13 @@ def test_openings_that_contradict_themselves() -> None:
         Opening(name=NAME, credentials=ALICE)
 
 
+def test_mechanisms_that_there_are_not() -> None:
+    with pytest.raises(ValueError, match="PLIAN is not known here"):
+        Opening(name=NAME, mechanisms=["PLAIN", "PLIAN"])
+    with pytest.raises(ValueError, match="allow_plaintext: LOGIN is not among the mechanisms"):
+        Opening(name=NAME, mechanisms=["PLAIN"], allow_plaintext=["LOGIN"])
+
+
 @pytest.mark.parametrize("tls", ["starttls", True, ServerTLS.STARTTLS, None])
 def test_what_is_no_mode_is_not_taken_for_no_tls(tls: Any) -> None:
     with pytest.raises(TypeError, match="tls: expected a TLSMode, found"):

@@ -84,6 +84,10 @@ def test_auth() -> None:
         ({"users": USERS}, "source of nonces"),
         ({"users": {"a": "b"}, "nonce": nonce}, "can serve no mechanism$"),
         (
+            {"users": USERS, "nonce": nonce, "extensions": (Auth(("X-OWN",)),)},
+            "Auth: X-OWN is not among the mechanisms",
+        ),
+        (
             {"users": USERS, "nonce": nonce, "extensions": (Auth(("XOAUTH2",)),)},
             "can serve no mechanism of XOAUTH2",
         ),

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from smtpproto import AddressLiteral, Domain, Ehlo, LocalProtocolError, Need, Reply, Session, State
 from smtpproto.extensions import ClientOverride, ClientOverriding, HelpTexts, Pipelining, XClient
+from smtpproto.extensions.base import TLSBegun
 from smtpproto.extensions.client_attributes import Unavailable
 from smtpproto.wire.proxy import TrustedNetworks
 from tests.pair import CLIENT, Pair, mail
@@ -174,3 +177,17 @@ def test_the_session_may_be_closed() -> None:
 def test_the_ehlo_line() -> None:
     assert OFFER.line() == "XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT"
     assert ClientOverriding.parse_offer("Name Addr").names == ("NAME", "ADDR")
+
+
+def test_the_port_is_that_of_the_client() -> None:
+    pair = Pair(OFFER, Pipelining(), session=replace(PROXY, peer_port=999)).hello()
+    assert pair.server.session.peer_port == 999
+    pair.say(XClient((ADDRESS, ("PORT", "2525"))))
+    assert (pair.server.session.peer, pair.server.session.peer_port) == ("192.0.2.2", 2525)
+    pair.hello()
+    pair.say(XClient((("PORT", Unavailable.PERMANENT),)))
+    assert pair.server.session.peer_port == 0
+    # TLS makes forget whom the proxy spoke for.
+    session = ClientOverriding.after(TLSBegun(), pair.server.session)
+    assert (session.peer, session.peer_port) == ("127.0.0.1", 999)
+    assert ClientOverriding.after(TLSBegun(), PROXY) == PROXY

@@ -14,6 +14,7 @@ from smtpproto.sasl import (
     Users,
     available,
     choose,
+    known_mechanisms,
     obstacles,
 )
 from tests.sasl.driver import BINDINGS, SECRET, context, users
@@ -120,3 +121,28 @@ def test_all_that_is_public_is_there() -> None:
     assert sorted(smtpproto.sasl.__all__, key=str) == sorted(set(smtpproto.sasl.__all__))
     for name in smtpproto.sasl.__all__:
         assert hasattr(smtpproto.sasl, name)
+
+
+class Own(Mechanism):
+    name = "X-OWN"
+
+
+def test_what_an_option_stands_for() -> None:
+    assert known_mechanisms(None) is MECHANISMS
+    assert list(known_mechanisms(["LOGIN", "PLAIN"])) == ["PLAIN", "LOGIN"]
+    own = {**MECHANISMS, "X-OWN": Own()}
+    assert known_mechanisms(own) is own
+
+
+@pytest.mark.parametrize(
+    "given, error, said",
+    [
+        ("PLAIN", TypeError, "expected a collection of names, found 'PLAIN'"),
+        (["PLIAN"], ValueError, "PLIAN is not known here, which are EXTERNAL, "),
+        ({"X-OWN": Own}, TypeError, "X-OWN: expected a Mechanism object, found <class"),
+        ({"X-ELSE": Own()}, ValueError, "X-ELSE: the mechanism calls itself X-OWN"),
+    ],
+)
+def test_options_that_stand_for_none(given: Any, error: type[Exception], said: str) -> None:
+    with pytest.raises(error, match=said):
+        known_mechanisms(given)
