@@ -28,20 +28,41 @@ def environment(**more: str) -> dict[str, str]:
     return {"PATH": os.defpath, "PYTHONPATH": str(ROOT), "LANG": "C.UTF-8", **more}
 
 
+@contextmanager
+def signals_as_usual() -> Iterator[None]:
+    """Signals that are ignored out there, by nohup or a script's `&`, do what they usually do.
+
+    A program that is started meanwhile would otherwise ignore them as well.
+    """
+    before = {
+        number: signal.signal(number, signal.SIG_DFL)
+        for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM, signal.SIGINT)
+        if signal.getsignal(number) is signal.SIG_IGN
+    }
+    if signal.SIGINT in before:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
 def smtpproto(
     *arguments: str, stdin: bytes = b"", timeout: float = 30, **more: str
 ) -> subprocess.CompletedProcess[str]:
     """Run a verb to its end."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "smtpproto", *arguments],
-        input=stdin,
-        capture_output=True,
-        timeout=timeout,
-        check=False,
-        env=environment(**more),
-        # So that none asks this test's user for a password.
-        start_new_session=True,
-    )
+    with signals_as_usual():
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "smtpproto", *arguments],
+            input=stdin,
+            capture_output=True,
+            timeout=timeout,
+            check=False,
+            env=environment(**more),
+            # So that none asks this test's user for a password.
+            start_new_session=True,
+        )
     return subprocess.CompletedProcess(
         done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
     )
@@ -120,14 +141,15 @@ def serve(
         with (
             (folder / "stdout").open("wb") as stdout,
             (folder / "stderr").open("wb") as stderr,
-            subprocess.Popen(
-                [*before, *command],
-                stdin=subprocess.DEVNULL,
-                stdout=stdout,
-                stderr=stderr,
-                env=environment(**more),
-            ) as process,
         ):
+            with signals_as_usual():
+                process = subprocess.Popen(
+                    [*before, *command],
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                    env=environment(**more),
+                )
             running = Serve(process, folder)
             try:
                 until(lambda: _ready(running), 20, "a line that says where it listens")
@@ -137,6 +159,7 @@ def serve(
                 raise
             finally:
                 process.kill()
+                process.wait()
 
 
 def _ready(running: Serve) -> bool:

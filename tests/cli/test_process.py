@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from smtpproto import sync
-from tests.programs import HOST, MESSAGE, environment, until
+from tests.programs import HOST, MESSAGE, environment, signals_as_usual, until
 
 INTERRUPTED, UNREAD = -signal.SIGINT, -signal.SIGPIPE
 KINDS = pytest.mark.parametrize("io", ["sync", "trio"])
@@ -52,20 +52,10 @@ def at(listener: socket.socket) -> str:
 
 
 @contextmanager
-def sigint_handled() -> Iterator[None]:
-    """What these tests ignore, as under nohup, would be ignored in a program that they start."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-@contextmanager
 def running(
     *arguments: str, stderr: int = subprocess.PIPE, program: Sequence[str] = ("-m", "smtpproto")
 ) -> Iterator[subprocess.Popen[bytes]]:
-    with sigint_handled():
+    with signals_as_usual():
         started = subprocess.Popen(
             [sys.executable, "-W", "error", *program, *arguments],
             stdin=subprocess.PIPE,

@@ -6,9 +6,36 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+
+import pytest
 
 from smtpproto.cli.signals import STOPPING, Signals, held_back
-from tests.programs import environment
+from tests.programs import environment, signals_as_usual
+
+
+@pytest.fixture(autouse=True)
+def _as_usual() -> Iterator[None]:
+    with signals_as_usual():
+        yield
+
+
+def test_a_program_starts_with_what_is_usual() -> None:
+    """Under nohup, or behind a script's `&`, all this would be ignored."""
+    code = """if True:
+        import signal
+        from tests.programs import signals_as_usual
+        numbers = [signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM]
+        for number in numbers:
+            signal.signal(number, signal.SIG_IGN)
+        with signals_as_usual():
+            print([signal.getsignal(number) is signal.SIG_IGN for number in numbers])
+        print([signal.getsignal(number) is signal.SIG_IGN for number in numbers])
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment()
+    )
+    assert done.stdout.splitlines() == ["[False, False, False, False]", "[True, True, True, True]"]
 
 
 def test_signals_are_read_in_their_order_and_handlers_come_back() -> None:
