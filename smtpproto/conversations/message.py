@@ -36,6 +36,14 @@ _BCC = re.compile(
 )
 
 _RECIPIENTS = ("To", "Cc", "Bcc")
+_RESENT = (
+    "Resent-Date",
+    "Resent-From",
+    "Resent-Sender",
+    "Resent-To",
+    "Resent-Cc",
+    "Resent-Bcc",
+)
 _HIDDEN = frozenset({"bcc", "resent-bcc"})
 _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _LINE_ENDING = re.compile(rb"\r\n|\r|\n")
@@ -85,10 +93,18 @@ def _sender(message: Message, prefix: str) -> str:
 
 
 def _prefix(message: Message) -> str:
-    resent = len(message.get_all("Resent-Date") or ())
-    if resent > 1:
+    """What the names of the fields begin with that tell where the message goes now."""
+    names = [name.lower() for name, _ in message.raw_items()]
+    counts = {name: names.count(name.lower()) for name in _RESENT}
+    if counts["Resent-Date"] > 1:
         raise ValueError("the message was resent more than once: give sender and recipients")
-    return "Resent-" if resent else ""
+    for name, count in counts.items():
+        if count > counts["Resent-Date"]:
+            raise LocalProtocolError(
+                f"{name}: expected one for each Resent-Date, found {count}, so that it is not "
+                "clear who is meant: give sender and recipients (RFC 5322 section 3.6.6)"
+            )
+    return "Resent-" if counts["Resent-Date"] else ""
 
 
 def content_of(

@@ -101,6 +101,18 @@ def test_nobody_is_named(header: str, problem: str) -> None:
         envelope_of(parse(header + "\n\nbody\n"))
 
 
+@pytest.mark.parametrize("name", ["From", "Sender", "To", "Cc", "Bcc"])
+def test_who_gets_what_was_resent_has_to_be_clear(name: str) -> None:
+    header = f"From: a@x.example\nTo: b@y.example\nResent-{name}: c@y.example\n"
+    with pytest.raises(LocalProtocolError, match=f"Resent-{name}: expected one for each"):
+        envelope_of(parse(header + "\nbody\n"))
+    header += f"Resent-Date: x\nResent-{name}: d@y.example\n"
+    with pytest.raises(LocalProtocolError, match=f"Resent-{name}: .* found 2"):
+        envelope_of(parse(header + "\nbody\n"))
+    given = envelope_of(parse(header + "\n"), "", ["e@y.example"])
+    assert list(map(str, given.forward_paths)) == ["<e@y.example>"]
+
+
 def test_what_is_named_is_no_mailbox() -> None:
     with pytest.raises(LocalProtocolError):
         envelope_of(parse("From: a@x.example\nTo: undisclosed\n\n"))
@@ -126,8 +138,9 @@ NAMES += ["Resent-From", "Resent-Sender"]
 @pytest.mark.parametrize("text, rest", NO_LISTS)
 def test_what_cannot_be_read_is_refused(name: str, text: str, rest: str, policy: Policy) -> None:
     prefix = "Resent-" if name.startswith("Resent-") else ""
-    header = f"{prefix}To: x@y.example\n{prefix}From: x@y.example\n{prefix}Date: x\n"
-    raw = f"{header}{name}: {text}\n\nbody\n"
+    others = {f"{prefix}To", f"{prefix}From"} - {name}
+    header = "".join(f"{other}: x@y.example\n" for other in others)
+    raw = f"{prefix}Date: x\n{header}{name}: {text}\n\nbody\n"
     with pytest.raises(LocalProtocolError) as caught:
         envelope_of(message_from_bytes(raw.encode(), policy=policy))
     assert str(caught.value).startswith(f"{name}: ")
