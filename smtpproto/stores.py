@@ -139,6 +139,7 @@ class FinalDelivery:
             )
         self._reverse_path = reverse_path.encode()
         self._line_endings = _LineEndings()
+        self._began = False
         self._file: BinaryIO | None = None
 
     def write(self, chunk: bytes) -> None:
@@ -150,6 +151,11 @@ class FinalDelivery:
         """
         file = self._under_way()
         with self._abandoned_on_error():
+            if not self._began and chunk:
+                self._began = True
+                if chunk.startswith((b" ", b"\t")):
+                    # Such a line would go on with our Return-Path (RFC 5322 section 2.2.3).
+                    file.write(self._stored(b"\n"))
             file.write(self._stored(self._line_endings.convert(chunk)))
 
     def commit(self) -> None:

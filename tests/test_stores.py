@@ -721,3 +721,14 @@ def test_the_base_class_stores_nothing() -> None:
     for method in (delivery._begin, lambda: delivery._keep(sys.stdout.buffer)):
         with pytest.raises(NotImplementedError):
             method()
+
+
+def test_no_content_goes_on_with_our_return_path(store: Store) -> None:
+    """RFC 5322 section 2.2.3: a line that begins with white space belongs to the one before it."""
+    deliver(store, b" <forged@bank.example>\r\n", b"Subject: x\r\n")
+    assert messages(store) == [HEAD + b"\n <forged@bank.example>\nSubject: x\n"]
+    with store.open("eve@example.org") as delivery:
+        for chunk in (b"", b"\t", b"x\r\n"):
+            delivery.write(chunk)
+        delivery.commit()
+    assert HEAD + b"\n\tx\n" in messages(store)

@@ -6,10 +6,13 @@ A sink takes one message while it arrives; 250 is said once its `commit` has ret
 from __future__ import annotations
 
 import functools
+import io
 import sys
+import threading
 from typing import TYPE_CHECKING, Protocol
 
 from ..conversations import Handler
+from ..conversations.transcript import escaped
 from ..replies import Reply
 from ..stores import FinalDelivery, MaildirStore, MboxStore
 
@@ -27,6 +30,10 @@ if TYPE_CHECKING:
     Sinks = Callable[[Session, Envelope], "Sink"]
 
 __all__ = ["NOT_PRINTED", "Discarding", "Printing", "Receiver", "Sink", "sinks", "storing"]
+
+# Octets of a line to print at once, and what keeps two messages apart.
+_LONGEST = 65536
+_PRINTING = threading.Lock()
 
 NOT_PRINTED = Reply(451, "4.3.2", "the server is being stopped, try again later")
 """The answer to a message that nobody reads any more."""
@@ -77,26 +84,40 @@ class Discarding:
 
 
 class Printing(Discarding):
-    """A sink that prints: the envelope on one line, then the content."""
+    """A sink that prints: the envelope on one line, then the content.
+
+    What a terminal would obey comes out as an escape: a sender must not write on it.
+    """
 
     def __init__(self, output: ServerOutput, session: Session, envelope: Envelope) -> None:
         super().__init__(session, envelope)
         self._output = output
         recipients = ", ".join(map(str, envelope.forward_paths))
-        self._octets = [f"---- from {envelope.reverse_path} to {recipients}\n".encode()]
+        self._head = f"---- from {envelope.reverse_path} to {recipients}"
+        self._octets = io.BytesIO()
 
     def write(self, chunk: bytes) -> None:
         """Keep some octets until the message is complete."""
-        self._octets.append(chunk)
+        self._octets.write(chunk)
 
     def commit(self) -> None:
         """Print it in one piece."""
-        if not self._output.written(self._print):
+        with _PRINTING:
+            written = self._output.written(self._print)
+        if not written:
             raise BrokenPipeError
 
     def _print(self) -> None:
-        sys.stdout.buffer.write(b"".join(self._octets).replace(b"\r\n", b"\n"))
-        sys.stdout.buffer.flush()
+        output, encoding = sys.stdout.buffer, sys.stdout.encoding
+        self._octets.seek(0)
+        lines = io.TextIOWrapper(self._octets, "utf-8", "backslashreplace")
+        output.write(f"{escaped(self._head)}\n".encode(encoding, "backslashreplace"))
+        # A line may be as long as the message; a part of it is no larger than needed here.
+        while part := lines.readline(_LONGEST):
+            end = "\n" if part.endswith("\n") else ""
+            text = escaped(part.removesuffix("\n")) + end
+            output.write(text.encode(encoding, "backslashreplace"))
+        output.flush()
 
 
 def storing(store: MaildirStore | MboxStore) -> Sinks:

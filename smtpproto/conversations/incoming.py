@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import io
 from typing import TYPE_CHECKING
 
 from ..commands import Command
 from ..events import BodyChunk, Deviation, EndOfBody, Rejected, ServerEvent
 from ..replies import Reply
+from .received import Separator
 from .requests import Flow
 
 if TYPE_CHECKING:
@@ -67,6 +69,7 @@ class IncomingContent:
         self.dialogue = dialogue
         self.first: BodyChunk | EndOfBody | None = first
         self.top = b""
+        self._separator: Separator | None = None
         self.complete = False
         self.lost: ServerEvent | Exception | None = None
 
@@ -76,11 +79,28 @@ class IncomingContent:
         Raises:
             ContentLost: the content does not become complete.
         """
-        if self.complete:
-            return None
         if self.top:
             top, self.top = self.top, b""
+            self._separator = Separator()
             return top
+        octets: bytes | None = b""
+        while not octets:
+            if self.complete:
+                return None
+            octets = yield from self.sent()
+            if self._separator is not None:
+                separator = self._separator
+                octets = separator.finish() if octets is None else separator.feed(octets)
+            elif octets is None:
+                return None
+        return octets
+
+    def sent(self) -> Flow[bytes | None]:
+        """The next chunk as it was sent; None at the end.
+
+        Raises:
+            ContentLost: as `read`.
+        """
         event: ServerEvent | None
         event, self.first = self.first, None
         if event is None:
@@ -143,10 +163,11 @@ class IncomingContent:
             ContentLost: the content does not become complete.
             NoMemory: there is no room for it.
         """
-        chunks = []
+        # A list of chunks of one octet each would take sixty times their octets.
+        octets = io.BytesIO()
         try:
             while (chunk := (yield from self.read())) is not None:
-                chunks.append(chunk)
-            return b"".join(chunks)
+                octets.write(chunk)
+            return octets.getvalue()
         except MemoryError as error:
             raise NoMemory("no memory was left for the content of a message") from error

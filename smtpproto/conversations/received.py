@@ -21,10 +21,15 @@ if TYPE_CHECKING:
     from ..session import Session
     from .outcome import Envelope
 
-__all__ = ["protocol_keyword", "received"]
+__all__ = ["Separator", "protocol_keyword", "received"]
 
 # ID = FWS "ID" FWS ( Atom / msg-id ): here an atom, with dots, as everybody has it.
 _ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,128}")
+# What a header field begins with: its name, and white space that old programs put before the colon
+# (RFC 5322 sections 2.2 and 4.5).
+_FIELD_NAME = re.compile(rb"([!-9;-~]*)[ \t]*")
+# Octets of a line without its CRLF (RFC 5322 section 2.1.1): no field name is longer.
+_LONGEST = 998
 # What may stand in a comment without quoting (RFC 5322 section 3.2.2).
 _NO_COMMENT = re.compile(r"[^A-Za-z0-9_.:-]")
 
@@ -35,6 +40,8 @@ def received(session: Session, envelope: Envelope, when: datetime, identifier: s
     Says who the client is, by its own word and by its address, how the message came, and for whom
     if that is only one recipient: of several each would learn of the others.  Who authenticated is
     not told.
+
+    What stands below it is the client's: see `Separator`.
 
     Arguments:
         session: in which the message came.
@@ -63,6 +70,47 @@ def received(session: Session, envelope: Envelope, when: datetime, identifier: s
     lines[-1] += ";"
     lines.append(format_datetime(when))
     return "\r\n\t".join(lines).encode("utf-8") + b"\r\n"
+
+
+class Separator:
+    """Keeps content apart from trace fields that are put on top of it.
+
+    A line that begins with white space goes on with the field above it (RFC 5322 section 2.2.3), so
+    content that begins with one would add to a field that vouches for it.  Where content does not
+    begin with a header field, an empty line comes first, and all of it is the body.
+    """
+
+    __slots__ = ("_decided", "_held")
+
+    def __init__(self) -> None:
+        self._held = b""
+        self._decided = False
+
+    def feed(self, chunk: bytes) -> bytes:
+        """Some octets of the content as they may follow the fields.
+
+        As long as nothing is known of the first line they are held back, 998 of them at most.
+        """
+        if self._decided:
+            return chunk
+        held = self._held + chunk
+        match = _FIELD_NAME.match(held)
+        assert match is not None
+        end = match.end()
+        if end == len(held) <= _LONGEST or held == b"\r":
+            self._held = held
+            return b""
+        is_field = match[1] and end <= _LONGEST and held[end : end + 1] == b":"
+        # An empty line is there already if the content begins with one.
+        return self._decide(held, apart=not is_field and not held.startswith((b"\r\n", b"\n")))
+
+    def finish(self) -> bytes:
+        """What is left at the end of the content."""
+        return self._decide(self._held, apart=bool(self._held))
+
+    def _decide(self, held: bytes, *, apart: bool) -> bytes:
+        self._decided, self._held = True, b""
+        return b"\r\n" + held if apart else held
 
 
 def protocol_keyword(session: Session, envelope: Envelope) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Transcript", "printable"]
+__all__ = ["Transcript", "escaped", "printable"]
 
 # Octets of a line of content that are shown.
 LONGEST = 2000
@@ -15,7 +15,11 @@ LONGEST = 2000
 
 def printable(octets: bytes) -> str:
     """Octets as text that is safe to show: whatever is not printable becomes an escape."""
-    text = octets.decode("utf-8", "backslashreplace")
+    return escaped(octets.decode("utf-8", "backslashreplace"))
+
+
+def escaped(text: str) -> str:
+    """Text that is safe to show: whatever is not printable becomes an escape."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)

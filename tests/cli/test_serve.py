@@ -154,6 +154,21 @@ def test_print_is_the_default(io: str) -> None:
         assert rest.endswith(MESSAGE.decode())
 
 
+def test_what_is_printed_is_not_obeyed_by_a_terminal() -> None:
+    """Controls of C0 and C1, and what turns the direction of writing round."""
+    bad = (
+        "Subject: \x1b]0;title\x07\x1b[2J\r\n\r\n\ttab\x9b31m\u202e jürgen\r\n".encode()
+        + b"\x9b\r\n"
+    )
+    with serve("--print") as server:
+        submit(server, bad)
+        assert server.stop() == 0
+        printed = server.stdout
+    assert r"Subject: \x1b]0;title\x07\x1b[2J" in printed
+    assert "\ttab\\x9b31m\\x202e jürgen\n\\x9b\n" in printed
+    assert printed.replace("\n", "").replace("\t", "").isprintable()
+
+
 @KINDS
 def test_discard(io: str) -> None:
     with serve("--discard", "--io", io) as server:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from email import message_from_bytes
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from smtpproto import AddressLiteral, Domain, LocalProtocolError, Mail, Protocol, Session, TLSFacts
 from smtpproto.conversations import Envelope
-from smtpproto.conversations.received import protocol_keyword, received
+from smtpproto.conversations.received import Separator, protocol_keyword, received
 from smtpproto.extensions import Internationalized
 
 WHEN = datetime(2026, 11, 24, 19, 0, 5, tzinfo=timezone(timedelta(hours=1)))
@@ -129,3 +130,52 @@ def test_it_is_one_field_whatever_stands_in_it(when: datetime, peer: str, to: st
     assert message.keys() == ["Received", "Subject"]
     date = str(message["Received"]).rpartition(";")[2]
     assert abs(parsedate_to_datetime(date) - when) < timedelta(minutes=1)
+
+
+# --- content below the field ------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content, apart",
+    [
+        (b"Subject: x\r\n\r\nbody\r\n", False),
+        (b"Subject : x\r\n\r\n", False),
+        (b"X-1!: y", False),
+        (b"\r\nbody\r\n", False),
+        (b"\nbody\n", False),
+        (b"", False),
+        (b" folded\r\nSubject: x\r\n", True),
+        (b"\tfolded\r\n", True),
+        (b" \r\nSubject: x\r\n", True),
+        (b" Subject: x\r\n", True),
+        (b": x\r\n", True),
+        (b"hello\r\nSubject: x\r\n", True),
+        (b"From eve Tue Nov 24\r\nSubject: x\r\n", True),
+        (b"\xc3\xbc: x\r\n", True),
+        (b"no colon", True),
+        (b"\r", True),
+        (b"\rx", True),
+        (b"x" * 998 + b":", False),
+        (b"x" * 2000 + b":", True),
+    ],
+    ids=lambda value: repr(value[:20]) if isinstance(value, bytes) else None,
+)
+def test_what_stands_apart_from_the_fields_above_it(content: bytes, apart: bool) -> None:
+    expected = b"\r\n" + content if apart else content
+    for size in (1, 2, 3, 5000):
+        separator = Separator()
+        found = [separator.feed(content[at : at + size]) for at in range(0, len(content), size)]
+        assert b"".join([*found, separator.finish()]) == expected
+
+
+@given(st.binary(max_size=40), st.lists(st.integers(0, 40)))
+def test_chunks_make_no_difference_to_what_stands_apart(content: bytes, cuts: list[int]) -> None:
+    def separated(*chunks: bytes) -> bytes:
+        separator = Separator()
+        return b"".join([*map(separator.feed, chunks), separator.finish()])
+
+    whole = separated(content)
+    assert whole in (content, b"\r\n" + content)
+    assert not whole.startswith((b" ", b"\t"))
+    ends = [0, *sorted(min(cut, len(content)) for cut in cuts), len(content)]
+    assert separated(*(content[a:b] for a, b in itertools.pairwise(ends))) == whole

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
+from email import message_from_bytes
 from typing import Any
 
 import pytest
@@ -665,8 +667,66 @@ def test_a_received_field_on_top(streaming: bool) -> None:
     found = handler.content if streaming else inbox.messages[0][2]
     assert found == (
         b"Received: from client.example ([192.0.2.1])\r\n\tby mx.example with ESMTP id 1\r\n"
-        b"\tfor <b@mx.example>;\r\n\tTue, 24 Nov 2026 19:00:00 +0000\r\none\r\n"
+        # What begins with no field is the body.
+        b"\tfor <b@mx.example>;\r\n\tTue, 24 Nov 2026 19:00:00 +0000\r\n\r\none\r\n"
     )
+
+
+@pytest.mark.parametrize("size", [1, 7, 1000])
+@pytest.mark.parametrize("begin", [b"BDAT", b"DATA"])
+def test_no_content_goes_on_with_our_received_field(begin: bytes, size: int) -> None:
+    """A folded line would make the field say what the client wants (RFC 5322 section 2.2.3)."""
+    inbox = Inbox()
+    clock = datetime(2026, 11, 24, 19, tzinfo=timezone.utc)
+    link = start(inbox, received=True, clock=lambda: clock, nonce=lambda: "1")
+    forged = (
+        b"\tfrom bank.example (bank.example [203.0.113.1])\r\n by us;\r\nSubject: x\r\n\r\nbody\r\n"
+    )
+    octets = b"DATA\r\n" + forged + b".\r\n"
+    if begin == b"BDAT":
+        pieces = [forged[at : at + size] for at in range(0, len(forged), size)]
+        octets = b"".join(b"BDAT %d\r\n%b" % (len(piece), piece) for piece in pieces)
+        octets += b"BDAT 0 LAST\r\n"
+    link.feed(ENVELOPE)
+    for at in range(0, len(octets), size):
+        link.feed(octets[at : at + size])
+    ((_, _, found),) = inbox.messages
+    parsed = message_from_bytes(found)
+    assert parsed.keys() == ["Received"]
+    assert "bank.example" not in parsed["Received"]
+    assert found.endswith(b"\r\n\r\n" + forged)
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_the_memory_of_a_message_is_at_most_twice_its_octets(size: int) -> None:
+    """Whatever the size of the chunks in which it comes."""
+
+    class Weighing(Inbox):
+        def message(self, session: Session, envelope: Envelope, content: bytes) -> None:
+            sizes.append(len(content))
+
+    sizes: list[int] = []
+    link = start(Weighing(), extensions=(Chunking(), Pipelining()))
+    link.feed(ENVELOPE)
+    chunk = b"BDAT %d\r\n%b" % (size, b"abc"[:size])
+    total = 12_000
+    segment = chunk * 1000
+    tracemalloc.start()
+    try:
+        for _ in range(total // (size * 1000)):
+            link.feed(segment)
+            # The driver keeps all that it saw, which is not the conversation's.
+            link.server.requests.clear()
+        before = tracemalloc.get_traced_memory()[0]
+        tracemalloc.reset_peak()
+        link.feed(b"BDAT 0 LAST\r\n")
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sizes == [total]
+    # And something for the buffers; a list of such chunks takes sixty times their octets.
+    assert before < 2 * total + 40_000
+    assert peak < 2 * total + 40_000
 
 
 def test_a_clock_that_fails_refuses_the_message() -> None:
