@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
 from email.message import Message
 from typing import TYPE_CHECKING, Any
 
@@ -109,19 +110,21 @@ class ClientBase:
         An asynchronous generator is closed in the end, as its like does not end by itself.
         """
         self.deliveries += 1
+        flow = deliver(
+            self._engine, envelope, content, chunking=self.chunking, to_ascii=self.to_ascii
+        )
+        if not isinstance(content, AsyncGenerator):
+            return (yield from flow)
         try:
-            return (
-                yield from deliver(
-                    self._engine,
-                    envelope,
-                    content,
-                    chunking=self.chunking,
-                    to_ascii=self.to_ascii,
-                )
-            )
-        finally:
-            if isinstance(content, AsyncGenerator):
-                yield Call(content.aclose)
+            delivery = yield from flow
+        except BaseException:
+            yield Call(content.aclose)
+            raise
+        try:
+            yield Call(content.aclose)
+        except Exception as error:  # noqa: BLE001  # what was delivered stays delivered
+            return replace(delivery, error=delivery.error or error)
+        return delivery
 
     def _message(
         self, message: Message, sender: str | None, recipients: Iterable[str] | None

@@ -112,11 +112,18 @@ def test_what_it_says() -> None:
 class Pieces(AsyncGenerator[bytes, None]):
     """An asynchronous generator for an adapter that cannot wait."""
 
-    def __init__(self) -> None:
+    def __init__(self, *pieces: bytes | Exception) -> None:
         self.closed = 0
+        self.pieces = list(pieces)
+        self.problem: Exception | None = None
 
     def __anext__(self) -> Any:
-        raise ZeroDivisionError("a defect of the caller")
+        if not self.pieces:
+            raise StopAsyncIteration
+        piece = self.pieces.pop(0)
+        if isinstance(piece, Exception):
+            raise piece
+        return piece
 
     def asend(self, value: None) -> Any:
         raise AssertionError("nobody sends")
@@ -126,13 +133,29 @@ class Pieces(AsyncGenerator[bytes, None]):
 
     def aclose(self) -> Any:
         self.closed += 1
+        if self.problem is not None:
+            raise self.problem
 
 
 def test_an_asynchronous_generator_is_closed_in_the_end() -> None:
     link = serve()
     client = ClientBase(begin(link), None, {})
-    pieces = Pieces()
+    pieces = Pieces(ZeroDivisionError("a defect of the caller"))
     envelope = Envelope.of("alice@client.example", ["bob@mx.example"])
     with pytest.raises(ZeroDivisionError):
         link.run(client._delivery(envelope, pieces))
     assert pieces.closed == 1
+
+
+def test_what_is_raised_when_it_is_closed_hides_no_delivery() -> None:
+    link = serve()
+    client = ClientBase(begin(link), None, {})
+    envelope = Envelope.of("alice@client.example", ["bob@mx.example"])
+    pieces = Pieces(CONTENT)
+    assert link.run(client._delivery(envelope, pieces)).error is None
+    assert pieces.closed == 1
+    pieces = Pieces(CONTENT)
+    pieces.problem = LookupError("the disk is gone")
+    delivery = link.run(client._delivery(envelope, pieces))
+    assert delivery.complete
+    assert delivery.error is pieces.problem
