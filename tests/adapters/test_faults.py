@@ -137,7 +137,7 @@ def test_the_socket(monkeypatch: pytest.MonkeyPatch, seam: str, fault: Fault) ->
 
     def accept(listener: socket.socket) -> Any:
         accepted = real(listener)
-        return None if accepted is None else (Failing(fileno=accepted[0].detach()), accepted[1])
+        return None if accepted is None else (Failing(fileno=accepted[0].detach()), *accepted[1:])
 
     with serve(inbox, hostname="mx.example.org") as server:
         monkeypatch.setattr(host, "accept", accept)
