@@ -3,7 +3,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-import time
 from email import message_from_bytes
 from email.policy import default as policy
 from pathlib import Path
@@ -52,7 +51,6 @@ def test_where_nothing_is_installed(tmp_path: Path) -> None:
         "from smtpproto.cli import main; status = main(['demo']); "
         "assert not {'trio', 'trustme', 'site'} & set(sys.modules); sys.exit(status)"
     )
-    began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-W", "error", "-S", "-I", "-c", code],
         capture_output=True,
@@ -61,10 +59,8 @@ def test_where_nothing_is_installed(tmp_path: Path) -> None:
         env=environment(TMPDIR=str(tmp_path)),
         cwd=tmp_path,
     )
-    took = time.monotonic() - began
     assert (done.returncode, done.stderr) == (0, "")
     assert "C: MAIL FROM:<eve@example.org>" in done.stdout
-    assert took < 3
 
 
 def test_with_tls(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from smtpproto import (
 )
 from smtpproto.extensions import Chunking, Pipelining
 from smtpproto.wire import ReceiveBuffer
+from tests.effort import effort
 
 ENVELOPE = b"EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<postmaster>\r\n"
 
@@ -145,7 +146,7 @@ def test_a_line_without_end(body: bytes, size: int) -> None:
 
 def check(body: bytes, size: int, begin: bytes) -> None:
     """Twice the input is twice the work, and that is little for each octet."""
-    length = (10_000 if size < 100 else 100_000) // len(body)
+    length = (effort(4_000, 10_000) if size < 100 else effort(70_000, 100_000)) // len(body)
     once, twice = (work(serve(cut(body * number, size), begin)) for number in (length, 2 * length))
     for less, more in zip(once, twice, strict=True):
         assert more <= 2.1 * less + 200

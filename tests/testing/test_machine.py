@@ -30,7 +30,7 @@ class WithAuth(Lockstep):
 
 for machine in (Lockstep, Lmtp, Bare, WithAuth):
     machine.TestCase.settings = settings(
-        max_examples=effort(8, 40), stateful_step_count=30, deadline=None
+        max_examples=effort(5, 40), stateful_step_count=30, deadline=None
     )
 
 TestLockstep = Lockstep.TestCase

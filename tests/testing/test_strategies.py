@@ -145,8 +145,9 @@ def test_parameters_of_ones_own_are_used() -> None:
         parameters = {Mail: (Colour,)}
 
     own = {Colour: st.just(Colour())}
-    mail = find(smtp.mails([Colours()], own=own), lambda mail: mail.get(Colour) is not None)
-    assert str(mail) == "MAIL FROM:<> X-COLOUR=red"
+    mails = smtp.mails([Colours()], own=own)
+    mail = find(mails, lambda mail: mail.get(Colour) is not None, settings=ANY)
+    assert str(mail).endswith("> X-COLOUR=red")
 
 
 @pytest.mark.parametrize("protocol", Protocol)
@@ -299,7 +300,7 @@ def test_all_at_once_and_one_by_one_are_among_the_segmentations() -> None:
 )
 def test_damage(wanted: bytes) -> None:
     whole = st.just(b"MAIL FROM:<a@b>\r\n")
-    size = settings(max_examples=20_000)
+    size = settings(max_examples=20_000, phases=[Phase.generate])
     if wanted.count(b"MAIL") == 2:
         whole = st.just(b"MAIL\r\n")
         wanted = b"MAIL\r\nMAIL\r\n"
