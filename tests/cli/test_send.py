@@ -43,7 +43,7 @@ def inbox() -> Inbox:
 
 @pytest.fixture
 def server(inbox: Inbox) -> Iterator[str]:
-    with sync.serve(inbox, hostname="mx.example") as running:
+    with sync.serve(inbox, hostname="mx.example", received=False) as running:
         yield f"{HOST}:{running.port}"
 
 
@@ -185,7 +185,9 @@ def test_a_file_that_is_no_message(
 )
 @KINDS
 def test_what_the_server_cannot_take(inbox: Inbox, io: str, content: bytes, problem: str) -> None:
-    with sync.serve(inbox, hostname="mx.example", extensions=[Pipelining()]) as running:
+    with sync.serve(
+        inbox, hostname="mx.example", received=False, extensions=[Pipelining()]
+    ) as running:
         address = f"{HOST}:{running.port}"
         done = smtpproto("send", "--server", address, "--io", io, "-", stdin=content)
     assert done.returncode == 2
@@ -196,7 +198,9 @@ def test_what_the_server_cannot_take(inbox: Inbox, io: str, content: bytes, prob
 @KINDS
 def test_a_header_that_encoded_words_can_carry(inbox: Inbox, io: str) -> None:
     header = "From: Jürgen <eve@example.org>\nBcc: b@example.com\nSubject: grüße\nX: as  it is\n"
-    with sync.serve(inbox, hostname="mx.example", extensions=[Pipelining()]) as running:
+    with sync.serve(
+        inbox, hostname="mx.example", received=False, extensions=[Pipelining()]
+    ) as running:
         options = ["--server", f"{HOST}:{running.port}", "--io", io]
         done = smtpproto("send", *options, "-", stdin=f"{header}\nbody\n".encode())
     assert (done.returncode, done.stderr) == (0, "")

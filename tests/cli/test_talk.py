@@ -32,7 +32,7 @@ def test_a_whole_message(
     inbox = Inbox()
     lines = ["MAIL FROM:<>", "RCPT TO:<nobody@b.example>", "RCPT TO:<a@b.example>", "", "DATA"]
     lines += ["Subject: x", "", ".dot", ".", "QUIT", "NOOP"]
-    with sync.serve(inbox, hostname="mx.example") as server:
+    with sync.serve(inbox, hostname="mx.example", received=False) as server:
         assert talk(monkeypatch, server.port, lines) == 0
     assert inbox.contents == [b"Subject: x\r\n\r\n.dot\r\n"]
     shown = capsys.readouterr().out.splitlines()
