@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from smtpproto import NameKind
 from smtpproto.conversations import ServerTLS, TLSError, TLSMode
 from smtpproto.extensions import Auth, standard
 from smtpproto.sasl import Users
@@ -254,6 +255,7 @@ def test_exim_logs_in(
         tls=mode,
         tls_context=server_context(files),
         users=USERS,
+        external=NameKind.EMAIL,
         extensions=[*standard(), Auth((mechanism,), required=True)],
     ) as server:
         lines = "".join(f"  {line}\n" for line in transport)
