@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 import smtpproto.host
-from smtpproto.conversations import Envelope
+from smtpproto.conversations import Envelope, PermanentError
 from smtpproto.conversations.opening import TLSMode
 from smtpproto.conversations.outcome import Status
 from smtpproto.conversations.service import ServerTLS
@@ -230,3 +230,20 @@ def test_a_server_that_never_reads_is_given_up(
         over.set()
     assert outcome.status is Status.FAILED
     assert "took no octets" in outcome.reason
+
+
+def test_a_client_that_is_turned_away_says_quit(world: World) -> None:
+    """Before it closes, and though nothing answers (RFC 5321 section 4.1.1.10)."""
+    heard: list[bytes] = []
+
+    def unfriendly(link: Any) -> None:
+        link.sendall(b"554 5.3.2 no mail here\r\n")
+        heard.extend(link.makefile("rb"))
+
+    with (
+        peer(unfriendly, TLSMode.NONE) as where,
+        pytest.raises(PermanentError, match="no mail here"),
+        world.connect(where, timeout=0.2),
+    ):
+        raise AssertionError("there is no session")
+    assert heard == [b"QUIT\r\n"]
