@@ -151,13 +151,15 @@ class ServeOptions(TypedDict, total=False):
         line_endings: what happens to a bare CR or LF.
         syntax: whether command lines that real clients get wrong are read.
         proxy: the networks whose PROXY header is read and believed.
-        observer: called for each session; gives the observer of its transcript, or None.
+        observer: called for each session; gives the observer of its transcript, or None.  Both are
+            called as handlers are; what they raise is logged.
         received: whether each message gets a Received field on top, as every server owes it (RFC
             5321 section 4.4); True if not given.  False is right where a server behind the handler
             writes the field, or where what arrived is compared with what was sent.
         refuse_early_talkers: whether a client that speaks before it is greeted gets 554.
-        clock: what time it is; None for the host's clock.
-        nonce: gives something that was never there before; None for the host's randomness.
+        clock: what time it is; None for the host's clock.  All sessions wait for it.
+        nonce: gives something that was never there before; None for the host's randomness.  Where
+            it makes the id of a Received field, all sessions wait for it.
     """
 
     host: str | None

@@ -82,16 +82,18 @@ class Desk:
         try:
             context = self._context(server.session)
             mechanism = self._mechanisms[command.mechanism]
-            exchange = ServerExchange(mechanism, context, command.initial)
+            # A mechanism may be the user's own, and so is the source of nonces.
+            exchange = yield Call(ServerExchange, (mechanism, context, command.initial))
             while (request := exchange.request) is not None:
                 if isinstance(request, Challenge):
                     server.send(Reply(334, "", encode_base64(request.octets)))
                     event = yield from next_event()
                     if not isinstance(event, AuthResponse):
                         return event
-                    exchange.answer(event.octets)
+                    answer = event.octets
                 else:
-                    exchange.answer((yield from self._ask(request)))
+                    answer = yield from self._ask(request)
+                yield Call(exchange.answer, (answer,))
         except LocalProtocolError as error:
             text = _TEXTS.get(error.code, "Authentication exchange failed")
             return self._refuse(server, Reply(error.code, error.enhanced, text), str(error))

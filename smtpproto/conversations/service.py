@@ -23,9 +23,10 @@ from ..wire import LineEndings
 from .authenticate import Desk
 from .handler import Hooks
 from .misfits import check_store
+from .notes import Notes
 from .proxied import from_proxy, read_header
 from .received import received as received_field
-from .requests import Draining, Flow, Send, StartTLS
+from .requests import Call, Draining, Flow, Report, Send, StartTLS
 from .serve import BUSY, HANDSHAKE_TIMEOUT, serve_session, tell
 
 if TYPE_CHECKING:
@@ -318,15 +319,28 @@ class Service:
                 yield from self._refused(session, f"the TLS handshake failed: {error}")
                 return
             session = replace(session, secure=True, tls=facts)
-        server = self._server(session)
-        if not admitted:
-            server.send(BUSY)
-            with contextlib.suppress(OSError):
-                yield Send(server.data_to_send(), server.timeout)
-            return
-        yield from self._serve(server)
+        notes = yield from self._notes(session)
+        server = self._server(session, notes)
+        flow = self._serve(server) if admitted else self._turn_away(server)
+        yield from flow if notes is None else notes.run(flow)
 
-    def _server(self, session: Session) -> Server:
+    def _turn_away(self, server: Server) -> Flow[None]:
+        server.send(BUSY)
+        with contextlib.suppress(OSError):
+            yield Send(server.data_to_send(), server.timeout)
+
+    def _notes(self, session: Session) -> Flow[Notes | None]:
+        """What notes a session for its observer; None if it has none."""
+        if self._observer is None:
+            return None
+        try:
+            observer = yield Call(self._observer, (session,))
+        except Exception as error:  # noqa: BLE001  the observer's
+            yield Report(error)
+            return None
+        return None if observer is None else Notes(observer)
+
+    def _server(self, session: Session, observer: Observer | None) -> Server:
         return Server(
             self.hostname,
             self.extensions,
@@ -335,7 +349,7 @@ class Service:
             line_endings=self.line_endings,
             syntax=self.syntax,
             session=session,
-            observer=self._observer(session) if self._observer is not None else None,
+            observer=observer,
         )
 
     def _serve(self, server: Server) -> Flow[None]:

@@ -7,18 +7,22 @@ import resource
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, ClassVar
 
 import pytest
 
-from smtpproto import Limits, Reply
+import smtpproto.sync
+from smtpproto import Command, Limits, Noop, Reply, Session
 from smtpproto.conversations import Admission, ContentLost, Envelope, ServerTLS, TLSMode
-from smtpproto.extensions import Chunking, standard
-from smtpproto.sync import connect, serve
+from smtpproto.extensions import Chunking, Extension, standard
+from smtpproto.sync import connect
 from tests.adapters.test_tls import CLIENT, SERVER
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over, wait_until
 
 NAME = "client.example.org"
+serve = partial(smtpproto.sync.serve, hostname="mx.example.org", received=False)
 BEGINNING = [
     "EHLO client.example.org",
     "MAIL FROM:<sender@example.org>",
@@ -57,7 +61,7 @@ def test_two_thousand_idle_sessions() -> None:
     count = 2000
     with (
         many_files(2 * count + 100),
-        serve(Inbox(), hostname="mx.example.org", admission=Admission(count + 1)) as server,
+        serve(Inbox(), admission=Admission(count + 1)) as server,
         contextlib.ExitStack() as stack,
     ):
         where = ("127.0.0.1", server.port)
@@ -99,9 +103,7 @@ def test_silent_tls_clients() -> None:
 def test_clients_that_never_read_their_replies(secure: bool) -> None:
     options: dict[str, Any] = {"tls": ServerTLS.IMPLICIT, "tls_context": SERVER} if secure else {}
     with (
-        serve(
-            Talkative(), hostname="mx.example.org", threads=2, grace=0, limits=MANY, **options
-        ) as server,
+        serve(Talkative(), threads=2, grace=0, limits=MANY, **options) as server,
         contextlib.ExitStack() as stack,
     ):
         where = ("127.0.0.1", server.port)
@@ -152,7 +154,7 @@ def test_slow_handlers_take_no_more_threads_than_allowed() -> None:
         return raw
 
     with (
-        serve(Slow(), hostname="mx.example.org", threads=most) as server,
+        serve(Slow(), threads=most) as server,
         contextlib.ExitStack() as stack,
     ):
         clients = [stack.enter_context(begin(0))]
@@ -182,7 +184,7 @@ def test_one_thread_does_all_in_order() -> None:
             assert go.wait(20)
 
     with (
-        serve(Slow(), hostname="mx.example.org", threads=1) as server,
+        serve(Slow(), threads=1) as server,
         contextlib.ExitStack() as stack,
     ):
         clients = [stack.enter_context(Raw(("127.0.0.1", server.port))) for _ in range(6)]
@@ -217,9 +219,7 @@ def test_a_streaming_handler_holds_one_thread() -> None:
             callers.append(threading.get_ident())
 
     with (
-        serve(
-            Streaming(), hostname="mx.example.org", threads=1, extensions=[*standard(), Chunking()]
-        ) as server,
+        serve(Streaming(), threads=1, extensions=[*standard(), Chunking()]) as server,
         Raw(("127.0.0.1", server.port)) as raw,
     ):
         raw.reply()
@@ -242,7 +242,7 @@ def test_chunks_after_the_handler_has_returned() -> None:
             kept.append(chunks)
 
     with (
-        serve(Careless(), hostname="mx.example.org") as server,
+        serve(Careless()) as server,
         connect("127.0.0.1", server.port, name=NAME) as client,
     ):
         assert client.send(ENVELOPE, b"Hello\r\n" * 1000).complete
@@ -264,7 +264,7 @@ def test_content_that_was_lost_does_not_end_as_if_it_were_complete() -> None:
                 except ContentLost:
                     ends.append(ContentLost)
 
-    with serve(Stubborn(), hostname="mx.example.org") as server:
+    with serve(Stubborn()) as server:
         with Raw(("127.0.0.1", server.port)) as raw:
             raw.reply()
             for command in [*BEGINNING, "DATA"]:
@@ -283,48 +283,50 @@ def test_without_threads_no_handler_could_be_called(threads: int) -> None:
 # --- fairness ---------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Gate(Extension):
+    """Notes who says NOOP, and stops the server at the first one until all have come."""
+
+    keyword: ClassVar[str] = "X-GATE"
+    heard: ClassVar[list[str | None]] = []
+    arrived: ClassVar[threading.Event] = threading.Event()
+    opened: ClassVar[threading.Event] = threading.Event()
+
+    def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
+        if isinstance(command, Noop):
+            self.arrived.set()
+            assert self.opened.wait(10)
+            self.heard.append(session.hostname if session.extended else None)
+        return None
+
+
 def test_who_floods_gives_way() -> None:
     """What a neighbour says is answered long before a flood that came first has been."""
-    flood, flooding, go = 10_000, threading.Event(), threading.Event()
-    heard: list[str] = []
-
-    def observer(session: Any) -> Any:
-        who = f"{len(names)}"
-        names.append(who)
-
-        def note(speaker: str, octets: bytes, content: bool) -> None:
-            if speaker == "C" and octets == b"NOOP":
-                if who != "0" and not go.is_set():
-                    # The first turn of the flood: now the others may come.
-                    flooding.set()
-                    assert go.wait(10)
-                heard.append(who)
-
-        return note
-
-    names: list[str] = []
+    flood = 10_000
     with (
-        serve(Inbox(), hostname="mx.example.org", observer=observer, limits=MANY) as server,
+        serve(Inbox(), extensions=[*standard(), Gate()], limits=MANY) as server,
         Raw(("127.0.0.1", server.port)) as neighbour,
         contextlib.ExitStack() as stack,
     ):
         neighbour.reply()
+        neighbour.ask("EHLO client.example.org")
         floods = [stack.enter_context(Raw(("127.0.0.1", server.port))) for _ in range(3)]
         for raw in floods:
             raw.reply()
         for raw in floods:
             raw.sock.sendall(b"NOOP\r\n" * flood)
-        assert flooding.wait(10)
+        assert Gate.arrived.wait(10)
         neighbour.say("NOOP")
-        go.set()
+        Gate.opened.set()
         assert neighbour.reply().startswith("250")
-        assert heard.index("0") < flood / 5
+        before = next(index for index, who in enumerate(Gate.heard) if who is not None)
+        assert before < flood / 5
 
 
 def test_who_floods_is_answered_to_the_end() -> None:
     count = 10_000
     with (
-        serve(Inbox(), hostname="mx.example.org", limits=MANY) as server,
+        serve(Inbox(), limits=MANY) as server,
         Raw(("127.0.0.1", server.port)) as raw,
         ThreadPoolExecutor(1) as pool,
     ):
@@ -332,3 +334,49 @@ def test_who_floods_is_answered_to_the_end() -> None:
         answers = pool.submit(raw.rest)
         raw.sock.sendall(b"NOOP\r\n" * count + b"QUIT\r\n")
         assert answers.result(20).count(b"250 ") == count
+
+
+# --- observers --------------------------------------------------------------------------------
+
+
+def test_an_observer_that_takes_its_time_holds_its_session_alone() -> None:
+    entered, go = threading.Event(), threading.Event()
+    notes: list[tuple[str, bytes]] = []
+
+    def observer(session: Session) -> Any:
+        first = not notes
+        notes.append(("new", b""))
+
+        def note(sender: str, octets: bytes, content: bool) -> None:
+            if first:
+                entered.set()
+                assert go.wait(10)
+                notes.append((sender, octets))
+
+        return note
+
+    with (
+        serve(Inbox(), observer=observer) as server,
+        Raw(("127.0.0.1", server.port)) as slow,
+    ):
+        assert entered.wait(10)
+        with connect("127.0.0.1", server.port, name=NAME) as client:
+            assert client.send(ENVELOPE, b"Hello\r\n").complete
+        go.set()
+        assert slow.reply().startswith("220")
+        assert slow.ask("NOOP").startswith("250")
+    sent = [note for note in notes if note[0] != "new"]
+    assert [sender for sender, _ in sent[:3]] == ["S", "C", "S"]
+    assert sent[1] == ("C", b"NOOP")
+
+
+def test_an_observer_that_cannot_be_made(caplog: pytest.LogCaptureFixture) -> None:
+    def observer(session: Session) -> Any:
+        raise ValueError("a defect of the observer")
+
+    with (
+        serve(Inbox(), observer=observer) as server,
+        connect("127.0.0.1", server.port, name=NAME) as client,
+    ):
+        assert client.noop().positive
+    assert "a defect of the observer" in caplog.text
