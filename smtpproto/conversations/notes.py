@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from .requests import Call, CallWithContent, Flow, Receive, Report, Send, StartTLS
+from .requests import Call, CallWithContent, Flow, Report
 from .steps import Steps
 
 if TYPE_CHECKING:
@@ -22,9 +22,9 @@ T = TypeVar("T")
 class Notes:
     """Lines and chunks of content that an observer is to be told of.
 
-    The connection notes them here.  Before each wait of the conversation the observer is called for
-    them, in order, by a `Call` such as handlers get; so a session waits for its own observer alone.
-    An exception of the observer is reported, and the session goes on.
+    The connection notes them here.  Before each request of the conversation the observer is called
+    for them, in order, by a `Call` such as handlers get; so a session waits for its own observer
+    alone.  An exception of the observer is reported, and the session goes on.
 
     Arguments:
         observer: what is told.
@@ -42,9 +42,8 @@ class Notes:
         """Run a conversation, and tell the observer what it says and hears."""
         steps = Steps(flow)
         for request in steps:
-            if isinstance(request, (Send, Receive, StartTLS)):
-                yield from self._tell()
-            elif isinstance(request, CallWithContent):
+            yield from self._tell()
+            if isinstance(request, CallWithContent):
                 request = replace(request, read=partial(self._read, request.read))  # noqa: PLW2901
             try:
                 steps.result = yield request

@@ -1,4 +1,4 @@
-"""An observer is told before each wait, in order, and its defects concern nobody else."""
+"""An observer is told before each request, in order, and its defects do not end the session."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def drive(flow: Flow[Any], trace: list[Any]) -> Any:
     return steps.returned
 
 
-def test_it_is_told_before_each_wait_and_at_the_end() -> None:
+def test_it_is_told_before_each_request_and_at_the_end() -> None:
     trace: list[Any] = []
     notes = Notes(lambda *note: trace.append(note))
 
