@@ -114,9 +114,9 @@ class AcceptedConnection(Channel):
             missing = self._attempt()
             if missing:
                 return missing
-        except OSError as error:
+        except (OSError, MemoryError) as error:
             self.steps.error = error
-        except BaseException as error:  # noqa: BLE001  # such as no memory: it costs this connection
+        except BaseException as error:  # noqa: BLE001  # whatever it is, it costs this connection
             host.LOG.exception("a connection failed")
             self.steps.error = ConnectionAbortedError(f"the server failed: {error!r}")
         self.awaited = None

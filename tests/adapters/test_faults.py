@@ -149,6 +149,45 @@ def test_the_socket(monkeypatch: pytest.MonkeyPatch, seam: str, fault: Fault) ->
     assert inbox.over == 2
 
 
+def test_memory_runs_out_within_content(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Nothing is delivered, and the log does not blame the handler."""
+    inbox = Inbox()
+
+    class Failing(socket.socket):
+        __slots__ = ()
+
+        def recv(self, most: int, flags: int = 0) -> bytes:
+            octets = super().recv(most, flags)
+            if b"too much" in octets:
+                raise MemoryError
+            return octets
+
+    real = host.accept
+
+    def accept(listener: socket.socket) -> Any:
+        accepted = real(listener)
+        if accepted is None:
+            return None
+        return (Failing(fileno=accepted[0].detach()), *accepted[1:])
+
+    monkeypatch.setattr(host, "accept", accept)
+    with serve(inbox, hostname="mx.example.org") as server:
+        with Raw(("127.0.0.1", server.port)) as raw:
+            raw.reply()
+            for command in [*BEGINNING, "DATA"]:
+                raw.ask(command)
+            raw.say("Subject: x")
+            raw.say("too much\r\n.")
+            assert raw.reply().startswith("421 4.3.1")
+            assert raw.rest() == b""
+        lives(server)
+    assert len(inbox.messages) == 1
+    assert "no memory" in caplog.text
+    assert "handler failed" not in caplog.text
+
+
 # --- threads ----------------------------------------------------------------------------------
 
 

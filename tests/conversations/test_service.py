@@ -362,3 +362,12 @@ def test_what_the_proxy_said_outlives_starttls() -> None:
     assert session.peer == "198.51.100.7"
     assert session.get(ProxyHeader) == header
     assert session.secure
+
+
+def test_an_observer_that_cannot_be_made_is_done_without() -> None:
+    def observe(_: Session) -> Any:
+        raise ValueError("a defect of the observer")
+
+    link = serve(observer=observe)
+    assert link.feed(HELLO).startswith(b"220")
+    assert [str(error) for error in link.server.reports] == ["a defect of the observer"]
