@@ -60,8 +60,7 @@ class Loop:
         self._listeners = set(listening.listeners)
         # Times on the clock `time.monotonic`: nothing becomes due before `_soonest`; then listening
         # begins again, or sessions and then handlers have had their time.
-        self._soonest = self._resume_at = inf
-        self._cut_at = self._give_up_at = inf
+        self._soonest = self._resume_at = self._cut_at = self._give_up_at = inf
         self._draining = self._over = False
 
     def start(self) -> None:
@@ -144,11 +143,7 @@ class Loop:
 
     def _waiting(self) -> list[AcceptedConnection]:
         """The connections whose socket has to become ready for what they wait for."""
-        return [
-            connection
-            for connection in self._connections
-            if connection.awaited is not None and not connection.ready
-        ]
+        return [each for each in self._connections if each.awaited and not each.ready]
 
     # --- listening ----------------------------------------------------------------------------
 
@@ -333,7 +328,8 @@ class Loop:
             return
         if isinstance(request, CallWithContent):
             connection.chunks = Chunks(
-                partial(self._ask, connection, request), partial(self._perform_between, connection)
+                partial(self._ask, connection, request),
+                lambda call: self._perform((connection, call, self._returned)),
             )
         self._workers.submit((connection, request, self._returned))
 
@@ -352,10 +348,6 @@ class Loop:
         except BaseException as raised:  # noqa: BLE001  # the conversation knows what it means
             error = raised
         self._inbox.post(then, connection, result, error)
-
-    def _perform_between(self, connection: AcceptedConnection, call: Call) -> None:
-        """Call a method between two chunks, in the worker that waits for the second."""
-        self._perform((connection, call, self._returned))
 
     def _returned(self, connection: AcceptedConnection, result: Any, error: Any) -> None:
         """A method of the handler has returned or raised."""
