@@ -37,7 +37,7 @@ def test_every_bound_can_be_set_and_none_is_nothing(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_every_bound_is_explained(name: str) -> None:
-    assert f"        {name}: " in (Limits.__doc__ or "")
+    assert f"    {name}: " in (Limits.__doc__ or "")
 
 
 def test_limits_are_a_value() -> None:
