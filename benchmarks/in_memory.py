@@ -11,13 +11,13 @@ from collections.abc import Callable, Iterator
 import h11
 
 from smtpproto import (
-    BodyChunk,
     Client,
     Command,
+    ContentChunk,
     Data,
     Domain,
     Ehlo,
-    EndOfBody,
+    EndOfContent,
     ForwardPath,
     Limits,
     LineEndings,
@@ -28,7 +28,7 @@ from smtpproto import (
     ReversePath,
     Server,
 )
-from smtpproto.extensions import standard
+from smtpproto.extensions.known import standard
 from smtpproto.wire import DotDecoder, DotEncoder, ReceiveBuffer
 
 from .rows import Row, cpu
@@ -123,8 +123,8 @@ def submit(transactions: int) -> Callable[[], None]:
         for _ in range(transactions):
             mail = Mail(ReversePath.of("a@client.example"))
             rcpt = Rcpt(ForwardPath.of("b@example.com"))
-            messages: list[list[Command | BodyChunk | EndOfBody]]
-            messages = [[mail], [rcpt], [Data()], [BodyChunk(KIB), EndOfBody()]]
+            messages: list[list[Command | ContentChunk | EndOfContent]]
+            messages = [[mail], [rcpt], [Data()], [ContentChunk(KIB), EndOfContent()]]
             for step, sent in zip(steps, messages, strict=True):
                 for message in sent:
                     client.send(message)

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from smtpproto import Mail, Rcpt
-from smtpproto.extensions import KNOWN, Extension, standard
+from smtpproto.extensions import Extension
+from smtpproto.extensions.known import KNOWN, standard
 
 PAGE = Path(__file__).parent / "extensions.md"
 # What it is (RFC 1234).   or   What it is (RFC 1234 section 5).   or   What it is (Postfix).
@@ -38,7 +39,7 @@ FOOT = """
 To write one of your own, see `examples/private_extension.py`.
 
 The reply codes of hosts and domains that accept no mail (RFC 7504) need no extension: they stand in
-`smtpproto/extensions/refusals.py`.
+`smtpproto/vocabulary/refusals.py`.
 """
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from smtpproto.extensions import KNOWN
-from smtpproto.states import Rows, State, compile_table
+from smtpproto.engine.table import Rows, compile_table
+from smtpproto.extensions.known import KNOWN
+from smtpproto.vocabulary.states import State
 
 ROOT = Path(__file__).parent.parent
 BEGIN, END = "<!-- states: begin -->\n", "<!-- states: end -->\n"
@@ -18,7 +19,7 @@ DIGITS = {2: "2xx", 3: "3xx", 4: "4xx/5xx"}
 HEAD = """\
 # The states of a session
 
-Both roles move along this one table (`smtpproto/states.py`, and the rows that extensions add).
+Both roles move along this one table: `smtpproto/engine/table.py`, and the rows of extensions.
 An arrow is a reply: the verb it answers, and the first digit of its code.
 What is not drawn stays where it is; a verb without an entry in a state is refused there with 503.
 A 421 leads to `CLOSED` from everywhere.

@@ -9,7 +9,8 @@ import asyncio
 from typing import TypeVar
 
 from smtpproto import Client, Domain, Session, sync
-from smtpproto.conversations import Envelope, Opening, TLSMode, submit
+from smtpproto.conversations import Envelope, Opening, TLSMode
+from smtpproto.conversations.client import begin, deliver, end
 from smtpproto.conversations.requests import Flow, Receive, Send
 from smtpproto.conversations.steps import Steps
 
@@ -38,12 +39,12 @@ async def run(flow: Flow[T], reader: asyncio.StreamReader, writer: asyncio.Strea
 async def send(port: int, to: tuple[str, ...], content: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     engine, opening = Client(), Opening(name=Domain("client.example.org"), tls=TLSMode.NONE)
-    await run(submit.begin(engine, opening), reader, writer)
+    await run(begin(engine, opening), reader, writer)
     envelope = Envelope.of("eve@example.org", to)
-    delivery = await run(submit.deliver(engine, envelope, content), reader, writer)
+    delivery = await run(deliver(engine, envelope, content), reader, writer)
     for outcome in delivery.outcomes:
         print(outcome.forward_path, outcome.status.name, outcome.reply)
-    await run(submit.end(engine), reader, writer)
+    await run(end(engine), reader, writer)
     writer.close()
     await writer.wait_closed()
 

@@ -19,7 +19,8 @@ from smtpproto.conversations import (
     content_of,
     envelope_of,
 )
-from smtpproto.extensions import DeclaredSize, standard
+from smtpproto.extensions import SizeParameter
+from smtpproto.extensions.known import standard
 
 
 class Inbox:
@@ -34,7 +35,7 @@ class Inbox:
         self.subjects: list[str] = []
 
     def mail(self, session: Session, mail: Mail) -> None:
-        declared = mail.get(DeclaredSize)
+        declared = mail.get(SizeParameter)
         if declared is not None:
             print(f"{session.name} wants to send {declared.octets} octets")
 
@@ -76,7 +77,7 @@ def main() -> None:
 
             # The same as `send_message`, step by step: with a parameter more, for example.
             to_bob = envelope_of(message, recipients=["bob@example.com"])
-            to_bob = replace(to_bob, mail=Mail(to_bob.reverse_path, (DeclaredSize(200),)))
+            to_bob = replace(to_bob, mail=Mail(to_bob.reverse_path, (SizeParameter(200),)))
             content = content_of(message, client.offered)
             print("step by step:", client.send(to_bob, content).complete)
 

@@ -36,9 +36,9 @@ from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.TLSA import TLSA
 
 from smtpproto import ProtocolError, Session, TLSFacts, sync
+from smtpproto.adapters.options import ConnectOptions
+from smtpproto.adapters.tls import client_context, server_context
 from smtpproto.conversations import Envelope, ServerTLS, SMTPError, TLSPolicy
-from smtpproto.options import ConnectOptions
-from smtpproto.tls import client_context, server_context
 
 Resolver = dns.resolver.Resolver
 Fetch = Callable[[str], str]

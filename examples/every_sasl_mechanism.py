@@ -10,7 +10,6 @@ import secrets
 from dataclasses import replace
 
 from smtpproto.sasl import (
-    MECHANISMS,
     Challenge,
     ClientExchange,
     Context,
@@ -23,11 +22,9 @@ from smtpproto.sasl import (
     ScramSHA256,
     ServerExchange,
     Users,
-    available,
-    choose,
-    obstacles,
     scram_keys,
 )
+from smtpproto.sasl.choice import MECHANISMS, available, choose, obstacles
 
 CREDENTIALS = Credentials(
     username="ann", password="open sesame", token="vF9dft4qmT", external=True, anonymous="visitor"

@@ -34,7 +34,7 @@ from smtpproto import (
 from smtpproto.conversations import Envelope, Hooks, Service
 from smtpproto.conversations.requests import Call, CallWithContent, Receive, Send
 from smtpproto.conversations.steps import Steps
-from smtpproto.extensions import Auth, Authenticate
+from smtpproto.extensions import Auth, AuthCommand
 
 ME = Domain("client.example.org")
 
@@ -104,7 +104,7 @@ def an_exchange_by_hand() -> None:
     converse(client, server, Ehlo(ME))
     offered: Offered[object] = client.offered
     print("offered:", offered.get(Auth))
-    client.send(Authenticate("PLAIN"))
+    client.send(AuthCommand("PLAIN"))
     server.receive_data(client.data_to_send())
     print("server is asked:", server.next_event())
     server.send(Reply(334, "", ""))

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from smtpproto import Protocol, Rcpt, Reply, Session, sync
 from smtpproto.conversations import Envelope
-from smtpproto.stores import FinalDelivery, MaildirStore
+from smtpproto.mailboxes import FinalDelivery, MaildirStore
 
 QUOTA = 1_000
 

@@ -26,15 +26,9 @@ from smtpproto import (
     State,
     Transaction,
 )
-from smtpproto.extensions import (
-    KNOWN,
-    Answered,
-    Extension,
-    SessionEvent,
-    TLSBegun,
-    TransactionOver,
-)
-from smtpproto.states import Go
+from smtpproto.extensions import Answered, Extension, SessionEvent, TLSBegun, TransactionOver
+from smtpproto.extensions.known import KNOWN
+from smtpproto.vocabulary.states import Transition
 
 # --- the extension ----------------------------------------------------------------------------
 
@@ -71,7 +65,7 @@ class Colours(Extension):
     keyword = "X-COLOURS"
     parameters = {Mail: (Colour,)}
     commands = (Paint,)
-    transitions = {State.READY: {"XPAINT": Go()}}
+    transitions = {State.READY: {"XPAINT": Transition()}}
     names: tuple[str, ...] = ()
 
     def arguments(self) -> str:

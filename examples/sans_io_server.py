@@ -12,10 +12,10 @@ import threading
 
 import smtpproto
 from smtpproto import (
-    BodyChunk,
     Command,
     ConnectionClosed,
-    EndOfBody,
+    ContentChunk,
+    EndOfContent,
     ForwardPath,
     Need,
     Rcpt,
@@ -48,9 +48,9 @@ class Mailbox:
                     return server.data_to_send()
                 case Rcpt(forward_path) if forward_path not in MAILBOXES:
                     server.reject(550, "5.1.1", "no such mailbox here")
-                case BodyChunk(octets):
+                case ContentChunk(octets):
                     self.content += octets
-                case EndOfBody():
+                case EndOfContent():
                     self.messages.append(bytes(self.content))
                     self.content.clear()
                     server.accept("this is ours now")

@@ -14,6 +14,8 @@ from pathlib import Path
 import trustme
 
 from smtpproto import Limits, LineEndings, ProtocolError, Reply, Session, Syntax, TLSFacts, sync
+from smtpproto.adapters.options import ConnectOptions
+from smtpproto.adapters.tls import CertificateFiles, client_context
 from smtpproto.conversations import (
     Admission,
     Answer,
@@ -31,9 +33,7 @@ from smtpproto.conversations import (
     Transcript,
     TransientError,
 )
-from smtpproto.options import ConnectOptions
 from smtpproto.sasl import Credentials, Users
-from smtpproto.tls import CertificateFiles, client_context
 
 HOST = "127.0.0.1"
 ANN = Credentials(username="ann", password="open sesame")

@@ -13,10 +13,13 @@ moves bytes in `smtpproto.sync` and `smtpproto.trio`; importing this module impo
 
 from __future__ import annotations
 
-from .addresses import AddressLiteral, Domain, ForwardPath, Mailbox, ReversePath
-from .client import Client
-from .codes import Explanation, explain
-from .commands import (
+from .engine.client import Client
+from .engine.server import Server
+from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
+from .limits import Limits
+from .vocabulary.addresses import AddressLiteral, Domain, ForwardPath, Mailbox, ReversePath
+from .vocabulary.codes import Explanation, explain
+from .vocabulary.commands import (
     Command,
     Data,
     Ehlo,
@@ -32,25 +35,30 @@ from .commands import (
     Syntax,
     Vrfy,
 )
-from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
-from .events import (
+from .vocabulary.events import (
     NEED_DATA,
     PAUSED,
     AuthResponse,
-    BodyChunk,
     ConnectionClosed,
+    ContentChunk,
     Deviation,
-    EndOfBody,
+    EndOfContent,
     Need,
     Rejected,
 )
-from .lenient import NoDomain
-from .limits import Limits
-from .parameters import Parameter, UnknownParameter
-from .replies import Reply
-from .server import Server
-from .session import NameKind, Offered, PeerName, Protocol, Session, TLSFacts, Transaction
-from .states import State
+from .vocabulary.lenient_commands import NoDomain
+from .vocabulary.parameters import Parameter, UnknownParameter
+from .vocabulary.replies import Reply
+from .vocabulary.session import (
+    NameKind,
+    Offered,
+    PeerName,
+    Protocol,
+    Session,
+    TLSFacts,
+    Transaction,
+)
+from .vocabulary.states import State
 from .wire import LineEndings
 
 __version__ = "0.1.0"
@@ -60,15 +68,15 @@ __all__ = [
     "PAUSED",
     "AddressLiteral",
     "AuthResponse",
-    "BodyChunk",
     "Client",
     "Command",
     "ConnectionClosed",
+    "ContentChunk",
     "Data",
     "Deviation",
     "Domain",
     "Ehlo",
-    "EndOfBody",
+    "EndOfContent",
     "Explanation",
     "Expn",
     "ForwardPath",

@@ -11,8 +11,8 @@ from typing import TypeVar
 
 import idna
 
-from .addresses import Domain, Path
 from .errors import LocalProtocolError
+from .vocabulary.addresses import Domain, Path
 
 __all__ = ["ascii_alternative", "to_ascii", "to_unicode"]
 

@@ -11,20 +11,22 @@ from itertools import groupby
 from typing import Any
 
 from smtpproto import (
-    BodyChunk,
     Client,
     Command,
     ConnectionClosed,
-    EndOfBody,
+    ContentChunk,
+    EndOfContent,
     Need,
     Rejected,
     Reply,
     Server,
 )
-from smtpproto.commands import parse
-from smtpproto.events import AuthResponse, ClientEvent, ServerEvent
-from smtpproto.extensions import KNOWN, Extension, catalogue
+from smtpproto.engine.catalogue import catalogue
+from smtpproto.extensions import Extension
+from smtpproto.extensions.known import KNOWN
 from smtpproto.limits import Limits
+from smtpproto.vocabulary.command_line import parse
+from smtpproto.vocabulary.events import AuthResponse, ClientEvent, ServerEvent
 
 Answers = Mapping[str, Reply | None]
 
@@ -63,7 +65,7 @@ def answer(server: Server, answers: Answers, event: ServerEvent | None) -> None:
     reply = None
     if event is None:
         reply = answers.get("greeting")
-    elif isinstance(event, EndOfBody):
+    elif isinstance(event, EndOfContent):
         reply = answers.get("content")
     elif isinstance(event, AuthResponse):
         reply = answers.get("response")
@@ -85,8 +87,8 @@ def drive(server: Server, answers: Answers | None = None) -> list[ServerEvent]:
             answer(server, answers or {}, last)
         elif isinstance(event, Need):
             return events
-        elif isinstance(event, BodyChunk) and isinstance(last, BodyChunk):
-            events[-1] = last = BodyChunk(last.octets + event.octets)
+        elif isinstance(event, ContentChunk) and isinstance(last, ContentChunk):
+            events[-1] = last = ContentChunk(last.octets + event.octets)
         else:
             events.append(event)
             last = event
@@ -135,9 +137,9 @@ def submit(
             for line in lines:
                 if in_content and line == ".":
                     in_content = False
-                    client.send(EndOfBody())
+                    client.send(EndOfContent())
                 elif in_content:
-                    client.send(BodyChunk(line.removeprefix(".").encode() + b"\r\n"))
+                    client.send(ContentChunk(line.removeprefix(".").encode() + b"\r\n"))
                 else:
                     client.send(parse(line.encode(), grammar))
             compare(client.data_to_send(), lines)

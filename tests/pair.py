@@ -24,9 +24,10 @@ from smtpproto import (
     Session,
     testing,
 )
-from smtpproto.extensions import KNOWN, Extension
-from smtpproto.parameters import parse_parameters
+from smtpproto.extensions import Extension
+from smtpproto.extensions.known import KNOWN
 from smtpproto.testing.pair import Sendable
+from smtpproto.vocabulary.parameters import parse_parameters
 
 CLIENT = Domain("client.example")
 

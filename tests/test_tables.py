@@ -21,26 +21,26 @@ from smtpproto import (
     Session,
     TLSFacts,
 )
-from smtpproto.codes import default_enhanced, explain
 from smtpproto.extensions import (
-    KNOWN,
     Auth,
     Bdat,
     Chunking,
-    ClientForwarding,
-    ClientOverriding,
     EightBitMime,
     EnhancedStatusCodes,
-    Expansion,
-    HelpTexts,
+    ExpnExtension,
+    HelpExtension,
     Pipelining,
     ServerLimits,
     SmtpUtf8,
     StartTls,
     XClient,
+    XClientCommand,
     XForward,
+    XForwardCommand,
 )
-from smtpproto.wire.proxy import TrustedNetworks
+from smtpproto.extensions.known import KNOWN
+from smtpproto.vocabulary.codes import default_enhanced, explain
+from smtpproto.wire.proxy_reader import TrustedNetworks
 from tests.pair import Pair, mail, rcpt
 
 LINES = {
@@ -107,7 +107,7 @@ def test_the_greeting_of_each_protocol(protocol: Protocol, verb: str, *, known: 
 def test_what_may_be_said_before_authentication(verb: str, protocol: Protocol) -> None:
     """RFC 4954 section 6."""
     pair = Pair(
-        *(StartTls(), HelpTexts(), Expansion()),
+        *(StartTls(), HelpExtension(), ExpnExtension()),
         Auth(("PLAIN",), allow_plaintext=("PLAIN",), required=True),
         protocol=protocol,
     ).hello()
@@ -120,7 +120,7 @@ def test_what_may_be_said_before_authentication(verb: str, protocol: Protocol) -
 def test_what_may_be_said_before_tls(verb: str) -> None:
     """RFC 3207 section 4."""
     pair = Pair(
-        *(StartTls(required=True), HelpTexts(), Expansion()),
+        *(StartTls(required=True), HelpExtension(), ExpnExtension()),
         Auth(("PLAIN",), allow_plaintext=("PLAIN",)),
     ).hello()
     found = code(pair, verb)
@@ -138,7 +138,7 @@ ANYTIME = ("NOOP", "HELP", "VRFY", "EXPN", "QUIT", "RSET")
 @pytest.mark.parametrize("protocol", Protocol)
 def test_what_may_be_said_at_any_time(verb: str, state: str, protocol: Protocol) -> None:
     """RFC 5321 section 4.1.4."""
-    pair = Pair(HelpTexts(), Expansion(), Chunking(), protocol=protocol)
+    pair = Pair(HelpExtension(), ExpnExtension(), Chunking(), protocol=protocol)
     states = ["ready", "mail", "rcpt", "chunks"]
     for step in states[: states.index(state) + 1] if state in states else ():
         if step == "ready":
@@ -292,8 +292,8 @@ XFORWARD = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT", "SOURCE")
 @pytest.mark.parametrize("verb", ["XCLIENT", "XFORWARD"])
 def test_each_attribute_of_another_client(name: str, verb: str) -> None:
     networks = TrustedNetworks(["192.0.2.9/32"])
-    pair = Pair(ClientOverriding(networks), ClientForwarding(networks), session=TRUSTED).hello()
-    kind, names = (XClient, XCLIENT) if verb == "XCLIENT" else (XForward, XFORWARD)
+    pair = Pair(XClient(networks), XForward(networks), session=TRUSTED).hello()
+    kind, names = (XClientCommand, XCLIENT) if verb == "XCLIENT" else (XForwardCommand, XFORWARD)
     command = kind(((name, VALUES[name]),))
     if name in names:
         assert pair.say(command).positive

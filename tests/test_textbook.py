@@ -6,9 +6,9 @@ from collections.abc import Iterator
 
 import pytest
 
-from smtpproto import Client, Command, EndOfBody, Need, Reply, Server
-from smtpproto.events import ServerEvent
-from smtpproto.extensions import EightBitMime, Expansion, Extension, HelpTexts, Size
+from smtpproto import Client, Command, EndOfContent, Need, Reply, Server
+from smtpproto.extensions import EightBitMime, ExpnExtension, Extension, HelpExtension, Size
+from smtpproto.vocabulary.events import ServerEvent
 from tests.dialogue import octets, submit, turns
 from tests.wire.segments import cut, one_by_one
 
@@ -144,11 +144,11 @@ VERIFYING = """
 """
 
 OFFERS: dict[str, tuple[Extension, ...]] = {
-    TEXTBOOK: (Size(14_680_064), EightBitMime(), HelpTexts()),
-    TYPICAL: (EightBitMime(), Size(), HelpTexts()),
-    ABORTED: (EightBitMime(), Size(), HelpTexts()),
+    TEXTBOOK: (Size(14_680_064), EightBitMime(), HelpExtension()),
+    TYPICAL: (EightBitMime(), Size(), HelpExtension()),
+    ABORTED: (EightBitMime(), Size(), HelpExtension()),
     RELAYED: (),
-    VERIFYING: (EightBitMime(), Size(), Expansion(), HelpTexts()),
+    VERIFYING: (EightBitMime(), Size(), ExpnExtension(), HelpExtension()),
 }
 NAMES = ["textbook", "typical", "aborted", "relayed", "verifying"]
 sessions = pytest.mark.parametrize("script", OFFERS, ids=NAMES)
@@ -196,7 +196,7 @@ class Replay:
         """The commands, the content, and how often it ended."""
         commands = [event for event in self.events if isinstance(event, Command)]
         content = b"".join([getattr(event, "octets", b"") for event in self.events])
-        return commands, content, sum(isinstance(event, EndOfBody) for event in self.events)
+        return commands, content, sum(isinstance(event, EndOfContent) for event in self.events)
 
 
 def replay(script: str, pieces: list[bytes]) -> Replay:

@@ -10,12 +10,12 @@ import pytest
 from smtpproto import (
     AddressLiteral,
     AuthResponse,
-    BodyChunk,
     Client,
+    ContentChunk,
     Data,
     Domain,
     Ehlo,
-    EndOfBody,
+    EndOfContent,
     Expn,
     ForwardPath,
     Helo,
@@ -33,10 +33,10 @@ from smtpproto import (
     Server,
     Vrfy,
 )
+from smtpproto.adapters.options import listening
 from smtpproto.conversations import Opening
-from smtpproto.conversations.clients import ClientBase
+from smtpproto.conversations.client.base import ClientBase
 from smtpproto.extensions import Bdat, Chunking, Size
-from smtpproto.options import listening
 
 
 def ready(*lines: bytes) -> Client:
@@ -54,7 +54,9 @@ def ready(*lines: bytes) -> Client:
 @pytest.mark.parametrize("message", ["RSET", b"RSET\r\n", Rset, None, Reply(250), 250])
 def test_a_client_sends_values(message: Any) -> None:
     client = ready()
-    with pytest.raises(TypeError, match="expected a Command, BodyChunk, EndOfBody or AuthResponse"):
+    with pytest.raises(
+        TypeError, match="expected a Command, ContentChunk, EndOfContent or AuthResponse"
+    ):
         client.send(message)
     assert client.data_to_send() == b""
     assert client.pending == 0
@@ -80,9 +82,9 @@ def test_content_is_octets(octets: Any) -> None:
         pass
     client.data_to_send()
     with pytest.raises(TypeError, match="content: expected bytes, found"):
-        client.send(BodyChunk(octets))
+        client.send(ContentChunk(octets))
     assert client.data_to_send() == b""
-    client.send(EndOfBody())
+    client.send(EndOfContent())
     assert client.data_to_send() == b".\r\n"
 
 
@@ -93,7 +95,7 @@ def test_octets_are_whatever_holds_them(octets: Any) -> None:
     client.send(Rcpt(ForwardPath.of("user@example.com")))
     client.data_to_send()
     client.send(Bdat(4, last=True))
-    client.send(BodyChunk(octets))
+    client.send(ContentChunk(octets))
     assert client.data_to_send() == b"BDAT 4 LAST\r\nsome"
 
 
@@ -103,7 +105,7 @@ def test_no_octets_belong_to_a_chunk_without_any() -> None:
     client.send(Rcpt(ForwardPath.of("user@example.com")))
     client.data_to_send()
     client.send(Bdat(0, last=True))
-    client.send(BodyChunk(b""))
+    client.send(ContentChunk(b""))
     assert client.data_to_send() == b"BDAT 0 LAST\r\n"
 
 

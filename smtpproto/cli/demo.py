@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import sync
-from ..addresses import ForwardPath
+from ..adapters.tls import client_context, server_context
 from ..conversations import ServerTLS, TLSMode, TLSPolicy, Transcript
-from ..replies import Reply
-from ..stores import MaildirStore
-from ..tls import client_context, server_context
+from ..mailboxes import MaildirStore
+from ..vocabulary.addresses import ForwardPath
+from ..vocabulary.replies import Reply
 from .common import need, outcome_line, say
 from .receiving import Receiver, storing
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from ..commands import Rcpt
     from ..conversations import Delivery
-    from ..session import Session, TLSFacts
+    from ..vocabulary.commands import Rcpt
+    from ..vocabulary.session import Session, TLSFacts
 
 __all__ = ["STATUS", "add_arguments", "run"]
 

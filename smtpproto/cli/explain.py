@@ -6,17 +6,17 @@ import re
 import sys
 from typing import TYPE_CHECKING
 
-from ..codes import MEANINGS, explain
-from ..commands import Noop
 from ..errors import RemoteProtocolError
 from ..limits import Limits
-from ..replies import ReplyReader, build_reply
+from ..vocabulary.codes import MEANINGS, explain
+from ..vocabulary.commands import Noop
+from ..vocabulary.replies import ReplyReader, build_reply
 from .common import complain, say
 
 if TYPE_CHECKING:
     import argparse
 
-    from ..codes import Explanation
+    from ..vocabulary.codes import Explanation
 
 __all__ = ["STATUS", "add_arguments", "run"]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import sync
+from ..adapters.tls import client_context
 from ..conversations import SMTPError, TLSError, TLSMode
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..extensions import Extension, StartTls
 from ..extensions.base import UnknownExtension
-from ..session import Protocol
-from ..tls import client_context
+from ..vocabulary.session import Protocol
 from .common import complain, reason, say, seconds, server_address, usual_port
 from .send import add_trust, trusting
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
-    from ..options import ConnectOptions
-    from ..session import TLSFacts
+    from ..adapters.options import ConnectOptions
+    from ..vocabulary.session import TLSFacts
 
 __all__ = ["STATUS", "add_arguments", "run"]
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from ..conversations import Handler
 from ..conversations.transcript import escaped
-from ..replies import Reply
-from ..stores import FinalDelivery, MaildirStore, MboxStore
+from ..mailboxes import FinalDelivery, MaildirStore, MboxStore
+from ..vocabulary.replies import Reply
 
 if TYPE_CHECKING:
     import argparse
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ..conversations import Envelope
-    from ..session import Session
+    from ..vocabulary.session import Session
     from .signals import ServerOutput
 
     Sinks = Callable[[Session, Envelope], "Sink"]

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from .. import sync
+from ..adapters.tls import client_context
 from ..conversations import SMTPError, Status, TLSMode
-from ..conversations.message import envelope_of, header_of, read_header
+from ..conversations.client.message import envelope_of, header_of, read_header
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..sasl import Credentials, SASLError
-from ..session import Protocol
-from ..tls import client_context
+from ..vocabulary.session import Protocol
 from ..wire import LineEndings
 from .common import (
     CannotRun,
@@ -38,9 +38,9 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
+    from ..adapters.options import ConnectOptions
     from ..conversations import Delivery
-    from ..conversations.clients import ClientBase
-    from ..options import ConnectOptions
+    from ..conversations.client.base import ClientBase
 
 __all__ = [
     "STATUS",

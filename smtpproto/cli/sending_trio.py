@@ -11,9 +11,9 @@ from .. import trio as adapter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from ..adapters.options import ConnectOptions
     from ..conversations import Delivery, Envelope
-    from ..conversations.clients import ClientBase
-    from ..options import ConnectOptions
+    from ..conversations.client.base import ClientBase
 
 __all__ = ["send_over_trio"]
 

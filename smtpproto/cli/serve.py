@@ -8,7 +8,7 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from .. import host as machine
+from ..adapters import sockets
 from .common import CannotRun, complain, reason, say
 from .serving import serve_until
 from .settings import add_arguments, check, serve_options
@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> int:
         serve_options(options)
         places = _listen(options, stack)
         for listeners in places:
-            stack.callback(machine.close_listeners, listeners)
+            stack.callback(sockets.close_listeners, listeners)
         announce = _announcement(places[0])
         try:
             if options.workers is None:
@@ -58,7 +58,7 @@ def _listen(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[li
     """The listening sockets of each worker."""
     count = options.workers or 1
     try:
-        passed = machine.listeners_from_environment()
+        passed = sockets.listeners_from_environment()
     except OSError as error:
         raise CannotRun(
             f"cannot use the sockets that were passed (LISTEN_FDS): {reason(error)}"
@@ -71,14 +71,14 @@ def _listen(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[li
         return [passed] * count
     try:
         if options.unix:
-            listeners = machine.listen(path=options.unix)
-            stack.callback(machine.close_listeners, [], options.unix)
+            listeners = sockets.listen(path=options.unix)
+            stack.callback(sockets.close_listeners, [], options.unix)
             return [listeners] * count
         host, port = options.listen or DEFAULT
         places = []
         for _ in range(count):
-            places.append(machine.listen(host, port, reuse_port=options.workers is not None))
-            port = machine.address_of(places[0][0])[1]
+            places.append(sockets.listen(host, port, reuse_port=options.workers is not None))
+            port = sockets.address_of(places[0][0])[1]
         return places
     except OSError as error:
         where = options.unix or "{}:{}".format(*options.listen or DEFAULT)
@@ -88,7 +88,7 @@ def _listen(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[li
 def _announcement(listeners: list[socket.socket]) -> Callable[[], None]:
     """What says that clients may come now, and where."""
     lines = []
-    for address, port in map(machine.address_of, listeners):
+    for address, port in map(sockets.address_of, listeners):
         place = f"[{address}]" if ":" in address else address
         lines.append(f"listening on {place}:{port}" if port else f"listening on {address}")
     return lambda: say("\n".join(lines))

@@ -14,10 +14,10 @@ from .receiving import NOT_PRINTED
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
+    from ..adapters.options import ServeOptions
     from ..conversations import Envelope
-    from ..options import ServeOptions
-    from ..replies import Reply
-    from ..session import Session
+    from ..vocabulary.replies import Reply
+    from ..vocabulary.session import Session
     from .receiving import Sinks
 
 __all__ = ["serve_over_trio"]

@@ -9,24 +9,25 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..addresses import Domain
-from ..commands import Syntax
+from ..adapters.tls import CertificateFiles
 from ..conversations import ServerTLS, Transcript
 from ..errors import LocalProtocolError
-from ..extensions import Auth, Chunking, SmtpUtf8, StartTls, standard
+from ..extensions import Auth, Chunking, SmtpUtf8, StartTls
+from ..extensions.known import standard
 from ..sasl import SASLError, Users
-from ..session import Protocol
-from ..tls import CertificateFiles
+from ..vocabulary.addresses import Domain
+from ..vocabulary.commands import Syntax
+from ..vocabulary.session import Protocol
 from ..wire import LineEndings
-from ..wire.proxy import TrustedNetworks
+from ..wire.proxy_reader import TrustedNetworks
 from .common import CannotRun, complain, host_and_port, in_file, need, seconds
 from .signals import ServerOutput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..options import ServeOptions
-    from ..session import Session
+    from ..adapters.options import ServeOptions
+    from ..vocabulary.session import Session
 
 __all__ = ["add_arguments", "check", "read_password", "serve_options"]
 

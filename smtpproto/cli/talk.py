@@ -6,18 +6,20 @@ import sys
 from typing import TYPE_CHECKING
 
 from .. import sync
-from ..commands import CountedCommand, Data, Quit, parse
 from ..conversations import SMTPError, Transcript
-from ..conversations.asking import ask, next_reply
-from ..conversations.requests import StartTLS
+from ..conversations.client.command_and_reply import ask, next_reply
+from ..conversations.requests import BeginTLS
+from ..engine.catalogue import catalogue
 from ..errors import LocalProtocolError, RemoteProtocolError
-from ..events import AuthResponse, BodyChunk, EndOfBody
-from ..extensions import KNOWN, catalogue
-from ..extensions.starttls import StartTLS as StartTLSCommand
+from ..extensions.known import KNOWN
+from ..extensions.starttls import StartTlsCommand
+from ..grammar.encodings import decode_base64
 from ..limits import Limits
-from ..session import Protocol
-from ..states import State
-from ..syntax import decode_base64
+from ..vocabulary.command_line import parse
+from ..vocabulary.commands import CountedCommand, Data, Quit
+from ..vocabulary.events import AuthResponse, ContentChunk, EndOfContent
+from ..vocabulary.session import Protocol
+from ..vocabulary.states import State
 from .common import complain, reason, say, server_address
 from .send import add_session, connect_options, place, where
 
@@ -25,10 +27,10 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from ..client import Client
-    from ..commands import Command
     from ..conversations.requests import Flow
-    from ..replies import Reply
+    from ..engine.client import Client
+    from ..vocabulary.commands import Command
+    from ..vocabulary.replies import Reply
 
 __all__ = ["STATUS", "add_arguments", "run"]
 
@@ -80,8 +82,8 @@ def _say(engine: Client, command: Command, lines: Iterator[str]) -> Flow[None]:
     if isinstance(command, CountedCommand):
         raise LocalProtocolError(f"{command.verb} is followed by octets, which no line can tell")
     reply = yield from ask(engine, command)
-    if isinstance(command, StartTLSCommand) and reply.positive:
-        engine.tls_established((yield StartTLS(HANDSHAKE)))
+    if isinstance(command, StartTlsCommand) and reply.positive:
+        engine.tls_established((yield BeginTLS(HANDSHAKE)))
         say("# TLS has begun: say EHLO again")
         return
     while reply.intermediate:
@@ -101,8 +103,8 @@ def _content(engine: Client, lines: Iterator[str]) -> None:
     for line in lines:
         if line == ".":
             break
-        engine.send(BodyChunk(line.encode("utf-8", "surrogateescape") + b"\r\n"))
-    engine.send(EndOfBody())
+        engine.send(ContentChunk(line.encode("utf-8", "surrogateescape") + b"\r\n"))
+    engine.send(EndOfContent())
 
 
 def _response(engine: Client, lines: Iterator[str]) -> None:

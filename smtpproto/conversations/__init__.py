@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from .content import Content
+from .client.content_source import Content
+from .client.message import content_of, envelope_of
+from .client.outcome import Delivery, Outcome, Status
+from .client.pool import PoolLimits
+from .client.settings import Opening, TLSMode, TLSPolicy
+from .envelope import Envelope
 from .errors import (
     AuthenticationError,
     ConnectionLost,
@@ -11,7 +16,7 @@ from .errors import (
     TLSError,
     TransientError,
 )
-from .handler import (
+from .server.handler import (
     Answer,
     AsyncBodyHandler,
     AsyncContentAnswer,
@@ -23,13 +28,9 @@ from .handler import (
     Hooks,
     MessageHandler,
 )
-from .incoming import ContentLost
-from .message import content_of, envelope_of
-from .opening import Opening, TLSMode, TLSPolicy
-from .outcome import Delivery, Envelope, Outcome, Status
-from .pool import PoolLimits
-from .serve import serve_session
-from .service import Admission, ServerTLS, Service
+from .server.incoming_content import ContentLost
+from .server.service import Admission, ServerTLS, Service
+from .server.session import serve_session
 from .transcript import Transcript
 
 __all__ = [

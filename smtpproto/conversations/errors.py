@@ -16,8 +16,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..commands import Command
-    from ..replies import Reply
+    from ..vocabulary.commands import Command
+    from ..vocabulary.replies import Reply
 
 __all__ = [
     "AuthenticationError",

@@ -7,7 +7,7 @@ the loop that fulfils requests by whatever kind of I/O it has:
   something itself, resume with that, if the request is one that `reads`.
 * `Receive`: resume with what arrived, `b""` once the peer has closed.
 * `Look`: resume with whether octets have arrived that were not read; read none and do not wait.
-* `StartTLS`: do the handshake; resume with `TLSFacts`.
+* `BeginTLS`: do the handshake; resume with `TLSFacts`.
 * `Call`: call the function (and await what it gives, where the adapter can); resume with the
   result.
 * `CallWithContent`: the same, with an iterator of chunks as last argument; each chunk is what a run
@@ -26,6 +26,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 __all__ = [
+    "BeginTLS",
     "Budget",
     "Call",
     "CallWithContent",
@@ -36,7 +37,6 @@ __all__ = [
     "Report",
     "Request",
     "Send",
-    "StartTLS",
 ]
 
 T = TypeVar("T")
@@ -120,7 +120,7 @@ class Look:
 
 
 @dataclass(slots=True)
-class StartTLS:
+class BeginTLS:
     """Do the TLS handshake.
 
     Arguments:
@@ -158,6 +158,6 @@ class Draining(Exception):
     """Thrown into a server's conversation that waits: the server is to stop."""
 
 
-Request = Send | Receive | Look | StartTLS | Call | CallWithContent | Report
+Request = Send | Receive | Look | BeginTLS | Call | CallWithContent | Report
 Flow = Generator[Request, Any, T]
 """A conversation that returns a `T`."""

@@ -12,22 +12,22 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ..addresses import Mailbox
-from ..commands import Command, DialogueCommand, Grammar, Mail
 from ..errors import LocalProtocolError
-from ..parameters import Parameter
-from ..replies import Reply
-from ..session import Session
-from ..states import Go, State
-from ..syntax import decode_base64, decode_xtext, encode_base64, encode_xtext
+from ..grammar.encodings import decode_base64, decode_xtext, encode_base64, encode_xtext
+from ..vocabulary.addresses import Mailbox
+from ..vocabulary.commands import Command, DialogueCommand, Grammar, Mail
+from ..vocabulary.parameters import Parameter
+from ..vocabulary.replies import Reply
+from ..vocabulary.session import Session
+from ..vocabulary.states import State, Transition
 from .base import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..session import Transaction
+    from ..vocabulary.session import Transaction
 
-__all__ = ["Auth", "Authenticate", "SubmittedBy"]
+__all__ = ["Auth", "AuthCommand", "AuthParameter"]
 
 # sasl-mech = 1*20mech-char; mech-char = %x41-5A / DIGIT / "-" / "_" (RFC 4422 section 3.1)
 _MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}")
@@ -42,7 +42,7 @@ _UNKNOWN = Reply(504, "5.5.4", "the authentication mechanism is not offered (RFC
 
 
 @dataclass(frozen=True, slots=True)
-class Authenticate(DialogueCommand):
+class AuthCommand(DialogueCommand):
     """AUTH: prove who the client is (section 4).
 
     Arguments:
@@ -111,7 +111,7 @@ def _decoded(response: str) -> bytes:
 
 
 @dataclass(frozen=True, slots=True)
-class SubmittedBy(Parameter):
+class AuthParameter(Parameter):
     """Who submitted the message, as far as the sender knows and trusts it (section 5).
 
     Arguments:
@@ -147,11 +147,11 @@ class Auth(Extension):
     """
 
     keyword = "AUTH"
-    commands = (Authenticate,)
-    transitions = {State.READY: {"AUTH": Go(ok=State.READY, more=State.EXCHANGE)}}
-    parameters = {Mail: (SubmittedBy,)}
+    commands = (AuthCommand,)
+    transitions = {State.READY: {"AUTH": Transition(ok=State.READY, more=State.EXCHANGE)}}
+    parameters = {Mail: (AuthParameter,)}
     # Section 3, and section 4: 12,288 octets for a line of an exchange.
-    extra_length = {Mail: 500, Authenticate: 12288 - 512}
+    extra_length = {Mail: 500, AuthCommand: 12288 - 512}
     # Servers announced it so before it was a standard, for clients that still looked for that.
     old_form = True
     not_offered = Reply(503, "5.5.1", "AUTH is not offered in this session (RFC 4954 section 4)")
@@ -187,9 +187,9 @@ class Auth(Extension):
 
     def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
         """Refuse what has to wait for AUTH, a second AUTH, and one that gives away a secret."""
-        if command.verb == Authenticate.verb and session.identity is not None:
+        if command.verb == AuthCommand.verb and session.identity is not None:
             return _TWICE
-        if isinstance(command, Authenticate):
+        if isinstance(command, AuthCommand):
             name = command.mechanism
             hidden = name in self.mechanisms and name not in self._names(session)
             return _IN_PLAIN_TEXT if hidden and not session.secure else None
@@ -200,7 +200,7 @@ class Auth(Extension):
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
         """Refuse a second success, and what was not offered."""
-        if not isinstance(command, Authenticate):
+        if not isinstance(command, AuthCommand):
             return None
         if session.identity is not None:
             return _TWICE

@@ -26,17 +26,17 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError
-from ..parameters import Parameter
+from ..vocabulary.parameters import Parameter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from typing_extensions import Self
 
-    from ..commands import Command
-    from ..replies import Reply
-    from ..session import Session, Transaction
-    from ..states import Table
+    from ..vocabulary.commands import Command
+    from ..vocabulary.replies import Reply
+    from ..vocabulary.session import Session, Transaction
+    from ..vocabulary.states import Table
 
 __all__ = [
     "Answered",

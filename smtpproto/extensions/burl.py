@@ -1,7 +1,7 @@
 """BURL: content that the server fetches by its URL, RFC 4468; for message submission only.
 
-The URL is for the application to resolve, between the command and its reply; `Burl` is an event
-like other commands, and no octets follow it.  A positive reply to the one with LAST takes
+The application resolves the URL, between the command and its reply.  `BurlCommand` is an event like
+other commands, and no octets follow it.  A positive reply to the one with LAST takes
 responsibility for the message.  In the conversation of a server the handler's `command` answers it.
 
 Where CHUNKING is on, BURL and BDAT may alternate.  A handler never gets such a mixture: BURL behind
@@ -14,19 +14,19 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..commands import Command, Grammar
 from ..errors import LocalProtocolError
-from ..replies import Reply
-from ..session import Protocol
-from ..states import Forget, Go, State
+from ..vocabulary.commands import Command, Grammar
+from ..vocabulary.replies import Reply
+from ..vocabulary.session import Protocol
+from ..vocabulary.states import Effect, State, Transition
 from .base import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..session import Session, Transaction
+    from ..vocabulary.session import Session, Transaction
 
-__all__ = ["Burl", "ContentByUrl"]
+__all__ = ["Burl", "BurlCommand"]
 
 # burl-cmd     = "BURL" SP absolute-URI [SP "LAST"]
 # absolute-URI = scheme ":" hier-part ["?" query] (RFC 3986 section 4.3), so without a fragment
@@ -43,7 +43,7 @@ NOT_YOURS = Reply(554, "5.7.0", "BURL: the URL is for another user (RFC 4468 sec
 
 
 @dataclass(frozen=True, slots=True)
-class Burl(Command):
+class BurlCommand(Command):
     """BURL: the content, or a part of it, is what the URL leads to (section 3).
 
     Arguments:
@@ -97,7 +97,7 @@ class Burl(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class ContentByUrl(Extension):
+class Burl(Extension):
     """Content that the server fetches by its URL (RFC 4468).
 
     Arguments:
@@ -111,11 +111,11 @@ class ContentByUrl(Extension):
     """
 
     keyword = "BURL"
-    commands = (Burl,)
+    commands = (BurlCommand,)
     transitions = {
         state: {
-            "BURL": Go(ok=State.CHUNKS, no=State.SPOILED),
-            "BURL LAST": Go(ok=State.READY, no=State.SPOILED, forget=Forget.TRANSACTION),
+            "BURL": Transition(ok=State.CHUNKS, no=State.SPOILED),
+            "BURL LAST": Transition(ok=State.READY, no=State.SPOILED, forget=Effect.TRANSACTION),
         }
         for state in (State.RCPT, State.CHUNKS)
     }
@@ -145,7 +145,7 @@ class ContentByUrl(Extension):
 
     def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
         """Refuse clients that did not authenticate, and URLs that are for other users."""
-        if not isinstance(command, Burl):
+        if not isinstance(command, BurlCommand):
             return None
         if session.identity is None:
             return NEEDS_LOGIN
@@ -156,7 +156,7 @@ class ContentByUrl(Extension):
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
         """Refuse URLs that no option stands for (section 3.3)."""
-        assert isinstance(command, Burl)
+        assert isinstance(command, BurlCommand)
         if not self.options:
             return NEEDS_LOGIN
         options = {option.lower() for option in self.options}

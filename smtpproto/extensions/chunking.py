@@ -16,17 +16,17 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..commands import Command, CountedCommand, Data, Grammar, Mail
 from ..errors import LocalProtocolError
-from ..replies import Reply
-from ..states import Forget, Go, State
+from ..vocabulary.commands import Command, CountedCommand, Data, Grammar, Mail
+from ..vocabulary.replies import Reply
+from ..vocabulary.states import Effect, State, Transition
 from .base import Extension
 from .eight_bit_mime import Body
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..session import Session, Transaction
+    from ..vocabulary.session import Session, Transaction
 
 __all__ = ["Bdat", "BinaryMime", "Chunking"]
 
@@ -42,8 +42,8 @@ _MOST = 2**63 - 1
 class Bdat(CountedCommand):
     """BDAT: a chunk of the message content follows at once (RFC 3030 section 2).
 
-    A client sends it and then its octets, as `BodyChunk`s; a server shows the octets alone, and
-    `EndOfBody` behind the last of them.
+    A client sends it and then its octets, as `ContentChunk`s; a server shows the octets alone, and
+    `EndOfContent` behind the last of them.
 
     Arguments:
         octets: of the chunk, 0 to 2**63 - 1.
@@ -82,8 +82,8 @@ class Bdat(CountedCommand):
         return cls(int(match[1]), match[2] is not None)
 
 
-_LAST = Go(ok=State.READY, no=State.SPOILED, forget=Forget.TRANSACTION)
-_IN_FLIGHT = Go(no=State.SPOILED, in_flight=True)
+_LAST = Transition(ok=State.READY, no=State.SPOILED, forget=Effect.TRANSACTION)
+_IN_FLIGHT = Transition(no=State.SPOILED, in_flight=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +95,8 @@ class Chunking(Extension):
     transitions = {
         State.READY: {"BDAT": _IN_FLIGHT, "BDAT LAST": _IN_FLIGHT},
         State.MAIL: {"BDAT": _IN_FLIGHT, "BDAT LAST": _IN_FLIGHT},
-        State.RCPT: {"BDAT": Go(ok=State.CHUNKS, no=State.SPOILED), "BDAT LAST": _LAST},
-        State.CHUNKS: {"BDAT": Go(no=State.SPOILED), "BDAT LAST": _LAST},
+        State.RCPT: {"BDAT": Transition(ok=State.CHUNKS, no=State.SPOILED), "BDAT LAST": _LAST},
+        State.CHUNKS: {"BDAT": Transition(no=State.SPOILED), "BDAT LAST": _LAST},
         State.SPOILED: {"BDAT": _IN_FLIGHT, "BDAT LAST": _IN_FLIGHT},
     }
 

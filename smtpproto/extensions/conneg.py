@@ -9,16 +9,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..commands import Mail, Rcpt
 from ..errors import LocalProtocolError
-from ..replies import Reply
+from ..vocabulary.commands import Mail, Rcpt
+from ..vocabulary.replies import Reply
 from .base import Extension, Flag
 
 __all__ = [
-    "CapabilitiesWanted",
-    "ContentNegotiation",
-    "ConversionPermission",
-    "ConversionPermitted",
+    "Conneg",
+    "ConnegParameter",
+    "Conperm",
+    "ConpermParameter",
     "capabilities",
     "with_capabilities",
 ]
@@ -29,34 +29,34 @@ LINE = 480
 
 
 @dataclass(frozen=True, slots=True)
-class ConversionPermitted(Flag):
+class ConpermParameter(Flag):
     """The content may be converted, or else the message fails (section 4.2)."""
 
     keyword = "CONPERM"
 
 
 @dataclass(frozen=True, slots=True)
-class ConversionPermission(Extension):
+class Conperm(Extension):
     """Content that may be converted on its way (RFC 4141)."""
 
     keyword = "CONPERM"
-    parameters = {Mail: (ConversionPermitted,)}
+    parameters = {Mail: (ConpermParameter,)}
     extra_length = {Mail: 8}
 
 
 @dataclass(frozen=True, slots=True)
-class CapabilitiesWanted(Flag):
+class ConnegParameter(Flag):
     """The reply to this RCPT is to say what content suits the recipient (section 5.2)."""
 
     keyword = "CONNEG"
 
 
 @dataclass(frozen=True, slots=True)
-class ContentNegotiation(Extension):
+class Conneg(Extension):
     """What content suits a recipient, told in the reply to RCPT (RFC 4141)."""
 
     keyword = "CONNEG"
-    parameters = {Rcpt: (CapabilitiesWanted,)}
+    parameters = {Rcpt: (ConnegParameter,)}
     extra_length = {Rcpt: 7}
 
 
@@ -92,7 +92,7 @@ def capabilities(reply: Reply) -> str | None:
     """What content suits the recipient, as the reply to RCPT tells; None if it does not.
 
     Arguments:
-        reply: the reply to an RCPT with `CapabilitiesWanted`.
+        reply: the reply to an RCPT with `ConnegParameter`.
 
     Returns:
         The feature set in one line; what its parts mean is up to RFC 2533.

@@ -10,16 +10,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..commands import Mail, Rcpt
 from ..errors import LocalProtocolError
-from ..parameters import Parameter
-from ..syntax import decode_xtext, encode_xtext
+from ..grammar.encodings import decode_xtext, encode_xtext
+from ..vocabulary.commands import Mail, Rcpt
+from ..vocabulary.parameters import Parameter
 from .base import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Dsn", "EnvelopeId", "Notify", "OriginalRecipient", "Return"]
+__all__ = ["Dsn", "Envid", "Notify", "Orcpt", "Ret"]
 
 # Section 5.4 counts the keywords in; clients that do not are no reason to refuse a message.
 _ENVID_MOST = 100
@@ -94,7 +94,7 @@ class Notify(Parameter):
 
 
 @dataclass(frozen=True, slots=True)
-class OriginalRecipient(Parameter):
+class Orcpt(Parameter):
     """The recipient as the sender wrote it; `of` encodes one (section 4.2).
 
     Arguments:
@@ -108,9 +108,7 @@ class OriginalRecipient(Parameter):
 
     def __post_init__(self) -> None:
         if _ATOM.fullmatch(self.kind) is None:
-            raise _expected(
-                OriginalRecipient, "the type of an address and ';'", self.value(), "4.2"
-            )
+            raise _expected(Orcpt, "the type of an address and ';'", self.value(), "4.2")
         if len(self.value()) > _ORCPT_MOST:
             raise LocalProtocolError(
                 f"ORCPT: expected at most {_ORCPT_MOST} characters, found {len(self.value())} "
@@ -119,7 +117,7 @@ class OriginalRecipient(Parameter):
         if self._is_utf8:
             _decode_utf8(self.encoded)
         elif _PRINTABLE.fullmatch(decode_xtext(self.encoded)) is None:
-            raise _expected(OriginalRecipient, "printable ASCII in xtext", self.encoded, "4.2")
+            raise _expected(Orcpt, "printable ASCII in xtext", self.encoded, "4.2")
 
     @classmethod
     def of(cls, address: str, kind: str = "", *, smtputf8: bool = False) -> Self:
@@ -160,7 +158,7 @@ class OriginalRecipient(Parameter):
 
 
 @dataclass(frozen=True, slots=True)
-class Return(Parameter):
+class Ret(Parameter):
     """What a notification of failure is to bring back (section 4.3).
 
     Arguments:
@@ -172,7 +170,7 @@ class Return(Parameter):
 
     def __post_init__(self) -> None:
         if not self.kind.isascii() or self.kind.upper() not in ("FULL", "HDRS"):
-            raise _expected(Return, "FULL or HDRS", self.kind, "4.3")
+            raise _expected(Ret, "FULL or HDRS", self.kind, "4.3")
 
     @property
     def full(self) -> bool:
@@ -188,7 +186,7 @@ class Return(Parameter):
 
 
 @dataclass(frozen=True, slots=True)
-class EnvelopeId(Parameter):
+class Envid(Parameter):
     """What the sender calls the transaction; `of` encodes it (section 4.4).
 
     Arguments:
@@ -205,7 +203,7 @@ class EnvelopeId(Parameter):
                 "(RFC 3461 section 4.4)"
             )
         if _PRINTABLE.fullmatch(self.text) is None:
-            raise _expected(EnvelopeId, "printable ASCII in xtext", self.encoded, "4.4")
+            raise _expected(Envid, "printable ASCII in xtext", self.encoded, "4.4")
 
     @classmethod
     def of(cls, text: str) -> Self:
@@ -234,7 +232,7 @@ class Dsn(Extension):
     """Delivery status notifications (RFC 3461)."""
 
     keyword = "DSN"
-    parameters = {Mail: (Return, EnvelopeId), Rcpt: (Notify, OriginalRecipient)}
+    parameters = {Mail: (Ret, Envid), Rcpt: (Notify, Orcpt)}
     # The longest parameters, each with a space before it.
     extra_length = {
         Mail: len(" RET=FULL ENVID=") + _ENVID_MOST,

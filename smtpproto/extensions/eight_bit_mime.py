@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..commands import Mail
 from ..errors import LocalProtocolError
-from ..parameters import Parameter
+from ..vocabulary.commands import Mail
+from ..vocabulary.parameters import Parameter
 from .base import Extension
 
 if TYPE_CHECKING:

@@ -9,16 +9,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..commands import Command, Grammar
 from ..errors import LocalProtocolError
-from ..replies import Reply
-from ..states import Go, State
+from ..vocabulary.commands import Command, Grammar
+from ..vocabulary.replies import Reply
+from ..vocabulary.states import State, Transition
 from .base import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Etrn", "QueueStarting", "node_refused", "pending_messages", "queue_failed"]
+__all__ = ["Etrn", "EtrnCommand", "node_refused", "pending_messages", "queue_failed"]
 
 # ETRN [option-character] node-name (section 5)
 # A node is a domain name, and so it is behind "@"; what stands behind "#" is up to the server.
@@ -26,7 +26,7 @@ NODE = re.compile(r"@?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|#[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Etrn(Command):
+class EtrnCommand(Command):
     """ETRN: start to send what is queued for a host (section 5).
 
     Arguments:
@@ -56,12 +56,12 @@ class Etrn(Command):
 
 
 @dataclass(frozen=True, slots=True)
-class QueueStarting(Extension):
+class Etrn(Extension):
     """Asking for the mail that waits for a host (RFC 1985)."""
 
     keyword = "ETRN"
-    commands = (Etrn,)
-    transitions = {State.READY: {"ETRN": Go()}}
+    commands = (EtrnCommand,)
+    transitions = {State.READY: {"ETRN": Transition()}}
     plain = True
 
 

@@ -11,18 +11,18 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from ..commands import Command, Mail
 from ..errors import LocalProtocolError
-from ..parameters import Parameter
-from ..replies import Reply
+from ..grammar.timestamps import check_timestamp, format_timestamp, parse_timestamp
+from ..vocabulary.commands import Command, Mail
+from ..vocabulary.parameters import Parameter
+from ..vocabulary.replies import Reply
 from .base import Extension
 from .deliverby import By
-from .timestamps import check_timestamp, format_timestamp, parse_timestamp
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..session import Session, Transaction
+    from ..vocabulary.session import Session, Transaction
 
 __all__ = ["FutureRelease", "HoldFor", "HoldUntil"]
 

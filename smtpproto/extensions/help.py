@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..commands import Expn, Help
+from ..vocabulary.commands import Expn, Help
 from .base import Extension
 
-__all__ = ["Expansion", "HelpTexts"]
+__all__ = ["ExpnExtension", "HelpExtension"]
 
 
 @dataclass(frozen=True, slots=True)
-class HelpTexts(Extension):
+class HelpExtension(Extension):
     """Help about commands (RFC 5321 section 4.1.1.8)."""
 
     keyword = "HELP"
@@ -24,7 +24,7 @@ class HelpTexts(Extension):
 
 
 @dataclass(frozen=True, slots=True)
-class Expansion(Extension):
+class ExpnExtension(Extension):
     """Members of mailing lists (RFC 5321 section 4.1.1.7)."""
 
     keyword = "EXPN"

@@ -6,18 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..commands import Mail
 from ..errors import LocalProtocolError
-from ..parameters import Parameter
-from ..replies import Reply
+from ..vocabulary.commands import Mail
+from ..vocabulary.parameters import Parameter
+from ..vocabulary.replies import Reply
 from .base import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..session import Session
+    from ..vocabulary.session import Session
 
-__all__ = ["MtPriority", "Priority", "granted_priority", "priority_changed"]
+__all__ = ["MtPriority", "MtPriorityParameter", "granted_priority", "priority_changed"]
 
 # priority-value   = (["-"] NZDIGIT) / "0"
 # priority-profile = 1*20(ALPHA / DIGIT / "-" / "_" / ".") (section 7)
@@ -27,7 +27,7 @@ PROFILE = re.compile(r"[A-Za-z0-9._-]{1,20}")
 
 
 @dataclass(frozen=True, slots=True)
-class Priority(Parameter):
+class MtPriorityParameter(Parameter):
     """The priority of a message (section 3).
 
     Arguments:
@@ -73,7 +73,7 @@ class MtPriority(Extension):
     """
 
     keyword = "MT-PRIORITY"
-    parameters = {Mail: (Priority,)}
+    parameters = {Mail: (MtPriorityParameter,)}
     extra_length = {Mail: 15}
     profile: str = ""
 
@@ -102,7 +102,7 @@ def granted_priority(mail: Mail, session: Session, *, trusted: bool = False) -> 
         session: whoever authenticated may raise the priority of a message.
         trusted: whether this client may anyway.
     """
-    priority = mail.get(Priority)
+    priority = mail.get(MtPriorityParameter)
     level = 0 if priority is None else priority.level
     return level if trusted or session.identity is not None else min(level, 0)
 

@@ -9,18 +9,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..commands import Command, Mail
 from ..errors import LocalProtocolError
-from ..parameters import Parameter
-from ..replies import Reply
+from ..vocabulary.commands import Command, Mail
+from ..vocabulary.parameters import Parameter
+from ..vocabulary.replies import Reply
 from .base import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..session import Session, Transaction
+    from ..vocabulary.session import Session, Transaction
 
-__all__ = ["MessageTracking", "Tracking"]
+__all__ = ["Mtrk", "MtrkParameter"]
 
 # mtrk-parameter = "MTRK=" mtrk-certifier [":" mtrk-timeout]
 # mtrk-certifier = base64
@@ -33,7 +33,7 @@ MOST = 10**9 - 1
 
 
 @dataclass(frozen=True, slots=True)
-class Tracking(Parameter):
+class MtrkParameter(Parameter):
     """Keep what is needed to answer questions about this message later (section 3.1).
 
     Arguments:
@@ -73,7 +73,7 @@ class Tracking(Parameter):
 
 
 @dataclass(frozen=True, slots=True)
-class MessageTracking(Extension):
+class Mtrk(Extension):
     """Messages whose way can be asked for later (RFC 3885).
 
     A server that offers it offers DSN too, whose ENVID names the message and whose ORCPT the
@@ -81,7 +81,7 @@ class MessageTracking(Extension):
     """
 
     keyword = "MTRK"
-    parameters = {Mail: (Tracking,)}
+    parameters = {Mail: (MtrkParameter,)}
     extra_length = {Mail: 40}
     requires = ("DSN",)
 
@@ -90,7 +90,7 @@ class MessageTracking(Extension):
     ) -> Reply | None:
         """Demand the ENVID that makes the message one that can be asked for (section 3.2)."""
         assert isinstance(command, Mail)
-        if command.get(Tracking) is None:
+        if command.get(MtrkParameter) is None:
             return None
         for parameter in command.parameters:
             # unique-envid = local-envid "@" fqhn

@@ -9,16 +9,16 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..commands import Command, Mail
 from ..errors import LocalProtocolError
-from ..parameters import Parameter
-from ..replies import Reply
+from ..vocabulary.commands import Command, Mail
+from ..vocabulary.parameters import Parameter
+from ..vocabulary.replies import Reply
 from .base import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..session import Session, Transaction
+    from ..vocabulary.session import Session, Transaction
 
 __all__ = ["NoSoliciting", "Solicit", "unsolicited"]
 

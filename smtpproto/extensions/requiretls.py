@@ -9,22 +9,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..commands import Command, Mail
-from ..replies import Reply
+from ..vocabulary.commands import Command, Mail
+from ..vocabulary.replies import Reply
 from .base import Extension, Flag
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..session import Session, Transaction
+    from ..vocabulary.session import Session, Transaction
 
-__all__ = ["RequireTls", "TlsRequired"]
+__all__ = ["RequireTls", "RequireTlsParameter"]
 
 NO_TLS = Reply(530, "5.7.10", "REQUIRETLS needs TLS (RFC 8689 section 2)")
 
 
 @dataclass(frozen=True, slots=True)
-class TlsRequired(Flag):
+class RequireTlsParameter(Flag):
     """Relay this message inside TLS, to servers with REQUIRETLS, or not at all (section 2)."""
 
     # requiretls-param = "REQUIRETLS"
@@ -39,7 +39,7 @@ class RequireTls(Extension):
     """
 
     keyword = "REQUIRETLS"
-    parameters = {Mail: (TlsRequired,)}
+    parameters = {Mail: (RequireTlsParameter,)}
     extra_length = {Mail: 11}
 
     def offer(self, session: Session) -> Self | None:
@@ -51,5 +51,5 @@ class RequireTls(Extension):
     ) -> Reply | None:
         """Keep a client from trusting an offer that came in plain text (section 2)."""
         assert isinstance(command, Mail)
-        wanted = command.get(TlsRequired) is not None
+        wanted = command.get(RequireTlsParameter) is not None
         return NO_TLS if wanted and not session.secure else None

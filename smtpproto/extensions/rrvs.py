@@ -10,17 +10,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from ..commands import Rcpt
 from ..errors import LocalProtocolError
-from ..parameters import Parameter
-from ..replies import Reply
+from ..grammar.timestamps import check_timestamp, format_timestamp, parse_timestamp
+from ..vocabulary.commands import Rcpt
+from ..vocabulary.parameters import Parameter
+from ..vocabulary.replies import Reply
 from .base import Extension
-from .timestamps import check_timestamp, format_timestamp, parse_timestamp
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["NEW_DOMAIN_OWNER", "NEW_OWNER", "OWNER_UNKNOWN", "Rrvs", "ValidSince"]
+__all__ = ["NEW_DOMAIN_OWNER", "NEW_OWNER", "OWNER_UNKNOWN", "Rrvs", "RrvsParameter"]
 
 NEW_OWNER = Reply(550, "5.7.17", "the mailbox has changed its owner since then")
 NEW_DOMAIN_OWNER = Reply(550, "5.7.18", "the domain has changed its owner since then")
@@ -29,7 +29,7 @@ OWNER_UNKNOWN = Reply(550, "5.7.19", "whether the mailbox has changed its owner 
 
 
 @dataclass(frozen=True, slots=True)
-class ValidSince(Parameter):
+class RrvsParameter(Parameter):
     """Since when the mailbox has to have the same owner (section 3.1).
 
     Arguments:
@@ -76,5 +76,5 @@ class Rrvs(Extension):
     """Recipients whose mailbox has had one owner since some time (RFC 7293)."""
 
     keyword = "RRVS"
-    parameters = {Rcpt: (ValidSince,)}
+    parameters = {Rcpt: (RrvsParameter,)}
     extra_length = {Rcpt: 33}

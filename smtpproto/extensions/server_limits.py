@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..commands import Command, Mail, Rcpt
 from ..errors import LocalProtocolError
-from ..replies import Reply
+from ..vocabulary.commands import Command, Mail, Rcpt
+from ..vocabulary.replies import Reply
 from .base import Answered, Extension, SessionEvent
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ..addresses import AddressLiteral, Domain
-    from ..session import Session, Transaction
+    from ..vocabulary.addresses import AddressLiteral, Domain
+    from ..vocabulary.session import Session, Transaction
 
 __all__ = ["ServerLimits", "Usage"]
 

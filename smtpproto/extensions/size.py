@@ -6,18 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..commands import Command, Mail
 from ..errors import LocalProtocolError
-from ..parameters import Parameter
-from ..replies import Reply
+from ..vocabulary.commands import Command, Mail
+from ..vocabulary.parameters import Parameter
+from ..vocabulary.replies import Reply
 from .base import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..session import Session, Transaction
+    from ..vocabulary.session import Session, Transaction
 
-__all__ = ["DeclaredSize", "Size"]
+__all__ = ["Size", "SizeParameter"]
 
 # size-value = 1*20DIGIT (RFC 1870 section 4)
 SIZE_VALUE = re.compile(r"[0-9]{1,20}")
@@ -33,7 +33,7 @@ def _number(text: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class DeclaredSize(Parameter):
+class SizeParameter(Parameter):
     """Octets that the client says the message has, dot transparency not counted (section 6).
 
     Arguments:
@@ -69,7 +69,7 @@ class Size(Extension):
     """
 
     keyword = "SIZE"
-    parameters = {Mail: (DeclaredSize,)}
+    parameters = {Mail: (SizeParameter,)}
     extra_length = {Mail: 26}
     limit: int | None = None
 
@@ -93,7 +93,7 @@ class Size(Extension):
     ) -> Reply | None:
         """Refuse a message that is declared too large (section 6.1)."""
         if isinstance(command, Mail) and self.limit:
-            declared = command.get(DeclaredSize)
+            declared = command.get(SizeParameter)
             if declared is not None and declared.octets > self.limit:
                 return TOO_LARGE
         return None

@@ -9,14 +9,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..commands import Command, Expn, Mail, Rcpt, Vrfy
-from ..replies import Reply
+from ..vocabulary.commands import Command, Expn, Mail, Rcpt, Vrfy
+from ..vocabulary.replies import Reply
 from .base import Extension, Flag
 
 if TYPE_CHECKING:
-    from ..session import Session, Transaction
+    from ..vocabulary.session import Session, Transaction
 
-__all__ = ["Internationalized", "SmtpUtf8"]
+__all__ = ["SmtpUtf8", "SmtpUtf8Parameter"]
 
 # RFC 6531 section 3.5 and 4.2
 _MAIL = Reply(
@@ -31,7 +31,7 @@ _IN_PLACE_OF = {250: 252, 251: 252, 551: 550, 553: 550}
 
 
 @dataclass(frozen=True, slots=True)
-class Internationalized(Flag):
+class SmtpUtf8Parameter(Flag):
     """The transaction may need UTF-8 (section 3.4), or the reply to VRFY or EXPN (3.7.4)."""
 
     keyword = "SMTPUTF8"
@@ -43,9 +43,9 @@ class SmtpUtf8(Extension):
 
     keyword = "SMTPUTF8"
     parameters = {
-        Mail: (Internationalized,),
-        Vrfy: (Internationalized,),
-        Expn: (Internationalized,),
+        Mail: (SmtpUtf8Parameter,),
+        Vrfy: (SmtpUtf8Parameter,),
+        Expn: (SmtpUtf8Parameter,),
     }
     # Section 3.1 names MAIL alone; VRFY and EXPN have the same parameter.
     extra_length = {Mail: 10, Vrfy: 10, Expn: 10}
@@ -59,21 +59,21 @@ class SmtpUtf8(Extension):
         """Refuse UTF-8 in an envelope that was not declared to have it (section 3.5)."""
         if isinstance(command, Mail):
             needs = not (command.reverse_path.ascii and _all_ascii(command))
-            return _MAIL if needs and command.get(Internationalized) is None else None
+            return _MAIL if needs and command.get(SmtpUtf8Parameter) is None else None
         if isinstance(command, Rcpt) and not (command.forward_path.ascii and _all_ascii(command)):
-            declared = transaction is not None and transaction.mail.get(Internationalized)
+            declared = transaction is not None and transaction.mail.get(SmtpUtf8Parameter)
             return None if declared else _RCPT
         return None
 
     def fit_reply(self, reply: Reply, command: Command, transaction: Transaction | None) -> Reply:
         """Show such an address only to a client that asked for it (section 3.7.4)."""
         if isinstance(command, (Vrfy, Expn)):
-            if command.get(Internationalized) is not None:
+            if command.get(SmtpUtf8Parameter) is not None:
                 return reply
             code = _IN_PLACE_OF.get(reply.code, reply.code)
             return replace(reply, code=code, enhanced=f"{code // 100}.6.8", text=_HIDDEN)
         if reply.code in (251, 551):
-            if transaction is not None and transaction.mail.get(Internationalized) is not None:
+            if transaction is not None and transaction.mail.get(SmtpUtf8Parameter) is not None:
                 return reply
             if reply.code == 251:
                 return replace(reply, code=250, text="OK")

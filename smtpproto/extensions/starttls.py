@@ -11,17 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..commands import Command
-from ..replies import Reply
-from ..states import Go, State
+from ..vocabulary.commands import Command
+from ..vocabulary.replies import Reply
+from ..vocabulary.states import State, Transition
 from .base import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..session import Session
+    from ..vocabulary.session import Session
 
-__all__ = ["StartTLS", "StartTls"]
+__all__ = ["StartTls", "StartTlsCommand"]
 
 # Section 4: what may be said before STARTTLS.  LHLO is the EHLO of LMTP (RFC 2033 section 4.1).
 _BEFORE = frozenset({"EHLO", "LHLO", "NOOP", "STARTTLS", "QUIT"})
@@ -29,7 +29,7 @@ _FIRST = Reply(530, "5.7.0", "Must issue a STARTTLS command first (RFC 3207 sect
 
 
 @dataclass(frozen=True, slots=True)
-class StartTLS(Command):
+class StartTlsCommand(Command):
     """STARTTLS: begin TLS (section 4).  With an argument it is refused with 501."""
 
     verb = "STARTTLS"
@@ -45,8 +45,8 @@ class StartTls(Extension):
     """
 
     keyword = "STARTTLS"
-    commands = (StartTLS,)
-    transitions = {State.READY: {"STARTTLS": Go(ok=State.TLS)}}
+    commands = (StartTlsCommand,)
+    transitions = {State.READY: {"STARTTLS": Transition(ok=State.TLS)}}
     not_offered = Reply(
         503, "5.5.1", "STARTTLS is possible once, outside TLS and after EHLO (RFC 3207 section 4.2)"
     )

@@ -13,14 +13,9 @@ from collections.abc import Container
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from ..addresses import AddressLiteral, Domain
-from ..commands import Command
 from ..errors import LocalProtocolError
-from ..replies import Reply
-from ..session import Offered, Session, Transaction
-from ..states import Forget, Go, State
-from .base import Answered, Extension, SessionEvent, TLSBegun
-from .client_attributes import (
+from ..vocabulary.addresses import AddressLiteral, Domain
+from ..vocabulary.client_attributes import (
     AttributeCommand,
     Attributes,
     Speaker,
@@ -28,18 +23,23 @@ from .client_attributes import (
     merged,
     speaker,
 )
+from ..vocabulary.commands import Command
+from ..vocabulary.replies import Reply
+from ..vocabulary.session import Offered, Session, Transaction
+from ..vocabulary.states import Effect, State, Transition
+from .base import Answered, Extension, SessionEvent, TLSBegun
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["ClientOverride", "ClientOverriding", "XClient"]
+__all__ = ["ClientOverride", "XClient", "XClientCommand"]
 
 NAMES = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN", "DESTADDR", "DESTPORT")
 NOT_TRUSTED = Reply(550, "5.7.0", "XCLIENT: insufficient authorization")
 
 
 @dataclass(frozen=True, slots=True)
-class XClient(AttributeCommand):
+class XClientCommand(AttributeCommand):
     """XCLIENT: take this client in place of me.
 
     Arguments:
@@ -76,7 +76,7 @@ class ClientOverride:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientOverriding(Extension):
+class XClient(Extension):
     """A proxy takes the place of its client (Postfix).
 
     Arguments:
@@ -85,9 +85,9 @@ class ClientOverriding(Extension):
     """
 
     keyword = "XCLIENT"
-    commands = (XClient,)
+    commands = (XClientCommand,)
     transitions = {
-        state: {"XCLIENT": Go(ok=State.GREETED, forget=Forget.TRANSACTION)}
+        state: {"XCLIENT": Transition(ok=State.GREETED, forget=Effect.TRANSACTION)}
         for state in (State.GREETED, State.READY)
     }
     plain = True
@@ -109,7 +109,7 @@ class ClientOverriding(Extension):
 
     def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
         """Refuse peers that are not trusted, whatever they were offered."""
-        refused = isinstance(command, XClient) and speaker(session) not in self.trusted
+        refused = isinstance(command, XClientCommand) and speaker(session) not in self.trusted
         return NOT_TRUSTED if refused else None
 
     def check(
@@ -140,11 +140,11 @@ class ClientOverriding(Extension):
             identity=None,
             offered=Offered(() if offer is None else (offer,)),
         )
-        assert isinstance(event.command, XClient)
+        assert isinstance(event.command, XClientCommand)
         return _overridden(session, event.command) if event.on_server else session
 
 
-def _overridden(session: Session, command: XClient) -> Session:
+def _overridden(session: Session, command: XClientCommand) -> Session:
     """The session with the client of the proxy in place of the proxy."""
     before = session.get(ClientOverride)
     attributes = merged(() if before is None else before.attributes, command.attributes)

@@ -10,25 +10,25 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..commands import Command
-from ..replies import Reply
-from ..session import Session, Transaction
-from ..states import Go, State
+from ..vocabulary.client_attributes import AttributeCommand, Attributes, merged, speaker
+from ..vocabulary.commands import Command
+from ..vocabulary.replies import Reply
+from ..vocabulary.session import Session, Transaction
+from ..vocabulary.states import State, Transition
 from .base import Answered, Extension, SessionEvent, TransactionOver
-from .client_attributes import AttributeCommand, Attributes, merged, speaker
 from .xclient import check_names
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["ClientForwarding", "ForwardedClient", "XForward"]
+__all__ = ["ForwardedClient", "XForward", "XForwardCommand"]
 
 NAMES = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT", "SOURCE")
 NOT_TRUSTED = Reply(550, "5.7.0", "XFORWARD: insufficient authorization")
 
 
 @dataclass(frozen=True, slots=True)
-class XForward(AttributeCommand):
+class XForwardCommand(AttributeCommand):
     """XFORWARD: the next message came from this client.
 
     Arguments:
@@ -63,7 +63,7 @@ class ForwardedClient:
 
 
 @dataclass(frozen=True, slots=True)
-class ClientForwarding(Extension):
+class XForward(Extension):
     """A filter tells whose message it passes on (Postfix).
 
     Arguments:
@@ -72,8 +72,8 @@ class ClientForwarding(Extension):
     """
 
     keyword = "XFORWARD"
-    commands = (XForward,)
-    transitions = {State.READY: {"XFORWARD": Go()}}
+    commands = (XForwardCommand,)
+    transitions = {State.READY: {"XFORWARD": Transition()}}
     trusted: Container[str] = field(default=(), compare=False)
     names: tuple[str, ...] = NAMES
 
@@ -92,7 +92,7 @@ class ClientForwarding(Extension):
 
     def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
         """Refuse peers that are not trusted, whatever they were offered."""
-        refused = isinstance(command, XForward) and speaker(session) not in self.trusted
+        refused = isinstance(command, XForwardCommand) and speaker(session) not in self.trusted
         return NOT_TRUSTED if refused else None
 
     def check(
@@ -108,7 +108,7 @@ class ClientForwarding(Extension):
             return session.without_fact(ForwardedClient)
         if not (isinstance(event, Answered) and event.positive):
             return session
-        assert isinstance(event.command, XForward)
+        assert isinstance(event.command, XForwardCommand)
         before = session.get(ForwardedClient)
         attributes = merged(() if before is None else before.attributes, event.command.attributes)
         return session.with_fact(ForwardedClient(attributes))

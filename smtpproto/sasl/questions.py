@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 from .keys import ScramKeys
 
 if TYPE_CHECKING:
-    from ..replies import Reply
+    from ..vocabulary.replies import Reply
 
 __all__ = [
     "AdmitAnonymous",

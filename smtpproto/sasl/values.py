@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from ..session import NameKind, Session
+from ..vocabulary.session import NameKind, Session
 from .errors import SASLError
 from .text import FIELD
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ._client import Client, connect
-from ._pool import Pool
-from ._server import Server, serve
+from .client import Client, connect
+from .pool import Pool
+from .server import Server, serve
 
 __all__ = ["Client", "Pool", "Server", "connect", "serve"]

@@ -19,15 +19,15 @@ from email.message import EmailMessage
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..addresses import Domain
-from ..client import Client
-from ..commands import Command
 from ..conversations import Content, Delivery, Envelope, Opening, TLSMode
-from ..conversations.beginning import begin
-from ..conversations.clients import ClientBase
+from ..conversations.client.base import ClientBase
+from ..conversations.client.opening import begin
 from ..conversations.requests import Flow
-from ..replies import Reply
-from ..session import Session
+from ..engine.client import Client
+from ..vocabulary.addresses import Domain
+from ..vocabulary.commands import Command
+from ..vocabulary.replies import Reply
+from ..vocabulary.session import Session
 from .memory import MemoryLink, Peer, Served, run_flow
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class MemoryClient(ClientBase):
         self.peer = peer
 
     def run(self, flow: Flow[T]) -> T:
-        """Run a conversation with the server, such as those of `smtpproto.conversations.submit`.
+        """Run a conversation with the server, such as those of `smtpproto.conversations.client`.
 
         Raises:
             ConnectionLost: the server closes, or waits as well.

@@ -9,9 +9,9 @@ from textwrap import dedent
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from ..commands import Noop
 from ..limits import Limits
-from ..replies import Reply, ReplyReader, build_reply
+from ..vocabulary.commands import Noop
+from ..vocabulary.replies import Reply, ReplyReader, build_reply
 from ..wire import BadLine, LineEndings, LineReader, ReceiveBuffer
 from .memory import Served
 

@@ -21,15 +21,15 @@ try:
 except ImportError as error:
     raise ImportError(MISSING) from error
 
-from ..client import Client
-from ..commands import Command, Data, Ehlo, Lhlo, Mail, Quit
+from ..engine.client import Client
+from ..engine.server import Server
 from ..errors import LocalProtocolError
-from ..events import AuthResponse, BodyChunk, EndOfBody
 from ..extensions import Bdat, Extension
-from ..replies import Reply
-from ..server import Server
-from ..session import Protocol
-from ..states import State
+from ..vocabulary.commands import Command, Data, Ehlo, Lhlo, Mail, Quit
+from ..vocabulary.events import AuthResponse, ContentChunk, EndOfContent
+from ..vocabulary.replies import Reply
+from ..vocabulary.session import Protocol
+from ..vocabulary.states import State
 from . import strategies as smtp
 from .pair import Pair, Sendable
 
@@ -126,19 +126,19 @@ class Lockstep(RuleBasedStateMachine):
         """The client sends a chunk of content, if it may (RFC 3030)."""
         if self.try_to(Bdat(len(octets), last)) and octets:
             # In text a CR or LF alone would be refused.
-            self.pair.send(BodyChunk(octets.replace(b"\r", b"x").replace(b"\n", b"x")))
+            self.pair.send(ContentChunk(octets.replace(b"\r", b"x").replace(b"\n", b"x")))
 
     @precondition(lambda self: self.pair.client.state is State.CONTENT)
     @rule(octets=smtp.contents())
     def content(self, octets: bytes) -> None:
         """The client sends a piece of content, if it may."""
-        self.try_to(BodyChunk(octets))
+        self.try_to(ContentChunk(octets))
 
     @precondition(lambda self: self.pair.client.state is State.CONTENT)
     @rule()
     def end_of_body(self) -> None:
         """The client ends its content, if there is some."""
-        self.try_to(EndOfBody())
+        self.try_to(EndOfContent())
 
     @precondition(lambda self: self.pair.client.state is State.EXCHANGE)
     @rule(octets=st.none() | st.binary(max_size=20))
@@ -183,7 +183,7 @@ class Lockstep(RuleBasedStateMachine):
         pair.answers.clear()
         pair.run()
         # A refusal may wait for the end of what it refuses.
-        for message in (EndOfBody(), AuthResponse(None)):
+        for message in (EndOfContent(), AuthResponse(None)):
             if self.try_to(message):
                 pair.run()
         if pair.client.state in _OVER or pair.server.state in _OVER:

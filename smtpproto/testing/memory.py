@@ -15,14 +15,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
-from ..conversations import (
-    ContentLost,
-    Service,
-    requests,
-)
+from ..conversations import ContentLost, Service, requests
 from ..conversations.requests import Flow
-from ..conversations.serve import BUSY
-from ..session import Session, TLSFacts
+from ..conversations.server.session import BUSY
+from ..vocabulary.session import Session, TLSFacts
 
 __all__ = ["MemoryLink", "Peer", "Served", "converse", "run_flow"]
 
@@ -159,7 +155,7 @@ def _fulfil(request: requests.Request, link: MemoryLink) -> Generator[None, None
         return link.receive(request.most)
     elif isinstance(request, requests.Look):
         return bool(link.incoming)
-    elif isinstance(request, requests.StartTLS):
+    elif isinstance(request, requests.BeginTLS):
         return TLSFacts("TLSv1.3", "in memory")
     elif isinstance(request, requests.Report):
         link.report(request.error)

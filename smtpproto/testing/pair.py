@@ -23,27 +23,27 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from ..client import Client
-from ..commands import Command, CountedCommand, Hello, Mail, Rset
-from ..events import (
+from ..engine.client import Client
+from ..engine.server import Server
+from ..extensions import EnhancedStatusCodes
+from ..vocabulary.commands import Command, CountedCommand, Hello, Mail, Rset
+from ..vocabulary.events import (
     AuthResponse,
-    BodyChunk,
     ConnectionClosed,
-    EndOfBody,
+    ContentChunk,
+    EndOfContent,
     Event,
     Need,
     Rejected,
     ServerEvent,
 )
-from ..extensions import EnhancedStatusCodes
-from ..replies import PLAIN_REPLIES, Reply
-from ..server import Server
-from ..session import Protocol, TLSFacts
-from ..states import State
+from ..vocabulary.replies import PLAIN_REPLIES, Reply
+from ..vocabulary.session import Protocol, TLSFacts
+from ..vocabulary.states import State
 
 __all__ = ["Mismatch", "Moved", "Pair", "Sendable", "one_by_one"]
 
-Sendable = Command | BodyChunk | EndOfBody | AuthResponse
+Sendable = Command | ContentChunk | EndOfContent | AuthResponse
 Segments = Callable[[bytes], Iterable[bytes]]
 
 
@@ -137,7 +137,7 @@ class Pair:
         """
         for message in messages:
             self.client.send(message)
-            if isinstance(message, BodyChunk):
+            if isinstance(message, ContentChunk):
                 content = self._sent[-1] if self._sent else None
                 if not isinstance(content, _Content):
                     content = _Content(bytearray(), counted=False)
@@ -145,7 +145,7 @@ class Pair:
                 content.octets += message.octets
             elif isinstance(message, CountedCommand):
                 self._sent.append(_Content(bytearray(), counted=True))
-            elif isinstance(message, EndOfBody):
+            elif isinstance(message, EndOfContent):
                 if not self._sent or not isinstance(self._sent[-1], _Content):
                     self._sent.append(_Content(bytearray(), counted=False))
             else:
@@ -300,7 +300,7 @@ class Pair:
             self._written(event.reply if isinstance(event, Rejected) else None, None)
             found.append(event)
             self.events.append(event)
-            if not isinstance(event, BodyChunk):
+            if not isinstance(event, ContentChunk):
                 self._waiting = event
             self._check(event)
         self._written(None, None)
@@ -320,9 +320,9 @@ class Pair:
 
     def _check(self, event: ServerEvent) -> None:
         """Compare an event with what the client sent."""
-        if isinstance(event, BodyChunk):
+        if isinstance(event, ContentChunk):
             self._received += event.octets
-        elif isinstance(event, EndOfBody):
+        elif isinstance(event, EndOfContent):
             self._drain()
             self._check_content()
             self._forget()

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from .buffer import ContentEnd, ReceiveBuffer
 from .counted import CountedReader
+from .counted_text import CountedText
 from .dots import DotDecoder, DotEncoder
-from .lines import BadLine, LineEndings, LineFault, LineReader
-from .proxy import ProxyReader, TrustedNetworks
+from .line_endings import LineEndings, LineFault
+from .lines import BadLine, LineReader
 from .proxy_header import TLV, Endpoint, ProxyFamily, ProxyHeader, ProxySSL, TLVType
-from .text import CountedText
+from .proxy_reader import ProxyReader, TrustedNetworks
 
 __all__ = [
     "TLV",

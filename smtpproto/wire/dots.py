@@ -6,51 +6,14 @@ and replaced, which on CPython 3.11 is several times faster than one step for ea
 
 from __future__ import annotations
 
-import re
-
 from ..errors import LocalProtocolError
 from .buffer import CHUNK, ContentEnd, ReceiveBuffer
-from .lines import CR, LF, LineEndings, LineFault
+from .line_endings import LineEndings, LineFault, first_fault, is_clean, normalize
 
 __all__ = ["DotDecoder", "DotEncoder"]
 
-_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
-
 
 _DOT = ord(".")
-# Each octet as 1 or 0: is it a CR, is it an LF?
-_CRS = bytes([octet == 13 for octet in range(256)])
-_LFS = bytes([octet == 10 for octet in range(256)])
-
-
-def _is_clean(octets: bytes) -> bool:
-    """Whether each CR and LF is part of a CRLF; the octets must not begin or end within one.
-
-    The CRs, moved by one place, must be the LFs.  To count CR, LF and CRLF takes twice as long for
-    ordinary text.  Octets without either are found ten times faster.
-    """
-    if LF not in octets and CR not in octets:
-        return True
-    return b"\0" + octets.translate(_CRS) == octets.translate(_LFS) + b"\0"
-
-
-def _first_fault(octets: bytes) -> tuple[int, LineFault]:
-    """Where the first bare CR or LF stands in octets that are not clean, and which it is."""
-    match = _BARE.search(octets)
-    assert match is not None
-    return match.start(), LineFault.BARE_CR if match[0] == b"\r" else LineFault.BARE_LF
-
-
-def _normalize(octets: bytes) -> bytes:
-    """Make a CRLF of each bare CR and LF; the octets must not begin or end within a CRLF."""
-    if CR not in octets:
-        # A file with line endings of Unix; five times faster than the way below.
-        return octets.replace(b"\n", b"\r\n")
-    # For bytes, other than for str, these three are all that ends a line.
-    lines = octets.splitlines()
-    if octets.endswith((b"\r", b"\n")):
-        lines.append(b"")
-    return b"\r\n".join(lines)
 
 
 def _held_back(octets: bytes) -> int:
@@ -132,11 +95,11 @@ class DotDecoder:
         return ContentEnd.END
 
     def _under_policy(self, octets: bytes) -> bytes:
-        if self._preserve or self.bad is not None or _is_clean(octets):
+        if self._preserve or self.bad is not None or is_clean(octets):
             return octets
         if self._line_endings is LineEndings.NORMALIZE:
-            return _normalize(octets)
-        self.bad = _first_fault(octets)[1]
+            return normalize(octets)
+        self.bad = first_fault(octets)[1]
         return octets
 
 
@@ -196,10 +159,10 @@ class DotEncoder:
         if not octets:
             return b""
         self._octets += len(octets)
-        if not _is_clean(octets):
+        if not is_clean(octets):
             if not self._normalize:
                 self._refuse(octets)
-            octets = _normalize(octets)
+            octets = normalize(octets)
         first = b"." if self._line_start and octets.startswith(b".") else b""
         self._line_start = octets.endswith(b"\n")
         if _DOT in octets:
@@ -207,7 +170,7 @@ class DotEncoder:
         return first + octets
 
     def _refuse(self, octets: bytes) -> None:
-        position, fault = _first_fault(octets)
+        position, fault = first_fault(octets)
         self._closed = (
             f"content: expected CRLF, found {fault.value} at octet "
             f"{self._octets - len(octets) + position + 1} (RFC 5321 section 2.3.8); "

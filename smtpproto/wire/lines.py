@@ -9,45 +9,15 @@ The line of a reply is another matter, see `bare_lf_ends`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from enum import Enum
 
 from .buffer import ReceiveBuffer
+from .line_endings import CR, LF, NUL, LineEndings, LineFault
 
-__all__ = ["CR", "LF", "NUL", "BadLine", "LineEndings", "LineFault", "LineReader"]
+__all__ = ["BadLine", "LineReader"]
 
-# Numbers: to look for an octet given as `bytes`, CPython 3.11 first makes up an error and drops it,
-# which takes twenty times as long.
-NUL, LF, CR = b"\0\n\r"
 
 # As much of a refused line as people need to recognise it.
 _START = 64
-
-
-class LineEndings(Enum):
-    """What happens to a CR or LF that is not part of a CRLF (RFC 5321 section 2.3.8).
-
-    No policy makes two commands of one, or two messages of one: a line ends with CRLF and a message
-    with CRLF.CRLF under all of them.
-    """
-
-    REFUSE = "refuse"
-    """The line, or the whole message, is refused."""
-    NORMALIZE = "normalize"
-    """In content each becomes a CRLF after the end of the content was found and dots were undone,
-    so what it made a line of is data.  A command line is refused as by `REFUSE`: to read on behind
-    a bare LF would make two commands out of what a strict peer sent as one."""
-    PRESERVE = "preserve"
-    """In content both are octets like others.  A `Server` refuses them in command lines
-    nevertheless.  Only for receiving: nobody may send them (RFC 5321 section 2.3.8)."""
-
-
-class LineFault(Enum):
-    """Why a line is refused; why content is."""
-
-    TOO_LONG = "too long"
-    BARE_CR = "bare CR"
-    BARE_LF = "bare LF"
-    NUL = "NUL"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from smtpproto.conversations import ContentLost, Envelope, ServerTLS
-from smtpproto.extensions import Chunking, standard
+from smtpproto.extensions import Chunking
+from smtpproto.extensions.known import standard
 from smtpproto.wire import LineEndings
 from tests.adapters.test_drain import stopping
 from tests.adapters.test_tls import CLIENT, SERVER

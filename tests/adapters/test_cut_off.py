@@ -11,7 +11,8 @@ import pytest
 
 from smtpproto import LineEndings
 from smtpproto.conversations import ServerTLS
-from smtpproto.extensions import Chunking, standard
+from smtpproto.extensions import Chunking
+from smtpproto.extensions.known import standard
 from tests.adapters.test_tls import CLIENT, SERVER
 from tests.adapters.worlds import Inbox, Raw, World, wait_until
 

@@ -13,19 +13,12 @@ from typing import Any
 import pytest
 
 from smtpproto import Limits, LocalProtocolError, Reply
-from smtpproto.commands import Data, Mail, Rcpt
 from smtpproto.conversations import Envelope, Status
-from smtpproto.extensions import Chunking, Expansion, Pipelining, ServerLimits, standard
-from smtpproto.session import Protocol
-from tests.adapters.worlds import (
-    ENVELOPE,
-    Face,
-    Inbox,
-    Raw,
-    World,
-    sessions,
-    wait_until,
-)
+from smtpproto.extensions import Chunking, ExpnExtension, Pipelining, ServerLimits
+from smtpproto.extensions.known import standard
+from smtpproto.vocabulary.commands import Data, Mail, Rcpt
+from smtpproto.vocabulary.session import Protocol
+from tests.adapters.worlds import ENVELOPE, Face, Inbox, Raw, World, sessions, wait_until
 
 CONTENT = b"Subject: dots\r\n\r\n.\r\n..\r\n.a line\r\n"
 BIG = (b"%08d" * 9 + b"\r\n") % tuple(range(9)) * 40_000
@@ -195,7 +188,7 @@ def test_lmtp_has_a_reply_for_each_recipient(world: World) -> None:
 
 
 def test_the_other_commands(world: World) -> None:
-    extensions = [*standard(), Expansion()]
+    extensions = [*standard(), ExpnExtension()]
     with (
         world.serve(Inbox(), extensions=extensions) as server,
         world.connect(server) as client,

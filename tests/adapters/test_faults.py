@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from smtpproto import host
+from smtpproto.adapters import sockets
 from smtpproto.conversations import ContentLost, Envelope, ServerTLS, Service, TLSMode
 from smtpproto.sync import Server, connect, serve
-from smtpproto.sync._connection import AcceptedConnection
+from smtpproto.sync.accepted_connection import AcceptedConnection
 from tests.adapters.test_tls import CLIENT, SERVER
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over, wait_until
 
@@ -70,7 +70,7 @@ def test_accepting(
 ) -> None:
     inbox = Inbox()
     with serve(inbox, hostname="mx.example.org") as server:
-        monkeypatch.setattr(host, seam, failing(getattr(host, seam), fault))
+        monkeypatch.setattr(sockets, seam, failing(getattr(sockets, seam), fault))
         with Raw(("127.0.0.1", server.port)) as raw:
             # What failed before the connection was taken is done once more.
             assert raw.reply()[:3] == ("220" if seam == "accept" else "")
@@ -133,14 +133,14 @@ def test_the_socket(monkeypatch: pytest.MonkeyPatch, seam: str, fault: Fault) ->
         __slots__ = ()
 
     setattr(Failing, seam, failing(getattr(socket.socket, seam), fault))
-    real = host.accept
+    real = sockets.accept
 
     def accept(listener: socket.socket) -> Any:
         accepted = real(listener)
         return None if accepted is None else (Failing(fileno=accepted[0].detach()), *accepted[1:])
 
     with serve(inbox, hostname="mx.example.org") as server:
-        monkeypatch.setattr(host, "accept", accept)
+        monkeypatch.setattr(sockets, "accept", accept)
         with Raw(("127.0.0.1", server.port)) as raw:
             raw.say("EHLO client.example.org")
             raw.rest()
@@ -164,7 +164,7 @@ def test_memory_runs_out_within_content(
                 raise MemoryError
             return octets
 
-    real = host.accept
+    real = sockets.accept
 
     def accept(listener: socket.socket) -> Any:
         accepted = real(listener)
@@ -172,7 +172,7 @@ def test_memory_runs_out_within_content(
             return None
         return (Failing(fileno=accepted[0].detach()), *accepted[1:])
 
-    monkeypatch.setattr(host, "accept", accept)
+    monkeypatch.setattr(sockets, "accept", accept)
     with serve(inbox, hostname="mx.example.org") as server:
         with Raw(("127.0.0.1", server.port)) as raw:
             raw.reply()
@@ -261,14 +261,14 @@ def test_a_listener_that_was_shut_down_elsewhere(
 ) -> None:
     """The server goes on with the other one, and does not spin."""
     calls: list[Any] = []
-    real = host.accept
+    real = sockets.accept
 
     def accept(listener: socket.socket) -> Any:
         calls.append(listener)
         return real(listener)
 
-    monkeypatch.setattr(host, "accept", accept)
-    gone, left = *host.listen(), *host.listen()
+    monkeypatch.setattr(sockets, "accept", accept)
+    gone, left = *sockets.listen(), *sockets.listen()
     with serve(Inbox(), hostname="mx.example.org", listeners=[gone, left]):
         gone.shutdown(socket.SHUT_RDWR) if how == "shutdown" else gone.close()
         where = left.getsockname()
@@ -284,15 +284,15 @@ def test_a_listener_that_was_shut_down_elsewhere(
 def test_a_listener_that_is_closed_while_the_server_is_overloaded(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    gone, left = *host.listen(), *host.listen()
+    gone, left = *sockets.listen(), *sockets.listen()
 
     def accept(listener: socket.socket) -> Any:
         monkeypatch.undo()
         gone.close()
-        raise host.Overloaded
+        raise sockets.Overloaded
 
     with serve(Inbox(), hostname="mx.example.org", listeners=[gone, left]):
-        monkeypatch.setattr(host, "accept", accept)
+        monkeypatch.setattr(sockets, "accept", accept)
         with Raw(left.getsockname()) as raw:
             assert raw.reply().startswith("220")
     assert "listens no more" in caplog.text

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from smtpproto import Protocol, Reply, Session
+from smtpproto.adapters.tls import client_context
 from smtpproto.conversations import Envelope, ServerTLS, TLSMode
-from smtpproto.tls import client_context
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, World
 from tests.interop.certificates import CA, SERVER
 
@@ -69,7 +69,7 @@ def test_a_unix_socket_has_no_port(world: World, tmp_path: Any) -> None:
 
 
 def test_the_state_stays_when_tls_begins(world: World, tmp_path: Any) -> None:
-    from smtpproto.tls import ServerContext
+    from smtpproto.adapters.tls import ServerContext
 
     context = ServerContext()
     SERVER.configure_cert(context)
@@ -160,7 +160,7 @@ def test_one_word_leaves_it_out(world: World) -> None:
 def test_a_host_without_a_proper_name_can_serve(
     world: World, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("smtpproto.host.hostname", lambda: name)
+    monkeypatch.setattr("smtpproto.adapters.host.hostname", lambda: name)
     inbox = Inbox()
     with (
         world.serve(inbox, received=None, hostname=None) as server,

@@ -12,10 +12,11 @@ from typing import Any
 
 import pytest
 
-from smtpproto import Limits, host
+from smtpproto import Limits
+from smtpproto.adapters import sockets
 from smtpproto.conversations import Admission
+from tests.adapters.test_host import HAS_IPV6
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, World, sessions, wait_until
-from tests.test_host import HAS_IPV6
 
 CONTENT = b"Hello\r\n"
 
@@ -42,7 +43,7 @@ def test_a_unix_socket(world: World, tmp_path: Path) -> None:
 def test_listeners_handed_in(world: World, tmp_path: Path) -> None:
     """As from a service manager: they are closed with the server, and a path is not removed."""
     path = tmp_path / "smtp"
-    listeners = [*host.listen(), *host.listen(path=str(path))]
+    listeners = [*sockets.listen(), *sockets.listen(path=str(path))]
     inbox = Inbox()
     with world.serve(inbox, listeners=listeners) as server:
         assert len(server.addresses) == 2
@@ -129,16 +130,16 @@ def test_no_more_sessions_from_one_address_than_allowed(world: World) -> None:
 
 def test_overload_passes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without a file number to be had, the server waits and does not end."""
-    real, left = host.accept, 2
+    real, left = sockets.accept, 2
 
     def accept(listener: socket.socket) -> Any:
         nonlocal left
         left -= 1
         if left >= 0:
-            raise host.Overloaded
+            raise sockets.Overloaded
         return real(listener)
 
-    monkeypatch.setattr(host, "accept", accept)
+    monkeypatch.setattr(sockets, "accept", accept)
     with world.serve(Inbox()) as server, Raw(server) as raw:
         assert raw.reply().startswith("220")
     assert left < 0
@@ -147,7 +148,7 @@ def test_overload_passes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_connection_that_is_gone_is_no_session(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = host.accept
+    real = sockets.accept
     gone: list[Any] = []
 
     def accept(listener: socket.socket) -> Any:
@@ -158,7 +159,7 @@ def test_a_connection_that_is_gone_is_no_session(
             return None
         return accepted
 
-    monkeypatch.setattr(host, "accept", accept)
+    monkeypatch.setattr(sockets, "accept", accept)
     with world.serve(Inbox()) as server, Raw(server) as first, Raw(server) as second:
         assert first.rest() == b""
         assert second.reply().startswith("220")
@@ -168,7 +169,7 @@ def test_a_connection_that_is_gone_is_no_session(
 def test_an_exception_while_accepting_costs_one_connection(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real, failed = host.prepare, threading.Event()
+    real, failed = sockets.prepare, threading.Event()
 
     def prepare(sock: socket.socket) -> None:
         if not failed.is_set():
@@ -176,7 +177,7 @@ def test_an_exception_while_accepting_costs_one_connection(
             raise OSError(errno.EINVAL, "Invalid argument")
         real(sock)
 
-    monkeypatch.setattr(host, "prepare", prepare)
+    monkeypatch.setattr(sockets, "prepare", prepare)
     with world.serve(Inbox()) as server:
         with Raw(server) as first:
             assert first.rest() == b""
@@ -192,13 +193,13 @@ def test_a_listener_that_listens_no_more(
     world: World, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Somebody else ended it: it is not looked at for ever, and the sessions go on."""
-    real, looks = host.accept, itertools.count()
+    real, looks = sockets.accept, itertools.count()
 
     def accept(listener: socket.socket) -> Any:
         next(looks)
         return real(listener)
 
-    monkeypatch.setattr(host, "accept", accept)
+    monkeypatch.setattr(sockets, "accept", accept)
     one, other = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
     with world.serve(Inbox(), listeners=[one, other]) as server, Raw(server) as before:
         before.reply()

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from smtpproto import Limits
-from smtpproto.extensions import Chunking, standard
-from smtpproto.session import EarlyTalk
+from smtpproto.extensions import Chunking
+from smtpproto.extensions.known import standard
+from smtpproto.vocabulary.session import EarlyTalk
 from tests.adapters.worlds import Face, Inbox, Raw, World, wait_until
 
 ENVELOPE = [

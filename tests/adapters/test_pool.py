@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 import trio
 
+from smtpproto.adapters.options import ConnectOptions
 from smtpproto.conversations import TLSMode
-from smtpproto.conversations.pool import PoolLimits
-from smtpproto.extensions import ServerLimits, standard
-from smtpproto.options import ConnectOptions
+from smtpproto.conversations.client.pool import PoolLimits
+from smtpproto.extensions import ServerLimits
+from smtpproto.extensions.known import standard
 from smtpproto.trio import Pool
 from tests.adapters.worlds import ENVELOPE, Face, Inbox, World, sessions, wait_until
 

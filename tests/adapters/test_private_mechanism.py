@@ -10,7 +10,6 @@ from smtpproto import Session
 from smtpproto.conversations import AuthenticationError, ServerTLS, TLSMode
 from smtpproto.extensions import Auth
 from smtpproto.sasl import (
-    MECHANISMS,
     Challenge,
     CheckToken,
     Context,
@@ -21,6 +20,7 @@ from smtpproto.sasl import (
     decode,
     expect_success,
 )
+from smtpproto.sasl.choice import MECHANISMS
 from tests.adapters.worlds import ENVELOPE, Inbox, World
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from smtpproto import RemoteProtocolError
 from smtpproto.conversations import Envelope, PermanentError, Status
-from smtpproto.conversations.opening import TLSMode
+from smtpproto.conversations.client.settings import TLSMode
 from tests.adapters.worlds import TIMEOUT, World
 
 THREE = Envelope.of("a@example.org", [f"{name}@example.net" for name in ("one", "two", "three")])

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from smtpproto import Reply, host
+from smtpproto import Reply
+from smtpproto.adapters import sockets
 from smtpproto.sync import connect, serve
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over
 
@@ -126,18 +127,18 @@ def test_a_server_that_stops_while_it_is_overloaded(monkeypatch: pytest.MonkeyPa
 
         def no_room(listener: Any) -> None:
             refused.set()
-            raise host.Overloaded
+            raise sockets.Overloaded
 
         with Raw(where) as raw:
             raw.reply()
             for command in ("HELO x", "MAIL FROM:<>", "RCPT TO:<a@mx.example.org>", "DATA"):
                 raw.ask(command)
-            monkeypatch.setattr(host, "accept", no_room)
+            monkeypatch.setattr(sockets, "accept", no_room)
             with Raw(where):
                 assert refused.wait(10)
                 stopping = threading.Thread(target=server.stop)
                 stopping.start()
-                time.sleep(3 * host.PAUSE)
+                time.sleep(3 * sockets.PAUSE)
                 assert not server.wait(0)
                 assert raw.ask("Subject: x\r\n\r\n.").startswith("250")
                 stopping.join(10)

@@ -16,7 +16,8 @@ import pytest
 import smtpproto.sync
 from smtpproto import Command, Limits, Noop, Reply, Session
 from smtpproto.conversations import Admission, ContentLost, Envelope, ServerTLS, TLSMode
-from smtpproto.extensions import Chunking, Extension, standard
+from smtpproto.extensions import Chunking, Extension
+from smtpproto.extensions.known import standard
 from smtpproto.sync import connect
 from tests.adapters.test_tls import CLIENT, SERVER
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over, wait_until

@@ -13,14 +13,16 @@ from typing import Any
 import pytest
 import trustme
 
-from smtpproto import Limits, NameKind, RemoteProtocolError, tls
+from smtpproto import Limits, NameKind, RemoteProtocolError
+from smtpproto.adapters import tls
 from smtpproto.conversations import AuthenticationError, SMTPError, TLSError
-from smtpproto.conversations.opening import TLSMode
-from smtpproto.conversations.service import ServerTLS
-from smtpproto.extensions import Auth, standard
+from smtpproto.conversations.client.settings import TLSMode
+from smtpproto.conversations.server.service import ServerTLS
+from smtpproto.extensions import Auth
+from smtpproto.extensions.known import standard
 from smtpproto.sasl import Credentials, Users
-from smtpproto.wire.proxy import TrustedNetworks
 from smtpproto.wire.proxy_header import Endpoint, ProxyFamily, ProxyHeader
+from smtpproto.wire.proxy_reader import TrustedNetworks
 from tests.adapters.worlds import ENVELOPE, TIMEOUT, Inbox, Raw, World, sessions, wait_until
 
 CA = trustme.CA()

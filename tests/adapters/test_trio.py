@@ -13,9 +13,10 @@ import pytest
 import trio
 import trustme
 
-from smtpproto import LocalProtocolError, tls
-from smtpproto.conversations.opening import TLSMode
-from smtpproto.conversations.service import ServerTLS
+from smtpproto import LocalProtocolError
+from smtpproto.adapters import tls
+from smtpproto.conversations.client.settings import TLSMode
+from smtpproto.conversations.server.service import ServerTLS
 from smtpproto.trio import Client, Pool, Server, connect, serve
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over, wait_until
 

@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-import smtpproto.host
+import smtpproto.adapters.sockets
 from smtpproto.conversations import Envelope, PermanentError
-from smtpproto.conversations.opening import TLSMode
-from smtpproto.conversations.outcome import Status
-from smtpproto.conversations.service import ServerTLS
+from smtpproto.conversations.client.outcome import Status
+from smtpproto.conversations.client.settings import TLSMode
+from smtpproto.conversations.server.service import ServerTLS
 from tests.adapters.test_tls import CLIENT, SERVER
 from tests.adapters.worlds import TIMEOUT, Inbox, Raw, World, sessions, wait_until
 
@@ -36,13 +36,13 @@ def small(sock: socket.socket) -> None:
 @pytest.fixture
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each connection of the adapters has the least room that the system knows."""
-    prepare = smtpproto.host.prepare
+    prepare = smtpproto.adapters.sockets.prepare
 
     def prepare_small(sock: socket.socket) -> None:
         prepare(sock)
         small(sock)
 
-    monkeypatch.setattr(smtpproto.host, "prepare", prepare_small)
+    monkeypatch.setattr(smtpproto.adapters.sockets, "prepare", prepare_small)
 
 
 @contextlib.contextmanager

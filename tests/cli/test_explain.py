@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from smtpproto.cli import explain as verb
 from smtpproto.cli import main
-from smtpproto.codes import MEANINGS, explain
 from smtpproto.errors import RemoteProtocolError
+from smtpproto.vocabulary.codes import MEANINGS, explain
 
 
 def run(*arguments: str) -> int:

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from smtpproto import sync
+from smtpproto.adapters.tls import server_context
 from smtpproto.cli import main
 from smtpproto.cli.certificate import throw_away
 from smtpproto.conversations import ServerTLS
 from smtpproto.extensions import Extension, Size, StartTls
-from smtpproto.tls import server_context
 from tests.programs import HOST, smtpproto
 
 

@@ -8,10 +8,10 @@ import pytest
 from smtpproto.cli.certificate import Files, throw_away
 from smtpproto.cli.common import CannotRun
 from smtpproto.cli.settings import add_arguments, check, read_password, serve_options
-from smtpproto.commands import Syntax
 from smtpproto.conversations import ServerTLS
 from smtpproto.extensions import Auth, Size, StartTls
-from smtpproto.session import Protocol
+from smtpproto.vocabulary.commands import Syntax
+from smtpproto.vocabulary.session import Protocol
 from smtpproto.wire import LineEndings
 
 

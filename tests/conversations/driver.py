@@ -22,8 +22,10 @@ from smtpproto import (
     Session,
     TLSFacts,
 )
-from smtpproto.conversations import Delivery, Envelope, Opening, Service, TLSMode, submit
+from smtpproto.conversations import Delivery, Envelope, Opening, Service, TLSMode
+from smtpproto.conversations import client as submit
 from smtpproto.conversations.requests import (
+    BeginTLS,
     Call,
     CallWithContent,
     Flow,
@@ -32,7 +34,6 @@ from smtpproto.conversations.requests import (
     Report,
     Request,
     Send,
-    StartTLS,
 )
 
 CLIENT_FACTS = TLSFacts(
@@ -182,7 +183,7 @@ class Link:
             return True
         if isinstance(request, Receive) and not end.inbox and not end.eof:
             return False
-        if isinstance(request, StartTLS) and not self._may_shake_hands(end):
+        if isinstance(request, BeginTLS) and not self._may_shake_hands(end):
             return False
         try:
             result = self._fulfil(end, request)
@@ -195,7 +196,7 @@ class Link:
 
     def _may_shake_hands(self, end: End) -> bool:
         other = self._other(end)
-        return end.eof or other.done or other.shaken or isinstance(other.waiting, StartTLS)
+        return end.eof or other.done or other.shaken or isinstance(other.waiting, BeginTLS)
 
     def _fulfil(self, end: End, request: Request) -> Any:
         match request:
@@ -209,7 +210,7 @@ class Link:
                 return data
             case Look():
                 return bool(end.inbox)
-            case StartTLS():
+            case BeginTLS():
                 return self._shake_hands(end)
             case Call(function=function, arguments=arguments):
                 return done(function(*arguments))
@@ -296,7 +297,7 @@ def script(text: str) -> Flow[None]:
         elif kind == "TLS":
             assert not buffer
             try:
-                yield StartTLS(1)
+                yield BeginTLS(1)
             except OSError:
                 return
         elif kind == "EOF":

@@ -7,17 +7,17 @@ from typing import Any
 import pytest
 
 from smtpproto import Client, Command, Domain, Ehlo, Mail, Rcpt, Rejected, Reply, ReversePath, State
-from smtpproto.addresses import ForwardPath
-from smtpproto.conversations.submit import ask
+from smtpproto.conversations.client import ask
 from smtpproto.extensions import (
     Auth,
     Burl,
+    BurlCommand,
     Chunking,
-    ContentByUrl,
     EightBitMime,
     EnhancedStatusCodes,
 )
 from smtpproto.sasl import Credentials, Users
+from smtpproto.vocabulary.addresses import ForwardPath
 from tests.conversations.driver import Inbox, Link, begin, deliver, serve
 
 URL = "imap://imap.example/mail;UID=1"
@@ -31,7 +31,7 @@ SETTINGS: dict[str, Any] = {
         Chunking(),
         EightBitMime(),
         EnhancedStatusCodes(),
-        ContentByUrl(("imap",)),
+        Burl(("imap",)),
         Auth(allow_plaintext=("PLAIN",)),
     ),
     "users": USERS,
@@ -67,7 +67,7 @@ def test_the_handler_answers() -> None:
     handler = Drafts()
     link = start(handler)
     assert link.feed(BURL + b" LAST\r\n") == b"250 2.5.0 fetched\r\n"
-    assert handler.commands == [Burl(URL, last=True)]
+    assert handler.commands == [BurlCommand(URL, last=True)]
     assert codes(link.feed(ENVELOPE + b"QUIT\r\n")) == [b"250", b"250", b"221"]
 
 
@@ -121,7 +121,7 @@ def test_chunks_behind_it_are_the_content() -> None:
     link = start(handler)
     said = BURL + b"\r\nNOOP\r\nBDAT 5 LAST\r\nabc\r\n"
     assert codes(link.feed(said)) == [b"250"] * 3
-    assert handler.commands == [Burl(URL)]
+    assert handler.commands == [BurlCommand(URL)]
     assert [content for _, _, content in handler.messages] == [b"abc\r\n"]
 
 
@@ -144,7 +144,7 @@ def test_a_client_gives_the_command(answer: Any, code: int) -> None:
         Rcpt(ForwardPath.of("b@mx.example")),
     ):
         assert link.run(ask(client, command)).positive
-    assert link.run(ask(client, Burl(URL, last=True))).code == code
+    assert link.run(ask(client, BurlCommand(URL, last=True))).code == code
     assert client.state is (State.READY if code == 250 else State.SPOILED)
     if code == 250:
         assert deliver(link, client, b"Subject: sent\r\n\r\n").complete

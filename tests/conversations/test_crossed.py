@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from smtpproto import Client, Protocol, RemoteProtocolError, Reply
-from smtpproto.conversations import PermanentError, ServerTLS, TLSError, TLSMode, submit
+from smtpproto.conversations import PermanentError, ServerTLS, TLSError, TLSMode
+from smtpproto.conversations import client as submit
 from smtpproto.extensions import Chunking, Pipelining, ServerLimits, StartTls
 from tests.conversations.driver import (
     CONTENT,

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from smtpproto.extensions import KNOWN, Extension
+from smtpproto.extensions import Extension
+from smtpproto.extensions.known import KNOWN
 
 SCRIPT: dict[str, Any] = runpy.run_path(
     str(Path(__file__).parents[2] / "docs" / "make_extensions.py")

@@ -11,18 +11,18 @@ from hypothesis import strategies as st
 
 from smtpproto import Need, Server, Session, State
 from smtpproto.extensions import (
-    KNOWN,
-    ClientForwarding,
-    ClientOverriding,
-    ContentByUrl,
+    Burl,
     DeliverBy,
     Extension,
     FutureRelease,
     MtPriority,
     NoSoliciting,
     Size,
+    XClient,
+    XForward,
 )
-from smtpproto.wire.proxy import TrustedNetworks
+from smtpproto.extensions.known import KNOWN
+from smtpproto.wire.proxy_reader import TrustedNetworks
 from tests.pair import Pair
 
 NEAR = TrustedNetworks(["127.0.0.0/8"])
@@ -32,9 +32,9 @@ SET: dict[type[Extension], Extension] = {
     FutureRelease: FutureRelease(86_400, datetime(2030, 1, 31, tzinfo=timezone.utc)),
     MtPriority: MtPriority("MIXER"),
     NoSoliciting: NoSoliciting(("net.example:ADV",)),
-    ContentByUrl: ContentByUrl(("imap", "imap://imap.example"), early=True),
-    ClientOverriding: ClientOverriding(NEAR),
-    ClientForwarding: ClientForwarding(NEAR),
+    Burl: Burl(("imap", "imap://imap.example"), early=True),
+    XClient: XClient(NEAR),
+    XForward: XForward(NEAR),
 }
 
 

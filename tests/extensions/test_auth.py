@@ -27,18 +27,17 @@ from smtpproto import (
     State,
     Vrfy,
 )
-from smtpproto.commands import parse
+from smtpproto.engine.catalogue import catalogue, read_offers
 from smtpproto.extensions import (
-    KNOWN,
     Auth,
-    Authenticate,
+    AuthCommand,
+    AuthParameter,
     Chunking,
     EnhancedStatusCodes,
-    HelpTexts,
-    SubmittedBy,
-    catalogue,
-    read_offers,
+    HelpExtension,
 )
+from smtpproto.extensions.known import KNOWN
+from smtpproto.vocabulary.command_line import parse
 from tests.pair import CLIENT, Pair, mail, read_again
 
 MECHANISMS = ("SCRAM-SHA-256", "PLAIN", "LOGIN")
@@ -58,13 +57,13 @@ def secure_pair(*names: str, **options: object) -> Pair:
 
 @given(st.from_regex(r"[A-Z0-9_-]{1,20}", fullmatch=True), st.none() | st.binary())
 def test_what_is_written_is_read_again(mechanism: str, initial: bytes | None) -> None:
-    command = Authenticate(mechanism, initial)
+    command = AuthCommand(mechanism, initial)
     assert parse(command.line().encode(), GRAMMAR) == command
 
 
 @given(st.binary())
 def test_responses_are_read_again(octets: bytes) -> None:
-    command = Authenticate("PLAIN")
+    command = AuthCommand("PLAIN")
     assert command.parse_response(command.format_response(octets)) == octets
 
 
@@ -79,7 +78,7 @@ def test_responses_are_read_again(octets: bytes) -> None:
     ],
 )
 def test_reading(line: str, initial: bytes | None) -> None:
-    assert parse(line.encode(), GRAMMAR) == Authenticate("PLAIN", initial)
+    assert parse(line.encode(), GRAMMAR) == AuthCommand("PLAIN", initial)
 
 
 @pytest.mark.parametrize(
@@ -110,13 +109,13 @@ def test_malformed_commands(line: str, enhanced: str) -> None:
 
 def test_an_initial_response_cannot_be_missing_behind_a_space() -> None:
     with pytest.raises(LocalProtocolError, match="written '='"):
-        Authenticate.parse("PLAIN ", GRAMMAR)
+        AuthCommand.parse("PLAIN ", GRAMMAR)
 
 
 def test_no_secret_is_shown() -> None:
-    command = Authenticate("PLAIN", SECRET)
+    command = AuthCommand("PLAIN", SECRET)
     assert str(command) == "AUTH PLAIN (response)"
-    assert str(Authenticate("LOGIN")) == "AUTH LOGIN"
+    assert str(AuthCommand("LOGIN")) == "AUTH LOGIN"
     for shown in (repr(command), str(command), repr(AuthResponse(SECRET))):
         assert "wonderland" not in shown
         assert ENCODED not in shown
@@ -127,7 +126,7 @@ def test_no_secret_is_shown() -> None:
 
 def test_success_at_once() -> None:
     pair = secure_pair()
-    reply = pair.say(Authenticate("PLAIN", SECRET))
+    reply = pair.say(AuthCommand("PLAIN", SECRET))
     assert (reply.code, reply.enhanced) == (235, "2.7.0")
     assert pair.client.state is pair.server.state is State.READY
 
@@ -135,7 +134,7 @@ def test_success_at_once() -> None:
 def test_a_dialogue() -> None:
     pair = secure_pair()
     challenge = Reply(334, "", base64.b64encode(b"who?").decode())
-    assert pair.say(Authenticate("LOGIN"), answer=challenge).text == "d2hvPw=="
+    assert pair.say(AuthCommand("LOGIN"), answer=challenge).text == "d2hvPw=="
     assert pair.client.state is pair.server.state is State.EXCHANGE
     assert pair.say(AuthResponse(b"alice"), answer=Reply(334)).code == 334
     assert pair.say(AuthResponse(b"")).code == 235
@@ -154,7 +153,7 @@ def test_an_empty_challenge_has_its_space() -> None:
 
 def test_the_client_gives_up() -> None:
     pair = secure_pair()
-    pair.say(Authenticate("LOGIN"), answer=Reply(334))
+    pair.say(AuthCommand("LOGIN"), answer=Reply(334))
     pair.client.send(AuthResponse(None))
     assert pair.client.data_to_send() == b"*\r\n"
     answer = pair.raw("*")
@@ -167,7 +166,7 @@ def test_the_client_gives_up() -> None:
 @pytest.mark.parametrize("line", ["=", "a", "QUIT!", "d29u\tZGVy", "NOOP X", "\xe4"])
 def test_a_response_that_is_none(line: str) -> None:
     pair = secure_pair()
-    pair.say(Authenticate("LOGIN"), answer=Reply(334))
+    pair.say(AuthCommand("LOGIN"), answer=Reply(334))
     assert pair.raw(line).startswith("501 5.5.2")
     assert pair.server.state is State.READY
     assert pair.raw("NOOP").startswith("250")
@@ -201,10 +200,10 @@ def test_lines_may_be_long() -> None:
     pair = secure_pair()
     # 12,288 octets with CRLF.
     most = (12288 - 2 - len("AUTH PLAIN ")) // 4 * 3
-    assert pair.say(Authenticate("PLAIN", bytes(most))).code == 235
+    assert pair.say(AuthCommand("PLAIN", bytes(most))).code == 235
     pair = secure_pair()
     with pytest.raises(LocalProtocolError, match="12288 are allowed"):
-        pair.client.send(Authenticate("PLAIN", bytes(most + 3)))
+        pair.client.send(AuthCommand("PLAIN", bytes(most + 3)))
     pair.server.receive_data(b"AUTH PLAIN " + b"A" * 12279 + b"\r\n")
     event = pair.server.next_event()
     assert isinstance(event, Rejected)
@@ -214,7 +213,7 @@ def test_lines_may_be_long() -> None:
 def test_challenges_may_be_long() -> None:
     pair = secure_pair()
     text = base64.b64encode(bytes(9000)).decode()
-    assert pair.say(Authenticate("PLAIN"), answer=Reply(334, "", text)).text == text
+    assert pair.say(AuthCommand("PLAIN"), answer=Reply(334, "", text)).text == text
     assert pair.say(AuthResponse(b"x"), answer=Reply(334, "", text)).text == text
     assert pair.say(AuthResponse(b"x")).code == 235
     pair.server.receive_data(b"NOOP\r\n")
@@ -225,7 +224,7 @@ def test_challenges_may_be_long() -> None:
 
 def test_responses_have_a_limit() -> None:
     pair = secure_pair()
-    pair.say(Authenticate("PLAIN"), answer=Reply(334))
+    pair.say(AuthCommand("PLAIN"), answer=Reply(334))
     with pytest.raises(LocalProtocolError, match="more than 12288"):
         pair.client.send(AuthResponse(bytes(9300)))
 
@@ -239,7 +238,7 @@ def test_once() -> None:
     pair.client.authenticated("alice")
     assert pair.raw("AUTH PLAIN").startswith("503 5.5.1 AUTH succeeded already")
     with pytest.raises(LocalProtocolError, match="succeeded already"):
-        pair.client.send(Authenticate("PLAIN"))
+        pair.client.send(AuthCommand("PLAIN"))
     # Said again, EHLO offers it no more.
     assert Auth not in pair.hello().client.offered
 
@@ -263,7 +262,7 @@ def test_not_within_a_transaction() -> None:
     pair.say(mail())
     assert pair.raw("AUTH PLAIN").startswith("503 5.5.1")
     with pytest.raises(LocalProtocolError, match="not possible here"):
-        pair.client.send(Authenticate("PLAIN"))
+        pair.client.send(AuthCommand("PLAIN"))
 
 
 def test_not_before_ehlo_nor_after_helo() -> None:
@@ -277,7 +276,7 @@ def test_a_mechanism_that_is_not_offered() -> None:
     pair = secure_pair()
     assert pair.raw("AUTH GSSAPI").startswith("504 5.5.4")
     with pytest.raises(LocalProtocolError) as caught:
-        pair.client.send(Authenticate("GSSAPI"))
+        pair.client.send(AuthCommand("GSSAPI"))
     assert caught.value.code == 504
 
 
@@ -288,7 +287,7 @@ def test_in_plain_text() -> None:
     assert auth.mechanisms == ("SCRAM-SHA-256",)
     assert pair.raw("AUTH PLAIN").startswith("538 5.7.11")
     assert pair.raw("AUTH GSSAPI").startswith("504 5.5.4")
-    assert pair.say(Authenticate("SCRAM-SHA-256")).code == 235
+    assert pair.say(AuthCommand("SCRAM-SHA-256")).code == 235
 
 
 def test_nothing_in_plain_text() -> None:
@@ -322,7 +321,7 @@ def test_where_it_is_required() -> None:
 @pytest.mark.parametrize("hello", [False, True])
 def test_where_it_is_required_even_what_is_out_of_order_or_malformed(hello: bool) -> None:
     """RFC 4954 section 6: 530 to every command but AUTH, EHLO, HELO, NOOP, RSET and QUIT."""
-    pair = Pair(Auth(MECHANISMS, required=True), Chunking(), HelpTexts(), session=SECURE)
+    pair = Pair(Auth(MECHANISMS, required=True), Chunking(), HelpExtension(), session=SECURE)
     if hello:
         pair.hello()
     lines = ["MAIL FROM:<>", "RCPT TO:<b@mx.example>", "DATA", "BDAT 0 LAST", "VRFY bob", "HELP"]
@@ -370,16 +369,16 @@ def test_reading_offers(lines: list[str], mechanisms: tuple[str, ...]) -> None:
     )
 )
 def test_the_parameter_is_read_again(mailbox: Mailbox | None) -> None:
-    parameter = SubmittedBy(mailbox)
+    parameter = AuthParameter(mailbox)
     assert str(parameter).isascii()
     assert read_again(parameter) == parameter
 
 
 def test_the_parameter_in_use() -> None:
     pair = secure_pair()
-    assert pair.say(mail(SubmittedBy(Mailbox.parse("e+mc2@client.example")))).code == 250
-    assert pair.say(Rset(), mail(SubmittedBy(None))).code == 250
-    assert str(SubmittedBy(None)) == "AUTH=<>"
+    assert pair.say(mail(AuthParameter(Mailbox.parse("e+mc2@client.example")))).code == 250
+    assert pair.say(Rset(), mail(AuthParameter(None))).code == 250
+    assert str(AuthParameter(None)) == "AUTH=<>"
 
 
 @pytest.mark.parametrize("value", ["", "=", "=bob", "=bob+3", "=bob+40mx+0D", "=<bob@mx.example>"])
@@ -390,7 +389,7 @@ def test_malformed_parameters(value: str) -> None:
 def test_the_parameter_where_auth_is_not_offered() -> None:
     pair = Pair().hello()
     with pytest.raises(LocalProtocolError) as caught:
-        pair.client.send(mail(SubmittedBy(None)))
+        pair.client.send(mail(AuthParameter(None)))
     assert caught.value.code == 555
 
 
@@ -461,7 +460,7 @@ def test_challenges_are_not_seen_either() -> None:
     client.send(Ehlo(CLIENT))
     client.receive_data(b"250-mx.example\r\n250 AUTH PLAIN\r\n")
     client.next_event()
-    client.send(Authenticate("PLAIN", SECRET))
+    client.send(AuthCommand("PLAIN", SECRET))
     client.receive_data(f"334 {ENCODED}\r\n".encode())
     client.next_event()
     client.send(AuthResponse(SECRET))
@@ -477,7 +476,7 @@ def test_challenges_are_not_seen_either() -> None:
 @pytest.mark.parametrize("line", [f"AUTH PLAIN {ENCODED}", f"334 {ENCODED}\r", f"33 {ENCODED}"])
 def test_a_server_that_echoes_is_not_quoted(line: str) -> None:
     pair = secure_pair()
-    pair.client.send(Authenticate("PLAIN", SECRET))
+    pair.client.send(AuthCommand("PLAIN", SECRET))
     pair.client.receive_data(line.encode() + b"\r\n")
     with pytest.raises(RemoteProtocolError) as caught:
         pair.client.next_event()

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import (
-    BodyChunk,
-    EndOfBody,
+    ContentChunk,
+    EndOfContent,
     LocalProtocolError,
     Protocol,
     Rejected,
@@ -17,20 +17,21 @@ from smtpproto import (
     Session,
     State,
 )
-from smtpproto.commands import Grammar, parse
 from smtpproto.extensions import (
     Bdat,
     Burl,
+    BurlCommand,
     Chunking,
-    ContentByUrl,
     EightBitMime,
     Extension,
     Pipelining,
     Size,
 )
+from smtpproto.vocabulary.command_line import parse
+from smtpproto.vocabulary.commands import Grammar
 from tests.pair import Pair, mail, rcpt
 
-GRAMMAR = Grammar({"BURL": Burl})
+GRAMMAR = Grammar({"BURL": BurlCommand})
 HARRY = Session(identity="harry")
 OUTBOX = "imap://harry@imap.example/outbox;uidvalidity=1078863300/;uid=25"
 CARRIED = f"{OUTBOX};urlauth=submit+harry:internal:91354a473744909de610943775f92038"
@@ -39,8 +40,8 @@ URLS = st.from_regex(
 )
 
 
-@given(st.builds(Burl, URLS, st.booleans()))
-def test_what_is_written_is_read_again(burl: Burl) -> None:
+@given(st.builds(BurlCommand, URLS, st.booleans()))
+def test_what_is_written_is_read_again(burl: BurlCommand) -> None:
     assert parse(burl.line().encode(), GRAMMAR) == burl
     assert burl.host == burl.host.lower()
 
@@ -59,28 +60,28 @@ def test_what_is_written_is_read_again(burl: Burl) -> None:
 )
 def test_malformed_arguments(arguments: str, reason: str) -> None:
     with pytest.raises(LocalProtocolError, match=reason) as caught:
-        Burl.parse(arguments, GRAMMAR)
+        BurlCommand.parse(arguments, GRAMMAR)
     assert caught.value.code == 501
 
 
 def test_a_url_is_never_shown() -> None:
-    burl = Burl(f"{CARRIED}", last=True)
+    burl = BurlCommand(f"{CARRIED}", last=True)
     assert str(burl) == "BURL imap://imap.example/... LAST"
     assert "91354" not in repr(burl)
-    assert str(Burl("mid:x")) == "BURL mid:///..."
+    assert str(BurlCommand("mid:x")) == "BURL mid:///..."
     with pytest.raises(LocalProtocolError) as caught:
-        Burl(f"{CARRIED}#")
+        BurlCommand(f"{CARRIED}#")
     assert "91354" not in str(caught.value)
 
 
-def pair_of(*more: Extension, session: Session = HARRY, burl: ContentByUrl | None = None) -> Pair:
-    pair = Pair(EightBitMime(), Pipelining(), burl or ContentByUrl(), *more, session=session)
+def pair_of(*more: Extension, session: Session = HARRY, burl: Burl | None = None) -> Pair:
+    pair = Pair(EightBitMime(), Pipelining(), burl or Burl(), *more, session=session)
     return pair.hello()
 
 
 def test_a_message_that_the_server_fetches() -> None:
     pair = pair_of()
-    burl = Burl(CARRIED, last=True)
+    burl = BurlCommand(CARRIED, last=True)
     assert [reply.code for reply in pair.talk(mail(), rcpt(), burl)] == [250, 250, 250]
     assert pair.events[-1] == burl
     assert pair.client.state is pair.server.state is State.READY
@@ -90,17 +91,17 @@ def test_a_message_that_the_server_fetches() -> None:
 def test_urls_and_chunks_alternate() -> None:
     pair = pair_of(Chunking())
     pair.talk(mail(), rcpt())
-    assert pair.say(Bdat(6), BodyChunk(b"From:\r")).code == 250
-    assert pair.say(Bdat(1), BodyChunk(b"\n")).code == 250
-    assert pair.say(Burl(CARRIED)).text == "OK"
+    assert pair.say(Bdat(6), ContentChunk(b"From:\r")).code == 250
+    assert pair.say(Bdat(1), ContentChunk(b"\n")).code == 250
+    assert pair.say(BurlCommand(CARRIED)).text == "OK"
     assert pair.client.state is pair.server.state is State.CHUNKS
-    assert pair.say(Bdat(4, last=True), BodyChunk(b"--\r\n")).code == 250
+    assert pair.say(Bdat(4, last=True), ContentChunk(b"--\r\n")).code == 250
     assert pair.events[2:] == [
-        BodyChunk(b"From:"),
-        BodyChunk(b"\r\n"),
-        Burl(CARRIED),
-        BodyChunk(b"--\r\n"),
-        EndOfBody(),
+        ContentChunk(b"From:"),
+        ContentChunk(b"\r\n"),
+        BurlCommand(CARRIED),
+        ContentChunk(b"--\r\n"),
+        EndOfContent(),
     ]
 
 
@@ -109,16 +110,16 @@ def test_a_url_first_and_chunks_then() -> None:
     pair = pair_of(Chunking(), Size(10))
     for _ in range(3):
         pair.talk(mail(), rcpt())
-        assert pair.say(Burl(CARRIED)).code == 250
-        assert pair.say(Bdat(10, last=True), BodyChunk(b"12345678\r\n")).code == 250
-        assert pair.events[-2:] == [BodyChunk(b"12345678\r\n"), EndOfBody()]
+        assert pair.say(BurlCommand(CARRIED)).code == 250
+        assert pair.say(Bdat(10, last=True), ContentChunk(b"12345678\r\n")).code == 250
+        assert pair.events[-2:] == [ContentChunk(b"12345678\r\n"), EndOfContent()]
 
 
 def test_a_url_ends_what_chunks_began() -> None:
     pair = pair_of(Chunking())
     pair.talk(mail(), rcpt())
-    pair.say(Bdat(4), BodyChunk(b"Hi\r\n"))
-    assert pair.say(Burl(CARRIED, last=True)).code == 250
+    pair.say(Bdat(4), ContentChunk(b"Hi\r\n"))
+    assert pair.say(BurlCommand(CARRIED, last=True)).code == 250
     assert pair.client.state is pair.server.state is State.READY
 
 
@@ -139,32 +140,32 @@ def test_bare_line_endings_before_a_url(chunk: bytes) -> None:
     rejected = seen[-1]
     assert isinstance(rejected, Rejected)
     assert (rejected.reply.code, rejected.content) == (550, True)
-    assert not any(isinstance(event, Burl) for event in seen)
+    assert not any(isinstance(event, BurlCommand) for event in seen)
 
 
 def test_other_commands_between_chunks_need_no_complete_line() -> None:
     pair = pair_of(Chunking())
     pair.talk(mail(), rcpt())
-    pair.say(Bdat(1), BodyChunk(b"\r"))
+    pair.say(Bdat(1), ContentChunk(b"\r"))
     assert pair.raw("NOOP").startswith("250 ")
-    pair.say(Bdat(1, last=True), BodyChunk(b"\n"))
-    assert pair.events[-2:] == [BodyChunk(b"\r\n"), EndOfBody()]
+    pair.say(Bdat(1, last=True), ContentChunk(b"\n"))
+    assert pair.events[-2:] == [ContentChunk(b"\r\n"), EndOfContent()]
 
 
 def test_a_url_that_cannot_be_fetched() -> None:
     pair = pair_of()
     pair.talk(mail(), rcpt())
     failed = Reply(554, "5.6.6", "IMAP URL resolution failed")
-    assert pair.say(Burl(CARRIED), answer=failed).code == 554
+    assert pair.say(BurlCommand(CARRIED), answer=failed).code == 554
     assert pair.client.state is pair.server.state is State.SPOILED
     with pytest.raises(LocalProtocolError, match="BURL is not possible here"):
-        pair.client.send(Burl(CARRIED))
+        pair.client.send(BurlCommand(CARRIED))
     assert pair.say(Rset()).code == 250
 
 
 def test_all_recipients_refused_in_one_group() -> None:
     pair = pair_of()
-    replies = pair.talk(mail(), rcpt(), Burl(CARRIED, last=True), answers=[None, Reply(550)])
+    replies = pair.talk(mail(), rcpt(), BurlCommand(CARRIED, last=True), answers=[None, Reply(550)])
     assert [reply.code for reply in replies] == [250, 550, 503]
     assert pair.client.state is pair.server.state is State.MAIL
 
@@ -185,7 +186,7 @@ def test_all_recipients_refused_in_one_group() -> None:
     ],
 )
 def test_what_an_option_stands_for(options: tuple[str, ...], url: str, taken: bool) -> None:
-    pair = pair_of(burl=ContentByUrl(options))
+    pair = pair_of(burl=Burl(options))
     pair.talk(mail(), rcpt())
     reply = pair.raw(f"BURL {url} LAST")
     assert reply.startswith("250 " if taken else "554 BURL: such a URL cannot be resolved")
@@ -206,39 +207,39 @@ def test_names_of_users_may_be_encoded() -> None:
 
 def test_before_authentication_no_option_is_told() -> None:
     pair = pair_of(session=Session())
-    assert pair.client.offered.get(ContentByUrl) == ContentByUrl(())
+    assert pair.client.offered.get(Burl) == Burl(())
     pair.talk(mail(), rcpt())
     with pytest.raises(LocalProtocolError, match="BURL needs authentication"):
-        pair.client.send(Burl(CARRIED, last=True))
+        pair.client.send(BurlCommand(CARRIED, last=True))
     assert pair.raw(f"BURL {CARRIED} LAST").startswith("530 BURL needs authentication")
     pair.server.authenticated("harry")
     pair.client.send(Rset())
     pair.sent.append(Rset())
     pair.pump()
     pair.hello()
-    assert pair.client.offered.get(ContentByUrl) == ContentByUrl()
+    assert pair.client.offered.get(Burl) == Burl()
 
 
 def test_options_may_be_told_early_and_authentication_is_needed_all_the_same() -> None:
-    pair = pair_of(session=Session(), burl=ContentByUrl(early=True))
-    assert pair.client.offered.get(ContentByUrl) == ContentByUrl()
+    pair = pair_of(session=Session(), burl=Burl(early=True))
+    assert pair.client.offered.get(Burl) == Burl()
     pair.talk(mail(), rcpt())
     assert pair.raw(f"BURL {CARRIED} LAST").startswith("530 ")
 
 
 def test_not_for_lmtp() -> None:
-    pair = Pair(EightBitMime(), ContentByUrl(), session=HARRY, protocol=Protocol.LMTP).hello()
-    assert ContentByUrl not in pair.client.offered
+    pair = Pair(EightBitMime(), Burl(), session=HARRY, protocol=Protocol.LMTP).hello()
+    assert Burl not in pair.client.offered
 
 
 def test_ehlo_lines() -> None:
-    extension = ContentByUrl(("imap", "imap://imap.example"))
+    extension = Burl(("imap", "imap://imap.example"))
     assert extension.line() == "BURL imap imap://imap.example"
-    assert pair_of(burl=extension).client.offered.get(ContentByUrl) == extension
+    assert pair_of(burl=extension).client.offered.get(Burl) == extension
     with pytest.raises(LocalProtocolError, match="expected a word"):
-        ContentByUrl(("a b",))
+        Burl(("a b",))
 
 
 def test_it_goes_with_8bitmime() -> None:
     with pytest.raises(ValueError, match="BURL requires 8BITMIME"):
-        Pair(ContentByUrl())
+        Pair(Burl())

@@ -10,7 +10,7 @@ import pytest
 from smtpproto import (
     Command,
     Ehlo,
-    EndOfBody,
+    EndOfContent,
     Helo,
     Lhlo,
     Limits,
@@ -24,27 +24,24 @@ from smtpproto import (
     Session,
     State,
 )
-from smtpproto.commands import parse
+from smtpproto.engine.catalogue import Catalogue, catalogue, read_offers
 from smtpproto.extensions import (
-    KNOWN,
     Answered,
     BinaryMime,
-    Catalogue,
-    DeclaredSize,
     EightBitMime,
-    Expansion,
+    ExpnExtension,
     Extension,
     Flag,
-    HelpTexts,
+    HelpExtension,
     SessionEvent,
     Size,
+    SizeParameter,
     UnknownExtension,
-    catalogue,
-    read_offers,
-    standard,
 )
-from smtpproto.session import Offered
-from smtpproto.states import Go
+from smtpproto.extensions.known import KNOWN, standard
+from smtpproto.vocabulary.command_line import parse
+from smtpproto.vocabulary.session import Offered
+from smtpproto.vocabulary.states import Transition
 from tests.pair import CLIENT, Pair, mail
 
 
@@ -70,7 +67,7 @@ class Shouting(Extension):
     keyword = "X-SHOUT"
     parameters = {Mail: (Loud,)}
     commands = (Shout,)
-    transitions = {State.READY: {"SHOUT": Go()}}
+    transitions = {State.READY: {"SHOUT": Transition()}}
     extra_length = {Mail: 5}
     watches = (Noop,)
     refuse: bool = False
@@ -126,8 +123,14 @@ def variant(**changes: Any) -> type[Extension]:
         (variant(commands=(Shout,)), "SHOUT is defined twice"),
         (variant(commands=(Noop,)), "NOOP is defined twice"),
         (variant(parameters={Mail: (OtherLoud,)}), "MAIL LOUD is defined twice"),
-        (variant(transitions={State.READY: {"SHOUT": Go()}}), "SHOUT has a row in READY already"),
-        (variant(transitions={State.READY: {"NOOP": Go()}}), "NOOP has a row in READY already"),
+        (
+            variant(transitions={State.READY: {"SHOUT": Transition()}}),
+            "SHOUT has a row in READY already",
+        ),
+        (
+            variant(transitions={State.READY: {"NOOP": Transition()}}),
+            "NOOP has a row in READY already",
+        ),
         (variant(requires=("SIZE",)), "X-OTHER requires SIZE"),
         (variant(keyword="x-other"), "'x-other' is no keyword in upper case"),
         (variant(keyword=""), "'' is no keyword"),
@@ -259,7 +262,7 @@ def test_without_an_offer_nothing_of_it_is_there() -> None:
 
 
 def test_after_helo_nothing_is_in_force() -> None:
-    pair = Pair(Shouting(), HelpTexts(), Expansion()).hello(helo=True)
+    pair = Pair(Shouting(), HelpExtension(), ExpnExtension()).hello(helo=True)
     assert pair.raw("SHOUT").startswith("502 SHOUT is not offered in this session")
     # But what is older than EHLO.
     assert pair.raw("HELP").startswith("214 ")
@@ -269,7 +272,7 @@ def test_after_helo_nothing_is_in_force() -> None:
 def test_the_reply_to_a_command_that_is_not_offered() -> None:
     kind = variant(
         commands=(Shout,),
-        transitions={State.READY: {"SHOUT": Go()}},
+        transitions={State.READY: {"SHOUT": Transition()}},
         offer=lambda self, session: None,
         not_offered=Reply(454, "4.7.0", "ask again later"),
     )
@@ -378,5 +381,5 @@ def test_a_line_that_would_be_two_is_never_sent() -> None:
 
 def test_parameters_of_the_package_stay_typed() -> None:
     pair = Pair(Size(1000)).hello()
-    assert pair.say(mail(DeclaredSize(1000))).code == 250
-    assert EndOfBody() not in pair.events
+    assert pair.say(mail(SizeParameter(1000))).code == 250
+    assert EndOfContent() not in pair.events

@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import (
-    BodyChunk,
     Client,
     Command,
     ConnectionClosed,
+    ContentChunk,
     Data,
     Ehlo,
-    EndOfBody,
+    EndOfContent,
     ForwardPath,
     Limits,
     LineEndings,
@@ -32,7 +32,6 @@ from smtpproto import (
     Server,
     State,
 )
-from smtpproto.commands import Grammar
 from smtpproto.extensions import (
     Bdat,
     BinaryMime,
@@ -43,6 +42,7 @@ from smtpproto.extensions import (
     Pipelining,
     Size,
 )
+from smtpproto.vocabulary.commands import Grammar
 from tests.pair import CLIENT, Pair
 
 GRAMMAR = Grammar({"BDAT": Bdat})
@@ -54,8 +54,8 @@ REFUSED = Reply(550, "5.1.1", "no such mailbox")
 NO = Reply(554, "5.6.0", "not this")
 
 
-def chunk(octets: bytes, *, last: bool = False) -> tuple[Bdat, BodyChunk]:
-    return Bdat(len(octets), last), BodyChunk(octets)
+def chunk(octets: bytes, *, last: bool = False) -> tuple[Bdat, ContentChunk]:
+    return Bdat(len(octets), last), ContentChunk(octets)
 
 
 def pair(*extensions: Extension, protocol: Protocol = Protocol.SMTP) -> Pair:
@@ -63,7 +63,7 @@ def pair(*extensions: Extension, protocol: Protocol = Protocol.SMTP) -> Pair:
 
 
 def content(pair: Pair) -> bytes:
-    return b"".join([event.octets for event in pair.events if isinstance(event, BodyChunk)])
+    return b"".join([event.octets for event in pair.events if isinstance(event, ContentChunk)])
 
 
 def states(pair: Pair) -> set[State]:
@@ -71,7 +71,7 @@ def states(pair: Pair) -> set[State]:
 
 
 def ends(pair: Pair) -> int:
-    return sum(isinstance(event, EndOfBody) for event in pair.events)
+    return sum(isinstance(event, EndOfContent) for event in pair.events)
 
 
 # --- the command ------------------------------------------------------------------------------
@@ -192,8 +192,8 @@ def test_empty_chunks() -> None:
 def test_a_chunk_may_be_sent_in_pieces_and_be_cut_anywhere() -> None:
     both = pair()
     both.talk(MAIL, RCPT)
-    both.talk(Bdat(9), BodyChunk(b"one\r"), BodyChunk(b""), BodyChunk(b"\ntwo\r"))
-    assert both.say(Bdat(1, last=True), BodyChunk(b"\n")).code == 250
+    both.talk(Bdat(9), ContentChunk(b"one\r"), ContentChunk(b""), ContentChunk(b"\ntwo\r"))
+    assert both.say(Bdat(1, last=True), ContentChunk(b"\n")).code == 250
     assert content(both) == b"one\r\ntwo\r\n"
 
 
@@ -230,10 +230,10 @@ def test_any_octets_in_any_chunks_and_segments(
     for octets in chunks:
         both.send(Bdat(len(octets)))
         if octets:
-            both.send(BodyChunk(octets))
+            both.send(ContentChunk(octets))
     both.send(Bdat(len(last), last=True))
     if last:
-        both.send(BodyChunk(last))
+        both.send(ContentChunk(last))
     both.segments = lambda data: [data[at : at + step] for at in range(0, len(data), step)]
     assert [reply.code for reply in both.pump()] == [250] * (len(chunks) + 1)
     assert content(both) == b"".join(chunks) + last
@@ -343,7 +343,7 @@ def test_refused_by_the_application_within_a_chunk() -> None:
     both.talk(MAIL, RCPT)
     server = both.server
     server.receive_data(b"BDAT 10\r\n01234")
-    assert server.next_event() == BodyChunk(b"01234")
+    assert server.next_event() == ContentChunk(b"01234")
     server.send(NO)
     server.send(REFUSED)
     assert server.data_to_send() == b""
@@ -501,10 +501,10 @@ def test_bdat_after_bdat_last() -> None:
 def test_data_and_bdat_in_one_session() -> None:
     both = pair()
     both.talk(MAIL, RCPT, Data())
-    assert both.say(BodyChunk(b"one\r\n"), EndOfBody()).code == 250
+    assert both.say(ContentChunk(b"one\r\n"), EndOfContent()).code == 250
     assert both.talk(MAIL, RCPT, *chunk(b"two\r\n", last=True))[-1].code == 250
     both.talk(MAIL, RCPT, Data())
-    assert both.say(BodyChunk(b"three\r\n"), EndOfBody()).code == 250
+    assert both.say(ContentChunk(b"three\r\n"), EndOfContent()).code == 250
     assert content(both) == b"one\r\ntwo\r\nthree\r\n"
 
 
@@ -592,7 +592,7 @@ def test_a_client_sends_no_bare_cr_and_lf_in_text(octets: bytes) -> None:
     both.client.send(Bdat(len(octets), last=True))
     both.client.data_to_send()
     with pytest.raises(LocalProtocolError, match="expected CRLF, found bare"):
-        both.client.send(BodyChunk(octets))
+        both.client.send(ContentChunk(octets))
     assert both.client.data_to_send() == b""
 
 
@@ -609,7 +609,7 @@ def test_normalized(octets: bytes) -> None:
         while (event := server.next_event()) is not Need.DATA:
             if event is Need.REPLY:
                 server.accept()
-            elif isinstance(event, BodyChunk):
+            elif isinstance(event, ContentChunk):
                 assert event.octets
                 events.append(event.octets)
         normal = octets.replace(b"\r\n", b"\n").replace(b"\r", b"\n").replace(b"\n", b"\r\n")
@@ -624,17 +624,17 @@ def test_nothing_else_before_the_chunk_is_complete() -> None:
     both = pair()
     both.talk(MAIL, RCPT)
     both.client.send(Bdat(5))
-    both.client.send(BodyChunk(b"abc"))
-    for message in (Noop(), Bdat(0), EndOfBody()):
+    both.client.send(ContentChunk(b"abc"))
+    for message in (Noop(), Bdat(0), EndOfContent()):
         with pytest.raises(LocalProtocolError):
             both.client.send(message)
     with pytest.raises(LocalProtocolError, match="3 octets of content, 2 were announced"):
-        both.client.send(BodyChunk(b"abc"))
-    both.client.send(BodyChunk(b"\r\n"))
+        both.client.send(ContentChunk(b"abc"))
+    both.client.send(ContentChunk(b"\r\n"))
     with pytest.raises(LocalProtocolError):
-        both.client.send(BodyChunk(b"x"))
+        both.client.send(ContentChunk(b"x"))
     with pytest.raises(LocalProtocolError):
-        both.client.send(EndOfBody())
+        both.client.send(EndOfContent())
     assert [reply.code for reply in both.pump()] == [250]
 
 
@@ -651,7 +651,7 @@ def test_a_refusal_that_comes_early() -> None:
     assert both.client.state is State.SPOILED
     with pytest.raises(LocalProtocolError):
         both.client.send(Rset())
-    both.client.send(BodyChunk(b"abc\r\n"))
+    both.client.send(ContentChunk(b"abc\r\n"))
     both.client.send(Rset())
     assert both.client.data_to_send() == b"abc\r\nRSET\r\n"
 
@@ -674,7 +674,7 @@ def test_the_reply_to_the_chunk_before_may_come_while_the_next_is_sent() -> None
     event = both.client.next_event()
     assert isinstance(event, Reply)
     assert event.command == Bdat(5)
-    both.client.send(BodyChunk(b"abc\r\n"))
+    both.client.send(ContentChunk(b"abc\r\n"))
 
 
 @pytest.mark.parametrize("reply", [b"354 go on\r\n", b"334 \r\n"])
@@ -696,7 +696,7 @@ def test_421_in_the_middle() -> None:
     assert isinstance(event, Reply)
     assert both.client.state is State.CLOSED
     with pytest.raises(LocalProtocolError):
-        both.client.send(BodyChunk(b"abc\r\n"))
+        both.client.send(ContentChunk(b"abc\r\n"))
 
 
 def test_timeout() -> None:
@@ -772,10 +772,10 @@ def shown(data: bytes, step: int, protocol: Protocol) -> tuple[list[object], byt
                 server.accept()
             elif isinstance(event, Need):
                 break
-            elif isinstance(event, BodyChunk) and events and isinstance(events[-1], bytes):
+            elif isinstance(event, ContentChunk) and events and isinstance(events[-1], bytes):
                 events[-1] += event.octets
             else:
-                events.append(event.octets if isinstance(event, BodyChunk) else event)
+                events.append(event.octets if isinstance(event, ContentChunk) else event)
             if server.state is State.CLOSED:
                 return events, server.data_to_send(), server.state
     return events, server.data_to_send(), server.state
@@ -788,7 +788,7 @@ def test_the_segments_make_no_difference(data: bytes, step: int, protocol: Proto
     assert shown(data, step, protocol) == shown(data, len(data), protocol)
 
 
-STEPS: tuple[tuple[Command | BodyChunk, ...], ...] = (
+STEPS: tuple[tuple[Command | ContentChunk, ...], ...] = (
     (MAIL,),
     (RCPT,),
     (Rset(),),
@@ -805,7 +805,7 @@ STEPS: tuple[tuple[Command | BodyChunk, ...], ...] = (
     st.sampled_from(Protocol),
 )
 def test_both_roles_agree_whatever_is_tried(
-    steps: list[tuple[tuple[Command | BodyChunk, ...], bool, bool]], protocol: Protocol
+    steps: list[tuple[tuple[Command | ContentChunk, ...], bool, bool]], protocol: Protocol
 ) -> None:
     """Whatever a client of ours lets through, pipelined or not, accepted or not."""
     both = pair(Size(20), protocol=protocol)

@@ -7,12 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError, Reply
-from smtpproto.extensions import (
-    CapabilitiesWanted,
-    ContentNegotiation,
-    ConversionPermission,
-    ConversionPermitted,
-)
+from smtpproto.extensions import Conneg, ConnegParameter, Conperm, ConpermParameter
 from smtpproto.extensions.conneg import capabilities, with_capabilities
 from tests.pair import Pair, mail, rcpt, read_again
 
@@ -20,21 +15,21 @@ FAX = "(&(image-file-structure=TIFF-minimal)(MRC-mode=0)(color=Binary)(dpi=[204,
 
 
 def test_what_content_suits_a_recipient() -> None:
-    pair = Pair(ConversionPermission(), ContentNegotiation()).hello()
-    assert pair.say(mail(ConversionPermitted())).code == 250
+    pair = Pair(Conperm(), Conneg()).hello()
+    assert pair.say(mail(ConpermParameter())).code == 250
     answer = with_capabilities(Reply(250, "2.1.5", "recipient OK"), FAX)
-    reply = pair.say(rcpt(CapabilitiesWanted()), answer=answer)
+    reply = pair.say(rcpt(ConnegParameter()), answer=answer)
     assert reply.lines == ("recipient OK", f"CONNEG {FAX}")
     assert capabilities(reply) == FAX
     assert pair.server.transaction is not None
-    assert pair.server.transaction.recipients == [rcpt(CapabilitiesWanted())]
+    assert pair.server.transaction.recipients == [rcpt(ConnegParameter())]
 
 
 def test_a_long_list_goes_over_several_lines() -> None:
-    pair = Pair(ContentNegotiation()).hello()
+    pair = Pair(Conneg()).hello()
     wanted = f"(|{FAX * 20})"
     assert pair.say(mail()).code == 250
-    reply = pair.say(rcpt(CapabilitiesWanted()), answer=with_capabilities(Reply(250), wanted))
+    reply = pair.say(rcpt(ConnegParameter()), answer=with_capabilities(Reply(250), wanted))
     assert reply.lines[0] == "recipient OK"
     assert len(reply.lines) > 4
     found = capabilities(reply)
@@ -63,14 +58,14 @@ def test_a_refusal_tells_nothing() -> None:
         with_capabilities(Reply(550), FAX)
 
 
-@pytest.mark.parametrize("flag", [ConversionPermitted(), CapabilitiesWanted()])
-def test_they_have_no_value(flag: ConversionPermitted | CapabilitiesWanted) -> None:
+@pytest.mark.parametrize("flag", [ConpermParameter(), ConnegParameter()])
+def test_they_have_no_value(flag: ConpermParameter | ConnegParameter) -> None:
     assert read_again(flag) == flag
     with pytest.raises(LocalProtocolError, match="expected no value"):
         type(flag).parse("x")
 
 
 def test_they_are_for_one_command_each() -> None:
-    pair = Pair(ConversionPermission(), ContentNegotiation()).hello()
+    pair = Pair(Conperm(), Conneg()).hello()
     reply = pair.raw("MAIL FROM:<a@client.example> CONNEG")
     assert reply.startswith("555 MAIL: CONNEG is not offered here")

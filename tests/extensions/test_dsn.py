@@ -12,14 +12,14 @@ from smtpproto import ForwardPath, LocalProtocolError, Mail, Rcpt, ReversePath
 from smtpproto.extensions import (
     Dsn,
     EightBitMime,
-    EnvelopeId,
-    Internationalized,
+    Envid,
     Notify,
-    OriginalRecipient,
-    Return,
+    Orcpt,
+    Ret,
     SmtpUtf8,
+    SmtpUtf8Parameter,
 )
-from smtpproto.parameters import Parameter
+from smtpproto.vocabulary.parameters import Parameter
 from tests.pair import Pair
 
 A = ReversePath.of("a@client.example")
@@ -54,10 +54,10 @@ CONDITIONS = st.lists(st.sampled_from(["SUCCESS", "FAILURE", "DELAY"]), min_size
 PARAMETERS = st.one_of(
     st.builds(lambda c, case: Notify(tuple(map(case, c))), CONDITIONS, CASES),
     st.builds(lambda case: Notify((case("NEVER"),)), CASES),
-    st.builds(lambda kind, case: Return(case(kind)), st.sampled_from(["FULL", "HDRS"]), CASES),
-    st.builds(EnvelopeId.of, PRINTABLE.filter(bool)),
-    st.builds(OriginalRecipient.of, PRINTABLE, st.sampled_from(["rfc822", "RFC822", "x400"])),
-    st.builds(OriginalRecipient.of, LETTERS, st.just("utf-8"), smtputf8=st.booleans()),
+    st.builds(lambda kind, case: Ret(case(kind)), st.sampled_from(["FULL", "HDRS"]), CASES),
+    st.builds(Envid.of, PRINTABLE.filter(bool)),
+    st.builds(Orcpt.of, PRINTABLE, st.sampled_from(["rfc822", "RFC822", "x400"])),
+    st.builds(Orcpt.of, LETTERS, st.just("utf-8"), smtputf8=st.booleans()),
 )
 
 
@@ -70,24 +70,24 @@ def test_what_is_written_is_read_again(parameter: Parameter) -> None:
 
 @given(PRINTABLE.filter(bool))
 def test_envelope_identifiers_mean_the_text(text: str) -> None:
-    assert EnvelopeId.of(text).text == text
+    assert Envid.of(text).text == text
 
 
 @given(PRINTABLE)
 def test_original_recipients_mean_the_address(address: str) -> None:
-    assert OriginalRecipient.of(address).address == address
+    assert Orcpt.of(address).address == address
 
 
 @given(LETTERS, PRINTABLE, st.booleans())
 def test_original_recipients_in_other_scripts(letters: str, printable: str, smtputf8: bool) -> None:
     address = letters + printable
-    parameter = OriginalRecipient.of(address, "UTF-8", smtputf8=smtputf8)
+    parameter = Orcpt.of(address, "UTF-8", smtputf8=smtputf8)
     assert parameter.address == address
     assert smtputf8 or str(parameter).isascii()
     assert not set(parameter.value()) & set(" =+")
 
 
-@given(st.text(max_size=40), st.sampled_from([Notify, Return, EnvelopeId, OriginalRecipient]))
+@given(st.text(max_size=40), st.sampled_from([Notify, Ret, Envid, Orcpt]))
 def test_nothing_else_escapes(value: str, kind: type[Parameter]) -> None:
     for text in (value, f"rfc822;{value}", f"utf-8;{value}"):
         try:
@@ -147,13 +147,13 @@ def test_no_conditions() -> None:
 
 @pytest.mark.parametrize("value, full", [("FULL", True), ("hdrs", False), ("Full", True)])
 def test_ret(value: str, full: bool) -> None:
-    assert Return.parse(value).full is full
-    assert Return.parse(value).value() == value
+    assert Ret.parse(value).full is full
+    assert Ret.parse(value).value() == value
 
 
 @pytest.mark.parametrize("value", [None, "", "HEADERS", "FULL,HDRS"])
 def test_malformed_ret(value: str | None) -> None:
-    assert "RET: expected FULL or HDRS" in refusal(Return, value)
+    assert "RET: expected FULL or HDRS" in refusal(Ret, value)
 
 
 # --- ENVID ------------------------------------------------------------------------------------
@@ -165,21 +165,21 @@ def test_malformed_ret(value: str | None) -> None:
 )
 def test_envid(value: str, text: str) -> None:
     """An encoding that was not necessary is kept."""
-    assert EnvelopeId.parse(value).text == text
-    assert EnvelopeId.parse(value).value() == value
+    assert Envid.parse(value).text == text
+    assert Envid.parse(value).value() == value
 
 
 @pytest.mark.parametrize(
     "value", ["+", "+2", "+2b", "a=b", "a b", "é", "+C3+A9", "+0D+0A", "+00", "+7F", "+FF"]
 )
 def test_malformed_envid(value: str) -> None:
-    assert "xtext" in refusal(EnvelopeId, value)
+    assert "xtext" in refusal(Envid, value)
 
 
 @pytest.mark.parametrize("value", [None, "", "x" * 101])
 def test_length_of_envid(value: str | None) -> None:
-    assert "ENVID: expected 1 to 100 characters" in refusal(EnvelopeId, value)
-    EnvelopeId("x" * 100)
+    assert "ENVID: expected 1 to 100 characters" in refusal(Envid, value)
+    Envid("x" * 100)
 
 
 # --- ORCPT ------------------------------------------------------------------------------------
@@ -200,7 +200,7 @@ def test_length_of_envid(value: str | None) -> None:
     ],
 )
 def test_orcpt(value: str, kind: str, address: str) -> None:
-    parameter = OriginalRecipient.parse(value)
+    parameter = Orcpt.parse(value)
     assert (parameter.kind, parameter.address) == (kind, address)
     assert parameter.value() == value
 
@@ -237,11 +237,11 @@ def test_orcpt(value: str, kind: str, address: str) -> None:
     ],
 )
 def test_malformed_orcpt(value: str | None, complaint: str) -> None:
-    assert complaint in refusal(OriginalRecipient, value)
+    assert complaint in refusal(Orcpt, value)
 
 
 def test_which_form_an_address_gets() -> None:
-    of = OriginalRecipient.of
+    of = Orcpt.of
     assert str(of("b+c@mx.example")) == "ORCPT=rfc822;b+2Bc@mx.example"
     assert str(of("josé+c@mx")) == "ORCPT=utf-8;jos\\x{E9}\\x{2B}c@mx"
     assert str(of("josé+c@mx", smtputf8=True)) == "ORCPT=utf-8;josé\\x{2B}c@mx"
@@ -249,7 +249,7 @@ def test_which_form_an_address_gets() -> None:
         of("a\r\nb")
     with pytest.raises(LocalProtocolError):
         of("é\r\nb")
-    OriginalRecipient("rfc822", "x" * 493)
+    Orcpt("rfc822", "x" * 493)
 
 
 # --- in a session -----------------------------------------------------------------------------
@@ -257,14 +257,14 @@ def test_which_form_an_address_gets() -> None:
 
 def test_all_of_them() -> None:
     both = Pair(Dsn()).hello()
-    mail = Mail(A, (Return("hdrs"), EnvelopeId("x" * 100)))
-    longest = OriginalRecipient("rfc822", "x" * 493)
+    mail = Mail(A, (Ret("hdrs"), Envid("x" * 100)))
+    longest = Orcpt("rfc822", "x" * 493)
     rcpt = Rcpt(B, (Notify(("SUCCESS", "delay", "FAILURE")), longest))
     assert both.say(mail).code == 250
     assert both.say(rcpt).code == 250
     assert both.events == [mail, rcpt]
-    assert mail.get(Return) == Return("hdrs")
-    assert rcpt.get(OriginalRecipient) is longest
+    assert mail.get(Ret) == Ret("hdrs")
+    assert rcpt.get(Orcpt) is longest
 
 
 def test_room_for_the_longest_line() -> None:
@@ -278,8 +278,8 @@ def test_room_for_the_longest_line() -> None:
 def test_utf_8_as_it_is() -> None:
     """RFC 6533 section 3: where SMTPUTF8 is in force."""
     both = Pair(EightBitMime(), SmtpUtf8(), Dsn()).hello()
-    both.say(Mail(A, (Internationalized(),)))
-    rcpt = Rcpt(B, (OriginalRecipient.of("josé@mx.example", smtputf8=True),))
+    both.say(Mail(A, (SmtpUtf8Parameter(),)))
+    rcpt = Rcpt(B, (Orcpt.of("josé@mx.example", smtputf8=True),))
     assert both.say(rcpt).code == 250
     assert both.events[-1] == rcpt
 
@@ -333,12 +333,12 @@ def test_parameters_belong_to_one_command(line: str) -> None:
 def test_where_it_is_not_offered() -> None:
     both = Pair().hello()
     with pytest.raises(LocalProtocolError, match="RET is not offered") as caught:
-        both.client.send(Mail(A, (Return("FULL"),)))
+        both.client.send(Mail(A, (Ret("FULL"),)))
     assert caught.value.code == 555
     assert both.raw("MAIL FROM:<a@b.example> RET=FULL").startswith("555 ")
 
 
 def test_no_printable_character_is_missing() -> None:
     printable = string.ascii_letters + string.digits + string.punctuation + " \t"
-    assert EnvelopeId.of(printable[:60]).text == printable[:60]
-    assert EnvelopeId.of(printable[60:]).text == printable[60:]
+    assert Envid.of(printable[:60]).text == printable[:60]
+    assert Envid.of(printable[60:]).text == printable[60:]

@@ -7,16 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import (
-    BodyChunk,
+    ContentChunk,
     Data,
-    EndOfBody,
+    EndOfContent,
     ForwardPath,
     LocalProtocolError,
     Mail,
     Rcpt,
     ReversePath,
 )
-from smtpproto.extensions import Body, DeclaredSize, EightBitMime
+from smtpproto.extensions import Body, EightBitMime, SizeParameter
 from tests.pair import Pair
 
 A = ReversePath.of("a@client.example")
@@ -55,8 +55,8 @@ def test_content_of_octets(kind: str) -> None:
     both.say(Rcpt(B))
     both.say(Data())
     octets = bytes(range(128, 256)) + b"\r\n"
-    assert both.say(BodyChunk(octets), EndOfBody()).code == 250
-    assert both.events == [mail, Rcpt(B), Data(), BodyChunk(octets), EndOfBody()]
+    assert both.say(ContentChunk(octets), EndOfContent()).code == 250
+    assert both.events == [mail, Rcpt(B), Data(), ContentChunk(octets), EndOfContent()]
 
 
 def test_a_kind_of_another_extension() -> None:
@@ -64,7 +64,7 @@ def test_a_kind_of_another_extension() -> None:
     with pytest.raises(LocalProtocolError, match=r"BODY=BINARYMIME is not offered"):
         both.client.send(Mail(A, (Body("BINARYMIME"),)))
     assert both.raw(f"MAIL FROM:{A} BODY=BINARYMIME").startswith("555 ")
-    assert EightBitMime().covers(DeclaredSize(1))
+    assert EightBitMime().covers(SizeParameter(1))
 
 
 def test_it_belongs_to_mail() -> None:

@@ -7,18 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError, Reply
-from smtpproto.commands import Grammar, parse
-from smtpproto.extensions import Etrn, QueueStarting
+from smtpproto.extensions import Etrn, EtrnCommand
 from smtpproto.extensions.etrn import node_refused, pending_messages, queue_failed
+from smtpproto.vocabulary.command_line import parse
+from smtpproto.vocabulary.commands import Grammar
 from tests.pair import Pair, mail
 
-GRAMMAR = Grammar({"ETRN": Etrn})
+GRAMMAR = Grammar({"ETRN": EtrnCommand})
 DOMAINS = st.from_regex(r"[a-z0-9-]{1,9}(\.[a-z0-9-]{1,9}){1,3}", fullmatch=True)
 NODES = DOMAINS | DOMAINS.map("@{}".format) | st.from_regex("#[!-~]{1,20}", fullmatch=True)
 
 
-@given(st.builds(Etrn, NODES))
-def test_what_is_written_is_read_again(etrn: Etrn) -> None:
+@given(st.builds(EtrnCommand, NODES))
+def test_what_is_written_is_read_again(etrn: EtrnCommand) -> None:
     assert parse(str(etrn).encode(), GRAMMAR) == etrn
 
 
@@ -37,10 +38,10 @@ NODE = "customer.example"
     ],
 )
 def test_the_replies(reply: Reply | None, code: int) -> None:
-    pair = Pair(QueueStarting()).hello()
-    answer = pair.say(Etrn(NODE), answer=reply)
+    pair = Pair(Etrn()).hello()
+    answer = pair.say(EtrnCommand(NODE), answer=reply)
     assert answer.code == code
-    assert answer.command == Etrn(NODE)
+    assert answer.command == EtrnCommand(NODE)
     assert NODE in answer.text or reply is None
     # The session stays where it was.
     assert pair.say(mail()).code == 250
@@ -48,20 +49,20 @@ def test_the_replies(reply: Reply | None, code: int) -> None:
 
 @pytest.mark.parametrize("node", ["", "localname", "@localname", "#", "a b.example", "@#x", "a..b"])
 def test_nodes_that_are_none(node: str) -> None:
-    reply = Pair(QueueStarting()).hello().raw(f"ETRN {node}")
+    reply = Pair(Etrn()).hello().raw(f"ETRN {node}")
     assert reply.startswith("501 ETRN: expected a fully qualified domain name")
 
 
 def test_not_within_a_transaction() -> None:
-    pair = Pair(QueueStarting()).hello()
+    pair = Pair(Etrn()).hello()
     pair.say(mail())
     assert pair.raw(f"ETRN {NODE}").startswith("503 ")
     with pytest.raises(LocalProtocolError, match="ETRN is not possible here"):
-        pair.client.send(Etrn(NODE))
+        pair.client.send(EtrnCommand(NODE))
 
 
 def test_clients_that_say_helo_may_ask_too() -> None:
-    pair = Pair(QueueStarting()).hello(helo=True)
-    assert QueueStarting in pair.server.offered
-    assert QueueStarting not in pair.client.offered
+    pair = Pair(Etrn()).hello(helo=True)
+    assert Etrn in pair.server.offered
+    assert Etrn not in pair.client.offered
     assert pair.raw(f"ETRN {NODE}").startswith("250 ")

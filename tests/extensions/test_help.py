@@ -5,25 +5,25 @@ from __future__ import annotations
 import pytest
 
 from smtpproto import Expn, Help, Reply, TLSFacts
-from smtpproto.extensions import Expansion, HelpTexts, StartTls
+from smtpproto.extensions import ExpnExtension, HelpExtension, StartTls
 from tests.pair import Pair, mail
 
 
 def test_help() -> None:
-    pair = Pair(HelpTexts()).hello()
-    assert HelpTexts in pair.client.offered
+    pair = Pair(HelpExtension()).hello()
+    assert HelpExtension in pair.client.offered
     assert pair.say(Help("MAIL"), answer=Reply(214, "", "MAIL FROM:<path>")).code == 214
     assert pair.events == [Help("MAIL")]
 
 
 def test_expn() -> None:
-    pair = Pair(Expansion()).hello()
+    pair = Pair(ExpnExtension()).hello()
     answer = Reply(250, "2.1.5", "<a@mx.example>\n<b@mx.example>")
     assert pair.say(Expn("list"), answer=answer).lines == ("<a@mx.example>", "<b@mx.example>")
 
 
 def test_they_do_not_disturb_a_transaction() -> None:
-    pair = Pair(HelpTexts(), Expansion()).hello()
+    pair = Pair(HelpExtension(), ExpnExtension()).hello()
     pair.say(mail())
     assert pair.say(Help()).code == 214
     assert pair.say(Expn("list")).code == 252
@@ -45,7 +45,7 @@ def test_a_server_that_has_them_not(command: Help | Expn) -> None:
 
 def test_before_ehlo_as_behind_it() -> None:
     """RFC 5321 section 4.1.4."""
-    pair = Pair(HelpTexts(), Expansion())
+    pair = Pair(HelpExtension(), ExpnExtension())
     lines = ["HELP", "EXPN list", "VRFY bob", "NOOP", "RSET"]
     before = [pair.raw(line) for line in lines]
     assert [reply[:3] for reply in before] == ["214", "252", "252", "250", "250"]
@@ -57,7 +57,7 @@ def test_before_ehlo_as_behind_it() -> None:
 
 
 def test_before_ehlo_inside_tls() -> None:
-    pair = Pair(StartTls(), HelpTexts()).hello()
+    pair = Pair(StartTls(), HelpExtension()).hello()
     assert pair.raw("STARTTLS").startswith("220 ")
     pair.server.tls_established(TLSFacts("TLSv1.3"))
     assert pair.raw("HELP").startswith("214 ")
@@ -66,5 +66,5 @@ def test_before_ehlo_inside_tls() -> None:
 
 @pytest.mark.parametrize("line, code", [("HELP", 214), ("EXPN list", 252)])
 def test_they_are_older_than_ehlo(line: str, code: int) -> None:
-    pair = Pair(HelpTexts(), Expansion()).hello(helo=True)
+    pair = Pair(HelpExtension(), ExpnExtension()).hello(helo=True)
     assert pair.raw(line).startswith(f"{code} ")

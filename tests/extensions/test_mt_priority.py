@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError, Session
-from smtpproto.extensions import EnhancedStatusCodes, MtPriority, Priority
+from smtpproto.extensions import EnhancedStatusCodes, MtPriority, MtPriorityParameter
 from smtpproto.extensions.mt_priority import granted_priority, priority_changed
 from tests.pair import Pair, mail, read_again
 
 
-@given(st.builds(Priority, st.integers(-9, 9)))
-def test_what_is_written_is_read_again(priority: Priority) -> None:
+@given(st.builds(MtPriorityParameter, st.integers(-9, 9)))
+def test_what_is_written_is_read_again(priority: MtPriorityParameter) -> None:
     assert read_again(priority) == priority
 
 
@@ -26,7 +26,7 @@ def test_malformed_values(text: str) -> None:
 @pytest.mark.parametrize("level", [10, -10, pytest.param(10**5000, id="huge")])
 def test_levels_that_cannot_be_written(level: int) -> None:
     with pytest.raises(LocalProtocolError, match="expected -9 to 9") as caught:
-        Priority(level)
+        MtPriorityParameter(level)
     assert caught.value.enhanced == "5.5.2"
 
 
@@ -57,13 +57,13 @@ def test_profiles_that_are_none(profile: str) -> None:
 def test_nobody_unknown_pushes_in(
     level: int | None, identity: str | None, trusted: bool, granted: int
 ) -> None:
-    command = mail() if level is None else mail(Priority(level))
+    command = mail() if level is None else mail(MtPriorityParameter(level))
     assert granted_priority(command, Session(identity=identity), trusted=trusted) == granted
 
 
 def test_a_priority_that_the_server_changes() -> None:
     pair = Pair(MtPriority(), EnhancedStatusCodes()).hello()
-    reply = pair.say(mail(Priority(6)), answer=priority_changed(3))
+    reply = pair.say(mail(MtPriorityParameter(6)), answer=priority_changed(3))
     assert (reply.code, reply.enhanced) == (250, "2.3.6")
     assert reply.text.startswith("3 ")
     assert pair.server.transaction is not None

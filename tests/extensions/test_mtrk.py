@@ -10,28 +10,28 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError
-from smtpproto.extensions import Dsn, EnvelopeId, MessageTracking, Tracking
+from smtpproto.extensions import Dsn, Envid, Mtrk, MtrkParameter
 from tests.pair import Pair, mail, read_again
 
 CERTIFIER = base64.b64encode(hashlib.sha1(b"a large random number").digest()).decode().rstrip("=")
-ENVID = EnvelopeId.of("1234@client.example")
+ENVID = Envid.of("1234@client.example")
 
 
 @given(
     st.builds(
-        Tracking,
+        MtrkParameter,
         st.binary(min_size=1).map(lambda hashed: base64.b64encode(hashed).decode().rstrip("=")),
         st.none() | st.integers(0, 10**9 - 1),
     )
 )
-def test_what_is_written_is_read_again(tracking: Tracking) -> None:
+def test_what_is_written_is_read_again(tracking: MtrkParameter) -> None:
     assert read_again(tracking) == tracking
 
 
 def test_a_message_that_can_be_asked_for() -> None:
-    pair = Pair(Dsn(), MessageTracking()).hello()
+    pair = Pair(Dsn(), Mtrk()).hello()
     assert len(CERTIFIER) == 27
-    assert pair.say(mail(Tracking(CERTIFIER, 86_400), ENVID)).code == 250
+    assert pair.say(mail(MtrkParameter(CERTIFIER, 86_400), ENVID)).code == 250
 
 
 @pytest.mark.parametrize(
@@ -39,7 +39,7 @@ def test_a_message_that_can_be_asked_for() -> None:
     ["MTRK", "MTRK=", "MTRK=abc:", "MTRK=abc:1234567890", "MTRK=abc:x", "MTRK=a-b", "MTRK=abcde"],
 )
 def test_malformed_values(text: str) -> None:
-    pair = Pair(Dsn(), MessageTracking()).hello()
+    pair = Pair(Dsn(), Mtrk()).hello()
     reply = pair.raw(f"MAIL FROM:<a@client.example> {text} ENVID=1@client.example")
     assert reply.startswith(("501 MTRK: expected base64", "501 MTRK: expected printable"))
 
@@ -47,23 +47,23 @@ def test_malformed_values(text: str) -> None:
 def test_timeouts_that_cannot_be_written() -> None:
     for timeout in (10**9, -1, 10**5000):
         with pytest.raises(LocalProtocolError, match="up to nine digits"):
-            Tracking(CERTIFIER, timeout)
+            MtrkParameter(CERTIFIER, timeout)
 
 
 @pytest.mark.parametrize("envid", ["", " ENVID=1234"])
 def test_a_message_without_a_name_of_its_own(envid: str) -> None:
-    pair = Pair(Dsn(), MessageTracking()).hello()
+    pair = Pair(Dsn(), Mtrk()).hello()
     reply = pair.raw(f"MAIL FROM:<a@client.example>{envid} MTRK={CERTIFIER}")
     assert reply.startswith("501 MTRK needs ENVID=local@hostname")
     with pytest.raises(LocalProtocolError, match="MTRK needs ENVID"):
-        pair.client.send(mail(Tracking(CERTIFIER)))
+        pair.client.send(mail(MtrkParameter(CERTIFIER)))
 
 
 @pytest.mark.parametrize("command", [mail(), mail(ENVID)])
 def test_other_messages(command: object) -> None:
-    assert Pair(Dsn(), MessageTracking()).hello().say(command).code == 250  # type: ignore[arg-type]
+    assert Pair(Dsn(), Mtrk()).hello().say(command).code == 250  # type: ignore[arg-type]
 
 
 def test_it_goes_with_dsn() -> None:
     with pytest.raises(ValueError, match="MTRK requires DSN"):
-        Pair(MessageTracking())
+        Pair(Mtrk())

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from smtpproto import Command, LocalProtocolError, Mail, Parameter, State
-from smtpproto.extensions import KNOWN, Extension
-from smtpproto.states import Go
+from smtpproto.extensions import Extension
+from smtpproto.extensions.known import KNOWN
+from smtpproto.vocabulary.states import Transition
 from tests.pair import Pair, mail
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "private_extension.py"
@@ -45,7 +46,7 @@ class Colours(Extension):
     keyword = "X-COLOURS"
     parameters = {Mail: (Colour,)}
     commands = (Paint,)
-    transitions = {State.READY: {"XPAINT": Go()}}
+    transitions = {State.READY: {"XPAINT": Transition()}}
     extra_length = {Mail: len(" X-COLOUR=green")}
 
 

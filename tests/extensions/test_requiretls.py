@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smtpproto import LocalProtocolError, Session
-from smtpproto.extensions import RequireTls, TlsRequired
+from smtpproto.extensions import RequireTls, RequireTlsParameter
 from tests.pair import Pair, mail, read_again
 
 INSIDE_TLS = Session(secure=True)
@@ -14,10 +14,10 @@ INSIDE_TLS = Session(secure=True)
 def test_a_message_that_requires_tls() -> None:
     pair = Pair(RequireTls(), session=INSIDE_TLS, client_session=INSIDE_TLS).hello()
     assert RequireTls in pair.client.offered
-    assert pair.say(mail(TlsRequired())).code == 250
+    assert pair.say(mail(RequireTlsParameter())).code == 250
     transaction = pair.server.transaction
     assert transaction is not None
-    assert transaction.mail.get(TlsRequired) == TlsRequired()
+    assert transaction.mail.get(RequireTlsParameter) == RequireTlsParameter()
 
 
 def test_other_messages_need_nothing() -> None:
@@ -29,7 +29,7 @@ def test_it_is_not_offered_outside_tls() -> None:
     pair = Pair(RequireTls()).hello()
     assert RequireTls not in pair.client.offered
     with pytest.raises(LocalProtocolError, match="REQUIRETLS is not offered"):
-        pair.client.send(mail(TlsRequired()))
+        pair.client.send(mail(RequireTlsParameter()))
     assert pair.raw("MAIL FROM:<a@client.example> REQUIRETLS").startswith("555 MAIL: REQUIRETLS")
 
 
@@ -37,7 +37,7 @@ def test_a_client_does_not_trust_an_offer_in_plain_text() -> None:
     pair = Pair(RequireTls(), session=INSIDE_TLS).hello()
     assert RequireTls in pair.client.offered
     with pytest.raises(LocalProtocolError, match="REQUIRETLS needs TLS") as caught:
-        pair.client.send(mail(TlsRequired()))
+        pair.client.send(mail(RequireTlsParameter()))
     assert (caught.value.code, caught.value.enhanced) == (530, "5.7.10")
 
 
@@ -45,9 +45,9 @@ def test_it_has_no_value() -> None:
     pair = Pair(RequireTls(), session=INSIDE_TLS).hello()
     reply = pair.raw("MAIL FROM:<a@client.example> REQUIRETLS=yes")
     assert reply.startswith("501 REQUIRETLS: expected no value, found 'yes'")
-    assert str(TlsRequired()) == "REQUIRETLS"
-    assert read_again(TlsRequired()) == TlsRequired()
+    assert str(RequireTlsParameter()) == "REQUIRETLS"
+    assert read_again(RequireTlsParameter()) == RequireTlsParameter()
 
 
 def test_the_line_may_be_longer() -> None:
-    assert RequireTls.extra_length[type(mail())] == len(f" {TlsRequired()}")
+    assert RequireTls.extra_length[type(mail())] == len(f" {RequireTlsParameter()}")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError
-from smtpproto.extensions import Rrvs, ValidSince
+from smtpproto.extensions import Rrvs, RrvsParameter
 from smtpproto.extensions.rrvs import NEW_OWNER
 from tests.pair import Pair, mail, rcpt, read_again
 
@@ -20,14 +20,14 @@ OFFSETS = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minute
 @pytest.mark.parametrize(
     "text, value",
     [
-        ("2014-04-03T23:01:00Z", ValidSince(MOMENT)),
-        ("2014-04-03T23:01:00Z;C", ValidSince(MOMENT, go_on=True)),
-        ("2014-04-03T23:01:00Z;r", ValidSince(MOMENT, go_on=False)),
-        ("2014-04-04T01:01:00+02:00;R", ValidSince(MOMENT, go_on=False)),
+        ("2014-04-03T23:01:00Z", RrvsParameter(MOMENT)),
+        ("2014-04-03T23:01:00Z;C", RrvsParameter(MOMENT, go_on=True)),
+        ("2014-04-03T23:01:00Z;r", RrvsParameter(MOMENT, go_on=False)),
+        ("2014-04-04T01:01:00+02:00;R", RrvsParameter(MOMENT, go_on=False)),
     ],
 )
-def test_values(text: str, value: ValidSince) -> None:
-    assert ValidSince.parse(text) == value
+def test_values(text: str, value: RrvsParameter) -> None:
+    assert RrvsParameter.parse(text) == value
 
 
 @given(
@@ -35,7 +35,7 @@ def test_values(text: str, value: ValidSince) -> None:
     st.sampled_from([None, True, False]),
 )
 def test_what_is_written_is_read_again(moment: datetime, go_on: bool | None) -> None:
-    value = ValidSince(moment, go_on)
+    value = RrvsParameter(moment, go_on)
     assert read_again(value) == value
     assert len(f" {value}") <= Rrvs.extra_length[type(rcpt())]
 
@@ -59,14 +59,14 @@ def test_malformed_values(text: str, reason: str) -> None:
 
 def test_moments_that_cannot_be_written() -> None:
     with pytest.raises(LocalProtocolError, match="expected whole seconds"):
-        ValidSince(MOMENT.replace(microsecond=1))
+        RrvsParameter(MOMENT.replace(microsecond=1))
     with pytest.raises(LocalProtocolError, match="offset from UTC"):
-        ValidSince(datetime(2014, 4, 3))  # noqa: DTZ001  the subject of the test
+        RrvsParameter(datetime(2014, 4, 3))  # noqa: DTZ001  the subject of the test
 
 
 def test_a_mailbox_that_has_a_new_owner() -> None:
     pair = Pair(Rrvs()).hello()
-    since = ValidSince(MOMENT)
+    since = RrvsParameter(MOMENT)
     assert pair.say(mail()).code == 250
     assert pair.say(rcpt(since)).code == 250
     assert pair.say(rcpt(since), answer=NEW_OWNER).code == 550

@@ -12,7 +12,7 @@ from smtpproto import (
     ConnectionClosed,
     Data,
     Domain,
-    EndOfBody,
+    EndOfContent,
     ForwardPath,
     LocalProtocolError,
     Mail,
@@ -288,5 +288,5 @@ def test_a_limited_session_from_end_to_end() -> None:
         for one in batch:
             assert both.say(one).code == 250
         assert both.say(Data()).code == 354
-        assert both.say(EndOfBody()).code == 250
+        assert both.say(EndOfContent()).code == 250
     assert len(sessions) == 2

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import (
-    BodyChunk,
+    ContentChunk,
     Data,
-    EndOfBody,
+    EndOfContent,
     ForwardPath,
     LocalProtocolError,
     Mail,
@@ -17,7 +17,7 @@ from smtpproto import (
     Rejected,
     ReversePath,
 )
-from smtpproto.extensions import DeclaredSize, Size
+from smtpproto.extensions import Size, SizeParameter
 from tests.pair import Pair
 
 A = ReversePath.of("a@client.example")
@@ -26,10 +26,10 @@ B = ForwardPath.of("b@mx.example")
 
 @given(st.integers(0, 10**20 - 1))
 def test_what_is_written_is_read_again(octets: int) -> None:
-    declared = DeclaredSize(octets)
+    declared = SizeParameter(octets)
     keyword, _, value = str(declared).partition("=")
     assert keyword == "SIZE"
-    assert DeclaredSize.parse(value) == declared
+    assert SizeParameter.parse(value) == declared
     size = Size(octets)
     assert Size.parse_offer(size.line().partition(" ")[2]) == size
 
@@ -39,7 +39,7 @@ def test_what_is_written_is_read_again(octets: int) -> None:
 )
 def test_malformed_numbers(value: str | None) -> None:
     with pytest.raises(LocalProtocolError, match="SIZE: expected 1 to 20 digits") as caught:
-        DeclaredSize.parse(value)
+        SizeParameter.parse(value)
     assert caught.value.code == 501
     if value:
         with pytest.raises(LocalProtocolError, match="SIZE: expected 1 to 20 digits"):
@@ -49,7 +49,7 @@ def test_malformed_numbers(value: str | None) -> None:
 @pytest.mark.parametrize("octets", [-1, 10**20, 10**4000])
 def test_numbers_that_cannot_be_written(octets: int) -> None:
     with pytest.raises(LocalProtocolError, match="1 to 20 digits"):
-        DeclaredSize(octets)
+        SizeParameter(octets)
     with pytest.raises(LocalProtocolError, match="1 to 20 digits"):
         Size(octets)
 
@@ -66,16 +66,16 @@ def test_offers(size: Size, line: str) -> None:
 def test_no_limit(limit: int | None) -> None:
     """RFC 1870 section 4: 0 means no fixed limit."""
     both = Pair(Size(limit)).hello()
-    both.say(Mail(A, (DeclaredSize(10**19),)))
+    both.say(Mail(A, (SizeParameter(10**19),)))
     both.say(Rcpt(B))
     both.say(Data())
-    assert both.say(BodyChunk(b"x" * 100_000 + b"\r\n"), EndOfBody()).code == 250
+    assert both.say(ContentChunk(b"x" * 100_000 + b"\r\n"), EndOfContent()).code == 250
 
 
 @pytest.mark.parametrize("octets, fits", [(0, True), (1000, True), (1001, False), (10**19, False)])
 def test_declared(octets: int, fits: bool) -> None:
     both = Pair(Size(1000)).hello()
-    mail = Mail(A, (DeclaredSize(octets),))
+    mail = Mail(A, (SizeParameter(octets),))
     if fits:
         assert both.say(mail).code == 250
     else:
@@ -85,17 +85,17 @@ def test_declared(octets: int, fits: bool) -> None:
     assert both.raw(f"MAIL FROM:{A} SIZE={octets}").startswith("503 " if fits else "552 ")
 
 
-@pytest.mark.parametrize("declared", [(), (DeclaredSize(10),)])
+@pytest.mark.parametrize("declared", [(), (SizeParameter(10),)])
 @pytest.mark.parametrize("octets, fits", [(998, True), (999, False), (5000, False)])
-def test_what_comes(declared: tuple[DeclaredSize, ...], octets: int, fits: bool) -> None:
+def test_what_comes(declared: tuple[SizeParameter, ...], octets: int, fits: bool) -> None:
     """Whatever was declared (RFC 1870 section 6.3)."""
     both = Pair(Size(1000)).hello()
     both.talk(Mail(A, declared))
     both.talk(Rcpt(B))
     both.talk(Data())
-    reply = both.say(BodyChunk(b"x" * octets + b"\r\n"), EndOfBody())
+    reply = both.say(ContentChunk(b"x" * octets + b"\r\n"), EndOfContent())
     assert reply.code == (250 if fits else 552)
-    assert isinstance(both.events[-1], EndOfBody if fits else Rejected)
+    assert isinstance(both.events[-1], EndOfContent if fits else Rejected)
 
 
 def test_dot_transparency_does_not_count() -> None:
@@ -103,14 +103,14 @@ def test_dot_transparency_does_not_count() -> None:
     both.talk(Mail(A))
     both.talk(Rcpt(B))
     both.talk(Data())
-    assert both.say(BodyChunk(b".\r\n...\r\n"), EndOfBody()).code == 250
+    assert both.say(ContentChunk(b".\r\n...\r\n"), EndOfContent()).code == 250
 
 
 def test_it_belongs_to_mail() -> None:
     both = Pair(Size(1000)).hello()
     both.say(Mail(A))
     with pytest.raises(LocalProtocolError, match="SIZE is not offered"):
-        both.client.send(Rcpt(B, (DeclaredSize(10),)))
+        both.client.send(Rcpt(B, (SizeParameter(10),)))
     assert both.raw(f"RCPT TO:{B} SIZE=10").startswith("555 ")
 
 
@@ -124,5 +124,5 @@ def test_longer_lines() -> None:
 def test_where_it_is_not_offered() -> None:
     both = Pair().hello()
     with pytest.raises(LocalProtocolError, match="not offered"):
-        both.client.send(Mail(A, (DeclaredSize(10),)))
+        both.client.send(Mail(A, (SizeParameter(10),)))
     assert both.raw(f"MAIL FROM:{A} SIZE=10").startswith("555 ")

@@ -27,17 +27,17 @@ from smtpproto.extensions import (
     Dsn,
     EightBitMime,
     EnhancedStatusCodes,
-    Expansion,
+    ExpnExtension,
     Extension,
-    HelpTexts,
-    Internationalized,
-    OriginalRecipient,
+    HelpExtension,
+    Orcpt,
     SmtpUtf8,
+    SmtpUtf8Parameter,
     UnknownExtension,
 )
 from tests.pair import Pair
 
-DECLARED = (Internationalized(),)
+DECLARED = (SmtpUtf8Parameter(),)
 JOSE = ReversePath.of("josé@client.example")
 ASCII = ReversePath.of("a@client.example")
 ARNAUD = ForwardPath.of("рнo@пример.example")
@@ -46,7 +46,9 @@ MOVED = Reply(251, "2.1.5", "will forward to josé@mx.example")
 
 
 def pair(*extensions: Extension) -> Pair:
-    return Pair(EightBitMime(), SmtpUtf8(), Dsn(), Expansion(), HelpTexts(), *extensions).hello()
+    return Pair(
+        EightBitMime(), SmtpUtf8(), Dsn(), ExpnExtension(), HelpExtension(), *extensions
+    ).hello()
 
 
 def refused(pair: Pair, command: Command) -> LocalProtocolError:
@@ -61,15 +63,15 @@ def refused(pair: Pair, command: Command) -> LocalProtocolError:
 
 
 def test_what_is_written_is_read_again() -> None:
-    parameter = Internationalized()
+    parameter = SmtpUtf8Parameter()
     assert str(parameter) == "SMTPUTF8"
-    assert Internationalized.parse(None) == parameter
+    assert SmtpUtf8Parameter.parse(None) == parameter
 
 
 def test_it_takes_no_value() -> None:
     """RFC 6531 section 3.4."""
     with pytest.raises(LocalProtocolError, match="expected no value"):
-        Internationalized.parse("yes")
+        SmtpUtf8Parameter.parse("yes")
     assert pair().raw("MAIL FROM:<a@b.example> SMTPUTF8=yes").startswith("501 ")
 
 
@@ -131,10 +133,10 @@ def test_the_null_reverse_path_and_postmaster() -> None:
 
 def test_other_parameters_need_it_as_well() -> None:
     both = pair()
-    original = OriginalRecipient.of("josé@mx.example", smtputf8=True)
+    original = Orcpt.of("josé@mx.example", smtputf8=True)
     both.say(Mail(ASCII))
     assert refused(both, Rcpt(B, (original,))).code == 553
-    assert both.say(Rcpt(B, (OriginalRecipient.of("josé@mx.example"),))).code == 250
+    assert both.say(Rcpt(B, (Orcpt.of("josé@mx.example"),))).code == 250
     assert both.raw(f"RCPT TO:{B} {original}").startswith("553 ")
 
 
@@ -227,7 +229,7 @@ def test_questions(command: Vrfy | Expn, line: str) -> None:
     assert command.line() == line
     assert both.say(command).code == 252
     assert both.events == [command]
-    assert (command.get(Internationalized) is None) == (not command.parameters)
+    assert (command.get(SmtpUtf8Parameter) is None) == (not command.parameters)
 
 
 def test_letter_case_of_the_parameter() -> None:

@@ -19,7 +19,15 @@ from smtpproto import (
     TLSFacts,
     Vrfy,
 )
-from smtpproto.extensions import Auth, Chunking, Expansion, HelpTexts, Size, StartTLS, StartTls
+from smtpproto.extensions import (
+    Auth,
+    Chunking,
+    ExpnExtension,
+    HelpExtension,
+    Size,
+    StartTls,
+    StartTlsCommand,
+)
 from tests.pair import CLIENT, Pair, mail, rcpt
 
 FACTS = TLSFacts("TLSv1.3", "TLS_AES_128_GCM_SHA256")
@@ -27,7 +35,7 @@ FACTS = TLSFacts("TLSv1.3", "TLS_AES_128_GCM_SHA256")
 
 def within_tls(*extensions: object, **options: object) -> Pair:
     pair = Pair(StartTls(**options), *extensions).hello()  # type: ignore[arg-type]
-    assert pair.say(StartTLS()).code == 220
+    assert pair.say(StartTlsCommand()).code == 220
     assert pair.server.next_event() is Need.TLS
     assert pair.client.next_event() is Need.TLS
     pair.server.tls_established(FACTS)
@@ -58,7 +66,7 @@ def test_once_is_enough() -> None:
     pair = within_tls().hello()
     assert pair.raw("STARTTLS").startswith("503 STARTTLS is possible once")
     with pytest.raises(LocalProtocolError, match="once") as caught:
-        pair.client.send(StartTLS())
+        pair.client.send(StartTlsCommand())
     assert (caught.value.code, caught.value.enhanced) == (503, "5.5.1")
 
 
@@ -73,7 +81,7 @@ def test_only_where_no_transaction_is_under_way() -> None:
     assert pair.raw("STARTTLS").startswith("503 STARTTLS is not possible here")
     pair.hello().say(mail())
     with pytest.raises(LocalProtocolError, match="not possible here"):
-        pair.client.send(StartTLS())
+        pair.client.send(StartTlsCommand())
     assert pair.raw("STARTTLS").startswith("503 STARTTLS is not possible here")
 
 
@@ -103,7 +111,9 @@ def test_where_it_is_required() -> None:
 @pytest.mark.parametrize("hello", [False, True])
 def test_where_it_is_required_even_what_is_out_of_order_or_malformed(hello: bool) -> None:
     """RFC 3207 section 4: 530 to every command but EHLO, NOOP, STARTTLS and QUIT."""
-    pair = Pair(StartTls(required=True), Chunking(), Auth(("PLAIN",)), HelpTexts(), Expansion())
+    pair = Pair(
+        StartTls(required=True), Chunking(), Auth(("PLAIN",)), HelpExtension(), ExpnExtension()
+    )
     if hello:
         pair.hello()
     lines = ["MAIL FROM:<>", "RCPT TO:<b@mx.example>", "DATA", "BDAT 0 LAST", "RSET", "HELP"]
@@ -155,7 +165,7 @@ def test_commands_injected_before_the_handshake() -> None:
 def test_replies_injected_behind_the_reply(tail: bytes) -> None:
     """CVE-2020-15685 and its likes: what a client reads as the reply to its EHLO inside TLS."""
     pair = Pair(StartTls()).hello()
-    pair.client.send(StartTLS())
+    pair.client.send(StartTlsCommand())
     pair.client.receive_data(b"220 2.0.0 Ready\r\n" + tail)
     reply = pair.client.next_event()
     assert getattr(reply, "code", 0) == 220

@@ -4,21 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from smtpproto import BodyChunk, Data, EndOfBody, LocalProtocolError, Rset, Session
-from smtpproto.extensions import (
-    ClientForwarding,
-    ClientOverriding,
-    ForwardedClient,
-    XClient,
-    XForward,
-)
-from smtpproto.extensions.client_attributes import Unavailable
-from smtpproto.wire.proxy import TrustedNetworks
+from smtpproto import ContentChunk, Data, EndOfContent, LocalProtocolError, Rset, Session
+from smtpproto.extensions import ForwardedClient, XClient, XClientCommand, XForward, XForwardCommand
+from smtpproto.vocabulary.client_attributes import Unavailable
+from smtpproto.wire.proxy_reader import TrustedNetworks
 from tests.pair import CLIENT, Pair, mail, rcpt
 
 FILTER = Session(peer="127.0.0.1")
 LOCAL = TrustedNetworks(["127.0.0.0/8"])
-OFFER = ClientForwarding(LOCAL)
+OFFER = XForward(LOCAL)
 NAME, ADDRESS = ("NAME", "spike.example"), ("ADDR", "192.0.2.2")
 
 
@@ -28,9 +22,11 @@ def trusted() -> Pair:
 
 def test_a_filter_tells_whose_message_it_passes_on() -> None:
     pair = trusted()
-    assert pair.client.offered.get(ClientForwarding) == OFFER
-    assert pair.say(XForward((NAME, ADDRESS, ("PROTO", "ESMTP")))).code == 250
-    assert pair.say(XForward((("HELO", "spike"), ("NAME", Unavailable.PERMANENT)))).code == 250
+    assert pair.client.offered.get(XForward) == OFFER
+    assert pair.say(XForwardCommand((NAME, ADDRESS, ("PROTO", "ESMTP")))).code == 250
+    assert (
+        pair.say(XForwardCommand((("HELO", "spike"), ("NAME", Unavailable.PERMANENT)))).code == 250
+    )
     for session in (pair.server.session, pair.client.session):
         fact = session.get(ForwardedClient)
         assert fact is not None
@@ -41,43 +37,41 @@ def test_a_filter_tells_whose_message_it_passes_on() -> None:
 
 def test_it_is_about_one_message() -> None:
     pair = trusted()
-    pair.say(XForward((NAME,)))
+    pair.say(XForwardCommand((NAME,)))
     pair.talk(mail())
     pair.talk(rcpt())
     pair.talk(Data())
     assert pair.server.session.get(ForwardedClient) is not None
-    assert pair.say(BodyChunk(b"Hi\r\n"), EndOfBody()).code == 250
+    assert pair.say(ContentChunk(b"Hi\r\n"), EndOfContent()).code == 250
     assert pair.server.session.get(ForwardedClient) is None
     assert pair.client.session.get(ForwardedClient) is None
 
 
 def test_rset_forgets_it() -> None:
     pair = trusted()
-    pair.say(XForward((NAME,)))
+    pair.say(XForwardCommand((NAME,)))
     pair.say(Rset())
     assert pair.server.session.facts == pair.client.session.facts == ()
 
 
 def test_filters_that_are_not_trusted() -> None:
     pair = Pair(OFFER, session=Session(peer="192.0.2.1")).hello()
-    assert ClientForwarding not in pair.client.offered
+    assert XForward not in pair.client.offered
     assert pair.raw("XFORWARD NAME=a") == "550 XFORWARD: insufficient authorization\r\n"
     assert pair.server.session.facts == ()
 
 
 def test_the_client_of_a_proxy_is_not_trusted_but_the_proxy_is() -> None:
-    pair = Pair(ClientOverriding(LOCAL), ClientForwarding(LOCAL), session=FILTER).hello()
-    assert pair.say(XClient((ADDRESS,))).code == 220
+    pair = Pair(XClient(LOCAL), XForward(LOCAL), session=FILTER).hello()
+    assert pair.say(XClientCommand((ADDRESS,))).code == 220
     pair.hello()
-    assert pair.say(XForward((NAME,))).code == 250
-    far = Pair(
-        ClientForwarding(TrustedNetworks(["192.0.2.2"])), ClientOverriding(LOCAL), session=FILTER
-    )
+    assert pair.say(XForwardCommand((NAME,))).code == 250
+    far = Pair(XForward(TrustedNetworks(["192.0.2.2"])), XClient(LOCAL), session=FILTER)
     far.hello()
-    far.say(XClient((ADDRESS,)))
+    far.say(XClientCommand((ADDRESS,)))
     far.hello()
     assert far.server.session.peer == "192.0.2.2"
-    assert ClientForwarding not in far.client.offered
+    assert XForward not in far.client.offered
 
 
 def test_not_within_a_transaction() -> None:
@@ -100,12 +94,12 @@ def test_malformed_attributes(attribute: str, reason: str) -> None:
 
 @pytest.mark.parametrize("attribute", [("SOURCE", "local"), ("PROTO", "UUCP"), ("ADDR", "x25")])
 def test_values_that_need_no_internet(attribute: tuple[str, str]) -> None:
-    assert trusted().say(XForward((attribute,))).code == 250
+    assert trusted().say(XForwardCommand((attribute,))).code == 250
 
 
 def test_a_client_says_what_the_server_understands() -> None:
-    pair = Pair(ClientForwarding(LOCAL, ("NAME",)), session=FILTER).hello()
-    assert pair.client.offered.get(ClientForwarding) == ClientForwarding(names=("NAME",))
+    pair = Pair(XForward(LOCAL, ("NAME",)), session=FILTER).hello()
+    assert pair.client.offered.get(XForward) == XForward(names=("NAME",))
     with pytest.raises(LocalProtocolError, match="ADDR is not offered here"):
-        pair.client.send(XForward((ADDRESS,)))
+        pair.client.send(XForwardCommand((ADDRESS,)))
     assert pair.server.session.name == CLIENT

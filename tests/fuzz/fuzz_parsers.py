@@ -28,16 +28,14 @@ with instrumented():
         Session,
         Syntax,
     )
-    from smtpproto.commands import Expn, Mail, Rcpt, Vrfy, parse
-    from smtpproto.conversations.message import without_bcc
+    from smtpproto.conversations.client.message import without_bcc
     from smtpproto.conversations.transcript import Transcript
-    from smtpproto.extensions import KNOWN, SubmittedBy, catalogue, read_offers
+    from smtpproto.engine.catalogue import catalogue, read_offers
+    from smtpproto.extensions import AuthParameter
     from smtpproto.extensions.conneg import capabilities, with_capabilities
-    from smtpproto.lenient import NoDomain, read
-    from smtpproto.parameters import parse_parameters
-    from smtpproto.replies import ReplyReader, build_reply, format_reply
+    from smtpproto.extensions.known import KNOWN
+    from smtpproto.grammar.encodings import decode_base64, decode_xtext, encode_base64, encode_xtext
     from smtpproto.sasl import (
-        MECHANISMS,
         Challenge,
         ClientExchange,
         Context,
@@ -46,7 +44,12 @@ with instrumented():
         ServerExchange,
         Users,
     )
-    from smtpproto.syntax import decode_base64, decode_xtext, encode_base64, encode_xtext
+    from smtpproto.sasl.choice import MECHANISMS
+    from smtpproto.vocabulary.command_line import parse
+    from smtpproto.vocabulary.commands import Expn, Mail, Rcpt, Vrfy
+    from smtpproto.vocabulary.lenient_commands import NoDomain, read
+    from smtpproto.vocabulary.parameters import parse_parameters
+    from smtpproto.vocabulary.replies import ReplyReader, build_reply, format_reply
     from smtpproto.wire import (
         ContentEnd,
         CountedText,
@@ -55,8 +58,8 @@ with instrumented():
         LineReader,
         ReceiveBuffer,
     )
-    from smtpproto.wire.proxy import ProxyReader
     from smtpproto.wire.proxy_header import ProxyHeader
+    from smtpproto.wire.proxy_reader import ProxyReader
 
 # Whatever builds a value may raise the first; whatever reads what a peer sent, the second.
 REFUSED = LocalProtocolError
@@ -130,7 +133,7 @@ def addresses(data: bytes) -> None:
         mailbox = Mailbox(text, Domain("a.example"))
         assert Mailbox.parse(str(mailbox), utf8=True, limits=Limits(local_part=200_000)) == mailbox
     with contextlib.suppress(REFUSED):
-        SubmittedBy.parse(text)
+        AuthParameter.parse(text)
 
 
 def encodings(data: bytes) -> None:

@@ -15,10 +15,10 @@ from tests.fuzz.campaign import instrumented, lines, main
 
 with instrumented():
     from smtpproto import (
-        BodyChunk,
         Command,
         ConnectionClosed,
-        EndOfBody,
+        ContentChunk,
+        EndOfContent,
         Limits,
         LineEndings,
         LocalProtocolError,
@@ -32,22 +32,22 @@ with instrumented():
         Syntax,
         TLSFacts,
     )
-    from smtpproto.events import AuthResponse, Event
     from smtpproto.extensions import (
-        KNOWN,
         Auth,
-        ClientForwarding,
-        ClientOverriding,
-        ContentByUrl,
+        Burl,
         DeliverBy,
         Extension,
         FutureRelease,
         NoSoliciting,
         ServerLimits,
         Size,
-        StartTLS,
+        StartTlsCommand,
+        XClient,
+        XForward,
     )
-    from smtpproto.replies import ReplyReader
+    from smtpproto.extensions.known import KNOWN
+    from smtpproto.vocabulary.events import AuthResponse, Event
+    from smtpproto.vocabulary.replies import ReplyReader
 
 # What `Server.send` may raise: the application answered in a way that is not possible.  Nothing
 # else may raise anything.
@@ -61,9 +61,9 @@ SPECIAL: dict[type[Extension], Extension] = {
     FutureRelease: FutureRelease(86_400, datetime(2030, 1, 31, tzinfo=timezone.utc)),
     NoSoliciting: NoSoliciting(("net.example:ADV",)),
     ServerLimits: ServerLimits(4, 3, 2),
-    ContentByUrl: ContentByUrl(("imap",), early=True),
-    ClientOverriding: ClientOverriding((PEER,)),
-    ClientForwarding: ClientForwarding((PEER,)),
+    Burl: Burl(("imap",), early=True),
+    XClient: XClient((PEER,)),
+    XForward: XForward((PEER,)),
 }
 EVERYTHING = tuple(SPECIAL.get(kind) or kind() for kind in KNOWN)
 FEW = tuple(each for each in EVERYTHING if isinstance(each, (Size, Auth)))
@@ -144,7 +144,7 @@ class Player:
         server, random = self.server, self.random
         assert server.owed > 0
         # Of STARTTLS too: an application that refuses it cannot know what has arrived behind it.
-        begins_tls = self.events[-1:] == [StartTLS()]
+        begins_tls = self.events[-1:] == [StartTlsCommand()]
         while server.owed:
             if begins_tls or random.randrange(256) <= self.yes:
                 server.accept()
@@ -160,12 +160,12 @@ class Player:
         self.over = True
         if need is Need.TLS:
             self.server.tls_established(TLSFacts("TLSv1.3"))
-            assert all(type(each).plain for each in self.server.offered)
+            assert all(isinstance(each, Extension) and each.plain for each in self.server.offered)
             assert self.server.session.identity is None
 
     def note(self, event: Event) -> None:
         """Write an event down; borders between chunks mean nothing."""
-        if isinstance(event, BodyChunk):
+        if isinstance(event, ContentChunk):
             assert event.octets
             if not self.content_begun:
                 self.content_begun = True
@@ -179,7 +179,7 @@ class Player:
             else:
                 self.events.append(bytearray(event.octets))
             return
-        if isinstance(event, (Command, EndOfBody)) or (
+        if isinstance(event, (Command, EndOfContent)) or (
             isinstance(event, Rejected) and event.content
         ):
             self.content_begun = self.deaf = False
@@ -190,7 +190,7 @@ class Player:
             # How much was handed out of content that is too large depends on its pieces.
             self.events.pop()
         if isinstance(event, Rejected) and "STARTTLS" in event.reason and event.reply.code == 421:
-            self.events += [StartTLS(), Need.TLS]
+            self.events += [StartTlsCommand(), Need.TLS]
             self.over = True
             return
         if isinstance(event, ConnectionClosed):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import trustme
 
-from smtpproto import tls
+from smtpproto.adapters import tls
 from tests.interop.peers import HOST, folder
 
 CA = trustme.CA()

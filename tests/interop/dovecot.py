@@ -19,16 +19,7 @@ from pathlib import Path
 
 from smtpproto.sasl import scram_keys
 from tests.interop import maildir
-from tests.interop.peers import (
-    HOST,
-    folder,
-    free_port,
-    greets,
-    program,
-    read_log,
-    running,
-    until,
-)
+from tests.interop.peers import HOST, folder, free_port, greets, program, read_log, running, until
 
 ACCOUNTS = ("alice", "bob", "postmaster")
 PASSWORD = "secret"

@@ -11,16 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.interop import maildir
-from tests.interop.peers import (
-    HOST,
-    folder,
-    free_ports,
-    greets,
-    program,
-    read_log,
-    run,
-    until,
-)
+from tests.interop.peers import HOST, folder, free_ports, greets, program, read_log, run, until
 
 DOMAIN = "local.test"
 ACCOUNTS = ("alice", "bob", "postmaster", "jürgen")

@@ -14,7 +14,8 @@ import pytest
 
 from smtpproto import NameKind
 from smtpproto.conversations import ServerTLS
-from smtpproto.extensions import Auth, standard
+from smtpproto.extensions import Auth
+from smtpproto.extensions.known import standard
 from smtpproto.sasl import Users
 from tests.adapters.worlds import World
 from tests.interop import logins

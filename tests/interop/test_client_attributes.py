@@ -23,18 +23,18 @@ from smtpproto import (
     Session,
     State,
 )
-from smtpproto.events import Rejected
 from smtpproto.extensions import (
-    ClientForwarding,
     ClientOverride,
-    ClientOverriding,
     Etrn,
+    EtrnCommand,
     Pipelining,
-    QueueStarting,
     XClient,
+    XClientCommand,
     XForward,
+    XForwardCommand,
 )
-from smtpproto.wire.proxy import TrustedNetworks
+from smtpproto.vocabulary.events import Rejected
+from smtpproto.wire.proxy_reader import TrustedNetworks
 from tests.interop.conftest import Peers
 from tests.interop.nginx import nginx
 from tests.interop.peers import HOST, needs, until
@@ -82,13 +82,13 @@ class Talk:
 def test_postfix_takes_our_client_for_another(peers: Peers) -> None:
     server = peers.start(postfix(main=AUTHORIZED))
     with Talk(server.port) as talk:
-        offer = talk.client.offered.get(ClientOverriding)
+        offer = talk.client.offered.get(XClient)
         assert offer is not None
         assert {"NAME", "ADDR", "LOGIN", "DESTADDR"} <= set(offer.names)
         # Without EHLO between them: what does not fit one line.  The address comes last, as Postfix
         # asks afterwards whether that one is authorized.
-        assert talk.say(XClient((("HELO", "a+b=c"), ("PROTO", "ESMTP")))).code == 220
-        assert talk.say(XClient((NAME, ADDRESS, ("PORT", "4711")))).code == 220
+        assert talk.say(XClientCommand((("HELO", "a+b=c"), ("PROTO", "ESMTP")))).code == 220
+        assert talk.say(XClientCommand((NAME, ADDRESS, ("PORT", "4711")))).code == 220
         assert talk.client.state is State.GREETED
         assert talk.say(Ehlo(Domain("spike.test"))).code == 250
         assert talk.say(mail()).code == 250
@@ -102,9 +102,9 @@ def test_postfix_takes_our_client_for_another(peers: Peers) -> None:
 def test_postfix_logs_whose_message_we_pass_on(peers: Peers) -> None:
     server = peers.start(postfix(main=AUTHORIZED))
     with Talk(server.port) as talk:
-        assert ClientForwarding in talk.client.offered
+        assert XForward in talk.client.offered
         said = (NAME, ADDRESS, ("HELO", "spike.test"), ("SOURCE", "REMOTE"))
-        assert talk.say(XForward(said)).code == 250
+        assert talk.say(XForwardCommand(said)).code == 250
         assert talk.say(mail()).code == 250
         assert talk.say(Rcpt(ForwardPath.of("alice@local.test"))).code == 250
         talk.say(Quit())
@@ -114,17 +114,17 @@ def test_postfix_logs_whose_message_we_pass_on(peers: Peers) -> None:
 @needs("postfix")
 def test_postfix_does_not_trust_everybody(peers: Peers) -> None:
     with Talk(peers.start(postfix()).port) as talk:
-        assert ClientOverriding not in talk.client.offered
-        assert ClientForwarding not in talk.client.offered
+        assert XClient not in talk.client.offered
+        assert XForward not in talk.client.offered
 
 
 @needs("postfix")
 def test_postfix_is_asked_for_mail(peers: Peers) -> None:
     server = peers.start(postfix(main={"fast_flush_domains": "customer.test"}))
     with Talk(server.port) as talk:
-        assert QueueStarting in talk.client.offered
-        assert talk.say(Etrn("customer.test")).code == 250
-        assert talk.say(Etrn("stranger.test")).code == 459
+        assert Etrn in talk.client.offered
+        assert talk.say(EtrnCommand("customer.test")).code == 250
+        assert talk.say(EtrnCommand("stranger.test")).code == 459
 
 
 @pytest.mark.parametrize("hello", ["EHLO", "HELO"])
@@ -135,7 +135,7 @@ def test_nginx_says_for_whom_it_speaks(peers: Peers, hello: str) -> None:
     def serve(link: socket.socket) -> None:
         server = Server(
             "mx.test",
-            [Pipelining(), ClientOverriding(TrustedNetworks(["127.0.0.0/8"]))],
+            [Pipelining(), XClient(TrustedNetworks(["127.0.0.0/8"]))],
             session=Session(peer=link.getpeername()[0]),
         )
         while server.state is not State.CLOSED:

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from smtpproto import (
-    BodyChunk,
     Client,
     Command,
     ConnectionClosed,
+    ContentChunk,
     Domain,
     Ehlo,
-    EndOfBody,
+    EndOfContent,
     ForwardPath,
     Lhlo,
     Mail,
@@ -31,7 +31,6 @@ from smtpproto import (
     Rset,
     Server,
 )
-from smtpproto.events import ServerEvent
 from smtpproto.extensions import (
     Bdat,
     BinaryMime,
@@ -39,16 +38,17 @@ from smtpproto.extensions import (
     Chunking,
     Dsn,
     EightBitMime,
-    EnvelopeId,
-    Internationalized,
+    Envid,
     Notify,
-    OriginalRecipient,
+    Orcpt,
     Pipelining,
-    Return,
+    Ret,
     ServerLimits,
     Size,
     SmtpUtf8,
+    SmtpUtf8Parameter,
 )
+from smtpproto.vocabulary.events import ServerEvent
 from tests.interop import exim, postfix
 from tests.interop.dovecot import Dovecot
 from tests.interop.exim import Exim
@@ -69,7 +69,7 @@ class Link:
         kind = Lhlo if protocol is Protocol.LMTP else Ehlo
         assert self.codes(kind(Domain("client.example"))) == [250]
 
-    def say(self, *messages: Command | BodyChunk) -> list[Reply]:
+    def say(self, *messages: Command | ContentChunk) -> list[Reply]:
         """Send all at once and wait for every reply."""
         for message in messages:
             self.client.send(message)
@@ -87,7 +87,7 @@ class Link:
                 self.client.receive_data(self.socket.recv(65536))
         return found
 
-    def codes(self, *messages: Command | BodyChunk) -> list[int]:
+    def codes(self, *messages: Command | ContentChunk) -> list[int]:
         return [reply.code for reply in self.say(*messages)]
 
     def close(self) -> None:
@@ -102,11 +102,11 @@ def link(port: int, protocol: Protocol = Protocol.SMTP) -> Iterator[Link]:
     client.close()
 
 
-def chunk(octets: bytes, *, last: bool = False) -> tuple[Bdat, BodyChunk]:
-    return Bdat(len(octets), last), BodyChunk(octets)
+def chunk(octets: bytes, *, last: bool = False) -> tuple[Bdat, ContentChunk]:
+    return Bdat(len(octets), last), ContentChunk(octets)
 
 
-def rcpt(address: str, *parameters: Notify | OriginalRecipient) -> Rcpt:
+def rcpt(address: str, *parameters: Notify | Orcpt) -> Rcpt:
     return Rcpt(ForwardPath.of(address), parameters)
 
 
@@ -192,15 +192,15 @@ def test_lmtp_a_reply_for_each_recipient(dovecot_lmtp: Dovecot) -> None:
 
 @needs("postfix")
 def test_notifications_as_asked_for(postfix_inbound: Postfix) -> None:
-    wanted = EnvelopeId.of("id with spaces+more")
+    wanted = Envid.of("id with spaces+more")
     with link(postfix_inbound.port) as client:
         assert Dsn in client.client.offered
         codes = client.codes(
-            Mail(SENDER, (Return("hdrs"), wanted)),
+            Mail(SENDER, (Ret("hdrs"), wanted)),
             rcpt(
                 "alice@local.test",
                 Notify(("success", "DELAY")),
-                OriginalRecipient.of("a+b=c@original.example"),
+                Orcpt.of("a+b=c@original.example"),
             ),
             rcpt("bob@local.test", Notify(("NEVER",))),
             *chunk(HEADER, last=True),
@@ -228,9 +228,9 @@ def test_utf_8_addresses(postfix_inbound: Postfix) -> None:
     with link(postfix_inbound.port) as client:
         assert SmtpUtf8 in client.client.offered
         codes = client.codes(
-            Mail(ReversePath.of("зд@client.example"), (Internationalized(), Body("8BITMIME"))),
-            rcpt("jürgen@local.test", OriginalRecipient.of("jürgen@local.test", smtputf8=True)),
-            rcpt("alice@local.test", OriginalRecipient.of("jürgen+x@local.test")),
+            Mail(ReversePath.of("зд@client.example"), (SmtpUtf8Parameter(), Body("8BITMIME"))),
+            rcpt("jürgen@local.test", Orcpt.of("jürgen@local.test", smtputf8=True)),
+            rcpt("alice@local.test", Orcpt.of("jürgen+x@local.test")),
             *chunk(HEADER, last=True),
         )
         assert codes == [250] * 4
@@ -283,9 +283,9 @@ class Sink:
         """The content of each complete message."""
         found, content = [], b""
         for event in [event for session in self.sessions for event in session]:
-            if isinstance(event, BodyChunk):
+            if isinstance(event, ContentChunk):
                 content += event.octets
-            elif isinstance(event, EndOfBody):
+            elif isinstance(event, EndOfContent):
                 found.append(content)
                 content = b""
         return found

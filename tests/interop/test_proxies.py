@@ -11,16 +11,10 @@ import pytest
 
 from smtpproto import Domain, Ehlo, TLSFacts
 from smtpproto.conversations import Envelope, ServerTLS, TLSMode
-from smtpproto.extensions import (
-    ClientForwarding,
-    ClientOverride,
-    ClientOverriding,
-    ForwardedClient,
-    XClient,
-    standard,
-)
-from smtpproto.wire.proxy import TrustedNetworks
+from smtpproto.extensions import ClientOverride, ForwardedClient, XClient, XClientCommand, XForward
+from smtpproto.extensions.known import standard
 from smtpproto.wire.proxy_header import Endpoint, ProxyFamily, ProxyHeader
+from smtpproto.wire.proxy_reader import TrustedNetworks
 from tests.adapters.worlds import World
 from tests.interop.certificates import Files, client_context, server_context
 from tests.interop.conftest import Peers
@@ -134,7 +128,7 @@ def test_our_client_tells_haproxy(world: World, peers: Peers, version: int) -> N
 @needs("nginx")
 def test_nginx_tells_our_server(world: World, nginx_before: Callable[[int], Nginx]) -> None:
     inbox = Inbox()
-    extensions = [*standard(), ClientOverriding(TRUSTED)]
+    extensions = [*standard(), XClient(TRUSTED)]
     with world.serve(inbox, extensions=extensions) as server:
         proxy = nginx_before(server.port)
         with world.connect((HOST, proxy.port), source_address=CLIENT) as client:
@@ -175,7 +169,7 @@ def test_our_client_takes_the_place_of_another(world: World, peers: Peers) -> No
     server = peers.start(postfix(main={"smtpd_authorized_xclient_hosts": "127.0.0.0/8"}))
     said = (("NAME", "spike.test"), ("ADDR", "192.0.2.2"))
     with world.connect((HOST, server.port)) as client:
-        assert client.command(XClient(said)).code == 220
+        assert client.command(XClientCommand(said)).code == 220
         assert client.command(Ehlo(Domain("spike.test"))).code == 250
         assert client.send(ENVELOPE, CONTENT).complete
     assert server.delivered("alice") == [CONTENT]
@@ -185,7 +179,7 @@ def test_our_client_takes_the_place_of_another(world: World, peers: Peers) -> No
 @needs("postfix")
 def test_postfix_tells_our_server_whose_message_it_is(world: World, peers: Peers) -> None:
     inbox = Inbox()
-    extensions = [*standard(), ClientForwarding(TRUSTED)]
+    extensions = [*standard(), XForward(TRUSTED)]
     with world.serve(inbox, extensions=extensions) as server:
         next_hop = f"smtp:[{HOST}]:{server.port}"
         relay = peers.start(postfix(next_hop, main={"smtp_send_xforward_command": "yes"}))

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from smtpproto import (
-    BodyChunk,
     Client,
     Command,
     ConnectionClosed,
-    EndOfBody,
+    ContentChunk,
+    EndOfContent,
     LineEndings,
     Need,
     Rejected,
@@ -18,9 +18,9 @@ from smtpproto import (
     Reply,
     Server,
 )
-from smtpproto.events import ClientEvent, ServerEvent
 from smtpproto.extensions import Extension
 from smtpproto.testing import strategies as smtp
+from smtpproto.vocabulary.events import ClientEvent, ServerEvent
 
 OFFERS = smtp.offers()
 
@@ -34,8 +34,8 @@ class Ran:
 
     def add(self, event: ServerEvent | ClientEvent) -> None:
         last = self.events[-1] if self.events else None
-        if isinstance(event, BodyChunk) and isinstance(last, BodyChunk):
-            self.events[-1] = BodyChunk(last.octets + event.octets)
+        if isinstance(event, ContentChunk) and isinstance(last, ContentChunk):
+            self.events[-1] = ContentChunk(last.octets + event.octets)
         else:
             self.events.append(event)
 
@@ -48,9 +48,9 @@ class Ran:
         """The content of each message that may be delivered."""
         found, content = [], b""
         for event in self.events:
-            if isinstance(event, BodyChunk):
+            if isinstance(event, ContentChunk):
                 content += event.octets
-            elif isinstance(event, EndOfBody):
+            elif isinstance(event, EndOfContent):
                 found.append(content)
                 content = b""
             elif isinstance(event, (Command, Rejected)):

@@ -8,12 +8,12 @@ from hypothesis import strategies as st
 
 from smtpproto import (
     AuthResponse,
-    BodyChunk,
     Client,
+    ContentChunk,
     Data,
     Domain,
     Ehlo,
-    EndOfBody,
+    EndOfContent,
     ForwardPath,
     Lhlo,
     Limits,
@@ -33,10 +33,10 @@ from smtpproto import (
     Syntax,
     Vrfy,
 )
-from smtpproto.commands import Command
 from smtpproto.extensions import Auth, Bdat, Extension, StartTls
-from smtpproto.replies import format_reply
 from smtpproto.testing import strategies as smtp
+from smtpproto.vocabulary.commands import Command
+from smtpproto.vocabulary.replies import format_reply
 from tests.effort import effort
 from tests.properties.harness import refusing, run_client, run_server
 
@@ -95,7 +95,9 @@ SENT = st.one_of(
     st.sampled_from(
         [EHLO, MAIL, RCPT, Data(), Rset(), Noop(), Quit(), Vrfy("x"), Bdat(3, last=True)]
     ),
-    st.sampled_from([BodyChunk(b"abc"), BodyChunk(b"\r\n"), EndOfBody(), AuthResponse(b"")]),
+    st.sampled_from(
+        [ContentChunk(b"abc"), ContentChunk(b"\r\n"), EndOfContent(), AuthResponse(b"")]
+    ),
     smtp.commands(ALL),
 )
 answers = st.lists(
@@ -116,7 +118,7 @@ server_octets = st.one_of(answers, smtp.mutated(answers), st.binary(max_size=30)
 @settings(max_examples=effort(40, 150))
 def test_a_client_raises_one_error_and_the_same_again(
     begin: list[bytes],
-    turns: list[tuple[list[Command | BodyChunk | EndOfBody | AuthResponse], bytes]],
+    turns: list[tuple[list[Command | ContentChunk | EndOfContent | AuthResponse], bytes]],
     protocol: Protocol,
 ) -> None:
     client = Client(protocol=protocol, observer=lambda sender, octets, content: None)

@@ -6,18 +6,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import (
-    BodyChunk,
     ConnectionClosed,
+    ContentChunk,
     Data,
-    EndOfBody,
+    EndOfContent,
     LineEndings,
     Protocol,
     Rejected,
     Server,
 )
-from smtpproto.events import ServerEvent
 from smtpproto.testing import strategies as smtp
 from smtpproto.testing.strategies import ClientSession
+from smtpproto.vocabulary.events import ServerEvent
 from tests.properties.harness import OFFERS, run_server
 
 protocols = st.sampled_from(Protocol)
@@ -69,15 +69,15 @@ def test_whatever_is_said_the_end_of_content_comes_once(
     ran = run_server([octets], line_endings=line_endings)
     in_content = False
     for event in ran.events:
-        ends = isinstance(event, (EndOfBody, ConnectionClosed)) or (
+        ends = isinstance(event, (EndOfContent, ConnectionClosed)) or (
             isinstance(event, Rejected) and event.content
         )
         if in_content:
-            assert ends or isinstance(event, BodyChunk)
+            assert ends or isinstance(event, ContentChunk)
             in_content = not ends
         else:
             # A lone dot is content without a chunk; only counted content comes without DATA.
-            assert not isinstance(event, BodyChunk) or b"BDAT" in octets.upper()
+            assert not isinstance(event, ContentChunk) or b"BDAT" in octets.upper()
             in_content = isinstance(event, Data)
 
 

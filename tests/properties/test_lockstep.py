@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from smtpproto import (
-    BodyChunk,
     Client,
     Command,
+    ContentChunk,
     Data,
     Domain,
     Ehlo,
-    EndOfBody,
+    EndOfContent,
     ForwardPath,
     Lhlo,
     LineEndings,
@@ -114,13 +114,13 @@ def test_content_arrives_unchanged(
     pair.run()
     assert pair.client.state is State.CONTENT
     for piece in pieces:
-        pair.client.send(BodyChunk(piece))
-    pair.client.send(EndOfBody())
+        pair.client.send(ContentChunk(piece))
+    pair.client.send(EndOfContent())
     pair.server.receive_data(pair.client.data_to_send())
     received = b""
-    while isinstance(event := pair.server.next_event(), BodyChunk):
+    while isinstance(event := pair.server.next_event(), ContentChunk):
         received += event.octets
-    assert event == EndOfBody()
+    assert event == EndOfContent()
     sent = b"".join(pieces)
     lines = sent.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
     if lines[-1] == b"":

@@ -7,31 +7,25 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from smtpproto import Command, Expn, ForwardPath, Mail, Parameter, Protocol, ReversePath, Vrfy
-from smtpproto.commands import BASE_COMMANDS, Help, Lhlo, parse
-from smtpproto.extensions import (
-    KNOWN,
-    Auth,
-    ClientForwarding,
-    ClientOverriding,
-    ContentByUrl,
-    Extension,
-    StartTls,
-    catalogue,
-)
+from smtpproto.engine.catalogue import catalogue
+from smtpproto.extensions import Auth, Burl, Extension, StartTls, XClient, XForward
+from smtpproto.extensions.known import KNOWN
 from smtpproto.limits import Limits
-from smtpproto.parameters import format_parameters, parse_parameters
-from smtpproto.replies import Reply, ReplyReader, build_reply, format_reply
-from smtpproto.session import Session
 from smtpproto.testing import strategies as smtp
+from smtpproto.vocabulary.command_line import parse
+from smtpproto.vocabulary.commands import BASE_COMMANDS, Help, Lhlo
+from smtpproto.vocabulary.parameters import format_parameters, parse_parameters
+from smtpproto.vocabulary.replies import Reply, ReplyReader, build_reply, format_reply
+from smtpproto.vocabulary.session import Session
 from tests.effort import effort
 
 ALL: tuple[Extension, ...] = (
     *smtp.offers(),
     StartTls(),
     Auth(("PLAIN",)),
-    ContentByUrl(),
-    ClientOverriding(),
-    ClientForwarding(),
+    Burl(),
+    XClient(),
+    XForward(),
 )
 GRAMMAR = catalogue(KNOWN, Protocol.SMTP, Limits()).utf8_grammar
 LMTP = catalogue(KNOWN, Protocol.LMTP, Limits()).utf8_grammar

@@ -7,12 +7,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smtpproto import (
-    BodyChunk,
     Client,
+    ContentChunk,
     Data,
     Domain,
     Ehlo,
-    EndOfBody,
+    EndOfContent,
     ForwardPath,
     LineEndings,
     Mail,
@@ -22,8 +22,8 @@ from smtpproto import (
     ReversePath,
     Server,
 )
-from smtpproto.replies import format_reply
 from smtpproto.testing import strategies as smtp
+from smtpproto.vocabulary.replies import format_reply
 from tests.properties.harness import OFFERS, Ran, refusing, run_client, run_server
 
 ENVELOPE = b"EHLO a\r\nMAIL FROM:<>\r\nRCPT TO:<postmaster>\r\n"
@@ -117,8 +117,8 @@ def content_client() -> Client:
     client.send(Data())
     client.receive_data(b"354 go\r\n")
     client.next_event()
-    client.send(BodyChunk(b"text\r\n"))
-    client.send(EndOfBody())
+    client.send(ContentChunk(b"text\r\n"))
+    client.send(EndOfContent())
     client.send(Mail(ReversePath(None)))
     client.send(Rcpt(ForwardPath(None)))
     client.data_to_send()

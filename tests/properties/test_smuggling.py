@@ -15,12 +15,12 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smtpproto import (
-    BodyChunk,
     Client,
+    ContentChunk,
     Data,
     Domain,
     Ehlo,
-    EndOfBody,
+    EndOfContent,
     ForwardPath,
     LineEndings,
     LocalProtocolError,
@@ -144,8 +144,8 @@ def sent_on(content: bytes, line_endings: LineEndings) -> bytes | None:
         assert client.next_event() is not Need.DATA
     try:
         for at in range(0, len(content), 7):
-            client.send(BodyChunk(content[at : at + 7]))
-        client.send(EndOfBody())
+            client.send(ContentChunk(content[at : at + 7]))
+        client.send(EndOfContent())
     except LocalProtocolError:
         return None
     return client.data_to_send()

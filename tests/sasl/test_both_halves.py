@@ -14,7 +14,6 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from smtpproto.sasl import (
-    MECHANISMS,
     Authorize,
     Challenge,
     CheckPassword,
@@ -32,6 +31,7 @@ from smtpproto.sasl import (
     prepare,
     scram_keys,
 )
+from smtpproto.sasl.choice import MECHANISMS
 from tests.effort import effort
 from tests.sasl.driver import BINDINGS, SECRET, Outcome, context, exchange, nonces, texts
 

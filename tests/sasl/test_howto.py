@@ -11,7 +11,6 @@ import pytest
 from smtpproto import Session, sync
 from smtpproto.conversations import Envelope, TLSMode
 from smtpproto.sasl import (
-    MECHANISMS,
     Challenge,
     ClientExchange,
     Context,
@@ -20,9 +19,8 @@ from smtpproto.sasl import (
     SASLError,
     SASLRefused,
     ServerExchange,
-    available,
-    choose,
 )
+from smtpproto.sasl.choice import MECHANISMS, available, choose
 from tests.sasl.driver import context, users
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "howto" / "sasl.md"

@@ -7,7 +7,6 @@ import doctest
 import pytest
 
 from smtpproto.sasl import (
-    MECHANISMS,
     Authorize,
     Credentials,
     Identity,
@@ -20,9 +19,8 @@ from smtpproto.sasl import (
     expect_challenge,
     expect_success,
 )
-from smtpproto.sasl import (
-    mechanism as module,
-)
+from smtpproto.sasl import mechanism as module
+from smtpproto.sasl.choice import MECHANISMS
 from tests.sasl.driver import context
 
 

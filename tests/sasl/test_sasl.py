@@ -7,16 +7,8 @@ from typing import Any
 import pytest
 
 import smtpproto.sasl
-from smtpproto.sasl import (
-    MECHANISMS,
-    Credentials,
-    Mechanism,
-    Users,
-    available,
-    choose,
-    known_mechanisms,
-    obstacles,
-)
+from smtpproto.sasl import Credentials, Mechanism, Users
+from smtpproto.sasl.choice import MECHANISMS, available, choose, known_mechanisms, obstacles
 from tests.sasl.driver import BINDINGS, SECRET, context, users
 
 ALL = tuple(MECHANISMS)

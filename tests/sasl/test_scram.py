@@ -25,9 +25,9 @@ from smtpproto.sasl import (
     ScramSHA256Plus,
     ServerExchange,
     Users,
-    available,
     scram_keys,
 )
+from smtpproto.sasl.choice import available
 from smtpproto.sasl.scram import MAXIMUM_ITERATIONS
 from tests.sasl.driver import BINDINGS, SECRET, context, exchange, nonces, users, wants
 

@@ -19,9 +19,7 @@ from smtpproto.sasl import (
     Users,
     scram_keys,
 )
-from smtpproto.sasl import (
-    store as module,
-)
+from smtpproto.sasl import store as module
 from tests.sasl.driver import SECRET, exchange, users
 
 KEYS = scram_keys("pencil", b"a salt of its own", 5000)

@@ -8,7 +8,7 @@ import pytest
 
 from smtpproto.errors import LocalProtocolError
 from smtpproto.sasl import Context, Credentials, SASLError
-from smtpproto.session import NameKind, PeerName, Session, TLSFacts
+from smtpproto.vocabulary.session import NameKind, PeerName, Session, TLSFacts
 from tests.sasl.driver import BINDINGS, context, nonces
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from smtpproto import Client, Need, RemoteProtocolError, Reply, Server, Session, TLSFacts
-from smtpproto.extensions import ClientOverride, ClientOverriding, Extension, StartTls
-from smtpproto.extensions.client_attributes import speaker
+from smtpproto.extensions import ClientOverride, Extension, StartTls, XClient
+from smtpproto.vocabulary.client_attributes import speaker
 from smtpproto.wire.proxy_header import Endpoint, ProxyFamily, ProxyHeader
 
 PROXY = "192.0.2.1"
@@ -30,7 +30,7 @@ def say(server: Server, octets: bytes) -> bytes:
 
 def test_nobody_in_between_speaks_for_a_proxy() -> None:
     """XCLIENT was put in front of STARTTLS, and the proxy never said that the client logged in."""
-    server = ready(StartTls(), ClientOverriding(trusted=(PROXY,)), session=Session(peer=PROXY))
+    server = ready(StartTls(), XClient(trusted=(PROXY,)), session=Session(peer=PROXY))
     say(server, b"XCLIENT LOGIN=admin ADDR=198.51.100.9\r\nEHLO client.example\r\nSTARTTLS\r\n")
     server.tls_established(TLSFacts("TLSv1.3"))
     assert server.session.get(ClientOverride) is None

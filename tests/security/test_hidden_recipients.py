@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import LineEndings
-from smtpproto.conversations.message import without_bcc
+from smtpproto.conversations.client.message import without_bcc
 from smtpproto.wire import DotEncoder
 
 HEADER = b"From: a@b\nBcc: x@y,\n z@w\nTo: c@d\nRESENT-BCC : q@r\n\n"

@@ -5,18 +5,18 @@ from __future__ import annotations
 import pytest
 
 from smtpproto import Need, Server, Session, Syntax
-from smtpproto.events import Rejected
 from smtpproto.extensions import (
     Auth,
     Chunking,
-    ClientForwarding,
-    ClientOverriding,
     Dsn,
     EightBitMime,
     Size,
     SmtpUtf8,
+    XClient,
+    XForward,
 )
-from smtpproto.states import State
+from smtpproto.vocabulary.events import Rejected
+from smtpproto.vocabulary.states import State
 
 PEER = "127.0.0.1"
 # "ı".upper() is "I", "ſ".upper() is "S", "ﬀ".upper() is "FF".
@@ -42,7 +42,7 @@ def test_characters_that_only_become_ascii_are_none(line: str, syntax: Syntax) -
         "mx.example",
         (
             *(SmtpUtf8(), EightBitMime(), Size(), Dsn(), Chunking(), Auth(("PLAIN",))),
-            *(ClientOverriding(trusted), ClientForwarding(trusted)),
+            *(XClient(trusted), XForward(trusted)),
         ),
         session=Session(peer=PEER, secure=True),
         syntax=syntax,
@@ -67,7 +67,7 @@ def test_utf8_is_over_when_its_extension_is() -> None:
     """After XCLIENT nothing is in force, as after the greeting."""
     server = Server(
         "mx.example",
-        (SmtpUtf8(), EightBitMime(), ClientOverriding((PEER,))),
+        (SmtpUtf8(), EightBitMime(), XClient((PEER,))),
         session=Session(peer=PEER),
     )
     server.accept()

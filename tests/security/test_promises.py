@@ -9,10 +9,10 @@ import pytest
 
 from smtpproto import Command, Reply, Session
 from smtpproto.conversations import Service
-from smtpproto.extensions import Burl, Chunking, ContentByUrl, EightBitMime, Pipelining
+from smtpproto.extensions import Burl, BurlCommand, Chunking, EightBitMime, Pipelining
 from tests.conversations.driver import Inbox, Link
 
-EXTENSIONS = (EightBitMime(), Pipelining(), Chunking(), ContentByUrl(("imap",)))
+EXTENSIONS = (EightBitMime(), Pipelining(), Chunking(), Burl(("imap",)))
 HELLO = b"EHLO client.example\r\n"
 ENVELOPE = b"MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mx.example>\r\n"
 URL = b"BURL imap://imap.example/x;urlauth=anonymous:internal:abc LAST\r\n"
@@ -78,4 +78,4 @@ def test_content_by_url_that_a_handler_takes() -> None:
 
     handler = Taking()
     assert codes(start(handler).feed(ENVELOPE + URL)) == [250, 250, 250]
-    assert isinstance(handler.commands[0], Burl)
+    assert isinstance(handler.commands[0], BurlCommand)

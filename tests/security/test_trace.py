@@ -9,8 +9,8 @@ import pytest
 
 from smtpproto import Session
 from smtpproto.conversations import Envelope
-from smtpproto.conversations.received import received
-from smtpproto.lenient import NoDomain
+from smtpproto.conversations.server.received import received
+from smtpproto.vocabulary.lenient_commands import NoDomain
 
 WHEN = datetime(2030, 1, 2, tzinfo=timezone.utc)
 

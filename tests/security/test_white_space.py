@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from smtpproto import Need, Rejected, Server, Session, Syntax
-from smtpproto.extensions import Burl, ContentByUrl, EightBitMime, Size, SmtpUtf8
+from smtpproto.extensions import Burl, BurlCommand, EightBitMime, Size, SmtpUtf8
 
 OTHERS = ["\x0b", "\x0c", "\x1c", "\x1f", "\x85", "\xa0", "\u2028", "\u3000"]
 
@@ -29,7 +29,7 @@ def test_what_only_python_takes_for_white_space(line: str, white: str) -> None:
 )
 def test_a_url_is_for_the_user_whose_name_it_holds_in_utf8(escaped: str, user: str | None) -> None:
     """Read as Latin-1, the URL of one user is that of another."""
-    burl = Burl(f"imap://host/x;URLAUTH=submit+{escaped}:internal:1", last=True)
+    burl = BurlCommand(f"imap://host/x;URLAUTH=submit+{escaped}:internal:1", last=True)
     for name in ("ö", "harry", "Ã¶", "\N{REPLACEMENT CHARACTER}"):
-        refusal = ContentByUrl().demand(burl, Session(identity=name))
+        refusal = Burl().demand(burl, Session(identity=name))
         assert (refusal is None) is (name == user)

@@ -5,10 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterator
 
 from smtpproto import Rcpt, Reply, Session
-from smtpproto.conversations import (
-    ContentLost,
-    Envelope,
-)
+from smtpproto.conversations import ContentLost, Envelope
 
 ENVELOPE = Envelope.of("a@client.example", ["b@mx.example", "c@mx.example"])
 

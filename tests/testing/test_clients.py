@@ -8,12 +8,9 @@ from io import BytesIO
 import pytest
 
 from smtpproto import Domain, Mail, Protocol, Reply, ReversePath, Session
-from smtpproto.conversations import (
-    Envelope,
-    PermanentError,
-    Status,
-)
-from smtpproto.extensions import Expansion, standard
+from smtpproto.conversations import Envelope, PermanentError, Status
+from smtpproto.extensions import ExpnExtension
+from smtpproto.extensions.known import standard
 from smtpproto.testing import FakeServer, Served, connect
 from tests.testing.handlers import ENVELOPE, Broken, Inbox, Stream
 
@@ -34,7 +31,7 @@ def test_everything_that_a_client_can_ask() -> None:
     message["From"], message["To"] = "a@client.example", "b@mx.example"
     message.set_content("hello\n")
     inbox = Inbox()
-    with connect(inbox, extensions=(*standard(), Expansion())) as client:
+    with connect(inbox, extensions=(*standard(), ExpnExtension())) as client:
         assert client.send_message(message).complete
         assert client.verify("b").code == 252
         assert client.expand("b").code == 252

@@ -8,10 +8,7 @@ from typing import Any
 import pytest
 
 from smtpproto import Noop, Reply
-from smtpproto.conversations import (
-    ConnectionLost,
-    Delivery,
-)
+from smtpproto.conversations import ConnectionLost, Delivery
 from smtpproto.testing import FakeClient, FakeServer, connect
 from tests.testing.handlers import ENVELOPE, Inbox, Stream
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from smtpproto import BodyChunk, Client, Mail, Protocol, Reply, ReversePath, Server
+from smtpproto import Client, ContentChunk, Mail, Protocol, Reply, ReversePath, Server
 from smtpproto.extensions import Auth
 from smtpproto.testing import Mismatch, Pair
 from smtpproto.testing import strategies as smtp
@@ -47,7 +47,7 @@ class Lossy(Server):
 
     def next_event(self) -> Any:
         event = super().next_event()
-        return BodyChunk(event.octets[1:]) if isinstance(event, BodyChunk) else event
+        return ContentChunk(event.octets[1:]) if isinstance(event, ContentChunk) else event
 
 
 class Forgetful(Server):

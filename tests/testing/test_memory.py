@@ -9,12 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import Domain, Mail, Rcpt, Session
-from smtpproto.conversations import (
-    Admission,
-    Opening,
-    ServerTLS,
-    TLSMode,
-)
+from smtpproto.conversations import Admission, Opening, ServerTLS, TLSMode
 from smtpproto.testing import connect, converse
 from smtpproto.testing import strategies as smtp
 from tests.testing.handlers import ENVELOPE, SESSION, AsyncStream, Broken, Inbox, Stream

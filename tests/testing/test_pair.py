@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from smtpproto import (
     AuthResponse,
-    BodyChunk,
     Client,
     Command,
     ConnectionClosed,
+    ContentChunk,
     Data,
     Domain,
     Ehlo,
-    EndOfBody,
+    EndOfContent,
     ForwardPath,
     Lhlo,
     LineEndings,
@@ -38,27 +38,27 @@ from smtpproto import (
     State,
     Vrfy,
 )
-from smtpproto.events import ServerEvent
 from smtpproto.extensions import (
     Auth,
-    Authenticate,
+    AuthCommand,
     Bdat,
     Chunking,
     EightBitMime,
     EnhancedStatusCodes,
-    Internationalized,
     Pipelining,
     Size,
     SmtpUtf8,
-    StartTLS,
+    SmtpUtf8Parameter,
     StartTls,
+    StartTlsCommand,
 )
 from smtpproto.testing import Mismatch, Moved, Pair, one_by_one
+from smtpproto.vocabulary.events import ServerEvent
 
 EHLO = Ehlo(Domain("client.example"))
 MAIL = Mail(ReversePath.of("a@client.example"))
 RCPT = Rcpt(ForwardPath.of("b@mx.example"))
-CONTENT = BodyChunk(b"hello\r\n..\r\n.\r\n")
+CONTENT = ContentChunk(b"hello\r\n..\r\n.\r\n")
 
 
 def begun(*extensions: object, **options: object) -> Pair:
@@ -101,16 +101,16 @@ def test_content_in_all_framings(pieces: list[bytes], chunked: bool) -> None:
     pair.send(MAIL, RCPT)
     if chunked:
         for piece in filter(None, pieces):
-            pair.send(Bdat(len(piece)), BodyChunk(piece))
+            pair.send(Bdat(len(piece)), ContentChunk(piece))
         pair.send(Bdat(0, last=True))
     else:
         pair.send(Data())
         pair.run()
         for piece in pieces:
-            pair.send(BodyChunk(piece))
-        pair.send(EndOfBody())
+            pair.send(ContentChunk(piece))
+        pair.send(EndOfContent())
     assert pair.run()[-1].code == 250
-    assert isinstance(pair.events[-1], EndOfBody)
+    assert isinstance(pair.events[-1], EndOfContent)
 
 
 @pytest.mark.parametrize("line_endings", [LineEndings.NORMALIZE, LineEndings.PRESERVE])
@@ -126,9 +126,9 @@ def test_content_that_the_server_changes(line_endings: LineEndings) -> None:
     for command in (MAIL, RCPT, Data()):
         pair.send(command)
         pair.run()
-    pair.send(BodyChunk(b"a\nb\r"), EndOfBody())
+    pair.send(ContentChunk(b"a\nb\r"), EndOfContent())
     assert pair.run()[-1].code == 250
-    assert BodyChunk(b"a\r\nb\r\n") in pair.events
+    assert ContentChunk(b"a\r\nb\r\n") in pair.events
 
 
 def test_refused_content() -> None:
@@ -136,9 +136,9 @@ def test_refused_content() -> None:
     for command in (MAIL, RCPT, Data()):
         pair.send(command)
         pair.run()
-    pair.send(CONTENT, EndOfBody(), MAIL)
+    pair.send(CONTENT, EndOfContent(), MAIL)
     assert [reply.code for reply in pair.run()] == [552, 250]
-    pair.send(RCPT, Bdat(6), BodyChunk(b"123456"), Rset())
+    pair.send(RCPT, Bdat(6), ContentChunk(b"123456"), Rset())
     assert [reply.code for reply in pair.run()] == [250, 552, 250]
     rejected = [event for event in pair.events if isinstance(event, Rejected)]
     assert [event.content for event in rejected] == [True, True]
@@ -152,7 +152,7 @@ def test_an_application_that_refuses_content_under_way() -> None:
     pair.send(CONTENT)
     pair.to_server()
     pair.reply(Reply(554, "5.7.1", "no"))
-    pair.send(EndOfBody(), MAIL)
+    pair.send(EndOfContent(), MAIL)
     assert [str(reply) for reply in pair.run()] == ["554 no", "250 OK"]
 
 
@@ -163,14 +163,14 @@ def test_lmtp_answers_each_recipient() -> None:
         pair.send(message)
         pair.run()
     pair.answers.extend([None, Reply(452, "4.2.2", "full")])
-    pair.send(EndOfBody())
+    pair.send(EndOfContent())
     assert [(reply.code, reply.recipient) for reply in pair.run()] == [(250, RCPT), (452, RCPT)]
 
 
 def test_a_dialogue() -> None:
     pair = begun(Auth(("LOGIN",), allow_plaintext=("LOGIN",)))
     pair.answers.extend([Reply(334, "", "VXNlcg=="), Reply(334, "", ""), Reply(235, "", "hello")])
-    pair.send(Authenticate("LOGIN"))
+    pair.send(AuthCommand("LOGIN"))
     pair.run()
     pair.send(AuthResponse(b"user"))
     pair.run()
@@ -184,7 +184,7 @@ def test_the_usual_reply_to_a_response_and_a_cancelled_dialogue() -> None:
     for octets, code in ((b"", 235), (None, 501)):
         pair = begun(Auth(("LOGIN",), allow_plaintext=("LOGIN",)))
         pair.answers.append(Reply(334, "", ""))
-        pair.send(Authenticate("LOGIN"))
+        pair.send(AuthCommand("LOGIN"))
         pair.run()
         pair.send(AuthResponse(octets))
         assert [reply.code for reply in pair.run()] == [code]
@@ -193,7 +193,7 @@ def test_the_usual_reply_to_a_response_and_a_cancelled_dialogue() -> None:
 def test_tls_begins_where_both_are_due() -> None:
     pair = begun(StartTls())
     assert not pair.start_tls()
-    pair.send(StartTLS())
+    pair.send(StartTlsCommand())
     assert [reply.code for reply in pair.run()] == [220]
     assert pair.client.session.secure
     assert pair.server.session.secure
@@ -219,7 +219,7 @@ def test_too_many_errors_close_the_session() -> None:
 def test_replies_in_utf8_and_with_codes_in_their_text() -> None:
     pair = begun(EightBitMime(), SmtpUtf8())
     pair.answers.append(Reply(250, "", "Größe"))
-    pair.send(Vrfy("ü", (Internationalized(),)))
+    pair.send(Vrfy("ü", (SmtpUtf8Parameter(),)))
     assert pair.run()[-1].text == "Größe"
     pair.answers.append(Reply(250, "", "2.1.0 a\n2.1.0 b"))
     pair.send(Noop())
@@ -297,7 +297,11 @@ class Lossy(Server):
 
     def next_event(self) -> Any:
         event = super().next_event()
-        return BodyChunk(event.octets.replace(b".", b"")) if isinstance(event, BodyChunk) else event
+        return (
+            ContentChunk(event.octets.replace(b".", b""))
+            if isinstance(event, ContentChunk)
+            else event
+        )
 
 
 class Chatty(Server):
@@ -353,7 +357,7 @@ def talk(pair: Pair) -> Iterator[None]:
     pair.run()
     pair.send(MAIL, Rcpt(ForwardPath.of("c@mx.example")), Data())
     pair.run()
-    pair.send(CONTENT, EndOfBody())
+    pair.send(CONTENT, EndOfContent())
     pair.run()
     yield
 

@@ -17,11 +17,11 @@ from hypothesis.errors import NoSuchExample
 
 from smtpproto import (
     AddressLiteral,
-    BodyChunk,
     Command,
     ConnectionClosed,
+    ContentChunk,
     Domain,
-    EndOfBody,
+    EndOfContent,
     ForwardPath,
     Limits,
     Mail,
@@ -35,23 +35,15 @@ from smtpproto import (
     Server,
     Vrfy,
 )
-from smtpproto.commands import parse
-from smtpproto.extensions import (
-    KNOWN,
-    Auth,
-    BinaryMime,
-    Chunking,
-    EightBitMime,
-    Extension,
-    SmtpUtf8,
-    catalogue,
-    standard,
-)
+from smtpproto.engine.catalogue import catalogue
+from smtpproto.extensions import Auth, BinaryMime, Chunking, EightBitMime, Extension, SmtpUtf8
+from smtpproto.extensions.known import KNOWN, standard
 from smtpproto.limits import MINIMUMS
-from smtpproto.parameters import parse_parameters
-from smtpproto.replies import ReplyReader, build_reply, format_reply
 from smtpproto.testing import strategies as smtp
 from smtpproto.testing.strategies import ClientSession
+from smtpproto.vocabulary.command_line import parse
+from smtpproto.vocabulary.parameters import parse_parameters
+from smtpproto.vocabulary.replies import ReplyReader, build_reply, format_reply
 
 ROOT = Path(__file__).parent.parent.parent
 OFFERS = smtp.offers()
@@ -321,9 +313,9 @@ def serve(server: Server, segments: list[bytes]) -> tuple[list[Command], list[tu
                 server.accept()
             elif isinstance(event, Command):
                 commands.append(event)
-            elif isinstance(event, BodyChunk):
+            elif isinstance(event, ContentChunk):
                 content += event.octets
-            elif isinstance(event, EndOfBody):
+            elif isinstance(event, EndOfContent):
                 transaction = server.transaction
                 assert transaction is not None
                 envelope = f"{transaction.mail} {' '.join(map(str, transaction.recipients))}"

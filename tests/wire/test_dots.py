@@ -8,14 +8,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smtpproto.errors import LocalProtocolError
-from smtpproto.wire import (
-    ContentEnd,
-    DotDecoder,
-    DotEncoder,
-    LineEndings,
-    LineFault,
-    ReceiveBuffer,
-)
+from smtpproto.wire import ContentEnd, DotDecoder, DotEncoder, LineEndings, LineFault, ReceiveBuffer
 from smtpproto.wire.buffer import CHUNK
 from tests.wire.segments import content_of, octets, one_by_one, segmented
 

@@ -7,14 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from smtpproto.wire import (
-    BadLine,
-    DotDecoder,
-    LineEndings,
-    LineFault,
-    LineReader,
-    ReceiveBuffer,
-)
+from smtpproto.wire import BadLine, DotDecoder, LineEndings, LineFault, LineReader, ReceiveBuffer
 from tests.wire.segments import one_by_one, segmented
 
 Line = bytes | BadLine

@@ -8,14 +8,7 @@ from hypothesis import strategies as st
 
 from smtpproto.errors import LocalProtocolError
 from smtpproto.wire import proxy_header
-from smtpproto.wire.proxy_header import (
-    TLV,
-    Endpoint,
-    ProxyFamily,
-    ProxyHeader,
-    ProxySSL,
-    TLVType,
-)
+from smtpproto.wire.proxy_header import TLV, Endpoint, ProxyFamily, ProxyHeader, ProxySSL, TLVType
 
 SIGNATURE = bytes.fromhex("0D0A0D0A000D0A515549540A")
 CLIENT = Endpoint("192.0.2.1", 56324)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from ...addresses import AddressLiteral, Domain, ForwardPath, Mailbox, ReversePath
+from ...grammar.patterns import outside_u_label
 from ...limits import MINIMUMS
-from ...syntax import outside_u_label
+from ...vocabulary.addresses import AddressLiteral, Domain, ForwardPath, Mailbox, ReversePath
 
 __all__ = [
     "address_literals",

@@ -14,7 +14,13 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ... import extensions as ext
-from ...commands import (
+from ...engine.catalogue import Catalogue, catalogue
+from ...extensions import Extension
+from ...extensions.burl import BurlCommand
+from ...extensions.etrn import EtrnCommand
+from ...limits import Limits
+from ...vocabulary.client_attributes import Unavailable
+from ...vocabulary.commands import (
     Command,
     Data,
     Ehlo,
@@ -29,14 +35,9 @@ from ...commands import (
     Rset,
     Vrfy,
 )
-from ...extensions import Catalogue, Extension, catalogue
-from ...extensions.burl import Burl
-from ...extensions.client_attributes import Unavailable
-from ...extensions.etrn import Etrn
-from ...limits import Limits
-from ...parameters import Parameter
-from ...replies import Reply
-from ...session import Offered, Protocol, Session, Transaction
+from ...vocabulary.parameters import Parameter
+from ...vocabulary.replies import Reply
+from ...vocabulary.session import Offered, Protocol, Session, Transaction
 from .addresses import domains, forward_paths, mailboxes, names, reverse_paths
 
 __all__ = [
@@ -77,8 +78,8 @@ def offers() -> tuple[Extension, ...]:
         ext.EightBitMime(),
         ext.Pipelining(),
         ext.EnhancedStatusCodes(),
-        ext.HelpTexts(),
-        ext.Expansion(),
+        ext.HelpExtension(),
+        ext.ExpnExtension(),
         ext.Chunking(),
         ext.BinaryMime(),
         ext.SmtpUtf8(),
@@ -87,27 +88,25 @@ def offers() -> tuple[Extension, ...]:
         ext.FutureRelease(999_999_999, _FAR),
         ext.MtPriority(),
         ext.Rrvs(),
-        ext.MessageTracking(),
+        ext.Mtrk(),
         ext.NoSoliciting(),
-        ext.ConversionPermission(),
-        ext.ContentNegotiation(),
-        ext.QueueStarting(),
+        ext.Conperm(),
+        ext.Conneg(),
+        ext.Etrn(),
     )
 
 
-def _tracking() -> st.SearchStrategy[ext.Tracking]:
+def _tracking() -> st.SearchStrategy[ext.MtrkParameter]:
     certifiers = st.binary(min_size=1, max_size=20).map(
         lambda octets: base64.b64encode(octets).decode().rstrip("=")
     )
-    return st.builds(ext.Tracking, certifiers, st.none() | st.integers(0, 999_999_999))
+    return st.builds(ext.MtrkParameter, certifiers, st.none() | st.integers(0, 999_999_999))
 
 
-def _original_recipient(smtputf8: bool) -> st.SearchStrategy[ext.OriginalRecipient]:  # noqa: FBT001
-    plain = st.builds(ext.OriginalRecipient.of, _PRINTABLE, st.just("") | _ATOMS)
+def _original_recipient(smtputf8: bool) -> st.SearchStrategy[ext.Orcpt]:  # noqa: FBT001
+    plain = st.builds(ext.Orcpt.of, _PRINTABLE, st.just("") | _ATOMS)
     text = st.text(st.characters(categories=["L", "N", "P", "Zs"]), min_size=1, max_size=20)
-    unicode = st.builds(
-        lambda address: ext.OriginalRecipient.of(address, "utf-8", smtputf8=smtputf8), text
-    )
+    unicode = st.builds(lambda address: ext.Orcpt.of(address, "utf-8", smtputf8=smtputf8), text)
     return plain.filter(lambda parameter: parameter.kind.lower() != "utf-8") | unicode
 
 
@@ -115,7 +114,7 @@ def parameters(kind: type[Parameter], *, smtputf8: bool = False) -> st.SearchStr
     """Values of a parameter that this package knows.
 
     Arguments:
-        kind: its class, such as `smtpproto.extensions.DeclaredSize`.
+        kind: its class, such as `smtpproto.extensions.SizeParameter`.
         smtputf8: whether the transaction has SMTPUTF8, so that UTF-8 may stay as it is.
 
     Raises:
@@ -137,25 +136,25 @@ def _parameters(*, smtputf8: bool) -> Parameters:
         unique_by=str.upper,
     ) | st.just(["NEVER"])
     return {
-        ext.DeclaredSize: st.builds(ext.DeclaredSize, st.integers(0, 50_000_000)),
+        ext.SizeParameter: st.builds(ext.SizeParameter, st.integers(0, 50_000_000)),
         ext.Body: st.builds(ext.Body, st.sampled_from(["7BIT", "8BITMIME", "BINARYMIME"])),
-        ext.SubmittedBy: st.builds(ext.SubmittedBy, st.none() | mailboxes(smtputf8=smtputf8)),
-        ext.Internationalized: st.just(ext.Internationalized()),
-        ext.Return: st.builds(ext.Return, st.sampled_from(["FULL", "HDRS", "full"])),
-        ext.EnvelopeId: st.builds(ext.EnvelopeId.of, _PRINTABLE | st.just("id@client.example")),
+        ext.AuthParameter: st.builds(ext.AuthParameter, st.none() | mailboxes(smtputf8=smtputf8)),
+        ext.SmtpUtf8Parameter: st.just(ext.SmtpUtf8Parameter()),
+        ext.Ret: st.builds(ext.Ret, st.sampled_from(["FULL", "HDRS", "full"])),
+        ext.Envid: st.builds(ext.Envid.of, _PRINTABLE | st.just("id@client.example")),
         ext.Notify: st.builds(ext.Notify, conditions.map(tuple)),
-        ext.OriginalRecipient: _original_recipient(smtputf8),
-        ext.TlsRequired: st.just(ext.TlsRequired()),
+        ext.Orcpt: _original_recipient(smtputf8),
+        ext.RequireTlsParameter: st.just(ext.RequireTlsParameter()),
         ext.By: st.builds(ext.By, st.integers(1, 999_999_999), st.booleans(), st.booleans())
         | st.builds(ext.By, st.integers(-999_999_999, 0), st.just(False), st.booleans()),
         ext.HoldFor: st.builds(ext.HoldFor, st.integers(1, 999_999_999)),
         ext.HoldUntil: st.builds(ext.HoldUntil, _MOMENTS),
-        ext.Priority: st.builds(ext.Priority, st.integers(-9, 9)),
-        ext.ValidSince: st.builds(ext.ValidSince, _MOMENTS, st.none() | st.booleans()),
-        ext.Tracking: _tracking(),
+        ext.MtPriorityParameter: st.builds(ext.MtPriorityParameter, st.integers(-9, 9)),
+        ext.RrvsParameter: st.builds(ext.RrvsParameter, _MOMENTS, st.none() | st.booleans()),
+        ext.MtrkParameter: _tracking(),
         ext.Solicit: st.builds(ext.Solicit, st.lists(_WORDS, min_size=1, max_size=4).map(tuple)),
-        ext.ConversionPermitted: st.just(ext.ConversionPermitted()),
-        ext.CapabilitiesWanted: st.just(ext.CapabilitiesWanted()),
+        ext.ConpermParameter: st.just(ext.ConpermParameter()),
+        ext.ConnegParameter: st.just(ext.ConnegParameter()),
     }
 
 
@@ -178,9 +177,9 @@ def parameters_of(
     """
     known = {**_parameters(smtputf8=smtputf8), **(own or {})}
     kinds = dict.fromkeys(kind for e in extensions for kind in e.parameters.get(command, ()))
-    always = [known[kind] for kind in kinds if smtputf8 and kind is ext.Internationalized]
+    always = [known[kind] for kind in kinds if smtputf8 and kind is ext.SmtpUtf8Parameter]
     sometimes = [
-        known[kind] for kind in kinds if kind in known and kind is not ext.Internationalized
+        known[kind] for kind in kinds if kind in known and kind is not ext.SmtpUtf8Parameter
     ]
     return _some(always, sometimes)
 
@@ -236,7 +235,7 @@ def rcpts(
         own: as for `mails`.
     """
     offered = tuple(extensions)
-    smtputf8 = mail.get(ext.Internationalized) is not None
+    smtputf8 = mail.get(ext.SmtpUtf8Parameter) is not None
     built = st.builds(
         Rcpt,
         forward_paths(smtputf8=smtputf8),
@@ -298,7 +297,7 @@ def questions(*, smtputf8: bool = False) -> st.SearchStrategy[Vrfy | Expn]:
     Arguments:
         smtputf8: whether SMTPUTF8 is offered, so that the string may have UTF-8.
     """
-    wanted = st.sampled_from([(), (ext.Internationalized(),)]) if smtputf8 else st.just(())
+    wanted = st.sampled_from([(), (ext.SmtpUtf8Parameter(),)]) if smtputf8 else st.just(())
     strings = _strings(smtputf8=smtputf8)
     return st.builds(Vrfy, strings, wanted) | st.builds(Expn, strings, wanted)
 
@@ -329,12 +328,14 @@ def _of_extensions() -> Mapping[type[Command], st.SearchStrategy[Any]]:
     urls = st.from_regex(r"imap://[a-z.]{1,20}/[A-Za-z0-9;=/]{0,40}", fullmatch=True)
     return {
         ext.Bdat: st.builds(ext.Bdat, st.integers(0, 2**63 - 1), st.booleans()),
-        ext.StartTLS: st.just(ext.StartTLS()),
-        ext.Authenticate: st.builds(ext.Authenticate, mechanisms, responses),
-        Burl: st.builds(Burl, urls, st.booleans()),
-        Etrn: st.builds(Etrn, st.builds(lambda a, d: f"{a}{d}", st.sampled_from(["", "@"]), nodes)),
-        ext.XClient: st.builds(ext.XClient, _attributes(visible)),
-        ext.XForward: st.builds(ext.XForward, _attributes(visible)),
+        ext.StartTlsCommand: st.just(ext.StartTlsCommand()),
+        ext.AuthCommand: st.builds(ext.AuthCommand, mechanisms, responses),
+        BurlCommand: st.builds(BurlCommand, urls, st.booleans()),
+        EtrnCommand: st.builds(
+            EtrnCommand, st.builds(lambda a, d: f"{a}{d}", st.sampled_from(["", "@"]), nodes)
+        ),
+        ext.XClientCommand: st.builds(ext.XClientCommand, _attributes(visible)),
+        ext.XForwardCommand: st.builds(ext.XForwardCommand, _attributes(visible)),
     }
 
 

@@ -9,11 +9,11 @@ from itertools import pairwise
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from ...commands import Command, Data, Ehlo, Hello, Helo, Lhlo, Mail, Quit, Rset
-from ...conversations.outcome import Envelope
+from ...conversations.envelope import Envelope
 from ...extensions import Bdat, Body, Chunking, Extension
 from ...extensions.chunking import is_binary
-from ...session import Protocol, Session
+from ...vocabulary.commands import Command, Data, Ehlo, Hello, Helo, Lhlo, Mail, Quit, Rset
+from ...vocabulary.session import Protocol, Session
 from ...wire import DotEncoder, LineEndings
 from .addresses import names
 from .commands import Parameters, mails, noops, offers, questions, rcpts

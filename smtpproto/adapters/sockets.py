@@ -1,0 +1,239 @@
+"""Listening sockets, accepted sockets, and their addresses."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterable
+from pathlib import Path
+
+from .host import LOG
+
+__all__ = [
+    "BACKLOG",
+    "PAUSE",
+    "NotListening",
+    "Overloaded",
+    "accept",
+    "address_of",
+    "adopt",
+    "close_listeners",
+    "is_unix",
+    "listen",
+    "listeners_from_environment",
+    "prepare",
+]
+
+PAUSE = 0.1
+"""Seconds to wait before accepting again after `Overloaded`: to retry at once would be to spin."""
+
+
+BACKLOG = 1024
+
+
+_OVERLOAD = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+
+
+_NOT_LISTENING = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
+
+
+# Passed sockets begin at this file number: sd_listen_fds(3).
+_FIRST_PASSED = 3
+
+
+def adopt(listeners: Iterable[socket.socket]) -> list[socket.socket]:
+    """Ready listening sockets, wherever they come from, to be waited for.
+
+    Raises:
+        ValueError: one of them does not listen.
+    """
+    adopted = list(listeners)
+    for listener in adopted:
+        if not listener.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
+            raise ValueError(f"expected a listening socket, found {listener!r}")
+        listener.setblocking(False)
+    return adopted
+
+
+def listen(
+    host: str | None = "127.0.0.1",
+    port: int = 0,
+    *,
+    path: str | None = None,
+    reuse_port: bool = False,
+) -> list[socket.socket]:
+    """Sockets that listen.
+
+    Arguments:
+        host: a name or an IP address, whose every address is listened on; None for all of the host.
+        port: 0 for any that is free, the same for every address.
+        path: a Unix socket instead of host and port; one that nobody listens on is replaced.
+        reuse_port: whether other processes may listen there too and share the load (SO_REUSEPORT).
+
+    Raises:
+        OSError: it cannot listen there.
+    """
+    if path is not None:
+        return [_listen_unix(path)]
+    found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    listeners: list[socket.socket] = []
+    try:
+        for family, address in dict.fromkeys((entry[0], entry[4]) for entry in found):
+            if port == 0 and listeners:
+                chosen = listeners[0].getsockname()[1]
+                address = (address[0], chosen, *address[2:])  # noqa: PLW2901
+            listeners.append(_listen_tcp(family, address, reuse_port=reuse_port))
+    except BaseException:
+        close_listeners(listeners)
+        raise
+    return listeners
+
+
+def _listen_tcp(family: int, address: tuple[object, ...], *, reuse_port: bool) -> socket.socket:
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if reuse_port:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        if family == socket.AF_INET6:
+            # The IPv4 addresses have a socket of their own.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        sock.listen(BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _listen_unix(path: str) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        try:
+            sock.bind(path)
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not _is_orphan(path):
+                raise
+            Path(path).unlink()
+            sock.bind(path)
+        sock.listen(BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _is_orphan(path: str) -> bool:
+    """Whether a path is a Unix socket that nobody listens on any more."""
+    if not stat.S_ISSOCK(os.lstat(path).st_mode):
+        return False
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(path) == errno.ECONNREFUSED
+
+
+def listeners_from_environment() -> list[socket.socket]:
+    """The listening sockets that the service manager handed over (socket activation).
+
+    Reads and removes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES as sd_listen_fds(3) describes them;
+    what is meant for another process gives an empty list.
+
+    Raises:
+        OSError: one of the file numbers is no socket.
+    """
+    passed = {
+        name: os.environ.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
+    }
+    if passed["LISTEN_PID"] != str(os.getpid()) or not passed["LISTEN_FDS"].isdigit():
+        return []
+    numbers = range(_FIRST_PASSED, _FIRST_PASSED + int(passed["LISTEN_FDS"]))
+    for number in numbers:
+        os.set_inheritable(number, False)
+    return [socket.socket(fileno=number) for number in numbers]
+
+
+def close_listeners(listeners: Iterable[socket.socket], path: str | None = None) -> None:
+    """Close listening sockets.
+
+    Arguments:
+        listeners: as from `listen`.
+        path: the Unix socket that `listen` made; it is removed.
+    """
+    for listener in listeners:
+        listener.close()
+    if path is not None:
+        try:
+            Path(path).unlink(missing_ok=True)
+        except OSError as error:
+            LOG.warning("the socket's path stays: %s", error)
+
+
+def is_unix(sock: socket.socket) -> bool:
+    """Whether this is a Unix socket."""
+    return sock.family == getattr(socket, "AF_UNIX", None)
+
+
+def prepare(sock: socket.socket) -> None:
+    """Ready a connected socket for a conversation: non-blocking, nothing held back.
+
+    Without Nagle's algorithm, as a conversation writes what it has to say in one piece.
+    """
+    sock.setblocking(False)
+    if not is_unix(sock):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+class Overloaded(Exception):
+    """There is no room for one connection more; it passes (see `PAUSE`)."""
+
+
+class NotListening(Exception):
+    """A socket listens no more: somebody else shut it down."""
+
+
+def accept(listener: socket.socket) -> tuple[socket.socket, str, int] | None:
+    """Accept a connection: its socket, prepared, and the peer's IP address and port.
+
+    On a Unix socket these are "" and 0.
+
+    Arguments:
+        listener: non-blocking.
+
+    Returns:
+        None if there is nobody, or nobody any more.
+
+    Raises:
+        Overloaded: no file number or no memory is left.
+        NotListening: nobody will come here again.
+    """
+    try:
+        sock, address = listener.accept()
+    except MemoryError as error:
+        raise Overloaded from error
+    except OSError as error:
+        if error.errno in _OVERLOAD:
+            LOG.warning("accepting waits: %s", error)
+            raise Overloaded from error
+        if error.errno in _NOT_LISTENING:
+            raise NotListening(f"{listener!r}: {error}") from error
+        # Whatever else it is concerns one connection that is gone already (accept(2)).
+        return None
+    try:
+        prepare(sock)
+    except BaseException:  # noqa: BLE001  whatever it is, it concerns this connection alone
+        LOG.exception("a connection was lost while it was accepted")
+        sock.close()
+        return None
+    peer, port = (str(address[0]), int(address[1])) if isinstance(address, tuple) else ("", 0)
+    # An IPv4 address that came to a socket for both (RFC 4291 section 2.5.5.2).
+    return sock, peer.removeprefix("::ffff:") if "." in peer else peer, port
+
+
+def address_of(listener: socket.socket) -> tuple[str, int]:
+    """Host and port of a listening socket; of a Unix socket its path and 0."""
+    name = listener.getsockname()
+    if isinstance(name, tuple):
+        return str(name[0]), int(name[1])
+    return os.fsdecode(name), 0

@@ -1,0 +1,176 @@
+"""What the clients of all adapters share: the engine, its conversations, when it may be used."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncGenerator, Mapping
+from dataclasses import replace
+from email.message import Message
+from typing import TYPE_CHECKING, Any
+
+from ...errors import LocalProtocolError
+from ...extensions import ServerLimits
+from ...vocabulary.commands import Command, Expn, Help, Noop, Rset, Vrfy
+from ...vocabulary.states import State
+from ..requests import Call
+from .command_and_reply import ask, end, is_ready
+from .delivery import deliver
+from .message import content_of, envelope_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from ...engine.client import Client
+    from ...vocabulary.replies import Reply
+    from ...vocabulary.session import Offered, Session
+    from ..envelope import Envelope
+    from ..requests import Flow
+    from .content_source import Content
+    from .outcome import Delivery
+    from .plan import ToASCII
+
+__all__ = ["ClientBase"]
+
+# Also within content: nothing but the end of the connection keeps it from being delivered.
+_NO_WAY_BACK = (State.CONTENT, State.CHUNKS, State.CLOSED, State.ERROR)
+
+
+class ClientBase:
+    """A session with a server, one conversation at a time.
+
+    After an error that leaves the session in doubt it is closed, and every method raises
+    `LocalProtocolError`.
+
+    Attributes:
+        closed: whether it is.
+        deliveries: messages that were to be delivered so far.
+        chunking: whether content goes in counted chunks where the server offers that (RFC 3030).
+        to_ascii: what makes A-labels of U-labels where the server does not offer SMTPUTF8, such as
+            `smtpproto.idn.to_ascii`; None: such addresses are refused.
+    """
+
+    def __init__(self, engine: Client, link: Any, options: Mapping[str, Any]) -> None:
+        self.closed = False
+        self.deliveries = 0
+        self.chunking: bool = options.get("chunking", False)
+        self.to_ascii: ToASCII | None = options.get("to_ascii")
+        self._engine = engine
+        self._link = link
+        self._busy = False
+
+    @property
+    def session(self) -> Session:
+        """The facts of the session."""
+        return self._engine.session
+
+    @property
+    def offered(self) -> Offered[object]:
+        """The service extensions that the server offers."""
+        return self._engine.offered
+
+    @property
+    def ready(self) -> bool:
+        """Whether a mail transaction can begin at once."""
+        return not self.closed and not self._busy and is_ready(self._engine)
+
+    @property
+    def most_deliveries(self) -> int | None:
+        """How many mail transactions the server accepts in one session, if it says (RFC 9422)."""
+        limits = self.offered.get(ServerLimits)
+        return limits.mailmax if limits is not None else None
+
+    @contextlib.contextmanager
+    def _conversation(self) -> Iterator[None]:
+        """The time of one conversation; the adapter looks at `closed` afterwards.
+
+        Raises:
+            LocalProtocolError: the client is closed, or has another one under way.
+        """
+        if self.closed:
+            raise LocalProtocolError("this client is closed: connect again")
+        if self._busy:
+            raise LocalProtocolError("this client has a conversation under way: one at a time")
+        self._busy = True
+        engine = self._engine
+        try:
+            yield
+            self.closed |= engine.pending > 0 or engine.state in _NO_WAY_BACK
+        except Exception:
+            self.closed |= not is_ready(engine)
+            raise
+        except BaseException:
+            # Interrupted, nobody knows where.
+            self.closed = True
+            raise
+        finally:
+            self._busy = False
+
+    def _delivery(self, envelope: Envelope, content: Content) -> Flow[Delivery]:
+        """Deliver content to the recipients of an envelope; see `submit.deliver`.
+
+        An asynchronous generator is closed in the end, as its like does not end by itself.
+        """
+        self.deliveries += 1
+        flow = deliver(
+            self._engine, envelope, content, chunking=self.chunking, to_ascii=self.to_ascii
+        )
+        if not isinstance(content, AsyncGenerator):
+            return (yield from flow)
+        try:
+            delivery = yield from flow
+        except BaseException:
+            yield Call(content.aclose)
+            raise
+        try:
+            yield Call(content.aclose)
+        except Exception as error:  # noqa: BLE001  # what was delivered stays delivered
+            return replace(delivery, error=delivery.error or error)
+        return delivery
+
+    def _message(
+        self, message: Message, sender: str | None, recipients: Iterable[str] | None
+    ) -> Flow[Delivery]:
+        """Deliver a message.
+
+        Arguments:
+            message: its Bcc field is left out of what is sent.
+            sender: the reverse-path; None: taken from Sender or From.
+            recipients: None: taken from To, Cc and Bcc.
+
+        Raises:
+            LocalProtocolError: an address cannot be used, or the server cannot take this content.
+            TypeError: it is no `email.message.Message`.
+            ValueError: there is no sender or no recipient.
+        """
+        if not isinstance(message, Message):
+            raise TypeError(
+                f"expected an email.message.Message, found {message!r:.80}; `send` takes an "
+                "Envelope and the content as bytes"
+            )
+        envelope = envelope_of(message, sender, recipients)
+        content = content_of(message, self.offered, self.to_ascii)
+        return (yield from self._delivery(envelope, content))
+
+    def _answer(self, command: Command) -> Flow[Reply]:
+        """Send a command and get its reply."""
+        return (yield from ask(self._engine, command))
+
+    def _goodbye(self) -> Flow[None]:
+        """Say QUIT if that is still possible."""
+        if not self.closed:
+            yield from end(self._engine)
+
+    def _verify(self, string: str) -> Flow[Reply]:
+        return self._answer(Vrfy(string))
+
+    def _expand(self, string: str) -> Flow[Reply]:
+        return self._answer(Expn(string))
+
+    def _noop(self) -> Flow[Reply]:
+        return self._answer(Noop())
+
+    def _reset(self) -> Flow[Reply]:
+        return self._answer(Rset())
+
+    def _help(self, string: str) -> Flow[Reply]:
+        return self._answer(Help(string))

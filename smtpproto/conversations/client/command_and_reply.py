@@ -1,0 +1,111 @@
+"""What every conversation of a client is made of: send a command, read a reply, take leave.
+
+RFC 5321 sections 4.2 and 4.1.1.10; time limits are those of section 4.5.3.2.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING
+
+from ...errors import LocalProtocolError, RemoteProtocolError
+from ...vocabulary.commands import Command, Quit
+from ...vocabulary.events import ConnectionClosed, Need
+from ...vocabulary.replies import Reply
+from ...vocabulary.states import State
+from ..errors import ConnectionLost
+from ..requests import Flow, Receive, Send
+
+if TYPE_CHECKING:
+    from ...engine.client import Client
+
+__all__ = ["ask", "end", "flush", "is_ready", "next_reply"]
+
+
+def next_reply(client: Client, most: float = inf) -> Flow[Reply]:
+    """The next reply, with as much writing and reading as it takes.
+
+    Arguments:
+        client: a connection that has sent something.
+        most: seconds to wait for it at most, where RFC 5321 section 4.5.3.2 allows more.
+
+    Raises:
+        ConnectionLost: the link broke, the server closed it, or the time ran out.
+        RemoteProtocolError: the server broke the protocol.
+    """
+    fresh = True
+    while True:
+        event = client.next_event()
+        if isinstance(event, Reply):
+            return event
+        if isinstance(event, ConnectionClosed):
+            raise ConnectionLost("the server closed the connection without a reply")
+        if event is not Need.DATA:
+            raise LocalProtocolError(f"no reply is due: {event.value}")
+        timeout = min(client.timeout, most)
+        try:
+            if client.queued and not (yield from flush(client, most)):
+                continue
+            received = yield Receive(timeout, fresh)
+        except TimeoutError as error:
+            # An adapter may have been told to wait less long, and says so.
+            raise ConnectionLost(
+                f"no reply: {str(error) or f'none within {timeout:g} seconds'}"
+            ) from error
+        except OSError as error:
+            raise ConnectionLost(f"the link broke: {error}") from error
+        fresh = False
+        client.receive_data(received)
+
+
+def flush(client: Client, most: float = inf) -> Flow[bool]:
+    """Write what is queued; whether all of it has left, or the server had something to say before.
+
+    In that case look at what it said and call this again, so that neither side waits for the other
+    to read (RFC 2920 section 3.1).  A server that closes early may have said why, so an error here
+    is passed over if there is still something to read.
+    """
+    timeout = min(client.timeout, most)
+    try:
+        received = yield Send(client.data_to_send(), timeout, reads=True)
+    except TimeoutError:
+        raise
+    except OSError:
+        received = yield Receive(timeout, True)
+        if not received:
+            raise
+    if received is None:
+        return True
+    client.receive_data(received)
+    return False
+
+
+def ask(client: Client, command: Command) -> Flow[Reply]:
+    """Send one command and get its reply, whatever it says.
+
+    Raises:
+        LocalProtocolError: the command is not possible now; nothing was sent.
+        ConnectionLost, RemoteProtocolError: see `next_reply`.
+    """
+    client.send(command)
+    return (yield from next_reply(client))
+
+
+def end(client: Client, most: float = inf) -> Flow[None]:
+    """Say QUIT and wait for the answer, if there still is somebody to answer (section 4.1.1.10).
+
+    Arguments:
+        client: a connection.
+        most: seconds to wait at most.
+    """
+    try:
+        client.send(Quit())
+        yield from next_reply(client, most)
+    except (LocalProtocolError, RemoteProtocolError, ConnectionLost):
+        # The session is over in any case, and nothing depends on how.
+        return
+
+
+def is_ready(client: Client) -> bool:
+    """Whether a new command may be sent: nothing is under way, nothing is broken."""
+    return client.state in (State.GREETED, State.READY) and client.pending == 0

@@ -1,0 +1,216 @@
+"""Message content on its way out: whatever a caller has, as a stream of chunks."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import AsyncIterable, Iterable
+from io import TextIOBase
+from typing import TYPE_CHECKING, Any, Union
+
+from ...errors import LocalProtocolError
+from ...wire import LineEndings
+from ..requests import Call, Flow
+from .mime import Examiner
+
+if TYPE_CHECKING:
+    from typing import Protocol
+
+    class Readable(Protocol):
+        """A binary file."""
+
+        def read(self, size: int, /) -> Any: ...
+
+
+__all__ = ["CHUNK", "Content", "ContentSource"]
+
+Content = Union[bytes, "Readable", Iterable[bytes], AsyncIterable[bytes]]
+"""bytes, a binary file or an iterable of chunks.
+
+Where the adapter can wait, file and iterable may be asynchronous."""
+
+CHUNK = 65536
+# A header that is longer is looked at as it passes.
+LOOK_MOST = 1024 * 1024
+
+
+class ContentSource:
+    """Content as a stream of chunks of about 64 KiB, which are looked at as they pass.
+
+    Attributes:
+        octets: all of it, where it is in memory; else None.
+        eight_bit_refusal: what is wrong with octets above 127; None if they may pass.
+        utf8_refusal: what is wrong with UTF-8 in a header; None if it may pass.
+
+    Raises:
+        TypeError: it is text, or nothing that can be read.
+    """
+
+    def __init__(self, content: Content) -> None:
+        self.octets: bytes | None = None
+        self._content: Any = content
+        self._next: Any = None
+        self._arguments: tuple[Any, ...] = ()
+        self._offset = 0
+        # Where a file stood at first.
+        self._start: int | None = None
+        # What was read before it was asked for.
+        self._ahead: deque[bytes] = deque()
+        self._examiner = Examiner()
+        self.eight_bit_refusal: LocalProtocolError | None = None
+        self.utf8_refusal: LocalProtocolError | None = None
+        # A text file in the clothes of another library is known by its encoding.
+        has_encoding = isinstance(getattr(content, "encoding", None), str)
+        if isinstance(content, (str, TextIOBase)) or has_encoding:
+            raise TypeError(
+                "content: expected bytes, a binary file or an iterable of bytes, found text: "
+                "encode it, or open the file with 'rb'"
+            )
+        if isinstance(content, (bytes, bytearray, memoryview)):
+            self.octets = bytes(content)
+            self._examine_all()
+        self._open()
+
+    def _open(self) -> None:
+        content = self._content
+        if self.octets is not None:
+            self._offset = 0
+        elif hasattr(content, "read"):
+            self._next, self._arguments = content.read, (CHUNK,)
+        elif isinstance(content, AsyncIterable):
+            self._next = content.__aiter__().__anext__
+        else:
+            self._next, self._arguments = next, (iter(content), None)
+
+    # --- what is known of it ------------------------------------------------------------------
+
+    def octets_sent(self, *, binary: bool) -> int | None:
+        """Octets as they count for SIZE (RFC 1870 section 5); None where that is not known.
+
+        Arguments:
+            binary: whether they are sent as they are (RFC 3030 section 3).
+        """
+        octets = self.octets
+        if octets is None or binary:
+            return None if octets is None else len(octets)
+        # A CR or LF alone is sent as CRLF, or not at all; the last line gets one if it has none.
+        pairs = octets.count(b"\r\n")
+        missing = octets.count(b"\n") + octets.count(b"\r") - 2 * pairs
+        return len(octets) + missing + (0 if not octets or octets.endswith((b"\n", b"\r")) else 2)
+
+    @property
+    def eight_bit(self) -> bool | None:
+        """Whether there are octets above 127; None where that is not known yet."""
+        known = self.octets is not None or self._examiner.finished
+        return self._examiner.eight_bit or (False if known else None)
+
+    @property
+    def utf8_header(self) -> bool:
+        """Whether a header is known to hold UTF-8, so that it takes SMTPUTF8 (RFC 6531).
+
+        Of a stream that is known of what was read.
+        """
+        return self._examiner.utf8_header
+
+    def look(self) -> Flow[None]:
+        """Read a stream up to the end of its header, before anything is said to the server.
+
+        Raises:
+            TypeError: it gives something else than bytes.
+            Exception: whatever reading it raised.
+        """
+        if self.octets is not None:
+            return
+        size = 0
+        while not self._examiner.header_ended and size < LOOK_MOST:
+            chunk = yield from self._read()
+            if chunk is None:
+                self._examiner.finish()
+                return
+            size += len(chunk)
+            self._examiner.feed(chunk)
+            self._ahead.append(chunk)
+
+    def _examine_all(self) -> None:
+        assert self.octets is not None
+        if not self.octets.isascii():
+            self._examiner.feed(self.octets)
+            self._examiner.finish()
+
+    def check(self, line_endings: LineEndings) -> None:
+        """Refuse bare CR and LF before anything is sent, where the content is in memory.
+
+        Raises:
+            LocalProtocolError: there is one, and the policy is to refuse it.
+        """
+        if self.octets is None or line_endings is not LineEndings.REFUSE:
+            return
+        pairs = self.octets.count(b"\r\n")
+        if not self.octets.count(b"\r") == self.octets.count(b"\n") == pairs:
+            raise LocalProtocolError(
+                "the content holds a CR or LF that is not part of a CRLF (RFC 5321 section 2.3.8); "
+                "LineEndings.NORMALIZE makes line endings of them"
+            )
+
+    # --- reading ------------------------------------------------------------------------------
+
+    def next(self) -> Flow[bytes | None]:
+        """The next chunk; None at the end.
+
+        Raises:
+            LocalProtocolError: it holds what the server cannot take.
+        """
+        if self._ahead:
+            return self._ahead.popleft()
+        if self.octets is not None:
+            chunk = self.octets[self._offset : self._offset + CHUNK]
+            self._offset += CHUNK
+            return chunk or None
+        following = yield from self._read()
+        if following is None:
+            self._examiner.finish()
+        else:
+            self._examiner.feed(following)
+        if self._examiner.eight_bit and self.eight_bit_refusal is not None:
+            raise self.eight_bit_refusal
+        if self._examiner.utf8_header and self.utf8_refusal is not None:
+            raise self.utf8_refusal
+        return following
+
+    def _read(self) -> Flow[bytes | None]:
+        while True:
+            try:
+                chunk = yield Call(self._next, self._arguments)
+            except StopAsyncIteration:
+                return None
+            if chunk is not None and not isinstance(chunk, (bytes, bytearray, memoryview)):
+                raise TypeError(f"content: expected bytes, found {chunk!r:.64}")
+            # From an iterable an empty chunk means nothing, from a file it is the end.
+            if chunk or chunk is None or self._arguments == (CHUNK,):
+                return bytes(chunk) if chunk else None
+
+    def keep(self) -> Flow[bool]:
+        """Make sure that it can be read more than once; whether that is so.
+
+        To be asked before the first chunk is read.
+        """
+        content = self._content
+        if self.octets is not None:
+            return True
+        if hasattr(content, "read"):
+            seekable = getattr(content, "seekable", None)
+            if seekable is None or not (yield Call(seekable)):
+                return False
+            self._start = yield Call(content.tell)
+            return True
+        # An iterator is its own iterable, and used up by the first use.
+        iterator = content.__aiter__ if isinstance(content, AsyncIterable) else content.__iter__
+        return iterator() is not content
+
+    def rewind(self) -> Flow[None]:
+        """Begin from the start again, after `keep` has said that this is possible."""
+        if self._start is not None:
+            yield Call(self._content.seek, (self._start,))
+        if self.octets is None:
+            self._ahead.clear()
+            self._examiner = Examiner()
+        self._open()

@@ -1,0 +1,187 @@
+"""The header fields of a message of the email package, as they were written: RFC 5322 section 2.2.
+
+What the email package makes of a field is not asked for where that can be helped: it leaves out
+what it cannot read, and differs from one version of Python to the next.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from email.errors import (
+    FirstHeaderLineIsContinuationDefect,
+    MissingHeaderBodySeparatorDefect,
+    ObsoleteHeaderDefect,
+)
+from email.header import Header
+from email.policy import SMTP
+from typing import TYPE_CHECKING, Any
+
+from ...errors import LocalProtocolError
+from ...grammar.address_list import Found, read_address_list
+from ...vocabulary.addresses import AddressLiteral, Domain, Mailbox
+from .encoded_words import ADDRESS_FIELDS, fold, in_ascii
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from email.message import Message
+
+__all__ = ["check_header", "field_texts", "mailboxes_of", "written"]
+
+_FOLD = re.compile(r"(?:\r\n|\r|\n)(?=[ \t])")
+_LINE_ENDING = re.compile(r"\r\n|\r|\n")
+# RFC 5322 section 2.2
+#   field-name      = 1*(%d33-57 / %d59-126)
+_NAME = re.compile(r"[!-9;-~]+")
+# Octets of a line without its CRLF (RFC 5322 section 2.1.1).
+_LINE_MOST = 998
+_NO_FOLDING = SMTP.clone(max_line_length=0, utf8=True)
+_CUT_SHORT = (FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDefect)
+
+
+def check_header(message: Message) -> None:
+    """Refuse a header with a line that is no field: recipients behind it were not read.
+
+    Raises:
+        LocalProtocolError: there is such a line.
+    """
+    for defect in message.defects:
+        if isinstance(defect, _CUT_SHORT):
+            line = getattr(defect, "line", None)
+            raise LocalProtocolError(
+                f"the header of the message has a line that is no field"
+                f"{f': {line[:64]!a}' if line else ''} (RFC 5322 section 2.2)"
+            )
+
+
+def mailboxes_of(message: Message, name: str) -> list[str]:
+    """The mailboxes in all fields of a name, without display names, comments and white space.
+
+    Raises:
+        LocalProtocolError: a field is no address list, or an address is no mailbox.
+    """
+    return [
+        _mailbox(address, name)
+        for text in field_texts(message, name)
+        for address in read_address_list(text, name).addresses
+    ]
+
+
+def _mailbox(address: Found, name: str) -> str:
+    domain = address.domain
+    try:
+        literal = AddressLiteral(domain[1:-1]) if domain.startswith("[") else Domain(domain)
+        return str(Mailbox(address.local_part, literal))
+    except LocalProtocolError as error:
+        shown = f"{address.local_part}@{domain}"
+        raise LocalProtocolError(
+            f"{name}: {error}, in {shown[:100]!a}", enhanced=error.enhanced
+        ) from None
+
+
+def field_texts(message: Message, name: str) -> Iterator[str]:
+    """The bodies of all fields of a name, unfolded.
+
+    Raises:
+        LocalProtocolError: the email package made a value of a field and found a defect in it.
+    """
+    for found, value in message.raw_items():
+        if found.lower() != name.lower():
+            continue
+        defects = getattr(value, "defects", ())
+        for defect in defects:
+            # What is obsolete was read as it is meant.
+            if not isinstance(defect, ObsoleteHeaderDefect):
+                raise LocalProtocolError(
+                    f"{name}: {defect}, in {_source(value)[:100]!a} (RFC 5322 section 3.4)"
+                )
+        yield _unfolded(str(value))
+
+
+def _source(value: Any) -> str:
+    """What a value was made of, which is not the text that it shows."""
+    _, _, body = str(value.fold(policy=_NO_FOLDING)).partition(":")
+    return _unfolded(body.strip("\r\n")).strip()
+
+
+def _unfolded(text: str) -> str:
+    """The body of a field in one line, in UTF-8 where its octets are that."""
+    text = _FOLD.sub("", text)
+    if not text.isascii():
+        try:
+            return text.encode("ascii", "surrogateescape").decode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            # It holds characters already, not octets.
+            return text
+    return text
+
+
+# --- writing --------------------------------------------------------------------------------------
+
+
+def written(name: str, value: Any, message: Message) -> bytes:
+    """A field in octets, with CRLF line endings.
+
+    Text that came with the message stays as it is.  Text that was set gets encoded-words where that
+    is all it takes to make ASCII of it.
+
+    Arguments:
+        name: its name.
+        value: what `raw_items` gives: text, or a value of the email package.
+        message: where it stands.
+
+    Raises:
+        LocalProtocolError: it is more than one field, or none.
+    """
+    if _NAME.fullmatch(name) is None:
+        raise LocalProtocolError(f"{name[:64]!a} is no name of a field (RFC 5322 section 2.2)")
+    of_email = not isinstance(value, str) or hasattr(value, "fold")
+    if of_email and name.lower() not in ADDRESS_FIELDS:
+        return _folded(name, value, message)
+    text = _address_text(value) if of_email else value
+    lines = _LINE_ENDING.split(text.rstrip("\r\n"))
+    if not all(line.startswith((" ", "\t")) for line in lines[1:]):
+        raise LocalProtocolError(
+            f"{name}: a line of the field does not begin with white space (RFC 5322 section 2.2.3)"
+        )
+    octets = "\r\n".join(lines).encode("utf-8", "surrogateescape")
+    field = f"{name}: ".encode("ascii") + octets + b"\r\n"
+    if not (text.isascii() or _came(text)):
+        # An address takes more than encoded-words.
+        with contextlib.suppress(LocalProtocolError):
+            field = in_ascii(field, None)
+    if max(map(len, field.split(b"\r\n"))) > _LINE_MOST:
+        return in_ascii(field, None) if field.isascii() else fold(field)
+    return field
+
+
+def _came(text: str) -> bool:
+    """Whether text came as octets: what is not ASCII is surrogates then, else characters."""
+    try:
+        text.encode("ascii", "surrogateescape")
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _address_text(value: Any) -> str:
+    """The text of an address list that is a value of the email package, comments included."""
+    if not hasattr(value, "fold"):
+        return str(value)
+    source = _source(value)
+    try:
+        found = read_address_list(source, "").addresses
+    except LocalProtocolError:
+        # An encoded-word that stands there in clear may look like something else.
+        return source if value.defects else str(value)
+    addresses = [(address.username, address.domain) for address in value.addresses]
+    return source if addresses == [(a.local_part, a.domain) for a in found] else str(value)
+
+
+def _folded(name: str, value: Any, message: Message) -> bytes:
+    """What the email package makes of a value of its own: ASCII, and folded."""
+    if hasattr(value, "fold"):
+        policy = SMTP.clone(max_line_length=message.policy.max_line_length)
+        return str(value.fold(policy=policy)).encode("ascii")
+    text = value.encode(linesep="\r\n") if isinstance(value, Header) else str(value)
+    return f"{name}: {text}\r\n".encode("ascii")

@@ -1,0 +1,255 @@
+"""From an `EmailMessage` to an envelope and content: RFC 5321 section 3.3, RFC 5322 section 3.6.
+
+A server without 8BITMIME gets the message in 7 bits (RFC 6152 section 3), one without SMTPUTF8 gets
+A-labels in place of U-labels where that is all it takes (RFC 6531 section 3.2).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import re
+from email.message import Message
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from ...errors import LocalProtocolError
+from ...extensions import EightBitMime, SmtpUtf8
+from ..envelope import Envelope
+from .header_fields import check_header, mailboxes_of, written
+from .seven_bit import convert, convert_header, has_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ...vocabulary.session import Offered
+    from .plan import ToASCII
+
+__all__ = ["content_of", "envelope_of", "header_of", "read_header", "without_bcc"]
+
+HEADER_MOST = 1024 * 1024
+# The field's name, its line, and those that continue it; a CR alone is sent as CRLF, too.
+_END = rb"(?:\r\n?|\n)"
+_BCC = re.compile(
+    rb"(?:\A|(?<=[\r\n]))(?:resent-)?bcc[ \t]*:"
+    rb"[^\r\n]*(?:" + _END + rb"[ \t][^\r\n]*)*" + _END + rb"?",
+    re.IGNORECASE,
+)
+
+_RECIPIENTS = ("To", "Cc", "Bcc")
+_RESENT = (
+    "Resent-Date",
+    "Resent-From",
+    "Resent-Sender",
+    "Resent-To",
+    "Resent-Cc",
+    "Resent-Bcc",
+)
+_HIDDEN = frozenset({"bcc", "resent-bcc"})
+_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
+_LINE_ENDING = re.compile(rb"\r\n|\r|\n")
+_DEPTH_MOST = 100
+
+
+def envelope_of(
+    message: Message, sender: str | None = None, recipients: Iterable[str] | None = None
+) -> Envelope:
+    """Sender and recipients as the header gives them, where they are not given.
+
+    Of a message that was resent, those of the Resent- fields (RFC 5322 section 3.6.6).
+
+    Arguments:
+        message: its Sender, else From, and its To, Cc and Bcc are used; all of them have to be
+            address lists to their last character (RFC 5322 section 3.4).
+        sender: the reverse-path instead; empty for the null reverse-path.
+        recipients: the recipients instead.
+
+    Raises:
+        LocalProtocolError: a field or line of the header that could name somebody cannot be read,
+            or an address is no mailbox.
+        ValueError: there is no sender or no recipient, or the message was resent more than once.
+    """
+    if sender is None or recipients is None:
+        check_header(message)
+        prefix = _prefix(message)
+        if sender is None:
+            sender = _sender(message, prefix)
+        if recipients is None:
+            found = [mailboxes_of(message, prefix + name) for name in _RECIPIENTS]
+            recipients = dict.fromkeys(mailbox for mailboxes in found for mailbox in mailboxes)
+    return Envelope.of(sender, recipients)
+
+
+def _sender(message: Message, prefix: str) -> str:
+    """The mailbox in Sender; where there is none, the first one in From."""
+    authors = mailboxes_of(message, f"{prefix}From")
+    senders = mailboxes_of(message, f"{prefix}Sender")
+    if len(senders) > 1:
+        raise LocalProtocolError(
+            f"{prefix}Sender: expected one address, found {len(senders)} (RFC 5322 section 3.6.2)"
+        )
+    if not (senders or authors):
+        raise ValueError("the message names no sender: give one")
+    return (senders or authors)[0]
+
+
+def _prefix(message: Message) -> str:
+    """What the names of the fields begin with that tell where the message goes now."""
+    names = [name.lower() for name, _ in message.raw_items()]
+    counts = {name: names.count(name.lower()) for name in _RESENT}
+    if counts["Resent-Date"] > 1:
+        raise ValueError("the message was resent more than once: give sender and recipients")
+    for name, count in counts.items():
+        if count > counts["Resent-Date"]:
+            raise LocalProtocolError(
+                f"{name}: expected one for each Resent-Date, found {count}, so that it is not "
+                "clear who is meant: give sender and recipients (RFC 5322 section 3.6.6)"
+            )
+    return "Resent-" if counts["Resent-Date"] else ""
+
+
+def content_of(
+    message: Message, offered: Offered[object], to_ascii: ToASCII | None = None
+) -> bytes:
+    """The message as content that a server can take, with CRLF line endings, without Bcc.
+
+    What the server can take stays as it came; header fields are not folded again, since signatures
+    depend on that (RFC 6376 section 5.3).  Without 8BITMIME parts are encoded in 7 bits, without
+    SMTPUTF8 header fields get encoded-words (RFC 2047) and addresses A-labels.
+
+    Arguments:
+        message: it stays as it is.
+        offered: by the server.
+        to_ascii: what makes A-labels of U-labels where the server does not offer SMTPUTF8, such as
+            `smtpproto.idn.to_ascii`.
+
+    Raises:
+        LocalProtocolError: the message needs what the server does not offer, or cannot be converted
+            without loss: a signed or encrypted part, text or header fields in an unknown charset.
+    """
+    eight_bit, utf8 = EightBitMime in offered, SmtpUtf8 in offered
+    octets = _octets(message, hidden=_HIDDEN)
+    octets = convert(octets, eight_bit=eight_bit, utf8=utf8, to_ascii=to_ascii)
+    if _BARE.search(octets):
+        raise LocalProtocolError(
+            "the message has a binary part within what is not marked as a multipart or message "
+            "(RFC 2045 section 6.4)"
+        )
+    return octets
+
+
+# --- a message in octets ----------------------------------------------------------------------
+
+
+def _octets(message: Message, *, hidden: frozenset[str] = frozenset(), depth: int = 0) -> bytes:
+    """A message or part as it is, with CRLF line endings but in what is binary."""
+    if depth > _DEPTH_MOST:
+        raise LocalProtocolError(f"the message has parts within parts, {depth} deep")
+    body = b""
+    whole = message.is_multipart()
+    if whole:
+        message, body = _parts(message, depth)
+    fields = [
+        written(name, value, message)
+        for name, value in message.raw_items()
+        if name.lower() not in hidden
+    ]
+    return b"".join([*fields, b"\r\n", body if whole else _leaf(message, fields)])
+
+
+def _parts(message: Message, depth: int) -> tuple[Message, bytes]:
+    """The body of a message with parts, and the message itself, or a copy that has a boundary."""
+    parts: Any = message.get_payload()
+    written_parts = [_octets(part, depth=depth + 1) for part in parts]
+    if message.get_content_maintype() != "multipart":
+        body = b"".join(written_parts)
+        # Blocks of fields with empty lines between them (RFC 3464 section 2.1).
+        blocks = message.get_content_type() == "message/delivery-status"
+        return message, body[:-2] if blocks else body
+    boundary = message.get_boundary()
+    if boundary is None:
+        boundary = _boundary(written_parts)
+        message = copy.copy(message)
+        message.set_boundary(boundary)
+    delimiter = f"--{boundary}".encode("ascii", "surrogateescape")
+    pieces = [b"" if message.preamble is None else _lines(message.preamble) + b"\r\n"]
+    pieces += [delimiter + b"\r\n" + part + b"\r\n" for part in written_parts]
+    epilogue = "" if message.epilogue is None else message.epilogue
+    return message, b"".join([*pieces, delimiter, b"--\r\n", _lines(epilogue)])
+
+
+def _boundary(parts: list[bytes]) -> str:
+    """A boundary that no line of the parts begins with."""
+    number = 0
+    while any(b"--=_%d_" % number in part for part in parts):
+        number += 1
+    return f"=_{number}_"
+
+
+def _leaf(message: Message, fields: list[bytes]) -> bytes:
+    """A body that is no list of parts."""
+    # The method decodes what came as octets.
+    text: str = vars(message)["_payload"] or ""
+    octets = _octets_of(text, str(message.get_content_charset("")))
+    return _LINE_ENDING.sub(b"\r\n", octets) if has_lines(fields) else octets
+
+
+def _lines(text: str) -> bytes:
+    """Text outside of parts, with CRLF line endings."""
+    return _LINE_ENDING.sub(b"\r\n", _octets_of(text, ""))
+
+
+def _octets_of(text: str, charset: str) -> bytes:
+    """Text as octets, as it came; text that was set, in its charset."""
+    try:
+        return text.encode("ascii", "surrogateescape")
+    except UnicodeEncodeError:
+        with contextlib.suppress(LookupError, UnicodeError):
+            return text.encode(charset)
+    raise LocalProtocolError(
+        "the message has text that is not ASCII, and names no charset that holds it: use "
+        "set_content, or set_payload(text, charset)"
+    )
+
+
+# --- a header in a file -----------------------------------------------------------------------
+
+
+def read_header(file: BinaryIO) -> bytes:
+    """The header of a message in a file, with the empty line that ends it if there is one.
+
+    Arguments:
+        file: at the beginning of a message, with any line endings; left where the body begins.
+
+    Raises:
+        ValueError: the header has more than a MiB.
+    """
+    lines: list[bytes] = []
+    size = 0
+    while line := file.readline(HEADER_MOST):
+        lines.append(line)
+        size += len(line)
+        if line in (b"\n", b"\r\n"):
+            break
+        if size >= HEADER_MOST:
+            raise ValueError("the header of the message has more than a MiB")
+    return b"".join(lines)
+
+
+def header_of(header: bytes, offered: Offered[object], to_ascii: ToASCII | None = None) -> bytes:
+    """A header that a server can take, without Bcc (RFC 5322 section 3.6.3).
+
+    Arguments:
+        header: as it came, with any line endings and with the empty line that ends it.
+        offered: by the server.
+        to_ascii: what makes A-labels of U-labels where the server does not offer SMTPUTF8.
+
+    Raises:
+        LocalProtocolError: the header needs what the server does not offer.
+    """
+    eight_bit, utf8 = EightBitMime in offered, SmtpUtf8 in offered
+    return convert_header(without_bcc(header), eight_bit=eight_bit, utf8=utf8, to_ascii=to_ascii)
+
+
+def without_bcc(header: bytes) -> bytes:
+    """A header, with any line endings, without its Bcc fields (RFC 5322 section 3.6.3)."""
+    return _BCC.sub(b"", header)

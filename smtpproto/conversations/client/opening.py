@@ -1,0 +1,141 @@
+"""The beginning of a client's session: PROXY header, greeting, EHLO, TLS, authentication.
+
+RFC 5321 sections 3.1 and 3.2, RFC 3207, RFC 4954.  After the handshake EHLO is said again, because
+what was heard before it may have been said by anybody (RFC 3207 section 4.2).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...extensions import StartTls
+from ...extensions.starttls import StartTlsCommand as StartTLSCommand
+from ...vocabulary.commands import Ehlo, Helo, Lhlo
+from ...vocabulary.session import Protocol
+from ...vocabulary.states import State
+from ..errors import ConnectionLost, TLSError, error_for
+from ..requests import Flow, Send
+from .authentication import log_in
+from .command_and_reply import ask, end, next_reply
+from .settings import Opening, TLSMode
+from .tls import handshake
+
+if TYPE_CHECKING:
+    from ...engine.client import Client
+    from ...vocabulary.addresses import AddressLiteral, Domain
+    from ...vocabulary.replies import Reply
+
+__all__ = ["begin", "hello"]
+
+# Seconds to wait for the answer to QUIT where there is no session in the end.
+_PATIENCE = 5.0
+
+
+def begin(client: Client, opening: Opening) -> Flow[Reply]:
+    """From a new connection to a session in which mail transactions can begin.
+
+    Arguments:
+        client: a new connection.
+        opening: what the session is to be like.
+
+    Returns:
+        The last reply to EHLO, HELO or LHLO.
+
+    Raises:
+        SMTPError: the server does not want this client, or TLS or authentication cannot be had as
+            `opening` asks.
+        RemoteProtocolError: the server broke the protocol.
+
+    Where that leaves the session in step, the server is told with QUIT before (section 4.1.1.10).
+    """
+    try:
+        return (yield from _begin(client, opening))
+    except Exception:
+        if client.pending == 0:
+            yield from end(client, _PATIENCE)
+        raise
+
+
+def _begin(client: Client, opening: Opening) -> Flow[Reply]:
+    if opening.proxy is not None:
+        try:
+            yield Send(opening.proxy.to_bytes(), client.timeout)
+        except OSError as error:
+            raise ConnectionLost(f"the link broke: {error}") from error
+    if opening.tls is TLSMode.IMPLICIT:
+        yield from handshake(client, opening)
+    greeting = yield from _greeting(client, opening)
+    if greeting.negative:
+        raise error_for(greeting)
+    reply = yield from hello(client, opening.name)
+    wanted = opening.tls in (TLSMode.OPPORTUNISTIC, TLSMode.STARTTLS)
+    if wanted and (yield from _start_tls(client, opening)):
+        reply = yield from hello(client, opening.name)
+    if opening.credentials is not None:
+        yield from log_in(client, opening)
+    return reply
+
+
+def _greeting(client: Client, opening: Opening) -> Flow[Reply]:
+    try:
+        return (yield from next_reply(client))
+    except ConnectionLost as error:
+        if opening.tls is TLSMode.IMPLICIT:
+            raise
+        raise ConnectionLost(
+            f"{error}\n- Before the greeting: a server that expects TLS from the start, as on port "
+            "465, keeps silent like that (TLSMode.IMPLICIT)."
+        ) from error
+
+
+def hello(client: Client, name: Domain | AddressLiteral) -> Flow[Reply]:
+    """Name oneself, with HELO where the server does not know EHLO (RFC 5321 section 3.2)."""
+    if client.session.protocol is Protocol.LMTP:
+        reply = yield from ask(client, Lhlo(name))
+    else:
+        reply = yield from ask(client, Ehlo(name))
+        if reply.permanent and client.state is State.GREETED:
+            reply = yield from ask(client, Helo(name))
+    if reply.negative:
+        raise error_for(reply)
+    return reply
+
+
+def _start_tls(client: Client, opening: Opening) -> Flow[bool]:
+    """Begin TLS if that is wanted and possible; whether it has begun."""
+    if client.session.secure and opening.policy is None:
+        # A channel that keeps secrets by itself, such as a Unix socket.
+        return False
+    if StartTls not in client.offered:
+        if opening.requires_tls:
+            raise _not_offered(client, opening)
+        return False
+    reply = yield from ask(client, StartTLSCommand())
+    if reply.positive:
+        # Raises if plain text follows the reply, before any handshake.
+        client.next_event()
+        yield from handshake(client, opening)
+        return True
+    if reply.code == 421:
+        raise error_for(reply)
+    if opening.requires_tls:
+        raise TLSError(
+            f"{opening.host or 'the server'} offers STARTTLS and refuses it: {reply}\n"
+            f"{reply.explain()}",
+            reply=reply,
+        )
+    return False
+
+
+def _not_offered(client: Client, opening: Opening) -> TLSError:
+    """The error for a missing STARTTLS."""
+    names = [getattr(each, "name", "") or each.keyword for each in client.offered]  # type: ignore[attr-defined]
+    return TLSError(
+        f"{opening.host or 'the server'} does not offer STARTTLS; it offers "
+        f"{', '.join(names) or 'no service extension'} (RFC 3207 section 4)\n"
+        "- The port may be another one: 587 for STARTTLS, 465 for TLS from the start "
+        "(TLSMode.IMPLICIT).\n"
+        "- Something in between may have removed it: a firewall that inspects SMTP, or an attacker "
+        "(RFC 3207 section 6). Try from another network.\n"
+        "- Only where nobody can listen: TLSMode.OPPORTUNISTIC does without."
+    )

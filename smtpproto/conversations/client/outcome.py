@@ -1,0 +1,93 @@
+"""Envelopes, and what became of each recipient.
+
+RFC 5321 sections 2.3.1 and 4.2.5: whether responsibility for a message has passed to the server is
+decided recipient by recipient, and by the reply to the end of the content.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from ...vocabulary.addresses import ForwardPath
+
+if TYPE_CHECKING:
+    from ...vocabulary.replies import Reply
+
+__all__ = ["Delivery", "Outcome", "Status"]
+
+
+class Status(enum.Enum):
+    """What became of a message for one recipient."""
+
+    ACCEPTED = "the server has taken responsibility"
+    REFUSED = "the server refused"
+    UNKNOWN = "the link was lost after the end of the content: accepted or not, nobody knows"
+    FAILED = "the server was not told all of it: not accepted, safe to try again"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a message for one recipient.
+
+    Arguments:
+        forward_path: the recipient.
+        status: what became of it.
+        reply: the reply that says so; None if there is none.
+        reason: for `UNKNOWN` and `FAILED`, what happened.
+    """
+
+    forward_path: ForwardPath
+    status: Status
+    reply: Reply | None = None
+    reason: str = ""
+
+    def explain(self) -> str:
+        """What it means and what to check, for people."""
+        if self.reply is not None:
+            return str(self.reply.explain())
+        return f"{self.status.value} ({self.reason})"
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """What became of a message: one outcome for each recipient, in the order of the envelope.
+
+    Arguments:
+        outcomes: one for each recipient.
+        error: what ended the delivery before its time, such as the error of a file that could not
+            be read again; None if nothing did.
+    """
+
+    outcomes: tuple[Outcome, ...]
+    error: Exception | None = field(default=None, compare=False)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every recipient was accepted."""
+        return all(outcome.status is Status.ACCEPTED for outcome in self.outcomes)
+
+    @property
+    def accepted(self) -> tuple[ForwardPath, ...]:
+        """The recipients for whom the server has taken responsibility."""
+        return tuple(o.forward_path for o in self.outcomes if o.status is Status.ACCEPTED)
+
+    @property
+    def refused(self) -> dict[ForwardPath, Reply]:
+        """The refused recipients, each with the reply that refused it."""
+        return {
+            o.forward_path: o.reply
+            for o in self.outcomes
+            if o.status is Status.REFUSED and o.reply is not None
+        }
+
+    @property
+    def unknown(self) -> tuple[ForwardPath, ...]:
+        """The recipients of whom nobody knows: trying again may deliver twice."""
+        return tuple(o.forward_path for o in self.outcomes if o.status is Status.UNKNOWN)
+
+    @property
+    def failed(self) -> tuple[ForwardPath, ...]:
+        """The recipients that were not reached: trying again is safe."""
+        return tuple(o.forward_path for o in self.outcomes if o.status is Status.FAILED)

@@ -1,0 +1,161 @@
+"""Clients that are used again: which one to take, which to try out first, which to give up.
+
+RFC 5321 section 4.5.4.1 recommends to use a connection for several messages.  Servers end idle
+ones (section 4.5.3.2.7 asks them to wait five minutes, few do), and some tell how many messages one
+may carry (RFC 9422).  No I/O: the adapter opens, checks and closes clients when it is asked to, and
+says what time it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from ...errors import RemoteProtocolError
+from ..errors import SMTPError
+from ..requests import Call, Flow
+
+__all__ = ["PoolBase", "PoolLimits", "Poolable"]
+
+
+class Poolable(Protocol):
+    """A client as a pool sees it; what its methods give may have to be waited for.
+
+    A method that is interrupted closes the client.
+    """
+
+    @property
+    def ready(self) -> bool: ...
+    @property
+    def deliveries(self) -> int: ...
+    @property
+    def most_deliveries(self) -> int | None: ...
+    def noop(self) -> Any: ...
+    def quit(self) -> Any: ...
+    def close(self) -> Any: ...
+
+
+K = TypeVar("K", bound=Poolable)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolLimits:
+    """Bounds of a pool.
+
+    Arguments:
+        connections: how many at once; who wants one more waits.
+        messages: mail transactions on one connection, None for no bound; a server's own bound
+            (LIMITS MAILMAX, RFC 9422) counts if it is lower.
+        idle: seconds after which an unused connection is given up.
+        trusted: seconds for which an unused connection is taken to be alive; after them it is
+            tried out with a NOOP before it is used again.
+
+    Raises:
+        ValueError: a bound is out of range.
+    """
+
+    connections: int = 10
+    messages: int | None = 100
+    idle: float = 60.0
+    trusted: float = 5.0
+
+    def __post_init__(self) -> None:
+        for name, value in (("connections", self.connections), ("messages", self.messages)):
+            if value is not None and value < 1:
+                raise ValueError(f"{name} is {value}; the least is 1")
+        for name, seconds in (("idle", self.idle), ("trusted", self.trusted)):
+            if seconds < 0:
+                raise ValueError(f"{name} is {seconds:g} seconds; the least is 0")
+
+
+class PoolBase(Generic[K]):
+    """Clients of one server that are used again; `connection` of a pool lends one.
+
+    A pool is a context manager that closes them.  It takes the host, port and options of `connect`
+    (one of the blocking pools may be used from several threads), and raises its errors.
+
+    The client that came back last is used first, so that a pool which is needed less grows smaller.
+
+    Arguments:
+        bounds: how many clients, for how long.
+        connect: gives a new client, which the adapter may have to wait for.
+        clock: seconds on a clock that never goes back.
+        lock: held while the list of idle clients is changed; for adapters that use threads.
+    """
+
+    def __init__(
+        self,
+        bounds: PoolLimits,
+        connect: Callable[[], Any],
+        clock: Callable[[], float],
+        lock: AbstractContextManager[object],
+    ) -> None:
+        self._bounds = bounds
+        self._connect = connect
+        self._clock = clock
+        self._lock = lock
+        self._closed = False
+        # Each with the time when it came back, the oldest first.
+        self._idle: list[tuple[K, float]] = []
+
+    def _take(self) -> Flow[K]:
+        """A client that works, as far as one can know.
+
+        At each wait at most one client is out of the list, the one that is waited for: whatever
+        interrupts the wait closes that one, and the others are still in the list.
+        """
+        while (expired := self._pop_expired()) is not None:
+            yield Call(expired.quit)
+        while (found := self._pop_newest()) is not None:
+            client, since = found
+            if self._clock() - since < self._bounds.trusted or (yield from _works(client)):
+                return client
+        return (yield Call(self._connect))  # type: ignore[no-any-return]  # so it says
+
+    def _put(self, client: K) -> Flow[None]:
+        """Take a client back: keep it, or say QUIT where it works and is not to be used again."""
+        most = (client.most_deliveries, self._bounds.messages)
+        spent = any(bound is not None and client.deliveries >= bound for bound in most)
+        ready = client.ready
+        with self._lock:
+            keep = ready and not spent and not self._closed
+            if keep:
+                self._idle.append((client, self._clock()))
+        if not keep:
+            yield Call(client.quit if ready else client.close)
+
+    def _close(self) -> Flow[None]:
+        """Say QUIT to all idle clients; one that is in use is closed when it comes back."""
+        with self._lock:
+            self._closed = True
+        error: BaseException | None = None
+        while (found := self._pop_newest()) is not None:
+            try:
+                yield Call(found[0].quit)
+            except BaseException as raised:  # noqa: BLE001  # raised below
+                error = raised
+        if error is not None:
+            raise error
+
+    def _pop_expired(self) -> K | None:
+        """A client that was idle for too long, taken out of the list; None if there is none."""
+        with self._lock:
+            if self._idle and self._clock() - self._idle[0][1] >= self._bounds.idle:
+                return self._idle.pop(0)[0]
+            return None
+
+    def _pop_newest(self) -> tuple[K, float] | None:
+        """The client that came back last, taken out of the list, and when; None if it is empty."""
+        with self._lock:
+            return self._idle.pop() if self._idle else None
+
+
+def _works(client: Poolable) -> Flow[bool]:
+    """Whether the server is still there; if not, the client closes itself."""
+    try:
+        yield Call(client.noop)
+    except (SMTPError, RemoteProtocolError):
+        return False
+    return client.ready

@@ -1,0 +1,129 @@
+"""The TLS handshake of a client, and what to tell people when it fails.
+
+RFC 3207 section 4.1, RFC 8314.  Why a certificate was refused is read from the `verify_code` of the
+error that was thrown, as OpenSSL numbers it, so that nothing here knows which library did the
+handshake.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ..errors import ConnectionLost, TLSError
+from ..requests import BeginTLS, Call, Flow
+
+if TYPE_CHECKING:
+    from ...engine.client import Client
+    from ...vocabulary.session import TLSFacts
+    from .settings import Opening
+
+__all__ = ["handshake", "tls_error"]
+
+# Seconds for the handshake: a few round trips.
+TIMEOUT = 60.0
+
+# By verify_code (X509_V_ERR_... of OpenSSL): what it is, and what to check.
+_EXPIRED = (
+    "the certificate has expired",
+    "Check the clock of this host.",
+    "Tell the server's administrator: the renewal does not work, or was not followed by a reload.",
+)
+_NOT_YET = ("the certificate is not valid yet", "Check the clock of this host.")
+_SELF_SIGNED = (
+    "the certificate is self-signed, so anybody could have made it",
+    "If the server is your own, trust its certificate (load_verify_locations).",
+    "Otherwise something may stand in between: a virus scanner, a captive portal, an attacker.",
+)
+_TRUST = "For a private authority, trust its certificate (load_verify_locations)."
+_PRIVATE = (
+    "the certificate comes from a private authority that is not trusted here",
+    _TRUST,
+    "Otherwise something may stand in between: a virus scanner, a captive portal, an attacker.",
+)
+_UNKNOWN_ISSUER = (
+    "the certificate comes from an authority that is not trusted here",
+    (
+        "The server may not send the intermediate certificates: 'openssl s_client -starttls smtp "
+        "-showcerts' shows what it sends."
+    ),
+    "Check that this host has a store of certificates (package ca-certificates), and a new one.",
+    _TRUST,
+)
+_WRONG_NAME = (
+    "the certificate is valid, but for another name",
+    "Connect by the name that the provider documents, not by an alias or IP address.",
+    "If only the address is another one, say which name to expect (server_hostname).",
+)
+_REVOKED = ("the certificate was revoked", "Tell the server's administrator.")
+_SELF_SIGNED_IN_CHAIN = 19
+_REASONS = {
+    9: _NOT_YET,
+    10: _EXPIRED,
+    18: _SELF_SIGNED,
+    _SELF_SIGNED_IN_CHAIN: _PRIVATE,
+    20: _UNKNOWN_ISSUER,
+    21: _UNKNOWN_ISSUER,
+    23: _REVOKED,
+    62: _WRONG_NAME,
+    64: _WRONG_NAME,
+}
+_OTHER_CERTIFICATE = (
+    "the certificate is not to be trusted",
+    "'openssl s_client -starttls smtp' shows the certificate and what is wrong with it.",
+)
+_NO_TLS = (
+    "the TLS handshake failed",
+    (
+        "The server may not speak TLS at this point: port 465 is for TLS from the start "
+        "(TLSMode.IMPLICIT), 587 and 25 for STARTTLS (TLSMode.STARTTLS)."
+    ),
+    "The server may be too old for TLS 1.2, or know no cipher suite that this host allows.",
+)
+
+
+def handshake(client: Client, opening: Opening) -> Flow[None]:
+    """Do the handshake, and hold it to the policy.
+
+    Raises:
+        TLSError: it failed, or the policy is not satisfied.
+        ConnectionLost: the link broke, or the time ran out.
+        RemoteProtocolError: octets in plain text came before it.
+    """
+    try:
+        facts: TLSFacts = yield BeginTLS(TIMEOUT)
+    except TimeoutError as error:
+        raise ConnectionLost(f"no TLS handshake within {TIMEOUT:g} seconds") from error
+    except ConnectionError as error:
+        raise ConnectionLost(f"the link broke within the TLS handshake: {error}") from error
+    except OSError as error:
+        raise tls_error(error, opening.host) from error
+    client.tls_established(facts)
+    policy = opening.policy
+    if policy is not None:
+        problem = policy.names(facts)
+        if problem is None and policy.check is not None:
+            problem = yield Call(policy.check, (facts,))
+        if problem:
+            who = opening.host or "the server"
+            raise TLSError(f"TLS with {who} is not what the policy asks for: {problem}")
+
+
+def tls_error(error: OSError, host: str) -> TLSError:
+    """The error for a failed handshake, with what to check.
+
+    Arguments:
+        error: as it was thrown.
+        host: whom one connected to.
+    """
+    code = getattr(error, "verify_code", None)
+    if code is None:
+        what, *checks = _NO_TLS
+    else:
+        what, *checks = _REASONS.get(code, _OTHER_CERTIFICATE)
+    detail = f" ({getattr(error, 'verify_message', None) or error.strerror or error})"
+    if code == _SELF_SIGNED_IN_CHAIN:
+        # OpenSSL calls the chain self-signed because its last certificate is, as that of every
+        # authority is.
+        detail = ""
+    lines = [f"TLS with {host or 'the server'}: {what}{detail}"]
+    return TLSError("\n- ".join([*lines, *checks]))

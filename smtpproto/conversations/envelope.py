@@ -1,0 +1,63 @@
+"""The envelope of a message: RFC 5321 section 2.3.1."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..vocabulary.addresses import ForwardPath, ReversePath
+from ..vocabulary.commands import Mail, Rcpt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+__all__ = ["Envelope"]
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """Who sends a message, and to whom: the MAIL and RCPT commands of a mail transaction.
+
+    Arguments:
+        mail: the MAIL command, with its parameters.
+        recipients: the RCPT commands, in their order.
+    """
+
+    mail: Mail
+    recipients: tuple[Rcpt, ...]
+
+    @classmethod
+    def of(
+        cls,
+        sender: str | ReversePath,
+        recipients: str | ForwardPath | Iterable[str | ForwardPath],
+    ) -> Envelope:
+        """An envelope without parameters from addresses.
+
+        Arguments:
+            sender: "user@example.org"; empty for the null reverse-path.
+            recipients: the same, one for each recipient; where there is only one, it may stand
+                alone.
+
+        Raises:
+            LocalProtocolError: one of them is no mailbox.
+            ValueError: no recipient.
+        """
+        reverse_path = sender if isinstance(sender, ReversePath) else ReversePath.of(sender)
+        if isinstance(recipients, (str, ForwardPath)):
+            recipients = (recipients,)
+        paths = [r if isinstance(r, ForwardPath) else ForwardPath.of(r) for r in recipients]
+        if not paths:
+            raise ValueError("an envelope needs a recipient")
+        return cls(Mail(reverse_path), tuple(Rcpt(path) for path in paths))
+
+    @property
+    def reverse_path(self) -> ReversePath:
+        """Where reports of failure go."""
+        return self.mail.reverse_path
+
+    @property
+    def forward_paths(self) -> tuple[ForwardPath, ...]:
+        """The recipients."""
+        return tuple(rcpt.forward_path for rcpt in self.recipients)

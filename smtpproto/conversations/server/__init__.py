@@ -1,0 +1,5 @@
+"""What a server says: the sessions, the handler that decides, and what each message gets."""
+
+from __future__ import annotations
+
+__all__: list[str] = []

@@ -1,0 +1,205 @@
+"""Mistakes in a handler or a credential store, found before a server listens.
+
+Each is told in words that name the method and the way out: mail would otherwise be refused with
+451, or accepted without the question that the user wrote.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Mapping
+
+    from ...sasl import Mechanism
+
+__all__ = ["check_names", "check_object", "check_signatures", "check_store", "check_waiting"]
+
+# What hooks are called elsewhere, such as `handle_RCPT` and `rcpt_to`.
+_PREFIX = re.compile("^(?:handle|on|do|smtp|hook)_(?=.)", re.IGNORECASE)
+_SUFFIX = re.compile("(?<=.)_(?:to|from|hook|command|received)$", re.IGNORECASE)
+_OTHER_NAMES = {"helo": "ehlo", "lhlo": "ehlo"}
+# So close to words of another meaning (rest, reset, quiet) that only their full names count.
+_WORDS = ("rset", "noop", "quit")
+_CONTENT = ("message", "body")
+
+
+def check_object(handler: object, what: str = "handler", hint: str = "serve({})") -> None:
+    """Refuse a class in place of an object.
+
+    Raises:
+        TypeError: it is a class.
+    """
+    if isinstance(handler, type):
+        name = handler.__name__
+        made = hint.format(f"{name}()")
+        raise TypeError(f"expected a {what}, found the class {name}: write {made}")
+
+
+def check_names(handler: object, names: Collection[str], found: Collection[str]) -> None:
+    """Refuse methods whose name is that of a hook with a slip, or what others call the hook.
+
+    Arguments:
+        handler: the object.
+        names: of all hooks.
+        found: of the hooks that it has: another method may have a name close to one of these.
+
+    Raises:
+        TypeError: there is such a method; or there is neither `message` nor `body`, or both.
+    """
+    kind = type(handler).__name__
+    has = {*found, *(_CONTENT if any(name in found for name in _CONTENT) else ())}
+    for name in dir(handler):
+        meant = "" if name.startswith("_") or name in names else _meant(name, names)
+        if meant and meant not in has and callable(getattr(handler, name, None)):
+            raise TypeError(
+                f"{kind}.{name} is no hook and would never be called: is {meant!r} meant?  If not, "
+                f"call it '_{name}'"
+            )
+    if all(name in found for name in _CONTENT):
+        raise TypeError(
+            f"{kind} has both: a handler has either a method 'message' or a method 'body'; the one "
+            "gets the whole content, the other gets it in chunks"
+        )
+    if not any(name in found for name in _CONTENT):
+        raise TypeError(
+            f"{kind} does not take mail: a handler has either a method 'message' or a method "
+            "'body'; the one is called with (session, envelope, content), the other with (session, "
+            "envelope, chunks)"
+        )
+
+
+def _meant(name: str, names: Collection[str]) -> str:
+    """The hook that somebody meant with another name; "" for a name of its own right."""
+    bare = _SUFFIX.sub("", _PREFIX.sub("", name)).lower()
+    if bare == "data" and bare != name:
+        # Other libraries hand the content over there.
+        return "message"
+    bare = _OTHER_NAMES.get(bare, bare)
+    if bare in names:
+        return bare
+    return next((hook for hook in names if hook not in _WORDS and _is_slip(bare, hook)), "")
+
+
+def _is_slip(written: str, hook: str) -> bool:
+    """Whether a name is a hook's with two letters swapped, or with one too few or too many inside.
+
+    Words of another meaning have one more or one less at an end, such as `close` and `messages`.
+    """
+    places = range(len(hook) - 1)
+    if written in (hook[:i] + hook[i + 1] + hook[i] + hook[i + 2 :] for i in places):
+        return True
+    same_ends = written[:1] + written[-1:] == hook[:1] + hook[-1:]
+    return same_ends and (_has_one_more(hook, written) or _has_one_more(written, hook))
+
+
+def _has_one_more(text: str, other: str) -> bool:
+    """Whether a text is another with one letter more."""
+    return len(text) == len(other) + 1 and any(
+        text[:i] + text[i + 1 :] == other for i in range(len(text))
+    )
+
+
+def check_signatures(
+    handler: object, found: Mapping[str, Callable[..., Any]], model: type[object]
+) -> None:
+    """Refuse methods that cannot be called with the arguments of their hook.
+
+    Arguments:
+        handler: the object.
+        found: its methods by the hook's name.
+        model: a class that has the hooks as they are.
+
+    Raises:
+        TypeError: there is such a method.
+    """
+    # It takes a while to load, and only servers need it.
+    import inspect  # noqa: PLC0415
+
+    kind = type(handler).__name__
+    for name, method in found.items():
+        arguments = list(inspect.signature(getattr(model, name)).parameters)[1:]
+        try:
+            signature = inspect.signature(method)
+        except (TypeError, ValueError):
+            # Written in another language, it may tell nothing.
+            continue
+        try:
+            signature.bind(*arguments)
+        except TypeError:
+            raise TypeError(
+                f"{kind}.{name} takes {signature}: it is called with ({', '.join(arguments)})"
+            ) from None
+        if name == "body" and (
+            inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method)
+        ):
+            raise TypeError(
+                f"{kind}.body is a generator, and the chunks are there only until it returns: read "
+                "them, then return what gives the replies"
+            )
+
+
+def check_waiting(handler: object, found: Mapping[str, Callable[..., Any]], *, waits: bool) -> None:
+    """Refuse methods that are async where nothing can await them, or plain where they cannot be.
+
+    Arguments:
+        handler: the object.
+        found: its methods by name.
+        waits: whether what calls them can await.
+
+    Raises:
+        TypeError: there is such a method.
+    """
+    kind = type(handler).__name__
+    for name, method in found.items():
+        is_async = _is_async(method)
+        if is_async and not waits:
+            raise _cannot_wait(kind, name)
+        if name == "body" and waits and not is_async:
+            raise TypeError(
+                f"{kind}.body is not async, and its chunks have to be awaited here: write "
+                "'async def body' and 'async for chunk in chunks', or take whole messages with "
+                "'message'"
+            )
+
+
+def check_store(
+    store: object | None, *, mechanisms: Iterable[Mechanism], waits: bool | None
+) -> None:
+    """Refuse a credential store that is a class, or async where nothing can await it.
+
+    Arguments:
+        store: None if there is none.
+        mechanisms: whose questions it answers.
+        waits: see `check_waiting`; None if that is not known.
+
+    Raises:
+        TypeError: it is one of these.
+    """
+    if store is None:
+        return
+    check_object(store, "credential store as users", "users={}")
+    if waits is not False:
+        return
+    for question in {each for mechanism in mechanisms for each in mechanism.asks}:
+        method = question.asked_of(store)
+        if method is not None and _is_async(method):
+            raise _cannot_wait(type(store).__name__, question.method)
+
+
+def _is_async(method: Callable[..., Any]) -> bool:
+    import inspect  # noqa: PLC0415
+
+    # An object that is called has its code in `__call__`.
+    codes = (method, getattr(method, "__call__", method))  # noqa: B004
+    return any(
+        inspect.iscoroutinefunction(code) or inspect.isasyncgenfunction(code) for code in codes
+    )
+
+
+def _cannot_wait(kind: str, name: str) -> TypeError:
+    return TypeError(
+        f"{kind}.{name} is async, and the blocking server cannot await it: write 'def {name}', or "
+        "serve with smtpproto.trio"
+    )

@@ -1,0 +1,61 @@
+"""A server behind a proxy: the PROXY header is read before anything else.
+
+Only from the networks that are trusted to send one, and from these always: to guess would let
+anybody choose an address (HAProxy's proxy-protocol.txt, section 5).  What is malformed or does not
+come ends the connection without a word, because nobody knows what the peer speaks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ...errors import RemoteProtocolError
+from ...vocabulary.session import TLSFacts
+from ...wire.proxy_reader import ProxyReader
+from ..requests import Flow, Receive
+
+if TYPE_CHECKING:
+    from ...vocabulary.session import Session
+    from ...wire.proxy_header import ProxyHeader
+
+__all__ = ["from_proxy", "read_header"]
+
+# Proxies send it at once; section 2 asks for at least three seconds, which one lost segment costs.
+TIMEOUT = 10.0
+
+
+def read_header(limit: int = 4096) -> Flow[ProxyHeader]:
+    """Read one header, and not an octet of what follows it.
+
+    Arguments:
+        limit: octets of TLVs to accept.
+
+    Raises:
+        RemoteProtocolError: what came is no header, or the peer closed within it.
+        OSError: the link broke, or the time ran out.
+    """
+    reader = ProxyReader(limit=limit)
+    fresh = True
+    while (header := reader.read()) is None:
+        reader.feed((yield Receive(TIMEOUT, fresh, reader.wanted)))
+        fresh = False
+    if reader.trailing:
+        raise RemoteProtocolError("PROXY header: more octets were read than were asked for")
+    return header
+
+
+def from_proxy(session: Session, header: ProxyHeader) -> Session:
+    """The session of the client that a proxy speaks for.
+
+    Its address takes the place of the proxy's.  Where the proxy ended the client's TLS, the channel
+    counts as secure.
+    """
+    session = session.with_fact(header)
+    if header.source is not None:
+        session = replace(session, peer=header.source.address, peer_port=header.source.port)
+    tls = header.ssl
+    if tls is not None and tls.tls:
+        facts = TLSFacts(tls.version or "", tls.cipher or "", header.authority)
+        session = replace(session, secure=True, tls=facts)
+    return session

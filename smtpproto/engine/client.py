@@ -1,0 +1,658 @@
+"""The client's connection: commands to bytes, bytes from a server to replies.
+
+RFC 5321 sections 3 and 4, with the pipelining of RFC 2920.  Pipelining is not a mode: commands are
+sent one after the other, and leave as early as the server allows.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..errors import LocalProtocolError, RemoteProtocolError
+from ..extensions import Extension, Pipelining
+from ..extensions.chunking import is_binary
+from ..extensions.known import KNOWN
+from ..limits import DEFAULT, Limits
+from ..vocabulary.commands import Command, CountedCommand, DialogueCommand, Hello, Helo, Mail, Rcpt
+from ..vocabulary.events import (
+    AuthResponse,
+    ClientEvent,
+    ConnectionClosed,
+    ContentChunk,
+    EndOfContent,
+    Need,
+)
+from ..vocabulary.lenient_commands import NoDomain
+from ..vocabulary.replies import Reply, ReplyReader, build_reply
+from ..vocabulary.session import Offered, Protocol, Session, TLSFacts, Transaction
+from ..vocabulary.states import Effect, State
+from ..wire import BadLine, CountedText, DotEncoder, LineEndings, LineReader
+from .catalogue import catalogue, read_offers
+from .connection import Connection, Observer
+from .table import Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Client"]
+
+_CHUNK_TIMEOUT = 180.0  # RFC 5321 section 4.5.3.2.5
+# The highest reply code.
+_WORST = 599
+# Where no line is read.
+_WITHOUT_LINES = frozenset({State.CLOSED, State.TLS})
+_NOTHING = Offered[object]()
+_TIMEOUT = 300.0  # RFC 5321 section 4.5.3.2.1
+_CONTENT_TIMEOUT = 600.0  # RFC 5321 section 4.5.3.2.6
+
+
+@dataclass(eq=False, slots=True)
+class _Awaited:
+    """A reply that is to come.
+
+    Arguments:
+        row: the row of the table of states that it moves along.
+        command: what it answers; None for the greeting.
+        timeout: seconds to wait for it.
+        ends_group: whether nothing may leave before it has come (RFC 2920 section 3.1).
+        unsettles: whether a positive one makes both sides forget what was offered.
+        queued: whether the command was held back and is still with `data_to_send`.
+    """
+
+    row: str
+    command: Command | None = None
+    timeout: float = _TIMEOUT
+    ends_group: bool = True
+    unsettles: bool = False
+    queued: bool = False
+
+
+class Client(Connection):
+    """The client's side of a session, without I/O.
+
+    `send` takes commands and content, `data_to_send` gives the bytes, `next_event` the replies in
+    the order of the commands, each with its `command`.  Several commands may be sent at once; what
+    may not leave before a reply has come (RFC 2920 section 3.1, or no PIPELINING) is held back and
+    leaves by itself.
+
+    Arguments:
+        extensions: the classes of service extensions it understands.
+        limits: bounds on what a server can make it hold or do.
+        protocol: SMTP or LMTP.
+        line_endings: what happens to a bare CR or LF in content; `PRESERVE` is not possible.
+        session: facts known from outside: `peer`, `secure`, `tls`.
+        observer: called with every line and chunk, for transcripts.
+
+    Raises:
+        ValueError: `PRESERVE`.
+    """
+
+    __slots__ = (
+        "_answered",
+        "_best",
+        "_command",
+        "_counted",
+        "_counted_left",
+        "_encoder",
+        "_error",
+        "_held",
+        "_held_commands",
+        "_last_mail",
+        "_pending",
+        "_projected",
+        "_released",
+        "_replies",
+        "_text",
+        "_unsettled",
+    )
+
+    def __init__(
+        self,
+        extensions: Iterable[type[Extension]] = KNOWN,
+        *,
+        limits: Limits | None = None,
+        protocol: Protocol = Protocol.SMTP,
+        line_endings: LineEndings = LineEndings.REFUSE,
+        session: Session | None = None,
+        observer: Observer | None = None,
+    ) -> None:
+        limits = limits or DEFAULT
+        super().__init__(
+            catalogue(extensions, protocol, limits),
+            Session(protocol=protocol) if session is None else replace(session, protocol=protocol),
+            limits,
+            line_endings,
+            observer,
+        )
+        DotEncoder(line_endings)
+        self._lines = LineReader(
+            self._buffer, limits.reply_line, LineEndings.REFUSE, bare_lf_ends=True
+        )
+        self._replies = ReplyReader(limits)
+        # Under way, oldest first; then what is held back, with the octets that follow each command.
+        self._pending: deque[_Awaited] = deque([_Awaited("greeting")])
+        self._held: deque[tuple[_Awaited | None, bytes]] = deque()
+        self._held_commands = 0
+        # What was held back and has not been given out by `data_to_send` since.
+        self._released: list[_Awaited] = []
+        # Where the session would be if all that is pending succeeded; None: to be found out.
+        self._projected: State | None = State.GREETED
+        self._last_mail: Transaction | None = None
+        # How many pending commands will make both sides forget what was offered.
+        self._unsettled = 0
+        # The content under way: with dots, or octets still owed to the last counted command, and
+        # what watches the line endings in them.
+        self._encoder: DotEncoder | None = None
+        self._counted: CountedCommand | None = None
+        self._counted_left = 0
+        self._text: CountedText | None = None
+        # The command of the content or dialogue that goes on; how many replies were had so far to
+        # its end, and the lowest code of them (LMTP).
+        self._command: Command | None = None
+        self._answered = 0
+        self._best = _WORST
+        self._error: RemoteProtocolError | None = None
+
+    @property
+    def timeout(self) -> float:
+        """Seconds to wait for the server (RFC 5321 section 4.5.3.2)."""
+        if self._encoder is not None:
+            return _CHUNK_TIMEOUT
+        return self._pending[0].timeout if self._pending else _TIMEOUT
+
+    @property
+    def pending(self) -> int:
+        """How many replies are still to come for what was sent."""
+        return len(self._pending) + self._held_commands
+
+    def data_to_send(self) -> bytes:
+        released = self._released
+        if released:
+            if self._pending[0] is released[0] and self._unread_code() not in (b"", b"421"):
+                # Something to answer it is there already: `next_event` refuses that.
+                return b""
+            for awaited in released:
+                awaited.queued = False
+            released.clear()
+        return super().data_to_send()
+
+    def tls_established(self, facts: TLSFacts | None = None) -> None:
+        if self.state is State.CONNECTED and self._replies.code:
+            raise RemoteProtocolError(
+                "a greeting began in plain text before the TLS handshake (RFC 8314 section 3.3)"
+            )
+        super().tls_established(facts)
+
+    # --- out: commands and content to bytes ----------------------------------------------------
+
+    def send(self, message: Command | ContentChunk | EndOfContent | AuthResponse) -> None:
+        """Queue a command, a piece of content, its end, or a response within a dialogue.
+
+        Raises:
+            LocalProtocolError: it is not possible in this state, an extension it needs was not
+                offered, it would be too long, or an argument holds CR, LF or NUL; nothing is queued
+                then.
+            RemoteProtocolError: what would answer it was there before it left; nothing is queued,
+                and the connection cannot go on.
+            TypeError: it is none of these; nothing is queued.
+        """
+        if self._error is not None:
+            raise LocalProtocolError(f"the connection is broken: {self._error}")
+        try:
+            self._send(message)
+        except RemoteProtocolError as error:
+            self._break(error)
+            raise
+
+    def _send(self, message: Command | ContentChunk | EndOfContent | AuthResponse) -> None:
+        if isinstance(message, Command):
+            self._send_command(message)
+        elif isinstance(message, ContentChunk):
+            self._send_chunk(message.octets)
+        elif isinstance(message, EndOfContent):
+            self._send_end()
+        elif isinstance(message, AuthResponse):
+            self._send_response(message)
+        else:
+            raise TypeError(
+                f"expected a Command, ContentChunk, EndOfContent or AuthResponse, found {message!r}"
+            )
+
+    def _send_command(self, command: Command) -> None:
+        state = self._projected or self._project()
+        session = self.session
+        if self._unsettled:
+            session = replace(session, offered=_NOTHING)
+        step = self._step(command, state, session)
+        line = self._line(command, session)
+        unsettles = step.forget is Effect.SESSION
+        awaited = _Awaited(command.row, command, command.timeout, command.ends_group, unsettles)
+        if self._held or not self._may_leave():
+            self._held.append((awaited, line))
+            self._held_commands += 1
+        else:
+            if not self._pending and self._unread_code() not in (b"", b"421"):
+                raise _early(command.verb)
+            self._leave(awaited, line)
+        self._unsettled += unsettles
+        self._projected = after = step.after[3] or step.after[2] or state
+        if isinstance(command, Rcpt):
+            assert self._last_mail is not None
+            self._last_mail.recipients.append(command)
+        elif isinstance(command, Mail):
+            self._last_mail = Transaction(command)
+        elif isinstance(command, CountedCommand):
+            self._begin_chunk(command, state)
+        elif after is not state and after is State.CHUNKS:
+            self._begin_pieces()
+
+    def _step(self, command: Command, state: State, session: Session) -> Row:
+        """The row of a command that may be sent.
+
+        Arguments:
+            command: the command.
+            state: where the session will be when it arrives.
+            session: the facts, with what the server offers by then.
+
+        Raises:
+            LocalProtocolError: it is not possible in this state, or an extension is not offered or
+                refuses it.
+        """
+        reply = self._catalogue.refusal(command, state, session, self._last_mail)
+        if reply is None and self._counted_left:
+            where = "a chunk is not complete (RFC 3030 section 2)"
+            reply = Reply(503, "5.5.1", f"{command.verb} is not possible here: {where}")
+        if reply is not None:
+            raise LocalProtocolError(reply.text, code=reply.code, enhanced=reply.enhanced)
+        if isinstance(command, Hello):
+            self._check_hello(command)
+        return self._rows[state][command.row]
+
+    def _check_hello(self, command: Hello) -> None:
+        if command.verb not in self._catalogue.grammar.verbs:
+            raise LocalProtocolError(
+                f"{command.verb} is not spoken here: {self.session.protocol.value}", code=500
+            )
+        if isinstance(command.name, NoDomain):
+            raise LocalProtocolError(
+                f"{command.verb}: expected a domain, found {command.name.name!a} "
+                "(RFC 5321 section 4.1.1.1)"
+            )
+
+    def _line(self, command: Command, session: Session) -> bytes:
+        """The command line, without its CRLF.
+
+        Raises:
+            LocalProtocolError: it is too long, not ASCII where it must be, or more than one line.
+        """
+        line = command.line().encode("utf-8")
+        offered = session.offered
+        if not line.isascii() and not any(
+            isinstance(each, Extension) and each.utf8 for each in offered
+        ):
+            raise LocalProtocolError(
+                f"{command.verb}: only ASCII, as SMTPUTF8 was not offered (RFC 5321 section 2.4)",
+                code=553,
+                enhanced="5.6.7",
+            )
+        longest = self._catalogue.longest_line(type(command), offered)
+        if len(line) + 2 > longest:
+            raise LocalProtocolError(
+                f"{command.verb}: the line has {len(line) + 2} octets with its CRLF, "
+                f"{longest} are allowed (RFC 5321 section 4.5.3.1.4)"
+            )
+        self._check_line(line)
+        return line
+
+    def _may_leave(self) -> bool:
+        """Whether one more command may leave now (RFC 2920 section 3.1)."""
+        pending = self._pending
+        if not pending:
+            return True
+        return (
+            not pending[-1].ends_group
+            and len(pending) < self._limits.unanswered
+            and Pipelining in self.session.offered
+        )
+
+    def _leave(self, awaited: _Awaited, line: bytes) -> None:
+        """Queue a command: its reply is the next one to come behind those that are pending."""
+        command = awaited.command
+        assert command is not None
+        self._queue(line)
+        if self._observer is not None:
+            self._observer("C", str(command).encode("utf-8"), False)
+        self._pending.append(awaited)
+        if isinstance(command, DialogueCommand):
+            self._expect_challenge()
+
+    def _unread_code(self) -> bytes:
+        """What there is of the code of a reply that was not read yet; empty if there is none.
+
+        Where nothing waits for a reply, it was said before what it would be taken to answer.  Only
+        421 may be said at any time (RFC 5321 section 3.8).
+        """
+        begun = self._replies.code
+        code = b"%d" % begun if begun else self._buffer.peek(3)
+        # It may be the first half.
+        return b"421" if code and b"421".startswith(code) else code
+
+    def _begin_chunk(self, command: CountedCommand, state: State) -> None:
+        self._counted, self._counted_left = command, command.octets
+        if state is not State.CHUNKS:
+            self._begin_pieces()
+
+    def _begin_pieces(self) -> None:
+        """Content in pieces begins: chunks, and what other commands bring (RFC 4468)."""
+        assert self._last_mail is not None
+        # `NORMALIZE` would come too late: the octets are counted already.
+        refuse = LineEndings.REFUSE
+        self._text = None if is_binary(self._last_mail.mail) else CountedText(refuse)
+
+    def _release(self) -> None:
+        """Let leave what may leave (RFC 2920 section 3.1)."""
+        held = self._held
+        while held:
+            awaited, octets = held[0]
+            if awaited is None:
+                # Octets that belong to the counted command before them.
+                self._out += octets
+            elif self._may_leave():
+                self._held_commands -= 1
+                awaited.queued = True
+                self._released.append(awaited)
+                self._leave(awaited, octets)
+            else:
+                return
+            held.popleft()
+
+    def _send_counted(self, octets: bytes) -> None:
+        """Send octets of the chunk that the last counted command announced."""
+        if len(octets) > self._counted_left:
+            raise LocalProtocolError(
+                f"{len(octets)} octets of content, {self._counted_left} were announced "
+                "(RFC 3030 section 2)"
+            )
+        text, counted = self._text, self._counted
+        if text is not None:
+            text.feed(octets)
+            if counted is not None and counted.last and len(octets) == self._counted_left:
+                text.finish()
+            if text.bad is not None:
+                raise LocalProtocolError(
+                    f"content: expected CRLF, found {text.bad.value}; only BODY=BINARYMIME may "
+                    "have any octets (RFC 3030 section 3)",
+                    code=550,
+                    enhanced="5.6.0",
+                )
+        self._counted_left -= len(octets)
+        self._held.append((None, bytes(octets)))
+        self._release()
+
+    def _send_chunk(self, octets: bytes) -> None:
+        if not isinstance(octets, (bytes, bytearray, memoryview)):
+            raise TypeError(f"content: expected bytes, found {octets!r:.64}")
+        if self._counted_left:
+            self._send_counted(octets)
+        elif octets or self._text is None:
+            self._out += self._content_encoder().encode(octets)
+        self._observe("C", octets, content=True)
+
+    def _content_encoder(self) -> DotEncoder:
+        if self._encoder is None:
+            raise LocalProtocolError(
+                f"content is not possible here: {self.state.value} (RFC 5321 section 4.1.1.4)"
+            )
+        if self.transaction is None or not self.transaction.recipients:
+            raise LocalProtocolError(
+                "no recipient was accepted: only the end of the content may follow "
+                "(RFC 2920 section 3.1)"
+            )
+        return self._encoder
+
+    def _send_end(self) -> None:
+        encoder = self._encoder or self._content_encoder()
+        code = self._unread_code()
+        if code.startswith((b"4", b"5")):
+            # A refusal within the content: `next_event` tells it, and the end must not leave.
+            return
+        if code:
+            raise _early("the end of the content")
+        self._out += encoder.finish()
+        self._observe("C", b".")
+        self._encoder = None
+        self._pending.append(_Awaited("content", self._command, _CONTENT_TIMEOUT, ends_group=False))
+        self._projected = None
+
+    def _send_response(self, response: AuthResponse) -> None:
+        command = self._command
+        if self.state is not State.EXCHANGE or self._pending or command is None:
+            raise LocalProtocolError(
+                f"no challenge waits for a response: {self.state.value} (RFC 4954 section 4)"
+            )
+        assert isinstance(command, DialogueCommand)
+        line = command.format_response(response.octets)
+        if len(line) + 2 > self._limits.exchange_line:
+            raise LocalProtocolError(
+                f"the response has more than {self._limits.exchange_line} octets "
+                "(RFC 4954 section 4)"
+            )
+        if self._unread_code() not in (b"", b"421"):
+            raise _early("the response")
+        self._queue(line)
+        self._observe("C", b"(response)")
+        self._pending.append(_Awaited("response", command))
+        self._expect_challenge()
+
+    def _expect_challenge(self) -> None:
+        """The next line may be longer than that of another reply (RFC 4954 section 4)."""
+        self._lines.limit = max(self._limits.exchange_line, self._limits.reply_line)
+
+    def _forget_session(self) -> None:
+        # After a TLS handshake the session is elsewhere, and no reply said so.
+        self._projected = None
+
+    def _project(self) -> State:
+        """Where the session will be if all that is pending succeeds."""
+        state = self.state
+        held = [awaited for awaited, _ in self._held if awaited is not None]
+        for awaited in (*self._pending, *held):
+            step = self._rows[state].get(awaited.row)
+            if step is not None:
+                state = step.after[3] or step.after[2] or state
+        self._projected = state
+        return state
+
+    # --- in: bytes to replies -----------------------------------------------------------------
+
+    def next_event(self) -> ClientEvent | Need:
+        """The next reply, one `ConnectionClosed` at the end, or what the connection waits for.
+
+        Raises:
+            RemoteProtocolError: the server broke the protocol; the connection cannot go on, and
+                every later call raises the same.
+        """
+        if self._error is not None:
+            raise self._error
+        try:
+            return self._next_event()
+        except RemoteProtocolError as error:
+            self._break(error)
+            raise
+
+    def _break(self, error: RemoteProtocolError) -> None:
+        """The server broke the protocol: nothing leaves and nothing is read any more."""
+        self._error = error
+        self._end(State.ERROR)
+
+    def _next_event(self) -> ClientEvent | Need:
+        while True:
+            if self.state in _WITHOUT_LINES:
+                return self._without_lines()
+            line = self._lines.read()
+            if self._lines.dropped:
+                # Waiting for its end could take for ever.
+                raise RemoteProtocolError(
+                    f"a line of a reply has more than {self._lines.limit} octets"
+                )
+            if line is None:
+                return self._closed(clean=False) if self._eof else Need.DATA
+            pending = self._pending
+            if pending and isinstance(pending[0].command, DialogueCommand):
+                complete = self._feed_privately(line)
+            elif isinstance(line, BadLine):
+                raise RemoteProtocolError(
+                    f"a line of a reply is refused ({line.reason.value}): {line.start!r}"
+                )
+            else:
+                self._observe("S", line)
+                complete = self._replies.feed(line)
+            if complete is not None:
+                return self._reply(*complete)
+
+    def _without_lines(self) -> ClientEvent | Need:
+        if self.state is State.CLOSED:
+            return self._closed(clean=self._clean)
+        if len(self._buffer):
+            raise RemoteProtocolError(
+                "octets in plain text follow the reply to STARTTLS (RFC 3207 section 4.2)"
+            )
+        return self._closed(clean=False) if self._eof else Need.TLS
+
+    def _feed_privately(self, line: bytes | BadLine) -> tuple[int, list[str]] | None:
+        """Read a line within a dialogue: whoever speaks there may repeat the secret it got."""
+        try:
+            if isinstance(line, bytes):
+                complete = self._replies.feed(line)
+                self._observe("S", b"334 (challenge)" if line.startswith(b"3") else line)
+                return complete
+        except RemoteProtocolError:
+            pass
+        raise RemoteProtocolError("a line in reply to AUTH is no reply line; it is not shown")
+
+    def _reply(self, code: int, lines: list[str]) -> Reply:
+        """Tie a reply to the command it answers, and do what it does."""
+        if not self._pending:
+            return self._unasked(code, lines)
+        awaited = self._pending[0]
+        command = awaited.command
+        reply = build_reply(code, lines, command, self._lmtp_recipient(awaited))
+        if code == 421:
+            self._end(State.CLOSED)
+            return reply
+        step = self._rows[self.state].get(awaited.row)
+        self._check_answer(code, awaited, step)
+        self._best = min(code, self._best)
+        if reply.recipient is not None and self._more_recipients():
+            return reply
+        code, self._best = self._best, _WORST
+        self._answered = 0
+        self._pending.popleft()
+        if not self._pending:
+            self._lines.limit = self._limits.reply_line
+        self._unsettled -= awaited.unsettles
+        if step is not None:
+            before = self.state
+            self._move(step, code)
+            if step.after[code // 100] is not (step.after[3] or step.after[2] or before):
+                self._projected = None
+            if command is not None and awaited.row != "content":
+                self._tell(command, code)
+            if code < 400:
+                self._succeeded(awaited.row, reply)
+        if self._held:
+            self._release()
+        return reply
+
+    def _check_answer(self, code: int, awaited: _Awaited, step: Row | None) -> None:
+        """Refuse a reply that cannot answer what is pending.
+
+        Raises:
+            RemoteProtocolError: it cannot, or came before what it would answer was sent.
+        """
+        if awaited.queued:
+            raise _early(awaited.row)
+        if (step is None and code < 400) or (step is not None and step.after[code // 100] is None):
+            raise RemoteProtocolError(
+                f"{code} cannot answer {awaited.row} here: {self.state.value} "
+                "(RFC 5321 section 4.3.2)"
+            )
+        if self._counted_left and code < 400 and len(self._pending) == 1 and not self._held:
+            raise RemoteProtocolError(
+                f"{code} came before the octets of a chunk were sent (RFC 3030 section 2)"
+            )
+
+    def _unasked(self, code: int, lines: list[str]) -> Reply:
+        """A reply that answers no command: only the end of the session can be meant.
+
+        Besides 421 that is a refusal in the middle of the content: a server may not say it there
+        (RFC 5321 section 4.1.1.4), those that do close, and nobody knows what they read.
+        """
+        in_content = self._encoder is not None and code >= 400
+        if code != 421 and not in_content:
+            raise RemoteProtocolError(
+                f"{code} came unasked: no command waits for a reply (RFC 5321 section 4.2)"
+            )
+        command = self._command if in_content else None
+        self._end(State.CLOSED)
+        return build_reply(code, lines, command)
+
+    def _lmtp_recipient(self, awaited: _Awaited) -> Rcpt | None:
+        """The recipient that the next reply is about, if it is one of several (RFC 2033)."""
+        if self.session.protocol is not Protocol.LMTP or self.transaction is None:
+            return None
+        command = awaited.command
+        final = awaited.row == "content" or (isinstance(command, CountedCommand) and command.last)
+        recipients = self.transaction.recipients
+        return recipients[self._answered] if final and recipients else None
+
+    def _more_recipients(self) -> bool:
+        assert self.transaction is not None
+        self._answered += 1
+        return self._answered < len(self.transaction.recipients)
+
+    def _succeeded(self, row: str, reply: Reply) -> None:
+        """Keep what a positive or intermediate reply tells."""
+        command = reply.command
+        if reply.intermediate:
+            self._command = command
+            if self.state is State.CONTENT:
+                self._encoder = DotEncoder(self.line_endings)
+        elif row == "greeting":
+            self.session = replace(self.session, hostname=reply.lines[0].partition(" ")[0])
+        elif isinstance(command, Hello):
+            extended = not isinstance(command, Helo)
+            offers = read_offers(reply.lines[1:], self._catalogue) if extended else Offered()
+            self.session = replace(
+                self.session, name=command.name, extended=extended, offered=offers
+            )
+        elif command is not None and row != "content":
+            self._keep(command, reply.code)
+
+    def _closed(self, *, clean: bool) -> ClientEvent | Need:
+        self._end(State.CLOSED)
+        if self._closing_told:
+            return Need.DATA
+        self._closing_told = True
+        return ConnectionClosed(clean)
+
+    def _end(self, state: State) -> None:
+        """The session is over: what is pending gets no reply any more."""
+        self.state = self._projected = state
+        self._pending.clear()
+        self._released.clear()
+        self._held.clear()
+        self._held_commands = 0
+        self._encoder = self._text = None
+        self._counted_left = 0
+        self._buffer.clear()
+        # Above all the end of some content must not leave after its failure was reported.
+        self._out = bytearray()
+
+
+def _early(what: str) -> RemoteProtocolError:
+    return RemoteProtocolError(
+        f"a reply came before {what} was sent, which it cannot answer (RFC 5321 section 4.3.1)"
+    )

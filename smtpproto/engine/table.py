@@ -1,0 +1,158 @@
+"""Every transition of both roles, as data.
+
+Two rules hold here.  *All* knowledge about states is in this file (and in the rows that an
+extension adds in its own): nothing else compares states to decide what a command may do.  And this
+file does not know which role it serves: a reply has the same effect on the server that sends it and
+on the client that reads it.
+
+A row says what a reply does to the state, by the first digit of its code: `ok` for 2xx, `more` for
+3xx, `no` for 4xx and 5xx.  None means: stay.  A verb that has no row in a state is not allowed
+there (503).  Names in lower case are not verbs: `greeting` is the reply to the connection itself,
+`content` the reply to the end of the message content, `response` the reply to a client's answer to
+a challenge.
+
+A server needs one cursor on the table, since it answers one command at a time.  A client has two:
+*confirmed*, moved by the replies it read, and *projected*, where it would be if all that is pending
+succeeded.  `send` looks at the projected one, so pipelining needs no mode.
+
+Sections: RFC 5321 sections 3.1, 3.3, 4.1.4 and 4.3; RFC 2920 section 3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..vocabulary.states import Effect, State, Table, Transition
+
+__all__ = ["BASE_TABLE", "Row", "Rows", "check", "compile_table"]
+
+
+_ANYTIME = {
+    "NOOP": Transition(),
+    "HELP": Transition(),
+    "VRFY": Transition(),
+    "EXPN": Transition(),
+    "QUIT": Transition(ok=State.CLOSED),
+}
+_HELLO = Transition(ok=State.READY, forget=Effect.SESSION)
+_HELLOS = {"EHLO": _HELLO, "HELO": _HELLO, "LHLO": _HELLO}
+_RSET = {"RSET": Transition(ok=State.READY, forget=Effect.TRANSACTION)}
+# RFC 2920 section 3.1: a client that pipelined DATA behind recipients that were all refused may be
+# told 354 all the same, and then sends an empty content.
+_DATA_IN_FLIGHT = {"DATA": Transition(more=State.CONTENT, in_flight=True)}
+_DONE = Transition(ok=State.READY, no=State.READY, forget=Effect.TRANSACTION)
+
+BASE_TABLE: Table = {
+    State.CONNECTED: {"greeting": Transition(ok=State.GREETED, no=State.REFUSED)},
+    State.REFUSED: {"QUIT": Transition(ok=State.CLOSED)},
+    State.GREETED: {**_HELLOS, "RSET": Transition(), **_ANYTIME},
+    State.READY: {
+        "MAIL": Transition(ok=State.MAIL),
+        **_DATA_IN_FLIGHT,
+        **_HELLOS,
+        **_RSET,
+        **_ANYTIME,
+    },
+    State.MAIL: {
+        "RCPT": Transition(ok=State.RCPT),
+        **_DATA_IN_FLIGHT,
+        **_HELLOS,
+        **_RSET,
+        **_ANYTIME,
+    },
+    State.RCPT: {
+        "RCPT": Transition(),
+        "DATA": Transition(more=State.CONTENT),
+        **_HELLOS,
+        **_RSET,
+        **_ANYTIME,
+    },
+    State.CONTENT: {"content": _DONE},
+    State.CHUNKS: {**_RSET, **_ANYTIME},
+    State.SPOILED: {**_RSET, **_ANYTIME},
+    State.EXCHANGE: {"response": Transition(ok=State.READY, more=State.EXCHANGE, no=State.READY)},
+    State.TLS: {},
+    State.CLOSED: {},
+    State.ERROR: {},
+}
+"""The table of SMTP without extensions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A row as the connections use it.
+
+    Arguments:
+        after: the state after a reply, by the first digit of its code; None: no such reply is
+            possible.
+        forget: what is forgotten when the state changes or the reply is positive.
+        in_flight: see `Transition`.
+    """
+
+    after: tuple[State | None, ...]
+    forget: Effect
+    in_flight: bool
+
+
+Rows = dict[State, dict[str, Row]]
+
+
+def compile_table(additions: Iterable[Table] = ()) -> Rows:
+    """The base table with the rows of extensions, ready for use.
+
+    Arguments:
+        additions: what each extension adds.
+
+    Raises:
+        ValueError: two rows for the same verb in the same state.
+    """
+    rows = {
+        state: {verb: _step(state, go) for verb, go in verbs.items()}
+        for state, verbs in BASE_TABLE.items()
+    }
+    for addition in additions:
+        for state, verbs in addition.items():
+            for verb, go in verbs.items():
+                if verb in rows[state]:
+                    raise ValueError(f"{verb} has a row in {state.name} already")
+                rows[state][verb] = _step(state, go)
+    return rows
+
+
+def _step(state: State, go: Transition) -> Row:
+    ok: State | None = go.ok or state
+    if go.ok is None and go.more is not None:
+        ok = None
+    no = go.no or state
+    return Row((None, None, ok, go.more, no, no), go.forget, go.in_flight)
+
+
+def check(rows: Rows) -> list[str]:
+    """What is wrong with a compiled table; empty if nothing is.
+
+    Every state but TLS, CLOSED and ERROR has a way to CLOSED, and every state but ERROR can be
+    reached from CONNECTED (TLS and EXCHANGE only where an extension leads there).
+    """
+    edges = {
+        state: {after for step in verbs.values() for after in step.after if after is not None}
+        for state, verbs in rows.items()
+    }
+    edges[State.TLS] = {State.GREETED}
+    optional = {State.TLS, State.EXCHANGE, State.CHUNKS, State.SPOILED, State.ERROR}
+    reached = _closure({State.CONNECTED}, edges)
+    wrong = [f"{s.name} cannot be reached" for s in State if s not in reached | optional]
+    return wrong + [
+        f"{state.name} has no way to CLOSED"
+        for state in State
+        if state in reached and State.CLOSED not in _closure({state}, edges)
+    ]
+
+
+def _closure(start: set[State], edges: dict[State, set[State]]) -> set[State]:
+    found, open_ = set(start), list(start)
+    while open_:
+        for state in edges[open_.pop()] - found:
+            found.add(state)
+            open_.append(state)
+    return found

@@ -1,0 +1,298 @@
+"""Reading the address lists of a message's header: RFC 5322 sections 3.4 and 4.4.
+
+Nothing is left out: text is a list of addresses, or it is refused.  Obsolete forms that are in use
+are read: empty elements between commas, dots in display names, comments and white space within an
+address, a route before it.  Encoded-words are atoms and stay as they are (RFC 2047 section 5), and
+all characters that are not ASCII count as atext (RFC 6532 section 3.2).
+
+Whether an address is a mailbox that SMTP can carry is for `addresses` to say.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..errors import LocalProtocolError
+
+__all__ = ["AddressList", "Found", "Span", "read_address_list"]
+
+# RFC 5322 section 3.2.3 and RFC 6532 section 3.2
+#   atom            = [CFWS] 1*atext [CFWS]
+# with the dots of dot-atom, and those that obs-phrase allows.
+_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.\x80-\U0010ffff]+")
+_DOT_ATOM = re.compile(
+    r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\x80-\U0010ffff]+"
+    r"(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\x80-\U0010ffff]+)*"
+)
+# Section 3.2.4
+#   quoted-string   = DQUOTE *([FWS] qcontent) [FWS] DQUOTE
+_QTEXT = r"[^\x00-\x08\x0a-\x1f\x7f\"\\]*"
+_QUOTED_STRING = re.compile(rf'"({_QTEXT}(?:\\[\t -~\x80-\U0010ffff]{_QTEXT})*)"')
+_QUOTED_PAIR = re.compile(r"\\(.)")
+# Section 3.4.1
+#   domain-literal  = "[" *([FWS] dtext) [FWS] "]"
+_LITERAL = re.compile(r"\[[ \t!-Z^-~]*\]")
+# Section 4.4
+#   obs-local-part  = word *("." word)
+# once each word is a `w`.
+_LOCAL_PART = re.compile(r"w(?:\.w)*")
+_NO_DOTS = re.compile(r"[^.]+")
+_WHITE_SPACE = re.compile(r"[ \t]*")
+# Section 3.2.2: what stands in a comment between parentheses and quoted-pairs.
+_COMMENT_TEXT = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f()\\]*")
+# How much of what cannot be read is shown, in characters.
+_SHOWN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A display name, the name of a group, or a comment with its parentheses.
+
+    Arguments:
+        start: the offset of its first character.
+        end: the offset behind its last one.
+        text: what it says, without quotes, parentheses and backslashes.
+    """
+
+    start: int
+    end: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An address (addr-spec, section 3.4.1).
+
+    Arguments:
+        start: the offset of its first character.
+        end: the offset behind its last one.
+        local_part: without quotes and backslashes.
+        domain: a domain, or an address literal with its brackets.
+    """
+
+    start: int
+    end: int
+    local_part: str
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class AddressList:
+    """What an address list holds, each in the order of the text.
+
+    Arguments:
+        addresses: those of groups included.
+        names: display names, and names of groups.
+        comments: all comments that do not stand in another one.
+    """
+
+    addresses: tuple[Found, ...]
+    names: tuple[Span, ...]
+    comments: tuple[Span, ...]
+
+
+def read_address_list(text: str, what: str) -> AddressList:
+    """The addresses that a field lists: `address *("," address)`, groups included.
+
+    Arguments:
+        text: the body of the field, unfolded.
+        what: the name of the field, which begins each message.
+
+    Raises:
+        LocalProtocolError: some of the text is no part of an address list; the message quotes it.
+    """
+    reader = _Reader(text, what)
+    reader.read_list()
+    return AddressList(tuple(reader.addresses), tuple(reader.names), tuple(reader.comments))
+
+
+@dataclass(frozen=True, slots=True)
+class _Word:
+    start: int
+    end: int
+    text: str
+    quoted: bool
+
+
+class _Reader:
+    """Reads from left to right; `at` is the offset of what comes next."""
+
+    def __init__(self, text: str, what: str) -> None:
+        self.text = text
+        self.what = what
+        self.at = 0
+        # Where the address that is being read begins.
+        self.begin = 0
+        self.addresses: list[Found] = []
+        self.names: list[Span] = []
+        self.comments: list[Span] = []
+
+    def read_list(self) -> None:
+        """Read all of it."""
+        while True:
+            self.skip()
+            self.begin = self.at
+            if self.at == len(self.text):
+                return
+            if self.takes(","):
+                continue
+            self.read_address()
+            self.skip()
+            if self.at < len(self.text) and not self.takes(","):
+                raise self.expected("',' or the end")
+
+    def read_address(self, *, in_group: bool = False) -> None:
+        """Read a mailbox, with or without a display name; outside of groups also a group."""
+        words = self.read_words()
+        following = self.next()
+        if following == "@" and words:
+            self.read_addr_spec(words)
+        elif following == "<":
+            self.add_name(words)
+            self.read_in_brackets()
+        elif following == ":" and words and not in_group:
+            self.add_name(words)
+            self.read_group()
+        else:
+            raise self.expected("'@', '<' or ':' after a word" if words else "an address")
+
+    def read_group(self) -> None:
+        """Read what follows the name of a group: `":" [group-list] ";"`."""
+        self.at += 1
+        while True:
+            self.skip()
+            self.begin = self.at
+            if self.takes(";"):
+                return
+            if self.takes(","):
+                continue
+            self.read_address(in_group=True)
+            self.skip()
+            if self.next() not in (",", ";"):
+                raise self.expected("',' or ';' in a group")
+
+    def read_in_brackets(self) -> None:
+        """Read `"<" [obs-route] addr-spec ">"`."""
+        self.at += 1
+        self.skip()
+        if self.next() == "@":
+            self.skip_route()
+        self.read_addr_spec(self.read_words())
+        self.skip()
+        if not self.takes(">"):
+            raise self.expected("'>'")
+
+    def skip_route(self) -> None:
+        """Leave out `obs-domain-list ":"`: mail is not sent along it (RFC 5321 appendix C)."""
+        while not self.takes(":"):
+            if self.takes("@"):
+                self.read_domain()
+            elif not self.takes(","):
+                raise self.expected("':' after a route")
+            self.skip()
+        self.skip()
+
+    def read_addr_spec(self, words: list[_Word]) -> None:
+        """Read what follows the words of a local-part: `"@" domain`."""
+        shape = "".join(["w" if word.quoted else _NO_DOTS.sub("w", word.text) for word in words])
+        if self.next() != "@" or _LOCAL_PART.fullmatch(shape) is None:
+            # A local-part has no white space but around its dots.
+            raise self.expected("a local-part and '@'" if self.next() != "@" else "'<' or ','")
+        self.at += 1
+        domain, end = self.read_domain()
+        local_part = "".join([word.text for word in words])
+        self.addresses.append(Found(words[0].start, end, local_part, domain))
+
+    def read_domain(self) -> tuple[str, int]:
+        """Read a domain or an address literal: what it is, and the offset behind it."""
+        self.skip()
+        literal = _LITERAL.match(self.text, self.at)
+        if literal is not None:
+            self.at = literal.end()
+            return literal[0].replace(" ", "").replace("\t", ""), self.at
+        labels: list[str] = []
+        while True:
+            atom = _DOT_ATOM.match(self.text, self.at)
+            if atom is None:
+                raise self.expected("a domain")
+            labels.append(atom[0])
+            end = self.at = atom.end()
+            self.skip()
+            if not self.takes("."):
+                return ".".join(labels), end
+            self.skip()
+
+    def read_words(self) -> list[_Word]:
+        """Read atoms, dots and quoted strings as long as there are any."""
+        words: list[_Word] = []
+        while True:
+            self.skip()
+            atoms = _ATOMS.match(self.text, self.at)
+            quoted = None if atoms else _QUOTED_STRING.match(self.text, self.at)
+            if atoms is not None:
+                words.append(_Word(self.at, atoms.end(), atoms[0], quoted=False))
+            elif quoted is not None:
+                said = _QUOTED_PAIR.sub(r"\1", quoted[1])
+                words.append(_Word(self.at, quoted.end(), said, quoted=True))
+            else:
+                return words
+            self.at = words[-1].end
+
+    def add_name(self, words: list[_Word]) -> None:
+        """Note words that are a name."""
+        if words:
+            said = " ".join([word.text for word in words])
+            self.names.append(Span(words[0].start, words[-1].end, said))
+
+    def skip(self) -> None:
+        """Go on behind comments and white space."""
+        while True:
+            space = _WHITE_SPACE.match(self.text, self.at)
+            assert space is not None
+            self.at = space.end()
+            if self.next() != "(":
+                return
+            self.read_comment()
+
+    def read_comment(self) -> None:
+        """Read a comment, and those within it."""
+        start, depth = self.at, 0
+        while True:
+            following = self.next()
+            if following == "(":
+                depth += 1
+            elif following == ")":
+                depth -= 1
+            elif following == "\\" and self.at + 1 < len(self.text):
+                self.at += 1
+            else:
+                raise self.expected("')'")
+            self.at += 1
+            if not depth:
+                break
+            text = _COMMENT_TEXT.match(self.text, self.at)
+            assert text is not None
+            self.at = text.end()
+        said = _QUOTED_PAIR.sub(r"\1", self.text[start + 1 : self.at - 1])
+        self.comments.append(Span(start, self.at, said))
+
+    def next(self) -> str:
+        """The next character; "" at the end."""
+        return self.text[self.at : self.at + 1]
+
+    def takes(self, character: str) -> bool:
+        """Go on behind a character if it comes next."""
+        found = self.next() == character
+        self.at += found
+        return found
+
+    def expected(self, wanted: str) -> LocalProtocolError:
+        """The refusal of what stands here; it shows the address that could not be read."""
+        found = self.next()
+        begin = self.begin if self.at - self.begin < _SHOWN // 2 else self.at
+        return LocalProtocolError(
+            f"{self.what}: expected {wanted}, found {ascii(found) if found else 'the end'} in "
+            f"{self.text[begin : begin + _SHOWN]!a} (RFC 5322 section 3.4)",
+            enhanced="5.1.3",
+        )

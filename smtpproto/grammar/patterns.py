@@ -1,0 +1,188 @@
+"""The grammar of commands: RFC 5321 sections 4.1.2 and 4.1.3, and the two encodings inside it.
+
+Each production stands in a comment above its pattern.  Names that end in `_UTF8` are the forms of
+RFC 6531 section 3.3.  Also here: xtext (RFC 3461 section 4) and the base64 of authentication
+exchanges (RFC 4954 section 4).  What the parts of an address mean is the affair of `addresses`.
+
+No pattern has two ways to read the same text, so that matching takes linear time on any input.
+
+Where this differs from the letter of the RFC: UTF8-non-ascii excludes the C1 controls, which RFC
+5198 section 2 bans from network text, and U+2028 and U+2029, as many programs take these for the
+end of a line.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+
+__all__ = [
+    "DCONTENT",
+    "DOMAIN",
+    "DOT_STRING",
+    "DOT_STRING_UTF8",
+    "ESMTP_KEYWORD",
+    "ESMTP_VALUE",
+    "ESMTP_VALUE_UTF8",
+    "FULL_MAILBOX",
+    "GENERAL_ADDRESS_LITERAL",
+    "IPV4_ADDRESS",
+    "MOST_IN_LABEL",
+    "QCONTENT",
+    "QCONTENT_UTF8",
+    "QUOTED_PAIR",
+    "SUB_DOMAIN",
+    "SUB_DOMAIN_UTF8",
+    "ipv4_address",
+    "ipv6_address",
+    "is_label_too_long",
+    "outside_u_label",
+]
+
+# RFC 6532 section 3.1
+#   UTF8-non-ascii  = UTF8-2 / UTF8-3 / UTF8-4
+# without C1 controls, line and paragraph separators; surrogates are no characters at all.
+_NON_ASCII = r"\xa0-\u2027\u202a-\ud7ff\ue000-\U0010ffff"
+
+# RFC 5321 section 4.1.2
+#   sub-domain      = Let-dig [Ldh-str]
+#   Let-dig         = ALPHA / DIGIT
+#   Ldh-str         = *( ALPHA / DIGIT / "-" ) Let-dig
+# RFC 6531 section 3.3
+#   sub-domain     =/ U-label
+# These two say only where a label ends; `is_label_too_long` and `outside_u_label` say more.
+SUB_DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
+SUB_DOMAIN_UTF8 = re.compile(
+    rf"[A-Za-z0-9{_NON_ASCII}](?:[A-Za-z0-9{_NON_ASCII}-]*[A-Za-z0-9{_NON_ASCII}])?"
+)
+
+# RFC 1035 section 2.3.4: a label has at most 63 octets.
+MOST_IN_LABEL = 63
+_SUB_DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+
+#   Domain          = sub-domain *("." sub-domain)
+_DOMAIN = rf"{_SUB_DOMAIN}(?:\.{_SUB_DOMAIN})*"
+DOMAIN = re.compile(_DOMAIN)
+
+# RFC 5322 section 3.2.3
+#   atext           = ALPHA / DIGIT / any of !#$%&'*+-/=?^_`{|}~
+# RFC 6531 section 3.3
+#   atext          =/ UTF8-non-ascii
+_ATEXT = r"A-Za-z0-9!#$%&'*+\-/=?^_`{|}~"
+
+# RFC 5321 section 4.1.2
+#   Dot-string      = Atom *("." Atom)
+#   Atom            = 1*atext
+_DOT_STRING = rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*"
+DOT_STRING = re.compile(_DOT_STRING)
+DOT_STRING_UTF8 = re.compile(rf"[{_ATEXT}{_NON_ASCII}]+(?:\.[{_ATEXT}{_NON_ASCII}]+)*")
+
+#   Quoted-string   = DQUOTE *QcontentSMTP DQUOTE
+#   QcontentSMTP    = qtextSMTP / quoted-pairSMTP
+#   qtextSMTP       = %d32-33 / %d35-91 / %d93-126
+#   quoted-pairSMTP = %d92 %d32-126
+# RFC 6531 section 3.3
+#   qtextSMTP      =/ UTF8-non-ascii
+# so a backslash stands before an ASCII character only.  The patterns leave out the quotes.
+_QTEXT = r" !#-\[\]-~"
+QCONTENT = re.compile(rf"[{_QTEXT}]*(?:\\[ -~][{_QTEXT}]*)*")
+QCONTENT_UTF8 = re.compile(rf"[{_QTEXT}{_NON_ASCII}]*(?:\\[ -~][{_QTEXT}{_NON_ASCII}]*)*")
+QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+
+#   Mailbox         = Local-part "@" ( Domain / address-literal )
+#   Path            = "<" [ A-d-l ":" ] Mailbox ">"
+# The form that nearly every path has: without source route, quotes and address literal.
+FULL_MAILBOX = re.compile(rf"<({_DOT_STRING})@({_DOMAIN})>")
+
+# RFC 5321 section 4.1.3
+#   IPv4-address-literal    = Snum 3("." Snum)
+#   Snum                    = 1*3DIGIT  ; a decimal integer value in the range 0 through 255
+# A number of three digits may begin with zeros, and is a decimal one nevertheless.
+_SNUM = r"(?:25[0-5]|2[0-4][0-9]|[01][0-9][0-9]|[0-9]{1,2})"
+IPV4_ADDRESS = re.compile(rf"{_SNUM}(?:\.{_SNUM}){{3}}")
+
+#   General-address-literal = Standardized-tag ":" 1*dcontent
+#   Standardized-tag        = Ldh-str
+#   dcontent                = %d33-90 / %d94-126
+DCONTENT = re.compile(r"[!-Z^-~]+")
+GENERAL_ADDRESS_LITERAL = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9]:[!-Z^-~]+")
+
+# RFC 5321 section 4.1.2
+#   esmtp-keyword   = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
+#   esmtp-value     = 1*(%d33-60 / %d62-126)
+# RFC 6531 section 3.3
+#   esmtp-value    =/ UTF8-non-ascii
+ESMTP_KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+ESMTP_VALUE = re.compile(r"[!-<>-~]+")
+ESMTP_VALUE_UTF8 = re.compile(rf"[!-<>-~{_NON_ASCII}]+")
+
+
+_IPV6_GROUPS = re.compile(r"[0-9A-Fa-f:]+")
+
+# RFC 5892 section 2.1, LetterDigits: the categories whose characters a U-label is made of;
+# and of section 2.6 and 2.7 those that are valid in some context.
+_LETTER_DIGITS = frozenset({"Ll", "Lu", "Lo", "Nd", "Lm", "Mn", "Mc"})
+_CONTEXTUAL = frozenset("\u00b7\u0375\u05f3\u05f4\u06fd\u06fe\u0f0b\u200c\u200d\u3007\u30fb")
+
+
+def outside_u_label(domain: str) -> int:
+    """The offset of the first character that no U-label can have (RFC 5890 section 2.3.2.1).
+
+    Arguments:
+        domain: text that `SUB_DOMAIN_UTF8` matches, label by label.
+
+    Returns:
+        The offset, or -1.  What passes is not yet a U-label (that takes the tables of IDNA), but
+        has no separators, symbols or compatibility forms, some of which other programs turn into
+        ASCII punctuation.
+    """
+    for at, character in enumerate(domain):
+        if character.isascii() or character in _CONTEXTUAL:
+            continue
+        if unicodedata.category(character) not in _LETTER_DIGITS:
+            return at
+        small = character.lower()
+        if unicodedata.normalize("NFKC", small) != small:
+            return at
+    return -1
+
+
+def is_label_too_long(label: str) -> bool:
+    """Whether a label has more than 63 octets, as the DNS has it (RFC 1035 section 2.3.4).
+
+    Arguments:
+        label: text that `SUB_DOMAIN_UTF8` matches.  A U-label counts as the A-label that it
+            stands for (RFC 5890 section 2.3.2.1).
+    """
+    # An A-label is never shorter than its U-label has characters, so the rest stays cheap.
+    if label.isascii() or len(label) > MOST_IN_LABEL:
+        return len(label) > MOST_IN_LABEL
+    return len("xn--") + len(label.encode("punycode")) > MOST_IN_LABEL
+
+
+def ipv4_address(text: str) -> ipaddress.IPv4Address | None:
+    """The address, or None (RFC 5321 section 4.1.3: decimal numbers, also with zeros before)."""
+    if IPV4_ADDRESS.fullmatch(text) is None:
+        return None
+    return ipaddress.IPv4Address(bytes(map(int, text.split("."))))
+
+
+def ipv6_address(text: str) -> ipaddress.IPv6Address | None:
+    """The address in one of the four forms of RFC 5321 section 4.1.3, or None.
+
+    There `::` stands for two groups at least.
+    """
+    groups, _, last = text.rpartition(":")
+    ipv4 = ipv4_address(last)
+    if ipv4 is not None:
+        text = f"{groups}:{int(ipv4) >> 16:x}:{int(ipv4) & 0xFFFF:x}"
+    # Keeps out the zone identifiers that `ipaddress` allows as well.
+    if _IPV6_GROUPS.fullmatch(text) is None:
+        return None
+    if "::" in text and len(list(filter(None, text.split(":")))) > 6:
+        return None
+    try:
+        return ipaddress.IPv6Address(text)
+    except ValueError:
+        return None

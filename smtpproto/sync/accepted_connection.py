@@ -1,0 +1,201 @@
+"""A client's connection as the blocking server's selector sees it: nothing here waits."""
+
+from __future__ import annotations
+
+import selectors
+import socket
+import time
+from math import inf
+from typing import Any
+
+from ..adapters import host, tls
+from ..adapters.channel import Channel
+from ..conversations.requests import BeginTLS, Draining, Flow, Look, Receive, Send
+from ..conversations.steps import Steps
+from ..vocabulary.session import Session
+from .content_chunks import Chunks
+
+__all__ = ["READ", "WRITE", "AcceptedConnection", "Waited"]
+
+Waited = Receive | Send | Look | BeginTLS
+"""What a conversation may wait for that its socket brings."""
+
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+
+class AcceptedConnection(Channel):
+    """A session's socket, its conversation, and what this waits for.
+
+    Arguments:
+        sock: connected.
+        session: as `Service.open` got it.
+        flow: the conversation.
+        handshake: how TLS begins.
+        most: seconds that no wait may pass; None: no bound besides the conversation's own.
+
+    Attributes:
+        steps: what is run now: the conversation, or while a handler that takes content in chunks
+            waits for the next one, the conversation that reads it.
+        chunks: what such a handler takes them from; None if there is no such handler.
+        awaited: the request that waits for the socket; None if nothing does.
+        deadline: when that wait is over, on the clock `time.monotonic`.
+        watched: the events that the selector looks for.
+        ready: whether it has let others go first, and goes on in the next turn.
+        sent: octets to send in this turn.
+        drained: whether the conversation knows that the server is to stop.
+    """
+
+    __slots__ = (
+        "_is_cut",
+        "_most",
+        "_outer",
+        "_receive_until",
+        "awaited",
+        "chunks",
+        "deadline",
+        "drained",
+        "number",
+        "ready",
+        "sent",
+        "session",
+        "steps",
+        "watched",
+    )
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        session: Session,
+        flow: Flow[None],
+        handshake: tls.Handshake,
+        most: float | None,
+    ) -> None:
+        super().__init__(sock, handshake)
+        self.number = sock.fileno()
+        self.session = session
+        self.steps: Steps[Any] = Steps(flow)
+        self.chunks: Chunks | None = None
+        self.awaited: Waited | None = None
+        self.deadline = self._receive_until = inf
+        self.watched = 0
+        self.ready = False
+        self.sent = 0
+        self.drained = False
+        self._most = most
+        self._outer: Steps[Any] | None = None
+        self._is_cut = False
+
+    # --- waiting for the socket ---------------------------------------------------------------
+
+    def expect(self, request: Waited) -> None:
+        """Note what the conversation waits for, and until when."""
+        self.awaited = request
+        now = time.monotonic()
+        if type(request) is Receive:
+            self._receive_until = request.deadline(now, self._receive_until, self._most)
+            self.deadline = self._receive_until
+        elif type(request) is Send:
+            self.deadline = now + self._limit(request.timeout)
+            self.sent += len(request.data)
+            self.put(request.data)
+        elif type(request) is BeginTLS:
+            self.deadline = now + self._limit(request.timeout)
+
+    def attempt(self) -> int:
+        """Try to do what is awaited.
+
+        Returns:
+            0 where the conversation can go on, as it was done or has failed; otherwise the events
+            of the socket after which to try again.
+        """
+        try:
+            if self._is_cut:
+                raise ConnectionAbortedError("the server cut the connection off")
+            missing = self._attempt()
+            if missing:
+                return missing
+        except (OSError, MemoryError) as error:
+            self.steps.error = error
+        except BaseException as error:  # noqa: BLE001  # whatever it is, it costs this connection
+            host.LOG.exception("a connection failed")
+            self.steps.error = ConnectionAbortedError(f"the server failed: {error!r}")
+        self.awaited = None
+        return 0
+
+    def _attempt(self) -> int:
+        request = self.awaited
+        # In other waits there may be something that TLS has to say by itself.
+        took = self.push() if self.unsent else False
+        if type(request) is Send:
+            if took and self.unsent:
+                # The peer has time for as long as it takes something.
+                self.deadline = time.monotonic() + self._limit(request.timeout)
+            return WRITE if self.unsent else 0
+        result: Any
+        if type(request) is Receive:
+            result = self.read(request.most)
+        elif type(request) is BeginTLS:
+            result = self.shake_hands()
+        else:
+            result = self.has_input()
+        if result is None:
+            return READ | WRITE if self.unsent else READ
+        self.steps.result = result
+        return 0
+
+    def late(self) -> None:
+        """Let the conversation know that what it waits for did not come in time."""
+        request = self.awaited
+        assert isinstance(request, (Receive, Send, BeginTLS))
+        missing = {Receive: "nothing came within", Send: "the peer took no octets for"}
+        what = missing.get(type(request), "the TLS handshake did not end within")
+        self.fail(TimeoutError(f"{what} {self._limit(request.timeout):g} seconds"))
+
+    def _limit(self, timeout: float) -> float:
+        return timeout if self._most is None else min(timeout, self._most)
+
+    def fail(self, error: BaseException) -> None:
+        """Let the conversation know that what it waits for does not come."""
+        self.awaited = None
+        self.steps.error = error
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def drain(self) -> bool:
+        """Let a conversation that waits for octets know that the server is to stop, once."""
+        if self.drained or not isinstance(self.awaited, Receive):
+            return False
+        self.drained = True
+        self.fail(Draining())
+        return True
+
+    def cut(self) -> None:
+        """Shut the connection down: from now on nothing is read from it or written to it."""
+        self._is_cut = True
+        super().cut()
+
+    def close(self) -> None:
+        """Close, and within TLS say so, without waiting for the peer to say the same."""
+        try:
+            if not self._is_cut:
+                self.say_goodbye()
+        finally:
+            self.sock.close()
+
+    # --- content in chunks --------------------------------------------------------------------
+
+    def begin_chunk(self, flow: Flow[bytes | None]) -> None:
+        """Run the conversation that reads a chunk; the other one waits for its handler."""
+        self._outer, self.steps = self.steps, Steps(flow)
+
+    def end_chunk(self, answer: bytes | BaseException | None) -> None:
+        """Give the handler its chunk, or what came in its place."""
+        assert self._outer is not None
+        assert self.chunks is not None
+        self.steps, self._outer = self._outer, None
+        self.chunks.give(answer)
+
+    @property
+    def reads_chunk(self) -> bool:
+        """Whether a handler waits for a chunk."""
+        return self._outer is not None

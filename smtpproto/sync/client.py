@@ -1,0 +1,128 @@
+"""The blocking client."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable
+from contextlib import AbstractContextManager
+from email.message import Message
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..adapters.host import connecting
+from ..adapters.options import ConnectOptions, begin, opening_of
+from ..adapters.tls import NO_HANDSHAKE
+from ..conversations import Content, Delivery, Envelope
+from ..conversations.client.base import ClientBase
+from ..conversations.requests import Flow
+from ..vocabulary.commands import Command
+from ..vocabulary.replies import Reply
+from .link import Link, T, run
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+__all__ = ["Client", "connect"]
+
+
+def connect(host: str = "localhost", port: int = 25, **options: Unpack[ConnectOptions]) -> Client:
+    """Connect to a server and begin a session.
+
+    Arguments and errors: see `smtpproto.adapters.options.ConnectOptions`.
+    """
+    opening = opening_of(host, port, options)
+    with connecting(host, port, options.get("path")):
+        sock = _dial(host, port, options)
+    link = Link(sock, options.get("timeout"), NO_HANDSHAKE)
+    try:
+        engine, beginning, link.handshake = begin(sock, opening, options)
+        run(beginning, link)
+    except BaseException:
+        link.close()
+        raise
+    return Client(engine, link, options)
+
+
+def _dial(host: str, port: int, options: ConnectOptions) -> socket.socket:
+    path, source = options.get("path"), options.get("source_address")
+    timeout = options.get("connect_timeout", 30.0)
+    if path is None:
+        return socket.create_connection((host, port), timeout, (source, 0) if source else None)
+    sock = socket.socket(socket.AF_UNIX)
+    try:
+        sock.settimeout(timeout)
+        sock.connect(path)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+class Client(ClientBase, AbstractContextManager["Client"]):
+    """A session with a server; made by `connect`, usable as a context manager that says goodbye."""
+
+    def send_message(
+        self,
+        message: Message,
+        sender: str | None = None,
+        recipients: Iterable[str] | None = None,
+    ) -> Delivery:
+        """Deliver a message, by default as its header says: see `ClientBase._message`."""
+        return self._run(self._message(message, sender, recipients))
+
+    def send(self, envelope: Envelope, content: Content | os.PathLike[str]) -> Delivery:
+        """Deliver content, or that of the file at a path: see `ClientBase._delivery`."""
+        if isinstance(content, os.PathLike):
+            with Path(content).open("rb") as file:
+                return self._run(self._delivery(envelope, file))
+        return self._run(self._delivery(envelope, content))
+
+    def verify(self, string: str) -> Reply:
+        """Ask whether a user or mailbox is there (RFC 5321 section 3.5)."""
+        return self._run(self._verify(string))
+
+    def expand(self, string: str) -> Reply:
+        """Ask for the members of a mailing list (RFC 5321 section 3.5)."""
+        return self._run(self._expand(string))
+
+    def noop(self) -> Reply:
+        """Ask whether the server is still there."""
+        return self._run(self._noop())
+
+    def reset(self) -> Reply:
+        """Give up a mail transaction that `command` began."""
+        return self._run(self._reset())
+
+    def help(self, string: str = "") -> Reply:
+        """Ask for help."""
+        return self._run(self._help(string))
+
+    def command(self, command: Command) -> Reply:
+        """Send any command and get its reply, whatever it says."""
+        return self._run(self._answer(command))
+
+    def quit(self) -> None:
+        """Say goodbye if that is still possible, and close."""
+        try:
+            if not self.closed:
+                self._run(self._goodbye())
+        finally:
+            self.close()
+
+    def close(self) -> None:
+        """Close without a word."""
+        self.closed = True
+        self._link.close()
+
+    def _run(self, flow: Flow[T]) -> T:
+        try:
+            with self._conversation():
+                return run(flow, self._link)
+        finally:
+            if self.closed:
+                self._link.close()
+
+    def __exit__(self, *_: object) -> None:
+        leave = self.quit if self.ready else self.close
+        leave()

@@ -1,0 +1,69 @@
+"""The blocking server: a thread that waits for all sockets, and threads that call handlers."""
+
+from __future__ import annotations
+
+import threading
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
+
+from ..adapters.options import Listening, Running, ServeOptions, listening
+from .selector_loop import Loop
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..conversations import BodyHandler, MessageHandler
+
+__all__ = ["Server", "serve"]
+
+THREADS = 64
+"""How many calls of handlers run at once at most, if the option `threads` is not given."""
+
+
+def serve(
+    handler: MessageHandler | BodyHandler,
+    *,
+    threads: int = THREADS,
+    **options: Unpack[ServeOptions],
+) -> Server:
+    """Start a server; it runs in threads of its own until it is stopped.
+
+    One thread does all that the protocol asks for, for all sessions.  The methods of the handler,
+    and the credential store, are called in other threads, which are started as they are needed.
+    The first keeps the interpreter from ending, so stop the server.
+
+    Arguments:
+        handler: see `smtpproto.adapters.options.ServeOptions`.
+        threads: how many calls run at once at most; the others wait in the order in which they
+            came.  A method `body` holds a thread while the content of its message arrives.
+
+    Options and errors: see `smtpproto.adapters.options.ServeOptions`.
+    """
+    if threads < 1:
+        raise ValueError(f"threads: expected 1 or more, found {threads!r}")
+    return Server(listening(handler, options, waits=False), threads)
+
+
+class Server(Running, AbstractContextManager["Server"]):
+    """A running server; made by `serve`, usable as a context manager that stops it."""
+
+    def __init__(self, listening: Listening, threads: int) -> None:
+        super().__init__(listening)
+        self._loop = Loop(listening, threads)
+        self._loop.start()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait, seconds at most, until the server has stopped; whether it has."""
+        return self._loop.ended.wait(timeout)
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Stop, and wait until that is done: see `Running`."""
+        if self._loop.is_own(threading.current_thread()):
+            raise RuntimeError("a handler cannot wait for its own end: call stop in another thread")
+        self._loop.stop(self._listening.grace if timeout is None else timeout)
+        # A signal that comes just before a wait is handled only after it.
+        while not self.wait(1.0):
+            pass
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()

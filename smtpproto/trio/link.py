@@ -1,0 +1,230 @@
+"""The loop that runs a conversation over a link of trio's, and the link."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, TypeVar
+
+import trio
+
+from ..adapters import host, tls
+from ..adapters.channel import Channel
+from ..conversations import requests
+from ..conversations.requests import Flow, Request
+from ..conversations.server.incoming_content import ContentLost
+from ..conversations.steps import Steps
+from ..vocabulary.session import TLSFacts
+
+__all__ = ["Link", "run"]
+
+T = TypeVar("T")
+_SLICE = 2048  # octets to write after which other sessions have their turn
+_READS = 65536  # octets to read at most while there is something to write
+
+
+class Link(Channel):
+    """A channel with deadlines; `most` bounds every wait, in seconds.
+
+    A socket is used directly: a stream of trio's would cost each idle session memory, and each
+    write a turn of the scheduler.
+    """
+
+    __slots__ = ("_draining", "_most", "_progress", "_until", "_waiting")
+
+    def __init__(self, sock: socket.socket, most: float | None, handshake: tls.Handshake) -> None:
+        super().__init__(sock, handshake)
+        self._most = most
+        self._until = 0.0
+        # When the peer has to have taken some of what is unsent.
+        self._progress = 0.0
+        self._draining = False
+        self._waiting = trio.CancelScope()
+
+    def send(self, request: requests.Send) -> Awaitable[bytes | None] | None:
+        """Write all of it, or else give what the peer says meanwhile, if the request `reads`.
+
+        Raises:
+            TimeoutError: the peer took nothing for as long as the request says.
+        """
+        if not self.unsent:
+            self._progress = trio.current_time() + self._limit(request.timeout)
+        self.put(request.data)
+        self.push()
+        if not self.unsent and len(request.data) < _SLICE:
+            return None
+        return self._send(request)
+
+    async def _send(self, request: requests.Send) -> bytes | None:
+        # A reply is followed by a wait; who writes much without one must let others have a turn.
+        await trio.lowlevel.checkpoint()
+        return await self._finish(request, _READS)
+
+    async def _finish(self, request: requests.Send | requests.Receive, reads: int) -> bytes | None:
+        seconds = self._limit(request.timeout)
+        both = isinstance(request, requests.Receive) or request.reads
+        while True:
+            if self.push():
+                self._progress = trio.current_time() + seconds
+            if not self.unsent:
+                return None
+            if both and (octets := self.read(reads)) is not None:
+                return octets
+            with trio.move_on_at(self._progress):
+                await _ready(self.sock, read=both, write=True)
+                continue
+            raise TimeoutError(f"the peer took no octets for {seconds:g} seconds")
+
+    async def receive(self, request: requests.Receive) -> bytes:
+        """Some octets; `b""` at the end.  A wait that is not fresh keeps its deadline."""
+        if self.unsent and (octets := await self._finish(request, request.most)) is not None:
+            return octets
+        now = trio.current_time()
+        self._until = request.deadline(now, self._until, self._most)
+        if now < self._until and not self._draining:
+            # What a busy client says next is there by the time it is this task's turn again; to
+            # look costs a third of what a wait with a deadline does.
+            await trio.lowlevel.checkpoint()
+            if (octets := self.read(request.most)) is not None:
+                return octets
+        with trio.CancelScope(deadline=self._until) as self._waiting:
+            if self._draining:
+                self._waiting.cancel()
+            return await self._read(request.most)
+        if self._draining:
+            self._draining = False
+            raise requests.Draining
+        raise TimeoutError(f"nothing came within {self._limit(request.timeout):g} seconds")
+
+    async def _read(self, most: int) -> bytes:
+        while True:
+            # There may be something that TLS has to say by itself.
+            await _ready(self.sock, read=True, write=bool(self.unsent))
+            self.push()
+            if (octets := self.read(most)) is not None:
+                return octets
+
+    async def start_tls(self, request: requests.BeginTLS) -> TLSFacts:
+        """Do the TLS handshake."""
+        with trio.move_on_after(self._limit(request.timeout)):
+            while (facts := self.shake_hands()) is None:
+                await _ready(self.sock, read=True, write=bool(self.unsent))
+                self.push()
+            return facts
+        raise TimeoutError("the time limit ran out")
+
+    def _limit(self, timeout: float) -> float:
+        return timeout if self._most is None else min(timeout, self._most)
+
+    def drain(self) -> None:
+        """End the present wait for octets, or else the next one, with `Draining`."""
+        self._draining = True
+        self._waiting.cancel()
+
+    def close(self) -> None:
+        """Close, and within TLS say so, without waiting for the peer to say the same."""
+        self.say_goodbye()
+        self.abort()
+
+    def abort(self) -> None:
+        """Close at once."""
+        if self.sock.fileno() >= 0:
+            trio.lowlevel.notify_closing(self.sock)
+        self.sock.close()
+
+
+async def _ready(sock: socket.socket, *, read: bool, write: bool) -> None:
+    """Wait until there is something to read or room to write, as asked.
+
+    Raises:
+        OSError: the socket was closed meanwhile.
+    """
+    wait = trio.lowlevel.wait_readable if read else trio.lowlevel.wait_writable
+    try:
+        if not (read and write):
+            await wait(sock)
+            return
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(_first, trio.lowlevel.wait_writable, sock, nursery.cancel_scope)
+            await _first(wait, sock, nursery.cancel_scope)
+    except trio.ClosedResourceError as error:
+        raise ConnectionError("the link was closed meanwhile") from error
+
+
+async def _first(
+    wait: Callable[[socket.socket], Awaitable[None]], sock: socket.socket, others: trio.CancelScope
+) -> None:
+    # A socket that was closed fails when it is used next.
+    with contextlib.suppress(trio.ClosedResourceError):
+        await wait(sock)
+    others.cancel()
+
+
+async def run(flow: Flow[T], link: Link | None = None) -> T:
+    """Run a conversation to its end; without a link if it only calls functions.
+
+    Raises:
+        Exception: whatever the conversation raises.
+        trio.Cancelled: the conversation may have been anywhere: close the link.
+        KeyboardInterrupt: once the conversation has ended: trio raises it in the task that happens
+            to run when the user presses Ctrl-C, and it is meant for the program.
+    """
+    steps, interrupt = Steps(flow), None
+    for request in steps:
+        try:
+            result = _fulfil(request, link)
+            steps.result = await result if hasattr(type(result), "__await__") else result
+        except BaseException as raised:  # noqa: BLE001  # it knows what was under way, not this
+            steps.error = raised
+            interrupt = raised if isinstance(raised, KeyboardInterrupt) else interrupt
+    if interrupt is not None:
+        raise interrupt
+    return steps.returned
+
+
+def _fulfil(request: Request, link: Link | None) -> Any:
+    """What a request asks for, or an awaitable of it."""
+    if isinstance(request, requests.Call):
+        return request.function(*request.arguments)
+    if isinstance(request, requests.Report):
+        return host.report(request.error)
+    assert link is not None
+    if isinstance(request, requests.Look):
+        return link.has_input()
+    if isinstance(request, requests.Receive):
+        return link.receive(request)
+    if isinstance(request, requests.Send):
+        return link.send(request)
+    if isinstance(request, requests.CallWithContent):
+        return _call(request, link)
+    return link.start_tls(request)
+
+
+async def _call(request: requests.CallWithContent, link: Link) -> Any:
+    with _Chunks(request.read, link) as chunks:
+        return await request.function(*request.arguments, chunks)
+
+
+class _Chunks(AsyncIterator[bytes], contextlib.AbstractContextManager["_Chunks"]):
+    """The content for a handler.  Until that has returned: a thread of its own may ask later.
+
+    Only the end of the content ends this as if all were well, neither a cancellation nor an error:
+    what came before these is no complete message.
+    """
+
+    def __init__(self, read: Callable[[], Flow[Any]], link: Link) -> None:
+        self._read = read
+        self._link = link
+        self._over = False
+
+    async def __anext__(self) -> bytes:
+        if self._over:
+            raise ContentLost("the handler has returned, and its content is gone")
+        chunk = await run(self._read(), self._link)
+        if chunk is None:
+            raise StopAsyncIteration
+        return bytes(chunk)
+
+    def __exit__(self, *_: object) -> None:
+        self._over = True

@@ -1,0 +1,160 @@
+"""The server over trio: a task for each session."""
+
+from __future__ import annotations
+
+import functools
+import socket
+from typing import TYPE_CHECKING
+
+import trio
+
+from ..adapters import host, sockets
+from ..adapters.options import Arrival, Listening, Running, ServeOptions, listening
+from .link import Link, run
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+    from ..conversations import AsyncBodyHandler, AsyncMessageHandler
+
+__all__ = ["Server", "serve"]
+
+_LAST = 0.5  # seconds that handlers have to return after their sessions were cut off
+
+
+async def serve(
+    handler: AsyncMessageHandler | AsyncBodyHandler,
+    *,
+    task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
+    **options: Unpack[ServeOptions],
+) -> None:
+    """Run a server until it is cancelled or stopped; `nursery.start` gives its `Server`.
+
+    To cancel it is to stop it gently, as `Server.stop` does.  It cannot end before every method of
+    the handler has: one that shields itself, or waits for a thread, holds it up.
+    Handler, options and errors: see `smtpproto.adapters.options.ServeOptions`.
+    """
+    prepare = functools.partial(listening, handler, options, waits=True)
+    # In a thread, as names may have to be looked up.
+    server = Server(await trio.to_thread.run_sync(prepare))
+    await server._run(task_status)  # noqa: SLF001  # only this function runs a server
+
+
+class Server(Running):
+    """A running server; `serve` makes it."""
+
+    def __init__(self, listening: Listening) -> None:
+        super().__init__(listening)
+        self._links: set[Link] = set()
+        # Cancelling `serve` reaches `_watch` alone; what this shields has time until its deadline.
+        self._cut = trio.CancelScope(shield=True)
+        self._stopping = trio.Event()
+        self._stopped = trio.Event()
+
+    async def wait(self) -> None:
+        """Wait until the server has stopped."""
+        await self._stopped.wait()
+
+    async def stop(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # not for the call
+        """Stop, and wait until that is done: see `Running`."""
+        self._stop(timeout)
+        with trio.move_on_at(self._cut.deadline + _LAST):
+            await self._stopped.wait()
+        if not self._stopped.is_set():
+            self._give_up()
+
+    def _stop(self, timeout: float | None = None) -> None:
+        grace = self._listening.grace if timeout is None else timeout
+        self._cut.deadline = min(self._cut.deadline, trio.current_time() + grace)
+        self._stopping.set()
+
+    def _give_up(self) -> None:
+        """Leave the handlers that have not returned to themselves."""
+        host.LOG.error(
+            "the server has stopped, though handlers of %d sessions have not returned",
+            len(self._links),
+        )
+        for link in self._links:
+            link.abort()
+        self._stopped.set()
+
+    async def _run(self, task_status: trio.TaskStatus[Server]) -> None:
+        try:
+            async with trio.open_nursery() as watching:
+                watching.start_soon(self._watch)
+                with self._cut:
+                    async with trio.open_nursery() as sessions:
+                        await self._accept_all(sessions, task_status)
+                        for link in self._links:
+                            link.drain()
+                watching.cancel_scope.cancel()
+        finally:
+            self._stopped.set()
+
+    async def _watch(self) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            self._stop()
+
+    async def _accept_all(
+        self, sessions: trio.Nursery, task_status: trio.TaskStatus[Server]
+    ) -> None:
+        try:
+            async with trio.open_nursery() as accepting:
+                for listener in self._listening.listeners:
+                    accepting.start_soon(self._accept, listener, sessions)
+                task_status.started(self)
+                await self._stopping.wait()
+                accepting.cancel_scope.cancel()
+        finally:
+            self._listening.close()
+
+    async def _accept(self, listener: socket.socket, sessions: trio.Nursery) -> None:
+        while True:
+            try:
+                await trio.lowlevel.wait_readable(listener)
+                self._begin(listener, sessions)
+            except sockets.Overloaded:
+                await trio.sleep(sockets.PAUSE)
+            except (sockets.NotListening, trio.ClosedResourceError, ValueError) as error:
+                # To look at it again and again would be to spin.
+                host.LOG.error("a socket listens no more, somebody else closed it: %s", error)
+                return
+            except Exception:  # noqa: BLE001  # whatever it is, the server goes on
+                host.LOG.exception("a connection was not accepted")
+                await trio.sleep(sockets.PAUSE)
+
+    def _begin(self, listener: socket.socket, sessions: trio.Nursery) -> None:
+        settings = self._listening
+        arrival = settings.accept(listener)
+        if arrival is None:
+            return
+        try:
+            link = Link(arrival.sock, settings.timeout, settings.handshake)
+        except BaseException:
+            settings.leave(arrival.session)
+            arrival.sock.close()
+            raise
+        self._links.add(link)
+        sessions.start_soon(self._serve, arrival, link)
+
+    async def _serve(self, arrival: Arrival, link: Link) -> None:
+        try:
+            await run(arrival.flow, link)
+            link.close()
+        except (KeyboardInterrupt, trio.Cancelled):
+            raise
+        except BaseException as error:
+            if not isinstance(error, Exception) and _is_cancelled():
+                raise
+            # A defect: whatever it is, the server goes on.
+            host.LOG.exception("a session failed")
+        finally:
+            link.abort()
+            self._links.remove(link)
+            self._listening.leave(arrival.session)
+
+
+def _is_cancelled() -> bool:
+    return trio.current_effective_deadline() <= trio.current_time()

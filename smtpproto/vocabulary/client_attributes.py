@@ -1,0 +1,144 @@
+"""What XCLIENT and XFORWARD have in common: attributes of a client that another host speaks for.
+
+Postfix defines both (XCLIENT_README and XFORWARD_README in its documentation); no RFC does.  A host
+that says for whom it speaks changes what others may believe of a client, so both are for trusted
+peers only, and whom a host speaks for never decides whether that host is trusted.
+"""
+
+from __future__ import annotations
+
+import enum
+import ipaddress
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ..errors import LocalProtocolError
+from ..grammar.encodings import decode_xtext, encode_xtext
+from .commands import Command, Grammar
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from .session import Session
+
+__all__ = ["AttributeCommand", "Attributes", "Unavailable", "Value", "ip_address", "speaker"]
+
+# attribute-name "=" xtext.  Postfix has a fixed list of names, others have more.
+NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+# After decoding: no control characters, no white space, nothing but ASCII, and 255 of them.
+TEXT = re.compile(r"[!-~]{1,255}")
+PORT = re.compile(r"[0-9]{1,5}")
+HIGHEST_PORT = 65535
+
+
+class Unavailable(enum.Enum):
+    """Why there is no value."""
+
+    PERMANENT = "[UNAVAILABLE]"
+    TEMPORARY = "[TEMPUNAVAIL]"
+
+
+Value = str | Unavailable
+Attributes = tuple[tuple[str, Value], ...]
+
+
+def ip_address(text: str) -> str | None:
+    """The IP address in an ADDR attribute, None if it is another kind of address."""
+    ipv6 = text[:5].upper() == "IPV6:"
+    try:
+        address = ipaddress.ip_address(text[5:] if ipv6 else text)
+    except ValueError:
+        return None
+    # No prefix, no IPv6; and a zone has no meaning on another host.
+    return str(address) if (address.version == 6) is ipv6 and "%" not in text else None
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """The host that speaks for clients, once it did so: the peer of the connection itself."""
+
+    peer: str
+    port: int = 0
+
+
+def speaker(session: Session) -> str:
+    """The peer of the connection, whomever it speaks for."""
+    fact = session.get(Speaker)
+    return session.peer if fact is None else fact.peer
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeCommand(Command):
+    """A command that says what another client is like.
+
+    Arguments:
+        attributes: names in upper case, and values; a name stands there once.
+
+    Raises:
+        LocalProtocolError: 501: there is none, or one that has no written form.
+    """
+
+    # The attributes that may be unknown for a while only.
+    temporary: ClassVar[frozenset[str]] = frozenset()
+    attributes: Attributes
+
+    def __post_init__(self) -> None:
+        names = [name for name, _ in self.attributes]
+        if not names or len(set(names)) < len(names):
+            raise self.wrong("one or more attributes, each of them once", " ".join(names))
+        for name, value in self.attributes:
+            if NAME.fullmatch(name) is None or not name.isupper():
+                raise self.wrong("the name of an attribute", name)
+            if isinstance(value, str):
+                self._check_text(name, value)
+                self.check_value(name, value)
+            elif value is Unavailable.TEMPORARY and name not in self.temporary:
+                raise self.wrong(f"a value of {name} or {Unavailable.PERMANENT.value}", value.value)
+
+    @classmethod
+    def wrong(cls, expected: str, found: str) -> LocalProtocolError:
+        """The refusal of what was found."""
+        return LocalProtocolError(f"{cls.verb}: expected {expected}, found {found[:64]!a}")
+
+    @classmethod
+    def _check_text(cls, name: str, text: str) -> None:
+        if TEXT.fullmatch(text) is None or text.upper() in _UNAVAILABLE:
+            raise cls.wrong(f"up to 255 visible ASCII characters for {name}", text)
+        if name.endswith("PORT") and (PORT.fullmatch(text) is None or int(text) > HIGHEST_PORT):
+            raise cls.wrong(f"0 to {HIGHEST_PORT} for {name}", text)
+
+    @classmethod
+    def check_value(cls, name: str, text: str) -> None:
+        """Refuse a value that an attribute cannot have, besides what no attribute can."""
+
+    def arguments(self) -> str:
+        """The attributes, their values as xtext."""
+        return " ".join(
+            f"{name}={value.value if isinstance(value, Unavailable) else encode_xtext(value)}"
+            for name, value in self.attributes
+        )
+
+    @classmethod
+    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+        """Read the attributes, their names in any letter case."""
+        attributes = []
+        for item in filter(None, arguments.split(" ")):
+            name, equals, text = item.partition("=")
+            if not equals:
+                raise cls.wrong("name=value", item)
+            if not item.isascii():
+                # `upper` makes ASCII of some other characters, such as the dotless i.
+                raise cls.wrong("ASCII", item)
+            value: Value | None = _UNAVAILABLE.get(text.upper())
+            attributes.append((name.upper(), decode_xtext(text) if value is None else value))
+        return cls(tuple(attributes))
+
+
+_UNAVAILABLE = {value.value: value for value in Unavailable}
+
+
+def merged(before: Attributes, after: Iterable[tuple[str, Value]]) -> Attributes:
+    """Attributes, with those of a later command in place of the same ones of an earlier."""
+    return tuple({**dict(before), **dict(after)}.items())

@@ -1,0 +1,159 @@
+"""Command lines that real clients get wrong, repaired and read again.
+
+What a lenient server makes of them is in no RFC; RFC 5321 section 3.3 says outright that no spaces
+belong around the colon of `FROM:`.  Each step mends one fault in the text of a line that the strict
+reader refused, and names it.  What is left must then please the strict reader: nothing here accepts
+anything by itself, but for names in HELO and EHLO, which serve for logs and traces (section 4.1.4).
+
+Line endings are no affair of leniency: who is generous with those makes two commands out of one.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..errors import LocalProtocolError
+from .addresses import Domain
+from .command_line import parse
+from .commands import Command, Grammar, Hello, Mail, Rcpt, Syntax
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["NoDomain", "read"]
+
+# What a step returns: the arguments without the fault, and its name; None if there is none.
+Repaired = tuple[str, str] | None
+
+# A label such as `FROM:`, with white space where none belongs.
+_LABEL = re.compile(r"[ \t]*([A-Za-z]+)[ \t]*:[ \t]*")
+# The path behind a label: up to the closing bracket, or, where there are no brackets, to a space.
+_PATH = re.compile(r'[A-Za-z]+:(<(?:"(?:[^"\\]|\\.)*"|[^">])*>)')
+_BARE_PATH = re.compile(r'([A-Za-z]+:)((?:"(?:[^"\\]|\\.)*"|[^" \t<>])+)(?![^ \t])')
+_WHITE = re.compile(r"[ \t]+")
+_PRINTABLE = re.compile(r"[!-~]*")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NoDomain(Domain):
+    """What a client called itself and what is no domain, such as `my_host`; empty if nothing.
+
+    Only a lenient server meets it, as the name in `Helo` and `Ehlo`; no client sends it.
+
+    Raises:
+        LocalProtocolError: it holds other characters than printable ASCII.
+    """
+
+    def __post_init__(self) -> None:
+        if _PRINTABLE.fullmatch(self.name) is None:
+            raise LocalProtocolError(f"expected printable ASCII, found {self.name[:64]!a}")
+
+
+def read(line: bytes, grammar: Grammar) -> tuple[Command, str]:
+    """The command in a command line, and how the line departs from the grammar; "" if it does not.
+
+    Arguments:
+        line: the line without its CRLF.
+        grammar: its `syntax` says whether anything but the letter of the RFC is read.
+
+    Raises:
+        LocalProtocolError: as `commands.parse`; for what is still wrong after all repairs.
+    """
+    try:
+        return parse(line, grammar), ""
+    except LocalProtocolError:
+        if grammar.syntax is Syntax.STRICT:
+            raise
+        repaired = _repaired(line, grammar)
+        if repaired is None:
+            raise
+    return repaired
+
+
+def _repaired(line: bytes, grammar: Grammar) -> tuple[Command, str] | None:
+    try:
+        text = line.decode("utf-8" if grammar.utf8 else "ascii")
+    except UnicodeDecodeError:
+        return None
+    verb, _, arguments = text.rstrip(" \t").partition(" ")
+    kind = grammar.verbs.get(verb.upper()) if verb.isascii() else None
+    if kind is None:
+        return None
+    if issubclass(kind, Hello):
+        return _hello(kind, arguments, grammar)
+    if not issubclass(kind, (Mail, Rcpt)):
+        return None
+    faults = []
+    for step in _STEPS:
+        repaired = step(arguments)
+        if repaired is not None:
+            arguments, fault = repaired
+            faults.append(fault)
+    if not faults:
+        return None
+    return kind.parse(arguments, grammar), f"{kind.verb}: {', '.join(faults)}"
+
+
+# --- MAIL and RCPT ----------------------------------------------------------------------------
+
+
+def _spaces_around_the_colon(arguments: str) -> Repaired:
+    match = _LABEL.match(arguments)
+    if match is None:
+        return None
+    label = f"{match[1]}:"
+    return None if match[0] == label else (label + arguments[match.end() :], "spaces around ':'")
+
+
+def _no_angle_brackets(arguments: str) -> Repaired:
+    match = _BARE_PATH.match(arguments)
+    if match is None:
+        return None
+    return f"{match[1]}<{match[2]}>{arguments[match.end() :]}", "no angle brackets"
+
+
+def _dot_behind_the_domain(arguments: str) -> Repaired:
+    match = _PATH.match(arguments)
+    if match is None or not match[1].endswith(".>") or "@" not in match[1]:
+        return None
+    end = match.end()
+    return f"{arguments[: end - 2]}>{arguments[end:]}", "a dot behind the domain"
+
+
+def _several_spaces(arguments: str) -> Repaired:
+    match = _PATH.match(arguments)
+    if match is None:
+        return None
+    rest = arguments[match.end() :]
+    # Not `split()`, to which much more is white space than to SMTP.
+    single = _WHITE.sub(" ", rest)
+    return None if single == rest else (match[0] + single, "several spaces, or tabs")
+
+
+_STEPS: tuple[Callable[[str], Repaired], ...] = (
+    _spaces_around_the_colon,
+    _no_angle_brackets,
+    _dot_behind_the_domain,
+    _several_spaces,
+)
+
+
+# --- HELO, EHLO and LHLO ----------------------------------------------------------------------
+
+
+def _hello(kind: type[Hello], arguments: str, grammar: Grammar) -> tuple[Command, str] | None:
+    """The name as far as it goes: its first word, whatever that is."""
+    name = _WHITE.split(arguments.strip(" \t"), maxsplit=1)[0]
+    if len(name) > grammar.limits.domain or _PRINTABLE.fullmatch(name) is None:
+        return None
+    for candidate, fault in (
+        (name, "more than a name"),
+        (name.rstrip("."), "a dot behind the name"),
+    ):
+        try:
+            return kind.parse(candidate, grammar), f"{kind.verb}: {fault}"
+        except LocalProtocolError:
+            continue
+    return kind(NoDomain(name)), f"{kind.verb}: {name[:64]!a} is no domain"

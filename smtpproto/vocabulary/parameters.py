@@ -1,0 +1,129 @@
+"""Parameters of MAIL and RCPT: esmtp-param of RFC 5321 section 4.1.2, as typed values.
+
+A service extension brings its own subclasses of `Parameter`.  What no extension claims is kept as
+an `UnknownParameter`, exactly as it was written, so that a refusal can name it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from ..errors import LocalProtocolError
+from ..grammar.patterns import ESMTP_KEYWORD, ESMTP_VALUE, ESMTP_VALUE_UTF8
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from typing_extensions import Self
+
+__all__ = ["Parameter", "UnknownParameter", "format_parameters", "parse_parameters"]
+
+
+class Parameter:
+    """A parameter of a command: `KEYWORD` or `KEYWORD=value` (RFC 5321 section 4.1.2, esmtp-param).
+
+    A subclass is a frozen dataclass with slots that sets `keyword` and implements `value` and
+    `parse`; its constructor refuses with `LocalProtocolError` whatever it could not format.
+
+    Attributes:
+        keyword: in upper case.
+    """
+
+    __slots__ = ()
+    keyword: ClassVar[str]
+
+    def value(self) -> str | None:
+        """What stands after `=`, or None for a parameter without a value."""
+        raise NotImplementedError
+
+    @classmethod
+    def parse(cls, value: str | None) -> Self:
+        """The parameter that was written with this value (None: without `=`).
+
+        Raises:
+            LocalProtocolError: the value is not one that the extension allows; 501 unless it says
+                otherwise.
+        """
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        value = self.value()
+        return self.keyword if value is None else f"{self.keyword}={value}"
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownParameter(Parameter):
+    """A parameter that no extension in use defines, as it was written.
+
+    Arguments:
+        name: the keyword as received, letter case kept.
+        text: what stood after `=`, or None.
+
+    Raises:
+        LocalProtocolError: it cannot be written as an esmtp-param.
+    """
+
+    keyword = ""
+    name: str
+    text: str | None = None
+
+    def __post_init__(self) -> None:
+        _check(self.name, self.text, ESMTP_VALUE_UTF8)
+
+    def value(self) -> str | None:
+        """What stood after `=`."""
+        return self.text
+
+    def __str__(self) -> str:
+        return self.name if self.text is None else f"{self.name}={self.text}"
+
+
+def parse_parameters(
+    text: str, known: Mapping[str, type[Parameter]], *, utf8: bool = False
+) -> tuple[Parameter, ...]:
+    """The parameters in `text`, which are separated by one space each.
+
+    Arguments:
+        text: what follows the path and its space.
+        known: the classes to use, by keyword in upper case.
+        utf8: whether values may hold UTF-8 (RFC 6531 section 3.3).
+
+    Raises:
+        LocalProtocolError: 501 for text that is not an esmtp-param, for a keyword given twice and
+            for a value that its extension refuses.
+    """
+    parsed: list[Parameter] = []
+    seen: set[str] = set()
+    for item in text.split(" "):
+        keyword, equals, value = item.partition("=")
+        _check(keyword, value if equals else None, ESMTP_VALUE_UTF8 if utf8 else ESMTP_VALUE)
+        name = keyword.upper()
+        if name in seen:
+            raise LocalProtocolError(f"the parameter {name} stands there twice")
+        seen.add(name)
+        kind = known.get(name)
+        if kind is None:
+            parsed.append(UnknownParameter(keyword, value if equals else None))
+        else:
+            parsed.append(kind.parse(value if equals else None))
+    return tuple(parsed)
+
+
+def _check(keyword: str, value: str | None, pattern: re.Pattern[str]) -> None:
+    """Refuse what is no esmtp-param."""
+    if ESMTP_KEYWORD.fullmatch(keyword) is None:
+        raise LocalProtocolError(
+            f"expected the keyword of a parameter, found {keyword[:64]!a} (RFC 5321 section 4.1.2)"
+        )
+    if value is not None and pattern.fullmatch(value) is None:
+        raise LocalProtocolError(
+            f"{keyword[:64]}: expected printable characters without '=' and spaces after '=', "
+            f"found {value[:64]!a} (RFC 5321 section 4.1.2)"
+        )
+
+
+def format_parameters(parameters: tuple[Parameter, ...]) -> str:
+    """The parameters as they follow a path: each with one space before it."""
+    return "".join([f" {parameter}" for parameter in parameters])
