@@ -19,8 +19,8 @@ from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from .limits import Limits
 from .vocabulary.addresses import AddressLiteral, Domain, ForwardPath, Mailbox, ReversePath
 from .vocabulary.codes import Explanation, explain
+from .vocabulary.command_base import Command, Syntax
 from .vocabulary.commands import (
-    Command,
     Data,
     Ehlo,
     Expn,
@@ -32,7 +32,6 @@ from .vocabulary.commands import (
     Quit,
     Rcpt,
     Rset,
-    Syntax,
     Vrfy,
 )
 from .vocabulary.events import (

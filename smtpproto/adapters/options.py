@@ -28,7 +28,7 @@ from ..extensions.known import KNOWN
 from ..limits import Limits
 from ..sasl import Credentials, Mechanism
 from ..vocabulary.addresses import Domain
-from ..vocabulary.commands import Syntax
+from ..vocabulary.command_base import Syntax
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import NameKind, Protocol, Session
 from ..wire import LineEndings

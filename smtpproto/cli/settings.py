@@ -16,7 +16,7 @@ from ..extensions import Auth, Chunking, SmtpUtf8, StartTls
 from ..extensions.known import standard
 from ..sasl import SASLError, Users
 from ..vocabulary.addresses import Domain
-from ..vocabulary.commands import Syntax
+from ..vocabulary.command_base import Syntax
 from ..vocabulary.session import Protocol
 from ..wire import LineEndings
 from ..wire.proxy_reader import TrustedNetworks

@@ -15,8 +15,9 @@ from ..extensions.known import KNOWN
 from ..extensions.starttls import StartTlsCommand
 from ..grammar.encodings import decode_base64
 from ..limits import Limits
+from ..vocabulary.command_base import CountedCommand
 from ..vocabulary.command_line import parse
-from ..vocabulary.commands import CountedCommand, Data, Quit
+from ..vocabulary.commands import Data, Quit
 from ..vocabulary.events import AuthResponse, ContentChunk, EndOfContent
 from ..vocabulary.session import Protocol
 from ..vocabulary.states import State
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 
     from ..conversations.requests import Flow
     from ..engine.client import Client
-    from ..vocabulary.commands import Command
+    from ..vocabulary.command_base import Command
     from ..vocabulary.replies import Reply
 
 __all__ = ["STATUS", "add_arguments", "run"]

@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from ..vocabulary.commands import Command
+    from ..vocabulary.command_base import Command
     from ..vocabulary.replies import Reply
 
 __all__ = [

@@ -18,7 +18,8 @@ from ..extensions.base import (
     split_line,
 )
 from ..extensions.known import KNOWN
-from ..vocabulary.commands import BASE_COMMANDS, Command, Ehlo, Grammar, Helo, Lhlo, Syntax
+from ..vocabulary.command_base import Command, Grammar, Syntax
+from ..vocabulary.commands import BASE_COMMANDS, Ehlo, Helo, Lhlo
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import Offered, Protocol, Session, Transaction
 from ..vocabulary.states import State

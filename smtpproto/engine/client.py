@@ -15,7 +15,8 @@ from ..extensions import Extension, Pipelining
 from ..extensions.chunking import is_binary
 from ..extensions.known import KNOWN
 from ..limits import DEFAULT, Limits
-from ..vocabulary.commands import Command, CountedCommand, DialogueCommand, Hello, Helo, Mail, Rcpt
+from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
+from ..vocabulary.commands import Hello, Helo, Mail, Rcpt
 from ..vocabulary.events import (
     AuthResponse,
     ClientEvent,

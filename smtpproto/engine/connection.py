@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..extensions import Answered, SessionEvent, TLSBegun, TransactionOver
-from ..vocabulary.commands import Command, Mail, Rcpt
+from ..vocabulary.command_base import Command
+from ..vocabulary.commands import Mail, Rcpt
 from ..vocabulary.session import Offered, Session, TLSFacts, Transaction
 from ..vocabulary.states import Effect, State
 from ..wire import LineEndings, LineReader, ReceiveBuffer

@@ -15,16 +15,8 @@ from ..errors import LocalProtocolError
 from ..extensions import EnhancedStatusCodes, Extension
 from ..extensions.chunking import is_binary
 from ..limits import DEFAULT, Limits
-from ..vocabulary.commands import (
-    Command,
-    CountedCommand,
-    DialogueCommand,
-    Hello,
-    Helo,
-    Rcpt,
-    Rset,
-    Syntax,
-)
+from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand, Syntax
+from ..vocabulary.commands import Hello, Helo, Rcpt, Rset
 from ..vocabulary.events import (
     AuthResponse,
     ConnectionClosed,

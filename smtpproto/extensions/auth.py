@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from ..errors import LocalProtocolError
 from ..grammar.encodings import decode_base64, decode_xtext, encode_base64, encode_xtext
 from ..vocabulary.addresses import Mailbox
-from ..vocabulary.commands import Command, DialogueCommand, Grammar, Mail
+from ..vocabulary.command_base import Command, DialogueCommand, Grammar
+from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import Session

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-    from ..vocabulary.commands import Command
+    from ..vocabulary.command_base import Command
     from ..vocabulary.replies import Reply
     from ..vocabulary.session import Session, Transaction
     from ..vocabulary.states import Table

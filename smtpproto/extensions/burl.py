@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
-from ..vocabulary.commands import Command, Grammar
+from ..vocabulary.command_base import Command, Grammar
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import Protocol
 from ..vocabulary.states import Effect, State, Transition

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
-from ..vocabulary.commands import Command, CountedCommand, Data, Grammar, Mail
+from ..vocabulary.command_base import Command, CountedCommand, Grammar
+from ..vocabulary.commands import Data, Mail
 from ..vocabulary.replies import Reply
 from ..vocabulary.states import Effect, State, Transition
 from .base import Extension

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..grammar.timestamps import check_timestamp, format_timestamp, parse_timestamp
-from ..vocabulary.commands import Command, Mail
+from ..vocabulary.command_base import Command
+from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
 from ..vocabulary.replies import Reply
 from .base import Extension

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
-from ..vocabulary.commands import Command, Mail, Rcpt
+from ..vocabulary.command_base import Command
+from ..vocabulary.commands import Mail, Rcpt
 from ..vocabulary.replies import Reply
 from .base import Answered, Extension, SessionEvent
 

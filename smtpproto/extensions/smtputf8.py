@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from ..vocabulary.commands import Command, Expn, Mail, Rcpt, Vrfy
+from ..vocabulary.command_base import Command
+from ..vocabulary.commands import Expn, Mail, Rcpt, Vrfy
 from ..vocabulary.replies import Reply
 from .base import Extension, Flag
 

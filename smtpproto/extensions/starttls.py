@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..vocabulary.commands import Command
+from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from ..vocabulary.states import State, Transition
 from .base import Extension

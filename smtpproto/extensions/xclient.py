@@ -23,7 +23,7 @@ from ..vocabulary.client_attributes import (
     merged,
     speaker,
 )
-from ..vocabulary.commands import Command
+from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import Offered, Session, Transaction
 from ..vocabulary.states import Effect, State, Transition

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..vocabulary.client_attributes import AttributeCommand, Attributes, merged, speaker
-from ..vocabulary.commands import Command
+from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import Session, Transaction
 from ..vocabulary.states import State, Transition

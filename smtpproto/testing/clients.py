@@ -25,7 +25,7 @@ from ..conversations.client.opening import begin
 from ..conversations.requests import Flow
 from ..engine.client import Client
 from ..vocabulary.addresses import Domain
-from ..vocabulary.commands import Command
+from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import Session
 from .memory import MemoryLink, Peer, Served, run_flow

@@ -25,7 +25,8 @@ from ..engine.client import Client
 from ..engine.server import Server
 from ..errors import LocalProtocolError
 from ..extensions import Bdat, Extension
-from ..vocabulary.commands import Command, Data, Ehlo, Lhlo, Mail, Quit
+from ..vocabulary.command_base import Command
+from ..vocabulary.commands import Data, Ehlo, Lhlo, Mail, Quit
 from ..vocabulary.events import AuthResponse, ContentChunk, EndOfContent
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import Protocol

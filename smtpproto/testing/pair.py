@@ -26,7 +26,8 @@ from dataclasses import dataclass
 from ..engine.client import Client
 from ..engine.server import Server
 from ..extensions import EnhancedStatusCodes
-from ..vocabulary.commands import Command, CountedCommand, Hello, Mail, Rset
+from ..vocabulary.command_base import Command, CountedCommand
+from ..vocabulary.commands import Hello, Mail, Rset
 from ..vocabulary.events import (
     AuthResponse,
     ConnectionClosed,

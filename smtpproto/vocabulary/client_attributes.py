@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError
 from ..grammar.encodings import decode_xtext, encode_xtext
-from .commands import Command, Grammar
+from .command_base import Command, Grammar
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..errors import LocalProtocolError
-from .commands import Command, Grammar
+from .command_base import Command, Grammar
 
 __all__ = ["parse"]
 

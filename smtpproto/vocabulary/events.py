@@ -10,7 +10,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import Final
 
-from .commands import Command
+from .command_base import Command
 from .replies import Reply
 
 __all__ = [

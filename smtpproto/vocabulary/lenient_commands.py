@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from .addresses import Domain
+from .command_base import Command, Grammar, Syntax
 from .command_line import parse
-from .commands import Command, Grammar, Hello, Mail, Rcpt, Syntax
+from .commands import Hello, Mail, Rcpt
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError, RemoteProtocolError
 from .codes import Explanation, default_enhanced, explain
-from .commands import Command, Rcpt
+from .command_base import Command
+from .commands import Rcpt
 
 if TYPE_CHECKING:
     from ..limits import Limits

@@ -10,7 +10,7 @@ from smtpproto.cli.common import CannotRun
 from smtpproto.cli.settings import add_arguments, check, read_password, serve_options
 from smtpproto.conversations import ServerTLS
 from smtpproto.extensions import Auth, Size, StartTls
-from smtpproto.vocabulary.commands import Syntax
+from smtpproto.vocabulary.command_base import Syntax
 from smtpproto.vocabulary.session import Protocol
 from smtpproto.wire import LineEndings
 

@@ -48,7 +48,7 @@ from smtpproto.extensions import (
     SizeParameter,
     UnknownExtension,
 )
-from smtpproto.vocabulary.commands import DialogueCommand
+from smtpproto.vocabulary.command_base import DialogueCommand
 from smtpproto.vocabulary.lenient_commands import NoDomain
 from smtpproto.vocabulary.states import Transition
 from tests.dialogue import submit

@@ -49,7 +49,8 @@ from smtpproto.extensions import (
     Size,
     SmtpUtf8,
 )
-from smtpproto.vocabulary.commands import DialogueCommand, Grammar, Vrfy
+from smtpproto.vocabulary.command_base import DialogueCommand, Grammar
+from smtpproto.vocabulary.commands import Vrfy
 from smtpproto.vocabulary.events import AuthResponse, ServerEvent
 from smtpproto.vocabulary.replies import build_reply
 from smtpproto.vocabulary.session import Offered

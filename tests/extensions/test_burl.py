@@ -27,8 +27,8 @@ from smtpproto.extensions import (
     Pipelining,
     Size,
 )
+from smtpproto.vocabulary.command_base import Grammar
 from smtpproto.vocabulary.command_line import parse
-from smtpproto.vocabulary.commands import Grammar
 from tests.pair import Pair, mail, rcpt
 
 GRAMMAR = Grammar({"BURL": BurlCommand})

@@ -42,7 +42,7 @@ from smtpproto.extensions import (
     Pipelining,
     Size,
 )
-from smtpproto.vocabulary.commands import Grammar
+from smtpproto.vocabulary.command_base import Grammar
 from tests.pair import CLIENT, Pair
 
 GRAMMAR = Grammar({"BDAT": Bdat})

@@ -16,7 +16,7 @@ from smtpproto import Domain, ForwardPath, Rcpt
 from smtpproto.errors import LocalProtocolError
 from smtpproto.grammar import encodings
 from smtpproto.grammar import patterns as syntax
-from smtpproto.vocabulary.commands import Grammar
+from smtpproto.vocabulary.command_base import Grammar
 
 ATEXT = "!#$%&'*+-/=?^_`{|}~" + "0123456789abcXYZ"
 

@@ -35,7 +35,7 @@ from smtpproto import (
 )
 from smtpproto.extensions import Auth, Bdat, Extension, StartTls
 from smtpproto.testing import strategies as smtp
-from smtpproto.vocabulary.commands import Command
+from smtpproto.vocabulary.command_base import Command
 from smtpproto.vocabulary.replies import format_reply
 from tests.effort import effort
 from tests.properties.harness import refusing, run_client, run_server

@@ -18,8 +18,8 @@ from smtpproto.vocabulary.client_attributes import (
     merged,
     speaker,
 )
+from smtpproto.vocabulary.command_base import Grammar
 from smtpproto.vocabulary.command_line import parse
-from smtpproto.vocabulary.commands import Grammar
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,17 +8,19 @@ from smtpproto.errors import LocalProtocolError
 from smtpproto.extensions import Body, SizeParameter, SmtpUtf8Parameter
 from smtpproto.limits import Limits
 from smtpproto.vocabulary.addresses import AddressLiteral, Domain, ForwardPath, Mailbox, ReversePath
+from smtpproto.vocabulary.command_base import (
+    Command,
+    CountedCommand,
+    DialogueCommand,
+    Framing,
+    Grammar,
+)
 from smtpproto.vocabulary.command_line import parse
 from smtpproto.vocabulary.commands import (
     BASE_COMMANDS,
-    Command,
-    CountedCommand,
     Data,
-    DialogueCommand,
     Ehlo,
     Expn,
-    Framing,
-    Grammar,
     Helo,
     Help,
     Lhlo,

@@ -4,7 +4,8 @@ from typing import get_args
 
 import pytest
 
-from smtpproto.vocabulary.commands import Command, Noop
+from smtpproto.vocabulary.command_base import Command
+from smtpproto.vocabulary.commands import Noop
 from smtpproto.vocabulary.events import (
     NEED_DATA,
     PAUSED,

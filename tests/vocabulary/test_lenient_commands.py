@@ -35,7 +35,8 @@ from smtpproto.extensions import (
     SmtpUtf8,
 )
 from smtpproto.limits import Limits
-from smtpproto.vocabulary.commands import Hello, Lhlo, Syntax
+from smtpproto.vocabulary.command_base import Syntax
+from smtpproto.vocabulary.commands import Hello, Lhlo
 from smtpproto.vocabulary.events import Deviation, ServerEvent
 from smtpproto.vocabulary.lenient_commands import NoDomain, read
 from smtpproto.vocabulary.session import Protocol

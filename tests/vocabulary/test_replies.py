@@ -15,7 +15,8 @@ from smtpproto.errors import LocalProtocolError, RemoteProtocolError
 from smtpproto.limits import Limits
 from smtpproto.vocabulary.addresses import Domain, ForwardPath, ReversePath
 from smtpproto.vocabulary.codes import default_enhanced, explain
-from smtpproto.vocabulary.commands import Command, Data, Ehlo, Helo, Mail, Noop, Rcpt
+from smtpproto.vocabulary.command_base import Command
+from smtpproto.vocabulary.commands import Data, Ehlo, Helo, Mail, Noop, Rcpt
 from smtpproto.vocabulary.replies import Reply, ReplyReader, build_reply, format_reply, sendable
 
 RCPT = Rcpt(ForwardPath.of("user@example.org"))

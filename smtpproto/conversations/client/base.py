@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import LocalProtocolError
 from ...extensions import ServerLimits
-from ...vocabulary.commands import Command, Expn, Help, Noop, Rset, Vrfy
+from ...vocabulary.command_base import Command
+from ...vocabulary.commands import Expn, Help, Noop, Rset, Vrfy
 from ...vocabulary.states import State
 from ..requests import Call
 from .command_and_reply import ask, end, is_ready

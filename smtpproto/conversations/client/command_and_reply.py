@@ -9,7 +9,8 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from ...errors import LocalProtocolError, RemoteProtocolError
-from ...vocabulary.commands import Command, Quit
+from ...vocabulary.command_base import Command
+from ...vocabulary.commands import Quit
 from ...vocabulary.events import ConnectionClosed, Need
 from ...vocabulary.replies import Reply
 from ...vocabulary.states import State

@@ -16,7 +16,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...vocabulary.commands import Command, Data, Expn, Help, Mail, Noop, Quit, Rcpt, Rset, Vrfy
+from ...vocabulary.command_base import Command
+from ...vocabulary.commands import Data, Expn, Help, Mail, Noop, Quit, Rcpt, Rset, Vrfy
 from ...vocabulary.replies import Reply
 from .handler_checks import check_names, check_object, check_signatures, check_waiting
 

@@ -6,7 +6,7 @@ import errno
 import io
 from typing import TYPE_CHECKING
 
-from ...vocabulary.commands import Command
+from ...vocabulary.command_base import Command
 from ...vocabulary.events import ContentChunk, Deviation, EndOfContent, Rejected, ServerEvent
 from ...vocabulary.replies import Reply
 from ..requests import Flow

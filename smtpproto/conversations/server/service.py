@@ -18,7 +18,7 @@ from ...limits import Limits
 from ...sasl import CHANNEL_BINDINGS, Context
 from ...sasl.choice import available, known_mechanisms
 from ...vocabulary.addresses import Domain
-from ...vocabulary.commands import Syntax
+from ...vocabulary.command_base import Syntax
 from ...vocabulary.events import Rejected
 from ...vocabulary.replies import Reply
 from ...vocabulary.session import Protocol, Session

@@ -13,7 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...extensions import AuthCommand
-from ...vocabulary.commands import Command, Data, Hello, Mail
+from ...vocabulary.command_base import Command
+from ...vocabulary.commands import Data, Hello, Mail
 from ...vocabulary.events import ContentChunk, Deviation, EndOfContent, Need, Rejected, ServerEvent
 from ...vocabulary.replies import Reply
 from ...vocabulary.session import EarlyTalk

@@ -20,8 +20,8 @@ from ...extensions.burl import BurlCommand
 from ...extensions.etrn import EtrnCommand
 from ...limits import Limits
 from ...vocabulary.client_attributes import Unavailable
+from ...vocabulary.command_base import Command
 from ...vocabulary.commands import (
-    Command,
     Data,
     Ehlo,
     Expn,

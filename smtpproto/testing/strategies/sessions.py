@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from ...conversations.envelope import Envelope
 from ...extensions import Bdat, Body, Chunking, Extension
 from ...extensions.chunking import is_binary
-from ...vocabulary.commands import Command, Data, Ehlo, Hello, Helo, Lhlo, Mail, Quit, Rset
+from ...vocabulary.command_base import Command
+from ...vocabulary.commands import Data, Ehlo, Hello, Helo, Lhlo, Mail, Quit, Rset
 from ...vocabulary.session import Protocol, Session
 from ...wire import DotEncoder, LineEndings
 from .addresses import names
