@@ -1,4 +1,4 @@
-"""Draws the table of states into README.md and docs/states.md; `--check` only compares.
+"""Draws the table of states into docs/states.md; `--check` only compares.
 
 Run it as `python docs/make_states.py`.  The drawing is Mermaid, which code hosts render.
 """
@@ -12,45 +12,32 @@ from smtpproto.engine.table import Rows, compile_table
 from smtpproto.extensions.known import KNOWN
 from smtpproto.vocabulary.states import State
 
-ROOT = Path(__file__).parent.parent
-BEGIN, END = "<!-- states: begin -->\n", "<!-- states: end -->\n"
+PAGE = Path(__file__).parent / "states.md"
 DIGITS = {2: "2xx", 3: "3xx", 4: "4xx/5xx"}
 
 HEAD = """\
 # The states of a session
 
-Both roles move along this one table: `smtpproto/engine/table.py`, and the rows of extensions.
-An arrow is a reply: the verb it answers, and the first digit of its code.
-What is not drawn stays where it is; a verb without an entry in a state is refused there with 503.
-A 421 leads to `CLOSED` from everywhere.
+Client and server use one table: `smtpproto/engine/table.py`, and the transitions of extensions.
+An arrow is a reply.
+Its label has the verb that the reply answers, and the first digit of the code.
+A reply without an arrow leaves the state as it is.
+A 421 leads to `CLOSED` from every state.
+The server answers 503 to a verb that a state does not list below.
 
 """
 
 
 def main() -> int:
-    core, whole = compile_table(), compile_table(kind.transitions for kind in KNOWN)
-    pages = {
-        ROOT / "README.md": between((ROOT / "README.md").read_text("utf-8"), drawing(core)),
-        ROOT / "docs" / "states.md": HEAD
-        + drawing(whole)
-        + "\n## Which verb is possible where\n\n"
-        + grid(whole),
-    }
-    stale = [
-        page for page, text in pages.items() if not page.exists() or page.read_text("utf-8") != text
-    ]
-    for page in stale:
-        if "--check" in sys.argv:
-            print(f"{page.relative_to(ROOT)} is not what docs/make_states.py makes")
-        else:
-            page.write_text(pages[page], "utf-8")
-    return 1 if stale and "--check" in sys.argv else 0
-
-
-def between(text: str, new: str) -> str:
-    before, _, rest = text.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}{new}{END}{after}"
+    rows = compile_table(kind.transitions for kind in KNOWN)
+    text = f"{HEAD}{drawing(rows)}\n## Which verb is possible where\n\n{grid(rows)}"
+    if PAGE.exists() and PAGE.read_text("utf-8") == text:
+        return 0
+    if "--check" in sys.argv:
+        print(f"docs/{PAGE.name} is not what docs/make_states.py makes")
+        return 1
+    PAGE.write_text(text, "utf-8")
+    return 0
 
 
 def drawing(rows: Rows) -> str:
@@ -77,7 +64,7 @@ def grid(rows: Rows) -> str:
     for state, verbs in rows.items():
         names = " ".join(f"{verb}*" if step.in_flight else verb for verb, step in verbs.items())
         lines.append(f"| {state.name} | {state.value} | {names} |")
-    return "\n".join([*lines, "", "\\* only as a reply to what was pipelined.", ""])
+    return "\n".join([*lines, "", "\\* only as a reply to a command that was pipelined.", ""])
 
 
 if __name__ == "__main__":
