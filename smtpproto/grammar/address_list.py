@@ -1,11 +1,11 @@
 """Reading the address lists of a message's header: RFC 5322 sections 3.4 and 4.4.
 
-Nothing is left out: text is a list of addresses, or it is refused.  Obsolete forms that are in use
-are read: empty elements between commas, dots in display names, comments and white space within an
-address, a route before it.  Encoded-words are atoms and stay as they are (RFC 2047 section 5), and
-all characters that are not ASCII count as atext (RFC 6532 section 3.2).
+All of the text is a list of addresses, or the reader refuses it.  The reader accepts obsolete forms
+that are in use: empty elements between commas, dots in display names, comments and white space
+within an address, a route before it.  Encoded-words are atoms and stay as they are (RFC 2047
+section 5).  All characters outside ASCII count as atext (RFC 6532 section 3.2).
 
-Whether an address is a mailbox that SMTP can carry is for `addresses` to say.
+`vocabulary/addresses.py` decides whether SMTP can carry such an address.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ _LITERAL = re.compile(r"\[[ \t!-Z^-~]*\]")
 _LOCAL_PART = re.compile(r"w(?:\.w)*")
 _NO_DOTS = re.compile(r"[^.]+")
 _WHITE_SPACE = re.compile(r"[ \t]*")
-# Section 3.2.2: what stands in a comment between parentheses and quoted-pairs.
+# Section 3.2.2: the characters of a comment between parentheses and quoted-pairs.
 _COMMENT_TEXT = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f()\\]*")
-# How much of what cannot be read is shown, in characters.
+# An error shows at most this many characters of the text that could not be read.
 _SHOWN = 100
 
 
@@ -52,7 +52,7 @@ class Span:
     Arguments:
         start: the offset of its first character.
         end: the offset behind its last one.
-        text: what it says, without quotes, parentheses and backslashes.
+        text: the text without quotes, parentheses and backslashes.
     """
 
     start: int
@@ -79,12 +79,12 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class AddressList:
-    """What an address list holds, each in the order of the text.
+    """The contents of an address list, each in the order of the text.
 
     Arguments:
-        addresses: those of groups included.
+        addresses: all addresses, those within groups included.
         names: display names, and names of groups.
-        comments: all comments that do not stand in another one.
+        comments: all comments, except those inside another comment.
     """
 
     addresses: tuple[Found, ...]
@@ -93,14 +93,14 @@ class AddressList:
 
 
 def read_address_list(text: str, what: str) -> AddressList:
-    """The addresses that a field lists: `address *("," address)`, groups included.
+    """Read the addresses of a field: `address *("," address)`, groups included.
 
     Arguments:
         text: the body of the field, unfolded.
-        what: the name of the field, which begins each message.
+        what: the name of the field; each error message begins with it.
 
     Raises:
-        LocalProtocolError: some of the text is no part of an address list; the message quotes it.
+        LocalProtocolError: part of the text is no address list; the message quotes it.
     """
     reader = _Reader(text, what)
     reader.read_list()
@@ -116,20 +116,20 @@ class _Word:
 
 
 class _Reader:
-    """Reads from left to right; `at` is the offset of what comes next."""
+    """Reads from left to right; `at` is the offset of the next character."""
 
     def __init__(self, text: str, what: str) -> None:
         self.text = text
         self.what = what
         self.at = 0
-        # Where the address that is being read begins.
+        # The offset at which the current address begins.
         self.begin = 0
         self.addresses: list[Found] = []
         self.names: list[Span] = []
         self.comments: list[Span] = []
 
     def read_list(self) -> None:
-        """Read all of it."""
+        """Read the whole text."""
         while True:
             self.skip()
             self.begin = self.at
@@ -184,7 +184,7 @@ class _Reader:
             raise self.expected("'>'")
 
     def skip_route(self) -> None:
-        """Leave out `obs-domain-list ":"`: mail is not sent along it (RFC 5321 appendix C)."""
+        """Skip `obs-domain-list ":"`: SMTP ignores such routes (RFC 5321 appendix C)."""
         while not self.takes(":"):
             if self.takes("@"):
                 self.read_domain()
@@ -197,7 +197,7 @@ class _Reader:
         """Read what follows the words of a local-part: `"@" domain`."""
         shape = "".join(["w" if word.quoted else _NO_DOTS.sub("w", word.text) for word in words])
         if self.next() != "@" or _LOCAL_PART.fullmatch(shape) is None:
-            # A local-part has no white space but around its dots.
+            # A local-part has white space around its dots only.
             raise self.expected("a local-part and '@'" if self.next() != "@" else "'<' or ','")
         self.at += 1
         domain, end = self.read_domain()
@@ -205,7 +205,7 @@ class _Reader:
         self.addresses.append(Found(words[0].start, end, local_part, domain))
 
     def read_domain(self) -> tuple[str, int]:
-        """Read a domain or an address literal: what it is, and the offset behind it."""
+        """Read a domain or an address literal; return it and the offset behind it."""
         self.skip()
         literal = _LITERAL.match(self.text, self.at)
         if literal is not None:
@@ -240,13 +240,13 @@ class _Reader:
             self.at = words[-1].end
 
     def add_name(self, words: list[_Word]) -> None:
-        """Note words that are a name."""
+        """Add words that form a name."""
         if words:
             said = " ".join([word.text for word in words])
             self.names.append(Span(words[0].start, words[-1].end, said))
 
     def skip(self) -> None:
-        """Go on behind comments and white space."""
+        """Skip comments and white space."""
         while True:
             space = _WHITE_SPACE.match(self.text, self.at)
             assert space is not None
@@ -256,7 +256,7 @@ class _Reader:
             self.read_comment()
 
     def read_comment(self) -> None:
-        """Read a comment, and those within it."""
+        """Read a comment, and the comments within it."""
         start, depth = self.at, 0
         while True:
             following = self.next()
@@ -278,17 +278,17 @@ class _Reader:
         self.comments.append(Span(start, self.at, said))
 
     def next(self) -> str:
-        """The next character; "" at the end."""
+        """Return the next character; "" at the end."""
         return self.text[self.at : self.at + 1]
 
     def takes(self, character: str) -> bool:
-        """Go on behind a character if it comes next."""
+        """If this character comes next, skip it and return True."""
         found = self.next() == character
         self.at += found
         return found
 
     def expected(self, wanted: str) -> LocalProtocolError:
-        """The refusal of what stands here; it shows the address that could not be read."""
+        """Return the error for the text at this offset; it shows the address."""
         found = self.next()
         begin = self.begin if self.at - self.begin < _SHOWN // 2 else self.at
         return LocalProtocolError(

@@ -1,8 +1,8 @@
 """Reading addresses from left to right: RFC 5321 sections 4.1.2 and 4.1.3.
 
-One function for each part, which takes the text, an offset and the rules, and gives the part and
-the offset behind it, so that a refusal can say what was expected, and where.  `addresses` makes
-values of the parts; it also says with which codes they are refused.
+Each function reads one part.  It takes the text, an offset and the rules, and returns the part and
+the offset behind it, so that an error can say what was expected, and where.
+`vocabulary/addresses.py` makes values of the parts and defines the reply codes of the errors.
 """
 
 from __future__ import annotations
@@ -41,12 +41,12 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What a reader allows, and how it names what it reads when it refuses.
+    """What a reader allows, and what its errors say.
 
     Arguments:
-        what: the RFC's name of the whole, which begins each message.
+        what: the RFC's name of the whole; each error message begins with it.
         enhanced: the enhanced status code for wrong syntax.
-        utf8: whether the forms of RFC 6531 are in use.
+        utf8: whether the forms of RFC 6531 are allowed.
         limits: the bounds; None: no bounds.
     """
 
@@ -58,7 +58,7 @@ class Rules:
     def expected(
         self, wanted: str, text: str, at: int, section: str = "4.1.2"
     ) -> LocalProtocolError:
-        """The refusal of what stands at offset `at`; the message counts octets from 0."""
+        """Return the error for the text at offset `at`; the message counts octets from 0."""
         found = text[at : at + 1]
         octet = _octets(text[:at])
         if not self.utf8 and not found.isascii():
@@ -85,13 +85,13 @@ class Rules:
 
 
 def _octets(text: str) -> int:
-    """How many octets the text takes in UTF-8."""
-    # Text to be refused can have surrogates.
+    """Return the length of the text in UTF-8, in octets."""
+    # Text that is about to be refused may hold surrogates.
     return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def read_local_part(text: str, at: int, rules: Rules) -> tuple[str, int]:
-    """The local-part at `at`: what it means, without quotes and backslashes."""
+    """Read the local-part at `at`; return it without quotes and backslashes."""
     if text.startswith('"', at):
         content = (QCONTENT_UTF8 if rules.utf8 else QCONTENT).match(text, at + 1)
         assert content is not None
@@ -111,7 +111,7 @@ def read_local_part(text: str, at: int, rules: Rules) -> tuple[str, int]:
 
 
 def read_domain(text: str, at: int, rules: Rules) -> tuple[str, int]:
-    """The domain at `at`."""
+    """Read the domain at `at`."""
     sub_domain = SUB_DOMAIN_UTF8 if rules.utf8 else SUB_DOMAIN
     end = at
     while True:
@@ -139,7 +139,7 @@ def read_domain(text: str, at: int, rules: Rules) -> tuple[str, int]:
 
 
 def read_literal(text: str, at: int, rules: Rules) -> tuple[str, int]:
-    """The content of the address literal at `at`, without its brackets."""
+    """Read the address literal at `at`; return its content without the brackets."""
     start = expect("[", text, at, rules, "4.1.3")
     match = DCONTENT.match(text, start)
     content = match[0] if match else ""
@@ -155,7 +155,7 @@ def read_literal(text: str, at: int, rules: Rules) -> tuple[str, int]:
 
 
 def skip_source_route(text: str, at: int, rules: Rules) -> int:
-    """The offset behind the source route at `at`, if there is one: `@one,@two:`."""
+    """Return the offset behind the source route at `at`, if there is one: `@one,@two:`."""
     if not text.startswith("@", at):
         return at
     _, at = read_domain(text, at + 1, rules)
@@ -166,7 +166,7 @@ def skip_source_route(text: str, at: int, rules: Rules) -> int:
 
 
 def expect(character: str, text: str, at: int, rules: Rules, section: str = "4.1.2") -> int:
-    """The offset behind the character that has to stand at `at`."""
+    """Return the offset behind a character that is required at `at`."""
     if not text.startswith(character, at):
         raise rules.expected(ascii(character), text, at, section)
     return at + 1

@@ -28,7 +28,7 @@ _BASE64 = re.compile(r"[A-Za-z0-9+/]*")
 
 
 def encode_xtext(text: str) -> str:
-    """The text as xtext; what is not ASCII as its UTF-8 octets (RFC 3461 section 4).
+    """Encode text as xtext; characters outside ASCII as UTF-8 octets (RFC 3461 section 4).
 
     Raises:
         LocalProtocolError: the text has surrogates, which are no characters.
@@ -43,12 +43,12 @@ def encode_xtext(text: str) -> str:
 
 
 def decode_xtext(text: str) -> str:
-    """The text that was encoded as xtext (RFC 3461 section 4).
+    """Decode xtext (RFC 3461 section 4).
 
-    It can hold any character, CR, LF and NUL among them: whoever uses it checks it.
+    The result can hold any character, also CR, LF and NUL: the caller must check it.
 
     Raises:
-        LocalProtocolError: 501, 5.5.4: not xtext, or octets that are not UTF-8.
+        LocalProtocolError: 501, 5.5.4: it is not xtext, or the octets are not UTF-8.
     """
     match = _XTEXT.match(text)
     assert match is not None
@@ -68,12 +68,12 @@ def decode_xtext(text: str) -> str:
 
 
 def encode_base64(octets: bytes) -> str:
-    """The octets in base64, in one line without CRLF (RFC 4954 section 4)."""
+    """Encode octets as one line of base64, without CRLF (RFC 4954 section 4)."""
     return binascii.b2a_base64(octets, newline=False).decode("ascii")
 
 
 def decode_base64(line: bytes | str) -> bytes:
-    """The octets that a line of an authentication exchange holds (RFC 4954 section 4).
+    """Decode a line of an authentication exchange (RFC 4954 section 4).
 
     Arguments:
         line: the line without CRLF.

@@ -2,7 +2,7 @@
 
 Each production stands in a comment above its pattern.  Names that end in `_UTF8` are the forms of
 RFC 6531 section 3.3.  Also here: xtext (RFC 3461 section 4) and the base64 of authentication
-exchanges (RFC 4954 section 4).  What the parts of an address mean is the affair of `addresses`.
+exchanges (RFC 4954 section 4).  `vocabulary/addresses.py` defines what the parts mean.
 
 No pattern has two ways to read the same text, so that matching takes linear time on any input.
 
@@ -51,7 +51,7 @@ _NON_ASCII = r"\xa0-\u2027\u202a-\ud7ff\ue000-\U0010ffff"
 #   Ldh-str         = *( ALPHA / DIGIT / "-" ) Let-dig
 # RFC 6531 section 3.3
 #   sub-domain     =/ U-label
-# These two say only where a label ends; `is_label_too_long` and `outside_u_label` say more.
+# These two find the end of a label only; `is_label_too_long` and `outside_u_label` check the rest.
 SUB_DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
 SUB_DOMAIN_UTF8 = re.compile(
     rf"[A-Za-z0-9{_NON_ASCII}](?:[A-Za-z0-9{_NON_ASCII}-]*[A-Za-z0-9{_NON_ASCII}])?"
@@ -92,13 +92,13 @@ QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
 
 #   Mailbox         = Local-part "@" ( Domain / address-literal )
 #   Path            = "<" [ A-d-l ":" ] Mailbox ">"
-# The form that nearly every path has: without source route, quotes and address literal.
+# The most common form of a path: without source route, quotes and address literal.
 FULL_MAILBOX = re.compile(rf"<({_DOT_STRING})@({_DOMAIN})>")
 
 # RFC 5321 section 4.1.3
 #   IPv4-address-literal    = Snum 3("." Snum)
 #   Snum                    = 1*3DIGIT  ; a decimal integer value in the range 0 through 255
-# A number of three digits may begin with zeros, and is a decimal one nevertheless.
+# A number of three digits may begin with zeros; it is still decimal.
 _SNUM = r"(?:25[0-5]|2[0-4][0-9]|[01][0-9][0-9]|[0-9]{1,2})"
 IPV4_ADDRESS = re.compile(rf"{_SNUM}(?:\.{_SNUM}){{3}}")
 
@@ -127,15 +127,15 @@ _CONTEXTUAL = frozenset("\u00b7\u0375\u05f3\u05f4\u06fd\u06fe\u0f0b\u200c\u200d\
 
 
 def outside_u_label(domain: str) -> int:
-    """The offset of the first character that no U-label can have (RFC 5890 section 2.3.2.1).
+    """Return the offset of the first character that no U-label can have (RFC 5890 2.3.2.1).
 
     Arguments:
         domain: text that `SUB_DOMAIN_UTF8` matches, label by label.
 
     Returns:
-        The offset, or -1.  What passes is not yet a U-label (that takes the tables of IDNA), but
-        has no separators, symbols or compatibility forms, some of which other programs turn into
-        ASCII punctuation.
+        The offset, or -1.  Text that passes may still be no U-label: to tell takes the tables of
+        IDNA.  But it has no separators, symbols or compatibility forms, some of which other
+        programs convert to ASCII punctuation.
     """
     for at, character in enumerate(domain):
         if character.isascii() or character in _CONTEXTUAL:
@@ -149,35 +149,35 @@ def outside_u_label(domain: str) -> int:
 
 
 def is_label_too_long(label: str) -> bool:
-    """Whether a label has more than 63 octets, as the DNS has it (RFC 1035 section 2.3.4).
+    """Whether a label has more than 63 octets (RFC 1035 section 2.3.4).
 
     Arguments:
         label: text that `SUB_DOMAIN_UTF8` matches.  A U-label counts as the A-label that it
             stands for (RFC 5890 section 2.3.2.1).
     """
-    # An A-label is never shorter than its U-label has characters, so the rest stays cheap.
+    # An A-label is never shorter than its U-label has characters, so most labels need no IDNA.
     if label.isascii() or len(label) > MOST_IN_LABEL:
         return len(label) > MOST_IN_LABEL
     return len("xn--") + len(label.encode("punycode")) > MOST_IN_LABEL
 
 
 def ipv4_address(text: str) -> ipaddress.IPv4Address | None:
-    """The address, or None (RFC 5321 section 4.1.3: decimal numbers, also with zeros before)."""
+    """Return the address, or None; leading zeros are decimal (RFC 5321 section 4.1.3)."""
     if IPV4_ADDRESS.fullmatch(text) is None:
         return None
     return ipaddress.IPv4Address(bytes(map(int, text.split("."))))
 
 
 def ipv6_address(text: str) -> ipaddress.IPv6Address | None:
-    """The address in one of the four forms of RFC 5321 section 4.1.3, or None.
+    """Return an address in one of the four forms of RFC 5321 section 4.1.3, or None.
 
-    There `::` stands for two groups at least.
+    In these forms `::` stands for at least two groups.
     """
     groups, _, last = text.rpartition(":")
     ipv4 = ipv4_address(last)
     if ipv4 is not None:
         text = f"{groups}:{int(ipv4) >> 16:x}:{int(ipv4) & 0xFFFF:x}"
-    # Keeps out the zone identifiers that `ipaddress` allows as well.
+    # `ipaddress` allows zone identifiers as well; this refuses them.
     if _IPV6_GROUPS.fullmatch(text) is None:
         return None
     if "::" in text and len(list(filter(None, text.split(":")))) > 6:

@@ -1,18 +1,17 @@
 """Domains, address literals, mailboxes and paths: RFC 5321 sections 4.1.2 and 4.1.3.
 
-With UTF-8 as RFC 6531 section 3.3 allows it.  Each value can be written: its constructor refuses
-whatever the grammar has no form for.  Letter case is kept as written; domains are compared without
+UTF-8 is allowed as in RFC 6531 section 3.3.  Every value can be written: a constructor refuses
+text that the grammar has no form for.  Values keep their letter case.  Domains are compared without
 it, local-parts with it (RFC 5321 section 2.4).
 
-Reading goes from left to right, one function for each part, each taking the text and an offset and
-giving the part and the offset behind it; `Rules` says what is allowed on the way.
+The functions of `grammar/address_reader.py` read the parts from left to right.
 
-Refusals: 501 with 5.1.3 for the syntax of a forward-path, 5.1.7 for that of a reverse-path, 5.5.4
-elsewhere and for whatever is too long (RFC 5321 section 4.5.3.1.9 gives 501 for a path); 553 with
-5.6.7 for text that is not ASCII where RFC 6531 is not in use (its section 3.5).  Bounds count the
-octets as written, quotes and source routes included, and hold for reading only: RFC 5321 section
-4.5.3.1 limits what a server has to take, not what is an address.  A label of more than 63 octets is
-none anywhere (RFC 1035 section 2.3.4).
+Errors have the code 501: with 5.1.3 for the syntax of a forward-path, 5.1.7 for that of a
+reverse-path, 5.5.4 for other syntax and for text that is too long (RFC 5321 section 4.5.3.1.9).
+They have 553 with 5.6.7 for text outside ASCII where RFC 6531 is not in use (its section 3.5).
+The bounds count octets as written, with quotes and source routes.  They apply to reading only: RFC
+5321 section 4.5.3.1 limits what a server has to accept, not what is an address.  A label has at
+most 63 octets in any case (RFC 1035 section 2.3.4).
 """
 
 from __future__ import annotations
@@ -39,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AddressLiteral", "Domain", "ForwardPath", "Mailbox", "Path", "ReversePath"]
 
-# A path of so few octets is within all bounds: none can be below 64 octets of local-part.
+# A path of so few octets is within all bounds: a local-part may always have 64 octets.
 _ANY_BOUNDS = 66
 
 
@@ -47,8 +46,8 @@ _ANY_BOUNDS = 66
 class Domain:
     """A domain name (RFC 5321 section 4.1.2; with U-labels, RFC 6531 section 3.3).
 
-    Two domains that differ in letter case only are equal (section 2.4).  An A-label and the U-label
-    it stands for are not: that takes IDNA.
+    Two domains that differ only in letter case are equal (section 2.4).  An A-label and its U-label
+    are not equal, because to compare them takes IDNA.
 
     Arguments:
         name: labels with dots between them, none at the end.
@@ -66,7 +65,7 @@ class Domain:
 
     @classmethod
     def parse(cls, text: str, *, utf8: bool = False, limits: Limits = Limits()) -> Domain:
-        """The domain that `text` is.
+        """Read a domain.
 
         Arguments:
             text: the domain and nothing else.
@@ -102,7 +101,7 @@ class Domain:
 class AddressLiteral:
     """An address in brackets where a domain would stand (RFC 5321 section 4.1.3).
 
-    Two literals are equal if they differ in letter case only.
+    Two literals that differ only in letter case are equal.
 
     Arguments:
         content: what stands between the brackets: `192.0.2.1`, `IPv6:2001:db8::1` or `tag:text`.
@@ -120,11 +119,11 @@ class AddressLiteral:
 
     @classmethod
     def parse(cls, text: str, *, utf8: bool = False, limits: Limits = Limits()) -> AddressLiteral:
-        """The address literal that `text` is.
+        """Read an address literal.
 
         Arguments:
             text: the literal with its brackets, and nothing else.
-            utf8: makes no difference: a literal is ASCII.
+            utf8: ignored; a literal is ASCII.
             limits: `domain` bounds its octets.
 
         Raises:
@@ -137,13 +136,13 @@ class AddressLiteral:
 
     @classmethod
     def of(cls, address: str) -> AddressLiteral:
-        """The address literal for an IP address.
+        """Return the address literal of an IP address.
 
-        An IPv4 address that is mapped to IPv6 (`::ffff:192.0.2.1`), as a socket for both says it,
-        is written as what it is, and a zone identifier is left out.
+        It writes a mapped IPv4 address (`::ffff:192.0.2.1`), which sockets for both versions
+        report, as IPv4.  It drops a zone identifier.
 
         Arguments:
-            address: as a socket says it.
+            address: the address as a socket reports it.
 
         Raises:
             ValueError: it is no IP address.
@@ -160,7 +159,7 @@ class AddressLiteral:
 
     @property
     def address(self) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-        """The IP address; None if it is an address of another kind."""
+        """The IP address; None for an address of another kind."""
         if self.content[:5].lower() == "ipv6:":
             return ipv6_address(self.content[5:])
         return ipv4_address(self.content)
@@ -182,8 +181,8 @@ class Mailbox:
     """A mailbox: `local-part@domain` (RFC 5321 section 4.1.2).
 
     Arguments:
-        local_part: what it means, without quotes and backslashes; `"a b"@example.org` has `a b`.
-            It is written with quotes where it needs them, so that there is one form for each.
+        local_part: the local-part without quotes and backslashes: `a b` for `"a b"@example.org`.
+            Quotes are written only where it needs them, so each local-part has one form.
         domain: the domain or address literal.
 
     Raises:
@@ -202,7 +201,7 @@ class Mailbox:
 
     @classmethod
     def parse(cls, text: str, *, utf8: bool = False, limits: Limits = Limits()) -> Mailbox:
-        """The mailbox that `text` is.
+        """Read a mailbox.
 
         Arguments:
             text: the mailbox without angle brackets, and nothing else.
@@ -231,15 +230,15 @@ class Path:
     """What reverse-paths and forward-paths have in common: a mailbox in angle brackets.
 
     Arguments:
-        mailbox: the mailbox; None for the form without one that each kind of path has.
+        mailbox: the mailbox, or None for the special form that each kind of path has.
     """
 
     what: ClassVar[str]
     enhanced: ClassVar[str]
-    bare: ClassVar[str]  # what stands in the brackets if no mailbox does
+    bare: ClassVar[str]  # the text in the brackets if there is no mailbox
 
     mailbox: Mailbox | None
-    # As it is written: asked for more often than made.
+    # The written form, kept because it is read more often than paths are made.
     _text: str = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -248,11 +247,11 @@ class Path:
 
     @classmethod
     def of(cls, address: str, *, limits: Limits = Limits()) -> Self:
-        """The path to an address: a mailbox as people write it, UTF-8 allowed.
+        """Return the path to an address; UTF-8 is allowed.
 
         Arguments:
-            address: "user@example.org", or what stands for no mailbox: "" in a reverse-path,
-                "postmaster" in a forward-path.
+            address: a mailbox such as "user@example.org"; "" for the null reverse-path, or
+                "postmaster" for the forward-path without a mailbox.
             limits: the bounds.
 
         Raises:
@@ -270,7 +269,7 @@ class Path:
             expect_end(address, end, rules)
             rules.bound("path", text, limits.path, "4.5.3.1.3")
         except LocalProtocolError as error:
-            # It may be one of many: which one?
+            # The caller may have passed many addresses: name the wrong one.
             raise LocalProtocolError(
                 f"{error}, in {address[:64]!a}", code=error.code, enhanced=error.enhanced
             ) from None
@@ -278,7 +277,7 @@ class Path:
 
     @classmethod
     def parse(cls, text: str, *, utf8: bool = False, limits: Limits = Limits()) -> Self:
-        """The path that `text` is, angle brackets and all; as `parse_prefix`."""
+        """Read a path with its angle brackets; see `parse_prefix`."""
         path, end = cls.parse_prefix(text, utf8=utf8, limits=limits)
         expect_end(text, end, Rules(cls.what, cls.enhanced, utf8, limits))
         return path
@@ -287,9 +286,9 @@ class Path:
     def parse_prefix(
         cls, text: str, start: int = 0, *, utf8: bool = False, limits: Limits = Limits()
     ) -> tuple[Self, int]:
-        """The path that begins at an offset.
+        """Read the path that begins at an offset.
 
-        A source route is read and dropped (RFC 5321 appendix C).
+        It drops a source route (RFC 5321 appendix C).
 
         Arguments:
             text: a line, or what is left of it.
@@ -304,7 +303,7 @@ class Path:
             LocalProtocolError: 501, 5.1.3 (forward-path) or 5.1.7 (reverse-path): no path; 501,
                 5.5.4: too long; 553, 5.6.7: not ASCII.
         """
-        # Nearly every path has this form.  Read like this it takes 1.1 us, part by part 3.5.
+        # Most paths have this form.  This way takes 1.1 us, the general one 3.5.
         match = FULL_MAILBOX.match(text, start)
         if match is not None:
             end = match.end()
@@ -322,7 +321,7 @@ class Path:
 
     @classmethod
     def _read(cls, text: str, start: int, rules: Rules, limits: Limits) -> tuple[Self, int]:
-        """Every form of a path, part by part."""
+        """Read any form of a path, part by part."""
         mailbox: Mailbox | None = None
         at = expect("<", text, start, rules)
         end = at + len(cls.bare)
@@ -340,7 +339,7 @@ class Path:
 
     @property
     def address(self) -> str:
-        """The address as `of` takes it: the mailbox, or what stands for none."""
+        """The address in the form that `of` takes."""
         return self.bare if self.mailbox is None else str(self.mailbox)
 
     def __str__(self) -> str:
@@ -349,7 +348,7 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class ReversePath(Path):
-    """Where reports of failure go (RFC 5321 section 4.1.1.2).
+    """The address for reports of failure (RFC 5321 section 4.1.1.2).
 
     Arguments:
         mailbox: the mailbox; None for the null reverse-path `<>`, which asks for no reports.
@@ -395,9 +394,9 @@ def _format_local_part(local_part: str) -> str:
     return f'"{escaped}"'
 
 
-# --- Values that need no checks, because a pattern has read them --------------------------------
+# --- Values without checks, because a pattern has read their text ---------------------------------
 
-# Their constructors would check again, which costs more than the reading.
+# Their constructors would check again, which takes longer than reading.
 
 
 def _trusted_domain(name: str) -> Domain:
@@ -414,6 +413,6 @@ def _trusted_mailbox(local_part: str, domain: Domain | AddressLiteral) -> Mailbo
 
 
 _new = object.__new__
-_set = object.__setattr__  # their own refuses
+_set = object.__setattr__  # the classes are frozen: their own method refuses
 
 _UNBOUND = Rules("address", "5.5.4", utf8=True, limits=None)

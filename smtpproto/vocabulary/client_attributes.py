@@ -1,8 +1,8 @@
-"""What XCLIENT and XFORWARD have in common: attributes of a client that another host speaks for.
+"""What XCLIENT and XFORWARD have in common: a proxy tells the attributes of its client.
 
-Postfix defines both (XCLIENT_README and XFORWARD_README in its documentation); no RFC does.  A host
-that says for whom it speaks changes what others may believe of a client, so both are for trusted
-peers only, and whom a host speaks for never decides whether that host is trusted.
+Postfix defines both (XCLIENT_README and XFORWARD_README in its documentation); no RFC does.  Both
+change what a server believes about a client, so the server accepts them from trusted peers only.
+Trust depends on the peer of the connection itself, never on the client that it names.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
 
 __all__ = ["AttributeCommand", "Attributes", "Unavailable", "Value", "ip_address", "speaker"]
 
-# attribute-name "=" xtext.  Postfix has a fixed list of names, others have more.
+# attribute-name "=" xtext.  Postfix has a fixed list of names, other programs have more.
 NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
-# After decoding: no control characters, no white space, nothing but ASCII, and 255 of them.
+# The decoded value: 1 to 255 printable ASCII characters without white space.
 TEXT = re.compile(r"[!-~]{1,255}")
 PORT = re.compile(r"[0-9]{1,5}")
 HIGHEST_PORT = 65535
 
 
 class Unavailable(enum.Enum):
-    """Why there is no value."""
+    """Why an attribute has no value."""
 
     PERMANENT = "[UNAVAILABLE]"
     TEMPORARY = "[TEMPUNAVAIL]"
@@ -45,42 +45,42 @@ Attributes = tuple[tuple[str, Value], ...]
 
 
 def ip_address(text: str) -> str | None:
-    """The IP address in an ADDR attribute, None if it is another kind of address."""
+    """Return the IP address in an ADDR attribute, or None for another kind of address."""
     ipv6 = text[:5].upper() == "IPV6:"
     try:
         address = ipaddress.ip_address(text[5:] if ipv6 else text)
     except ValueError:
         return None
-    # No prefix, no IPv6; and a zone has no meaning on another host.
+    # Only IPv6 addresses have the prefix; a zone means nothing on another host.
     return str(address) if (address.version == 6) is ipv6 and "%" not in text else None
 
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """The host that speaks for clients, once it did so: the peer of the connection itself."""
+    """A fact of a session: the peer of the connection itself, once it has named its client."""
 
     peer: str
     port: int = 0
 
 
 def speaker(session: Session) -> str:
-    """The peer of the connection, whomever it speaks for."""
+    """Return the peer of the connection itself, not the client that it names."""
     fact = session.get(Speaker)
     return session.peer if fact is None else fact.peer
 
 
 @dataclass(frozen=True, slots=True)
 class AttributeCommand(Command):
-    """A command that says what another client is like.
+    """A command that describes another client.
 
     Arguments:
-        attributes: names in upper case, and values; a name stands there once.
+        attributes: pairs of name (in upper case) and value; each name once.
 
     Raises:
-        LocalProtocolError: 501: there is none, or one that has no written form.
+        LocalProtocolError: 501: there are no attributes, or one cannot be written.
     """
 
-    # The attributes that may be unknown for a while only.
+    # The attributes that can be temporarily unavailable.
     temporary: ClassVar[frozenset[str]] = frozenset()
     attributes: Attributes
 
@@ -99,7 +99,7 @@ class AttributeCommand(Command):
 
     @classmethod
     def wrong(cls, expected: str, found: str) -> LocalProtocolError:
-        """The refusal of what was found."""
+        """Return the error for what was found."""
         return LocalProtocolError(f"{cls.verb}: expected {expected}, found {found[:64]!a}")
 
     @classmethod
@@ -111,10 +111,10 @@ class AttributeCommand(Command):
 
     @classmethod
     def check_value(cls, name: str, text: str) -> None:
-        """Refuse a value that an attribute cannot have, besides what no attribute can."""
+        """Refuse a value that this attribute cannot have; a subclass may add checks."""
 
     def arguments(self) -> str:
-        """The attributes, their values as xtext."""
+        """The attributes, with their values as xtext."""
         return " ".join(
             f"{name}={value.value if isinstance(value, Unavailable) else encode_xtext(value)}"
             for name, value in self.attributes
@@ -122,14 +122,14 @@ class AttributeCommand(Command):
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
-        """Read the attributes, their names in any letter case."""
+        """Read the attributes; their names may have any letter case."""
         attributes = []
         for item in filter(None, arguments.split(" ")):
             name, equals, text = item.partition("=")
             if not equals:
                 raise cls.wrong("name=value", item)
             if not item.isascii():
-                # `upper` makes ASCII of some other characters, such as the dotless i.
+                # `upper` maps some other characters to ASCII, such as the dotless i.
                 raise cls.wrong("ASCII", item)
             value: Value | None = _UNAVAILABLE.get(text.upper())
             attributes.append((name.upper(), decode_xtext(text) if value is None else value))
@@ -140,5 +140,5 @@ _UNAVAILABLE = {value.value: value for value in Unavailable}
 
 
 def merged(before: Attributes, after: Iterable[tuple[str, Value]]) -> Attributes:
-    """Attributes, with those of a later command in place of the same ones of an earlier."""
+    """Return the attributes; those of the later command replace earlier ones of the same name."""
     return tuple({**dict(before), **dict(after)}.items())

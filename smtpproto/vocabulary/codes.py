@@ -1,11 +1,12 @@
-"""What reply codes and enhanced status codes mean, and what to check: one table of data.
+"""What reply codes and enhanced status codes mean, and what to check: a table and `explain`.
 
 Reply codes: RFC 5321 section 4.2, RFC 4954 section 6 (AUTH), RFC 7504 (521, 556), RFC 1985 (ETRN),
 and those that RFC 5248 lists beside enhanced status codes (422, 523, 524, 525).
 Enhanced status codes: RFC 3463 and the registry of RFC 5248, to which RFC 3886, 4468, 4954, 6531,
 6710, 7293, 7372, 7505, 8617 and 8689 added.
 
-A server takes its defaults from here; errors, and `explain` on the command line, take their texts.
+A server takes its default enhanced status codes from here; errors and the command `explain` take
+their texts.
 """
 
 from __future__ import annotations
@@ -16,15 +17,14 @@ from dataclasses import dataclass
 
 __all__ = ["MEANINGS", "Explanation", "default_enhanced", "explain"]
 
-# An entry is a key and what the reply says.  In parentheses: the enhanced status code for such a
-# reply that was given none; it claims no more than the reply code does.  Lines with a dash: what to
-# check or to do, the likeliest first.  The keys, from the special to the general, where the first
-# that fits is taken:
+# An entry is a key and the meaning of the reply.  In parentheses: the enhanced status code for such
+# a reply that has none; it says no more than the reply code.  Lines with a dash: what to check or
+# to do, the likeliest first.  The first key that fits is used, in this order:
 #   421 4.7.0    a reply code with an enhanced status code
-#   5.7.1 RCPT   an enhanced status code, to a verb; 5.7.1 to whatever; x.7.1 in any class but 2
-#   550 RCPT     a reply code, to a verb; 550 to whatever; 5xx for those without an entry
-# For a verb may stand "greeting", for the connection itself, and "content", for DATA and BDAT with
-# all that follows them; EHLO is HELO and LHLO too, and VRFY is EXPN too.
+#   5.7.1 RCPT   an enhanced status code for a verb; 5.7.1 for any; x.7.1 for any class but 2
+#   550 RCPT     a reply code for a verb; 550 for any; 5xx for those without an entry
+# In place of a verb: "greeting" for the connection itself, and "content" for DATA and BDAT with
+# all that follows them.  EHLO includes HELO and LHLO, and VRFY includes EXPN.
 TABLE = """
 # The classes: RFC 5321 section 4.2.1
 2xx: The server did what was asked.

@@ -15,16 +15,16 @@ _NOT_ASCII = {b"MAIL ": (550, "5.6.7"), b"RCPT ": (553, "5.6.7")}
 
 
 def parse(line: bytes, grammar: Grammar) -> Command:
-    """The command in a command line.
+    """Read a command line.
 
     Arguments:
         line: the line without its CRLF.
         grammar: the verbs and parameters in use.
 
     Raises:
-        LocalProtocolError: with the code of the reply that refuses the line: 500 for what is no
-            command, 502 for a command that is not in use here, otherwise what the command says
-            (RFC 5321 section 4.2.4).
+        LocalProtocolError: with the code of the reply: 500 for an unknown command, 502 for a
+            command that is not in use here, else the code of the command's own error (RFC 5321
+            section 4.2.4).
     """
     try:
         text = line.decode("utf-8" if grammar.utf8 else "ascii")
@@ -38,14 +38,14 @@ def parse(line: bytes, grammar: Grammar) -> Command:
         ) from None
     # Section 4.1.1 asks servers to tolerate white space before the CRLF.
     verb, _, arguments = text.rstrip(" \t").partition(" ")
-    # `upper` makes ASCII of some other characters, such as the dotless i.
+    # `upper` maps some other characters to ASCII, such as the dotless i.
     name = verb.upper() if verb.isascii() else ""
     kind = grammar.verbs.get(name)
     if kind is None:
         if name in grammar.known:
             raise LocalProtocolError(f"{name} is not implemented here", code=502, enhanced="5.5.1")
-        # A stray line may be the secret of an authentication that went wrong, so what does not look
-        # like a verb is not repeated in errors and logs.
+        # After a failed authentication a stray line may hold a secret.  So errors and logs repeat
+        # a line only if it looks like a verb.
         shown = f"'{verb}'" if len(name) <= 10 and name.isalpha() else "the line"
         raise LocalProtocolError(
             f"{shown} is not a command (RFC 5321 section 4.1.1)", code=500, enhanced="5.5.2"

@@ -41,11 +41,11 @@ class Hello(Command):
     """What EHLO, HELO and LHLO have in common: the name of the client.
 
     Arguments:
-        name: the client's domain, or an address literal where it has none.
+        name: the client's domain, or an address literal if it has no domain.
 
     Raises:
         LocalProtocolError: the name is not in ASCII.
-        TypeError: it is neither.
+        TypeError: the name is neither a `Domain` nor an `AddressLiteral`.
     """
 
     name: Domain | AddressLiteral
@@ -71,9 +71,9 @@ class Hello(Command):
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
-        """Read the name; 501 unless it is a domain or an address literal.
+        """Read the name; refuse it with 501 unless it is a domain or an address literal.
 
-        It is ASCII even where SMTPUTF8 is in force (RFC 6531 section 3.7.1).
+        The name is ASCII even if SMTPUTF8 is in use (RFC 6531 section 3.7.1).
         """
         cls._check_ascii(arguments.isascii())
         kind = AddressLiteral if arguments.startswith("[") else Domain
@@ -118,7 +118,7 @@ class _WithParameters(Command):
     parameters: tuple[Parameter, ...]
 
     def _check(self, path: object, kind: type[Path]) -> None:
-        """Refuse what would be written as it is: nothing looks at it again."""
+        """Refuse other types: they would be written without another check."""
         if not isinstance(path, kind):
             raise TypeError(
                 f"{self.verb}: expected a {kind.__name__}, found {path!r}; "
@@ -136,7 +136,7 @@ class _WithParameters(Command):
 
     @classmethod
     def _parameters(cls, text: str, end: int, grammar: Grammar) -> tuple[Parameter, ...]:
-        """The parameters behind a path that ended at offset `end` of `text`."""
+        """Read the parameters behind a path that ended at offset `end` of `text`."""
         if end == len(text):
             return ()
         if text[end] != " ":
@@ -161,8 +161,8 @@ class _WithParameters(Command):
 class Mail(_WithParameters):
     """MAIL: begin a mail transaction (RFC 5321 section 4.1.1.2).
 
-    Arguments:
-        reverse_path: where reports of failure go; the null reverse-path for none.
+    reverse_path: the address for reports of failure; the null reverse-path for none.
+    parameters: the parameters of service extensions.
         parameters: what service extensions add.
     """
 
@@ -198,7 +198,7 @@ class Rcpt(_WithParameters):
 
     Arguments:
         forward_path: the recipient.
-        parameters: what service extensions add.
+        parameters: the parameters of service extensions.
     """
 
     verb = "RCPT"
@@ -214,7 +214,7 @@ class Rcpt(_WithParameters):
             self._check(self.forward_path, ForwardPath)
 
     def __str__(self) -> str:
-        # Of these there are many.
+        # Errors name one of many recipients, so this shows the address.
         return f"RCPT {self.arguments()}" if self.parameters else f"RCPT TO:{self.forward_path}"
 
     def arguments(self) -> str:
@@ -243,7 +243,7 @@ class Data(Command):
 
 @dataclass(frozen=True, slots=True)
 class Rset(Command):
-    """RSET: give up the mail transaction (RFC 5321 section 4.1.1.5)."""
+    """RSET: abort the mail transaction (RFC 5321 section 4.1.1.5)."""
 
     verb = "RSET"
     ends_group = False
@@ -261,8 +261,8 @@ class Quit(Command):
 class _WithString(Command):
     """What NOOP, VRFY, EXPN and HELP have in common: a string.
 
-    RFC 5321 section 4.1.2 defines String as an atom or a quoted string, which leaves no way to ask
-    for `user@domain`; like every server in the field this takes any printable text.
+    RFC 5321 section 4.1.2 defines String as an atom or a quoted string, which has no form for
+    `user@domain`.  Like other servers, this accepts any printable text.
 
     Arguments:
         string: the text after the verb, as it is written.
@@ -299,7 +299,7 @@ class _WithString(Command):
 
 @dataclass(frozen=True, slots=True)
 class Noop(_WithString):
-    """NOOP: do nothing but answer (RFC 5321 section 4.1.1.9)."""
+    """NOOP: do nothing, only reply (RFC 5321 section 4.1.1.9)."""
 
     verb = "NOOP"
     needs_string = False
@@ -308,18 +308,18 @@ class Noop(_WithString):
 
 @dataclass(frozen=True, slots=True)
 class _Question(_WithString):
-    """What VRFY and EXPN share: a string, and maybe a parameter (RFC 6531 section 3.7.4.2).
+    """What VRFY and EXPN have in common: a string, and maybe a parameter (RFC 6531 3.7.4.2).
 
     Arguments:
         string: the text after the verb.
-        parameters: what a service extension adds, without a value; one at most.
+        parameters: the parameter of a service extension, without a value; at most one.
     """
 
     takes_utf8 = True
     parameters: tuple[Parameter, ...] = ()
 
     def __post_init__(self) -> None:
-        # `super()` knows not the class that `slots` makes of this one.
+        # `super()` does not know the new class that `slots` creates.
         _WithString.__post_init__(self)
 
     def get(self, kind: type[P]) -> P | None:
@@ -332,7 +332,7 @@ class _Question(_WithString):
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
-        """Read the string, and a parameter if the last word is one; others belong to the string."""
+        """Read the string, and a known parameter if it is the last word."""
         string, space, word = arguments.rpartition(" ")
         known = grammar.parameters.get(cls, {})
         kind = known.get(word.upper()) if space and word.isascii() else None
@@ -352,7 +352,7 @@ class Expn(_Question):
     """EXPN: ask for the members of a mailing list (RFC 5321 section 4.1.1.7)."""
 
     verb = "EXPN"
-    needs_offer = False  # older than EHLO (section 4.1.4)
+    needs_offer = False  # it is older than EHLO (section 4.1.4)
     accepted = (252, "2.1.5", "Cannot EXPN list")
 
 
@@ -361,7 +361,7 @@ class Help(_WithString):
     """HELP: ask for help (RFC 5321 section 4.1.1.8)."""
 
     verb = "HELP"
-    needs_offer = False  # older than EHLO (section 4.1.4)
+    needs_offer = False  # it is older than EHLO (section 4.1.4)
     needs_string = False
     accepted = (214, "2.0.0", "See RFC 5321")
     string: str = ""

@@ -1,4 +1,4 @@
-"""What `next_event` gives besides commands and replies, and what `send` takes besides them.
+"""Events that are no command and no reply, what `send` takes apart from those, and `Need`.
 
 The content of a message travels as `ContentChunk`s and one `EndOfContent`, the same in both
 directions and for DATA and BDAT.
@@ -30,7 +30,7 @@ __all__ = [
 
 
 class Need(enum.Enum):
-    """What a connection waits for when it has no event.  In `match`, always write `Need.DATA`."""
+    """What a connection waits for when it has no event.  In `match` write the full `Need.DATA`."""
 
     DATA = "bytes from the peer: receive_data"
     REPLY = "a reply to the command given last: send"
@@ -43,10 +43,10 @@ PAUSED: Final = Need.REPLY
 
 @dataclass(frozen=True, slots=True)
 class ContentChunk:
-    """Some octets of the message content, without dot transparency.
+    """A piece of the message content, without dot transparency.
 
     Arguments:
-        octets: what comes next; chunk borders mean nothing.
+        octets: the next octets; the borders between chunks mean nothing.
     """
 
     octets: bytes
@@ -54,18 +54,18 @@ class ContentChunk:
 
 @dataclass(frozen=True, slots=True)
 class EndOfContent:
-    """The message content is complete.  A session that ends before it delivers nothing."""
+    """The message content is complete.  Without it the message must not be delivered."""
 
 
 @dataclass(frozen=True, slots=True)
 class AuthResponse:
-    """What a client answers to a challenge (RFC 4954 section 4), or to a 334 of another dialogue.
+    """A client's response to a challenge (RFC 4954 section 4), or to a 334 of another dialogue.
 
     Arguments:
-        octets: the response, without its base64; None to cancel.  Never shown.
+        octets: the response, not in base64; None to cancel.  It is a secret and never shown.
 
     Raises:
-        TypeError: it is neither.
+        TypeError: it is neither bytes nor None.
     """
 
     octets: bytes | None = field(repr=False)
@@ -78,12 +78,12 @@ class AuthResponse:
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """The server refused something by itself and has answered it.
+    """The server refused something itself and has replied.
 
     Arguments:
-        reply: the answer, queued already.
-        reason: what was expected, what was found.
-        content: whether it was the content of a message: no `EndOfContent` follows then.
+        reply: the reply, already queued.
+        reason: what was expected and what was found.
+        content: whether it refused message content; then no `EndOfContent` follows.
     """
 
     reply: Reply
@@ -93,13 +93,13 @@ class Rejected:
 
 @dataclass(frozen=True, slots=True)
 class Deviation:
-    """A command line that is wrong, but that a lenient server understood all the same.
+    """A command line that has mistakes but that a lenient server understood.
 
-    It needs no answer.  The command, or what refuses it, is the next event.
+    Do not reply to it.  The next event is the command, or its refusal.
 
     Arguments:
         reason: what is wrong with it.
-        command: what was understood.
+        command: what the server understood.
     """
 
     reason: str
@@ -108,11 +108,11 @@ class Deviation:
 
 @dataclass(frozen=True, slots=True)
 class ConnectionClosed:
-    """Nothing more will come; given once.
+    """Nothing more will come.  `next_event` returns it once.
 
     Arguments:
-        clean: whether QUIT and its positive reply ended the session (RFC 5321 section 4.1.1.10).
-            False: it ended in the middle, as the link was closed or one side said 421.
+        clean: True if QUIT and its positive reply ended the session (RFC 5321 section 4.1.1.10).
+            False if the link was closed or one side said 421 before.
     """
 
     clean: bool = True

@@ -1,11 +1,11 @@
-"""Command lines that real clients get wrong, repaired and read again.
+"""Reading command lines with common mistakes of clients: repair them and read them again.
 
-What a lenient server makes of them is in no RFC; RFC 5321 section 3.3 says outright that no spaces
-belong around the colon of `FROM:`.  Each step mends one fault in the text of a line that the strict
-reader refused, and names it.  What is left must then please the strict reader: nothing here accepts
-anything by itself, but for names in HELO and EHLO, which serve for logs and traces (section 4.1.4).
+No RFC describes this; RFC 5321 section 3.3 even forbids spaces around the colon of `FROM:`.  Each
+step repairs one fault in a line that the strict reader refused, and names the fault.  The strict
+reader must then accept the result.  The only exception is the name in HELO and EHLO, which serves
+logs and traces (section 4.1.4).
 
-Line endings are no affair of leniency: who is generous with those makes two commands out of one.
+Line endings are always strict: a lenient reader of line endings makes two commands out of one.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["NoDomain", "read"]
 
-# What a step returns: the arguments without the fault, and its name; None if there is none.
+# A step returns the arguments without the fault, and the fault's name; None if it finds no fault.
 Repaired = tuple[str, str] | None
 
-# A label such as `FROM:`, with white space where none belongs.
+# A label such as `FROM:`, with white space where RFC 5321 allows none.
 _LABEL = re.compile(r"[ \t]*([A-Za-z]+)[ \t]*:[ \t]*")
 # The path behind a label: up to the closing bracket, or, where there are no brackets, to a space.
 _PATH = re.compile(r'[A-Za-z]+:(<(?:"(?:[^"\\]|\\.)*"|[^">])*>)')
@@ -39,12 +39,12 @@ _PRINTABLE = re.compile(r"[!-~]*")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NoDomain(Domain):
-    """What a client called itself and what is no domain, such as `my_host`; empty if nothing.
+    """A client's name that is no domain, such as `my_host`; empty if the client gave none.
 
-    Only a lenient server meets it, as the name in `Helo` and `Ehlo`; no client sends it.
+    Only a lenient server creates it, as the name in `Helo` and `Ehlo`; clients do not send it.
 
     Raises:
-        LocalProtocolError: it holds other characters than printable ASCII.
+        LocalProtocolError: it holds characters other than printable ASCII.
     """
 
     def __post_init__(self) -> None:
@@ -53,14 +53,14 @@ class NoDomain(Domain):
 
 
 def read(line: bytes, grammar: Grammar) -> tuple[Command, str]:
-    """The command in a command line, and how the line departs from the grammar; "" if it does not.
+    """Read a command line; return the command and the line's deviation, "" if there is none.
 
     Arguments:
         line: the line without its CRLF.
-        grammar: its `syntax` says whether anything but the letter of the RFC is read.
+        grammar: the verbs and parameters in use; its `syntax` says whether to repair mistakes.
 
     Raises:
-        LocalProtocolError: as `commands.parse`; for what is still wrong after all repairs.
+        LocalProtocolError: as `command_line.parse`, for faults that remain after all repairs.
     """
     try:
         return parse(line, grammar), ""
@@ -128,7 +128,7 @@ def _several_spaces(arguments: str) -> Repaired:
     if match is None:
         return None
     rest = arguments[match.end() :]
-    # Not `split()`, to which much more is white space than to SMTP.
+    # Not `split()`: it takes many more characters for white space than SMTP does.
     single = _WHITE.sub(" ", rest)
     return None if single == rest else (match[0] + single, "several spaces, or tabs")
 
@@ -145,7 +145,7 @@ _STEPS: tuple[Callable[[str], Repaired], ...] = (
 
 
 def _hello(kind: type[Hello], arguments: str, grammar: Grammar) -> tuple[Command, str] | None:
-    """The name as far as it goes: its first word, whatever that is."""
+    """Read the first word as the name, even if it is no domain."""
     name = _WHITE.split(arguments.strip(" \t"), maxsplit=1)[0]
     if len(name) > grammar.limits.domain or _PRINTABLE.fullmatch(name) is None:
         return None

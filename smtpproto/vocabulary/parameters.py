@@ -1,7 +1,7 @@
-"""Parameters of MAIL and RCPT: esmtp-param of RFC 5321 section 4.1.2, as typed values.
+"""Parameters of MAIL and RCPT as typed values: esmtp-param of RFC 5321 section 4.1.2.
 
-A service extension brings its own subclasses of `Parameter`.  What no extension claims is kept as
-an `UnknownParameter`, exactly as it was written, so that a refusal can name it.
+A service extension defines its own subclasses of `Parameter`.  Others are kept as
+`UnknownParameter`, exactly as written, so that a refusal can name them.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ __all__ = ["Parameter", "UnknownParameter", "format_parameters", "parse_paramete
 class Parameter:
     """A parameter of a command: `KEYWORD` or `KEYWORD=value` (RFC 5321 section 4.1.2, esmtp-param).
 
-    A subclass is a frozen dataclass with slots that sets `keyword` and implements `value` and
-    `parse`; its constructor refuses with `LocalProtocolError` whatever it could not format.
+    A subclass is a frozen dataclass with slots.  It sets `keyword` and implements `value` and
+    `parse`.  Its constructor raises `LocalProtocolError` for values that cannot be written.
 
     Attributes:
         keyword: in upper case.
@@ -35,16 +35,16 @@ class Parameter:
     keyword: ClassVar[str]
 
     def value(self) -> str | None:
-        """What stands after `=`, or None for a parameter without a value."""
+        """The text after `=`, or None for a parameter without a value."""
         raise NotImplementedError
 
     @classmethod
     def parse(cls, value: str | None) -> Self:
-        """The parameter that was written with this value (None: without `=`).
+        """Read the value of the parameter (None: there is no `=`).
 
         Raises:
-            LocalProtocolError: the value is not one that the extension allows; 501 unless it says
-                otherwise.
+            LocalProtocolError: the extension does not allow this value; with 501 unless the
+                extension says otherwise.
         """
         raise NotImplementedError
 
@@ -59,7 +59,7 @@ class UnknownParameter(Parameter):
 
     Arguments:
         name: the keyword as received, letter case kept.
-        text: what stood after `=`, or None.
+        text: the text after `=`, or None.
 
     Raises:
         LocalProtocolError: it cannot be written as an esmtp-param.
@@ -73,7 +73,7 @@ class UnknownParameter(Parameter):
         _check(self.name, self.text, ESMTP_VALUE_UTF8)
 
     def value(self) -> str | None:
-        """What stood after `=`."""
+        """The text after `=`, or None."""
         return self.text
 
     def __str__(self) -> str:
@@ -83,7 +83,7 @@ class UnknownParameter(Parameter):
 def parse_parameters(
     text: str, known: Mapping[str, type[Parameter]], *, utf8: bool = False
 ) -> tuple[Parameter, ...]:
-    """The parameters in `text`, which are separated by one space each.
+    """Read the parameters in `text`; one space separates them.
 
     Arguments:
         text: what follows the path and its space.
@@ -91,8 +91,8 @@ def parse_parameters(
         utf8: whether values may hold UTF-8 (RFC 6531 section 3.3).
 
     Raises:
-        LocalProtocolError: 501 for text that is not an esmtp-param, for a keyword given twice and
-            for a value that its extension refuses.
+        LocalProtocolError: 501: the text is no esmtp-param, a keyword appears twice, or an
+            extension refuses the value.
     """
     parsed: list[Parameter] = []
     seen: set[str] = set()
@@ -112,7 +112,7 @@ def parse_parameters(
 
 
 def _check(keyword: str, value: str | None, pattern: re.Pattern[str]) -> None:
-    """Refuse what is no esmtp-param."""
+    """Refuse text that is no esmtp-param."""
     if ESMTP_KEYWORD.fullmatch(keyword) is None:
         raise LocalProtocolError(
             f"expected the keyword of a parameter, found {keyword[:64]!a} (RFC 5321 section 4.1.2)"
@@ -125,5 +125,5 @@ def _check(keyword: str, value: str | None, pattern: re.Pattern[str]) -> None:
 
 
 def format_parameters(parameters: tuple[Parameter, ...]) -> str:
-    """The parameters as they follow a path: each with one space before it."""
+    """Write the parameters to follow a path: each with one space before it."""
     return "".join([f" {parameter}" for parameter in parameters])

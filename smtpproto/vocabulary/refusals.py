@@ -1,7 +1,7 @@
 r"""Hosts and domains that accept no mail: reply codes 521 and 556, RFC 7504.
 
-A server that greets with 521 leaves room for QUIT and nothing else, which the table of states knows
-as `State.REFUSED`:
+After a greeting of 521 a server accepts only QUIT.  The table of states calls this
+`State.REFUSED`:
 
     >>> from smtpproto import Server
     >>> server = Server("www.example")
@@ -20,5 +20,5 @@ HOST_ACCEPTS_NO_MAIL = Reply(521, "5.3.2", "Host does not accept mail")
 """The greeting of a host that never accepts mail (section 3)."""
 
 DOMAIN_ACCEPTS_NO_MAIL = Reply(556, "5.1.10", "Domain does not accept mail")
-"""The reply to RCPT of a relay that knows that the recipient's domain accepts no mail, such as from
-a null MX (RFC 7505); section 4."""
+"""The reply to RCPT if a relay knows that the recipient's domain accepts no mail, such as from a
+null MX (RFC 7505); section 4."""

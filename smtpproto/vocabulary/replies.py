@@ -1,7 +1,7 @@
 """Replies: RFC 5321 section 4.2, with the enhanced status codes of RFC 2034 and 3463.
 
-A `Reply` is a value that a server sends and a client receives; `format_reply` and `ReplyReader`
-turn it into lines and back.  What a code means stands in `codes`.
+A server sends a `Reply` and a client receives it; `format_reply` and `ReplyReader` convert it to
+lines and back.  `codes` has the meanings of the codes.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["Reply", "ReplyReader", "build_reply", "format_reply", "sendable"]
 
 # Reply-line = Reply-code [ ("-" / SP) Textstring ]; Textstring = 1*(%d09 / %d32-126), and UTF-8
-# after RFC 6531 section 3.7.4.1.  Any two digits may follow the first, which alone tells a client
-# what to do (RFC 5321 sections 4.2 and 4.3.2); what a server says is held to Reply-code.
+# after RFC 6531 section 3.7.4.1.  A client accepts any two digits after the first, which alone says
+# what to do (RFC 5321 sections 4.2 and 4.3.2).  A server must send a Reply-code.
 REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 # status-code = class "." subject "." detail (RFC 3463 section 2)
 ENHANCED = re.compile(r"([245])\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})")
-# The same at the beginning of a line of text.
+# The same pattern at the beginning of a line of text.
 LEADING = re.compile(r"([245])\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})(?= |\Z)")
-# Control characters but tab and line feed; those beyond ASCII can steer a terminal as well.
+# Control characters but tab and line feed; also C1 controls, which can steer a terminal as well.
 UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-# What stands for control characters, so that a text is as long as its octets, whatever they are.
+# Replacements of control characters, of one octet each, so a text keeps its length.
 _CONTROLS = bytes([*range(9), *range(10, 32), 127])
 _READABLE = bytes.maketrans(_CONTROLS, b"?" * len(_CONTROLS))
 # The same in ISO 8859-1, which has controls beyond ASCII (C1).
@@ -41,23 +41,23 @@ _ANY_C1 = re.compile("[\x80-\x9f]")
 # 12,288 (RFC 4954 section 4).
 LINE_OCTETS = 512
 CHALLENGE_OCTETS = 12288
-# What passes on a reply whose code no server should send, by its first digit.
+# What to send instead of a received code that a server must not send, by its first digit.
 GENERAL = {2: 250, 3: 354, 4: 451, 5: 554}
-# Replies whose lines are words for programs, not text for people.
+# Replies whose lines are for programs, not for people.
 NOT_SPLIT = frozenset({"EHLO", "LHLO"})
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What a server answers (RFC 5321 section 4.2).
+    """A server's reply (RFC 5321 section 4.2).
 
     Arguments:
         code: the reply code: 200 to 559, the last two digits below 60.  A client may receive any
-            two digits behind the first.
-        enhanced: the enhanced status code, such as "5.1.1"; empty where there is none.
-        text: what a person reads; lines are separated by a line feed.
-        command: on the client, the command that this answers; None for the greeting and for what
-            the server says unasked.  Not compared.
+            two digits after the first.
+        enhanced: the enhanced status code, such as "5.1.1"; empty if there is none.
+        text: the text for people; line feeds separate the lines.
+        command: on a client, the command that this answers; None for the greeting and for a reply
+            that the server sends unasked, such as 421.  Not compared.
         recipient: on an LMTP client, the recipient that a reply after the content is about
             (RFC 2033 section 4.2).  Not compared.
 
@@ -131,10 +131,10 @@ class Reply:
 
 
 def sendable(reply: Reply) -> Reply:
-    """The reply, or if it was received with a code that no server should send, what stands for it.
+    """Return the reply, or a substitute if a server must not send its code.
 
-    A client has to understand any two digits behind the first, a server sends those of the list
-    (RFC 5321 section 4.2).
+    A client has to understand any two digits after the first; a server must send the codes of
+    RFC 5321 section 4.2.
     """
     if reply.code % 100 < 60:
         return reply
@@ -147,18 +147,18 @@ def format_reply(
     """The lines of a reply, without CRLF.
 
     Arguments:
-        reply: what to say.
-        verb: what it answers; it decides on the enhanced status code where the reply has none.
-        enhanced: whether enhanced status codes are on.  The greeting, the replies to EHLO, HELO and
-            LHLO and all 3xx replies go without (RFC 2034 section 4).
-        utf8: whether the text may leave as UTF-8 (RFC 6531 section 3.7.4.1); otherwise what is not
-            ASCII is written as an escape.
+        reply: the reply to write.
+        verb: the command it answers; it selects the enhanced status code if the reply has none.
+        enhanced: whether enhanced status codes are in use.  The greeting, the replies to EHLO, HELO
+            and LHLO and all 3xx replies have none (RFC 2034 section 4).
+        utf8: whether the text may be sent as UTF-8 (RFC 6531 section 3.7.4.1).  Otherwise
+            characters outside ASCII are written as escapes.
 
-    A line of text that would have more than 512 octets is split.
+    It splits a line of text that would have more than 512 octets.
 
     Raises:
-        LocalProtocolError: a line that cannot be split has more than 512 octets, as one that offers
-            an extension; or a challenge has more than 12,288 (RFC 4954 section 4).
+        LocalProtocolError: a line that cannot be split has more than 512 octets, such as one of
+            the reply to EHLO; or a challenge has more than 12,288 (RFC 4954 section 4).
     """
     code, text = reply.code, reply.text
     prefix = ""
@@ -177,7 +177,8 @@ def format_reply(
         lines = [piece for line in lines for piece in _split(line, room)]
     *others, last = lines
     start = f"{code} {prefix}".encode("ascii")
-    # No text, no space (RFC 5321 section 4.2: Reply-line), but in a challenge (RFC 4954 section 8).
+    # Without text there is no space (RFC 5321 section 4.2), except in a challenge (RFC 4954 section
+    # 8).
     final = start + last if last or challenge else start.rstrip()
     if not others:
         return (final,)
@@ -186,9 +187,9 @@ def format_reply(
 
 
 def _split(line: bytes, room: int) -> list[bytes]:
-    """A line of text as lines of so many octets at most: cut at spaces, never within a character.
+    """Split a line into lines of at most so many octets: at spaces, never within a character.
 
-    A handler's reason may be long, and what it refuses must not be accepted or put off for that.
+    A handler's reason may be long.  Its length must not turn a refusal into another reply.
     """
     pieces = []
     while len(line) > room:
@@ -209,7 +210,7 @@ PLAIN_REPLIES = frozenset({"greeting", "EHLO", "HELO", "LHLO"})
 
 
 class ReplyReader:
-    """Puts the lines of replies together (RFC 5321 section 4.2.1)."""
+    """Joins the lines of replies (RFC 5321 section 4.2.1)."""
 
     __slots__ = ("_code", "_lines", "_most")
 
@@ -220,18 +221,18 @@ class ReplyReader:
 
     @property
     def code(self) -> int:
-        """The code of a reply that has begun and is not complete; otherwise 0."""
+        """The code of an incomplete reply; 0 if no reply has begun."""
         return self._code
 
     def feed(self, line: bytes) -> tuple[int, list[str]] | None:
-        """Take one line without its CRLF: code and text lines of the reply it completes, or None.
+        """Take a line without its CRLF; return code and text of the reply it completes, or None.
 
-        A reply that begins well and ends as a refusal, such as `220-` and then `521`, is a refusal:
-        some servers find out that late whom they talk to.
+        A reply that begins positive and ends as a refusal, such as `220-` and then `521`, is a
+        refusal: some servers decide that late.
 
         Raises:
-            RemoteProtocolError: the line is no reply line, its code differs from that of the lines
-                before it and is no refusal, or the reply has too many lines.
+            RemoteProtocolError: the line is no reply line; its code differs from that of the lines
+                before it and is no refusal; or the reply has too many lines.
         """
         match = REPLY_LINE.fullmatch(line)
         if match is None:
@@ -255,10 +256,10 @@ class ReplyReader:
 
 
 def _readable(octets: bytes) -> str:
-    """The text of a line, fit to be shown to people.
+    """Decode a line for people.
 
-    It is read as UTF-8, or where it is none, as ISO 8859-1.  `?` stands for control characters, as
-    they could steer a terminal.
+    It is read as UTF-8, or if that fails, as ISO 8859-1.  `?` replaces control characters, as they
+    could steer a terminal.
     """
     octets = octets.translate(_READABLE)
     try:
@@ -274,18 +275,18 @@ def _readable(octets: bytes) -> str:
 def build_reply(
     code: int, lines: list[str], command: Command | None, recipient: Rcpt | None = None
 ) -> Reply:
-    """The reply that a client received, with its enhanced status code taken out of the text.
+    """Return the reply that a client received; take its enhanced status code out of the text.
 
-    The code counts as one only if every line begins with the same one and its class agrees with the
-    reply code's, so a server that sends none, or that does not announce them, is read as it is.
-    A refusal in the greeting or in reply to EHLO may have one: servers do so, and it tells why.
+    The code counts only if every line begins with the same one and its class agrees with the reply
+    code's.  So servers that send or announce none are read correctly.  A refusal in the greeting or
+    in reply to EHLO may have one: some servers do this, and it gives the reason.
     """
     enhanced = ""
     if code >= 400 or (command is not None and command.verb not in PLAIN_REPLIES):
         enhanced = _common_enhanced(code, lines)
         if enhanced:
             lines = [line[len(enhanced) + 1 :] for line in lines]
-    # What was read fits, and its code may be one that no server should send.
+    # The lines were checked when they were read; the code may be one that servers must not send.
     reply = object.__new__(Reply)
     _set(reply, "code", code)
     _set(reply, "enhanced", enhanced)
@@ -295,11 +296,11 @@ def build_reply(
     return reply
 
 
-_set = object.__setattr__  # its own refuses
+_set = object.__setattr__  # the class is frozen: its own method refuses
 
 
 def _common_enhanced(code: int, lines: list[str]) -> str:
-    """The enhanced status code that every line begins with; empty if there is none."""
+    """Return the enhanced status code that every line begins with; empty if there is none."""
     match = LEADING.match(lines[0])
     if match is None or int(match[1]) != code // 100:
         return ""

@@ -1,8 +1,8 @@
-"""The facts of a session, and its mail transaction.
+"""What is known of a session (`Session`), its TLS, its peer's names, and its mail transaction.
 
-A `Session` is immutable and replaced as a whole: when the client names itself, when TLS begins,
-when the client authenticates.  A handler may keep the one it got.  What changes within one are its
-transaction, which grows with each recipient, and its `state`, which is the handler's own.
+A `Session` is immutable.  The connection replaces it when the client gives its name, when TLS
+begins and when the client authenticates, so a handler may keep one.  Two of its values change in
+place: the transaction, which gains recipients, and `state`, which belongs to the handler.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ F = TypeVar("F")
 
 
 class Protocol(enum.Enum):
-    """What is spoken."""
+    """The protocol of the session."""
 
     SMTP = "SMTP (RFC 5321)"
     LMTP = "LMTP (RFC 2033): LHLO, and a reply for each recipient after the content"
 
 
 class Offered(Generic[B]):
-    """The service extensions that are in force, looked up by their class.
+    """The service extensions in use, looked up by their class.
 
     `offered.get(Size)` is a `Size` or None; `Size in offered`; iteration gives the extensions in
     the order of their EHLO lines.
@@ -54,10 +54,10 @@ class Offered(Generic[B]):
         self._by_class: dict[type[Any], Any] = {type(each): each for each in self._all}
 
     def get(self, kind: type[T]) -> T | None:
-        """The extension of this class, or None if it was not offered.
+        """Return the extension of this class, or None if it was not offered.
 
         Raises:
-            TypeError: it is no class.
+            TypeError: `kind` is not a class.
         """
         found: T | None = self._by_class.get(kind)
         if found is None:
@@ -78,7 +78,7 @@ class Offered(Generic[B]):
 
 
 def _expect_class(kind: object) -> bool:
-    # A keyword as text would be found in no session, and nobody would know why.
+    # A keyword as text would never be found; this error says why.
     if not isinstance(kind, type):
         raise TypeError(f"an extension is looked up by its class, such as Size; found {kind!r}")
     return False
@@ -95,10 +95,10 @@ class NameKind(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class PeerName:
-    """A name in a certificate; as text, the name alone.
+    """A name in a certificate; `str` gives the text alone.
 
     Arguments:
-        kind: of what it is the name: "mx.example.org" may be that of a host or of a person.
+        kind: what it names: "mx.example.org" may be the name of a host or of a person.
         text: the name.
     """
 
@@ -111,14 +111,14 @@ class PeerName:
 
 @dataclass(frozen=True, slots=True)
 class TLSFacts:
-    """What the adapter knows of a TLS connection.
+    """What an adapter knows about a TLS connection.
 
     Arguments:
         version: such as "TLSv1.3".
         cipher: the cipher suite's name.
         server_name: the name that the client asked for (SNI), or None.
         peer_certificate: the peer's certificate in DER, or None if it sent none.
-        peer_names: names in that certificate, if it was verified.
+        peer_names: the names in that certificate, if TLS verified it.
         channel_bindings: data for SASL channel binding by type, such as "tls-exporter"
             (RFC 9266) or "tls-server-end-point" (RFC 5929).
 
@@ -135,38 +135,38 @@ class TLSFacts:
     channel_bindings: Mapping[str, bytes] = field(default_factory=dict, repr=False, compare=False)
 
     def names(self, kind: NameKind) -> tuple[str, ...]:
-        """The names of one kind in the peer's verified certificate."""
+        """Return the names of one kind in the peer's verified certificate."""
         return tuple(name.text for name in self.peer_names if name.kind is kind)
 
 
 @dataclass(frozen=True, slots=True)
 class EarlyTalk:
-    """A fact of a session: the client spoke before it was greeted (RFC 5321 section 4.3.1).
+    """A fact of a session: the client sent something before the greeting (RFC 5321 section 4.3.1).
 
-    Programs that send spam do not wait for what they do not read.  See `Session.get`.
+    Programs that send spam often do so, because they do not read replies.  See `Session.get`.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What is known of a session; the same on both sides.
+    """What is known about a session; the same on both sides.
 
     Arguments:
-        hostname: the server's own name (on a client: what the greeting called it).
+        hostname: the server's own name (on a client: the name in the greeting).
         protocol: SMTP or LMTP.
         peer: the peer's IP address or path as text, "" if it is not known.
         peer_port: the peer's port, 0 if it has none or it is not known.
-        name: what the client called itself in EHLO, HELO or LHLO; None before that.
-        extended: whether that was EHLO or LHLO, so that service extensions are in force.
-        offered: the extensions in force.
-        secure: whether the channel keeps secrets: TLS, or what the application vouches for.
-        tls: facts about TLS, None without.
-        identity: who the client authenticated as, None before that (RFC 4954).
-        facts: what extensions and adapters know besides, one value of each class; see `get`.
-        transaction: on a server, as its handler sees it: the mail transaction so far, or None.
-        state: for a server's handler, to keep what it knows of this connection; it is passed on
-            whenever the session is replaced.  It stays when TLS begins, so a handler that keeps
-            what the client said before forgets it in `ehlo` (RFC 3207 section 4.2).
+        name: the client's name in EHLO, HELO or LHLO; None before that.
+        extended: whether the client sent EHLO or LHLO, so that service extensions are in use.
+        offered: the extensions in use.
+        secure: whether the channel is confidential: TLS, or because the application says so.
+        tls: facts about TLS; None without TLS.
+        identity: the identity that the client authenticated as; None before that (RFC 4954).
+        facts: further facts of extensions and adapters, one value of each class; see `get`.
+        transaction: on a server, for its handler: the mail transaction so far, or None.
+        state: any value that a server's handler keeps for this connection.  It is kept when the
+            session is replaced, also when TLS begins.  So a handler that stores what the client
+            said before TLS must delete it in `ehlo` (RFC 3207 section 4.2).
     """
 
     hostname: str = ""
@@ -184,30 +184,30 @@ class Session:
     state: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def get(self, kind: type[F]) -> F | None:
-        """The fact of this class, such as what a proxy said about the client, or None."""
+        """Return the fact of this class, such as a `ProxyHeader`, or None."""
         for fact in self.facts:
             if type(fact) is kind:
                 return fact
         return None
 
     def with_fact(self, fact: object) -> Session:
-        """The session with one fact more, in place of an older one of its class."""
+        """Return the session with one more fact, which replaces one of the same class."""
         others = tuple(other for other in self.facts if type(other) is not type(fact))
         return replace(self, facts=(*others, fact))
 
     def without_fact(self, kind: type[object]) -> Session:
-        """The session without the fact of this class."""
+        """Return the session without the fact of this class."""
         if self.get(kind) is None:
             return self
         return replace(self, facts=tuple(fact for fact in self.facts if type(fact) is not kind))
 
 
 class Transaction:
-    """The mail transaction under way: what MAIL and RCPT said so far (RFC 5321 section 3.3).
+    """The current mail transaction: what MAIL and RCPT said so far (RFC 5321 section 3.3).
 
     Attributes:
         mail: the accepted MAIL command, with the reverse-path.
-        recipients: the accepted RCPT commands, in their order; to be read only.
+        recipients: the accepted RCPT commands, in order; do not change it.
     """
 
     __slots__ = ("mail", "recipients")

@@ -1,8 +1,8 @@
 """Octets on the wire: lines, dot transparency, counted chunks (RFC 5321 sections 2.3.8 and 4.5.2).
 
-One buffer holds what came from the peer; the reader that the state calls for takes out of it what
-is its own and leaves the rest untouched, so a change of framing loses and moves nothing.  Nothing
-here knows a command, a reply or a state.
+One buffer holds the octets from the peer.  The reader for the current state takes its own octets
+out of it and leaves the rest, so a change of framing loses nothing.  This folder knows no command,
+no reply and no state.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The buffer between what arrives and what is read, and what readers of content have in common."""
+"""The buffer of received octets, and what the readers of content have in common."""
 
 from __future__ import annotations
 
@@ -7,29 +7,29 @@ from enum import Enum
 __all__ = ["CHUNK", "ContentEnd", "ReceiveBuffer"]
 
 CHUNK = 32768
-"""The most octets of content that a reader hands out at once, however much was fed.
+"""The most octets of content that a reader returns at once, however many were fed.
 
-Twice that is slower by half: the copies made on the way no longer stay in the allocator's reach."""
+Twice this size takes half as long again: the copies are too large for the allocator to reuse."""
 
 
 class ContentEnd(Enum):
-    """What a reader of content returns in place of octets once all were read."""
+    """A reader of content returns this after the last octets."""
 
     END = "end of content"
 
 
 class ReceiveBuffer:
-    """Octets that arrived and were not read yet.
+    """Octets that arrived and are not yet read.
 
-    The readers of this package work on `octets`, `offset` and `searched` directly: a call for each
-    look would cost more than the look.  To read is to move `offset`; the octets before it are
-    deleted by the next `feed`, once for all the lines read in between.  When nothing is left the
-    memory is given back, as a session spends most of its life waiting.
+    The readers in this folder use `octets`, `offset` and `searched` directly, because method calls
+    would take longer than the work.  A reader advances `offset`; the next `feed` deletes the octets
+    before it, once for all lines read in between.  When the buffer is empty it frees its memory,
+    because a session waits most of its time.
 
     Attributes:
-        octets: what arrived; those before `offset` are read.
+        octets: the received octets; those before `offset` are read.
         offset: where the unread octets begin.
-        searched: how many of the unread octets are known to hold no beginning of a CRLF.
+        searched: how many unread octets were searched and hold no beginning of a CRLF.
     """
 
     __slots__ = ("octets", "offset", "searched")
@@ -43,27 +43,27 @@ class ReceiveBuffer:
         return len(self.octets) - self.offset
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Append what arrived; it is copied."""
+        """Append a copy of the received octets."""
         if self.offset:
             del self.octets[: self.offset]
             self.offset = 0
         self.octets += data
 
     def clear(self) -> None:
-        """Forget everything that was not read."""
+        """Delete all unread octets."""
         self.octets = bytearray()
         self.offset = self.searched = 0
 
     def peek(self, most: int) -> bytes:
-        """The first unread octets, at most so many, left where they are."""
+        """Return the first unread octets, at most so many, without reading them."""
         if not self.offset and len(self.octets) <= most:
             return bytes(self.octets)
-        # A slice of a bytearray would be a copy to copy from.
+        # A slice of the bytearray would be copied twice.
         with memoryview(self.octets) as view:
             return bytes(view[self.offset : self.offset + most])
 
     def skip(self, count: int) -> None:
-        """Take so many octets as read; there must be that many."""
+        """Mark so many octets as read; the buffer must hold them."""
         self.searched = 0
         self.offset += count
         if self.offset == len(self.octets):

@@ -1,4 +1,4 @@
-"""Content whose octets are counted beforehand: the chunks of BDAT (RFC 3030 section 2)."""
+"""Content of a known number of octets: the chunks of BDAT (RFC 3030 section 2)."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ __all__ = ["CountedReader"]
 
 
 class CountedReader:
-    """Reads as many octets as were announced, whatever they are, and nothing of what follows.
+    """Reads exactly the announced number of octets, and nothing behind them.
 
     Arguments:
-        buffer: where the octets arrive.
-        octets: how many belong to the content; 0 for none.
+        buffer: the buffer to read from.
+        octets: how many octets belong to the content; 0 for none.
 
     Raises:
         ValueError: the number is negative.
@@ -27,9 +27,9 @@ class CountedReader:
         self._left = octets
 
     def read(self) -> bytes | ContentEnd | None:
-        """What there is of the content, `ContentEnd.END` once it is complete, None: more must come.
+        """Return a piece of the content, or `ContentEnd.END` after the last one.
 
-        No piece is empty or longer than 32 KiB.
+        Return None if more octets must arrive.  No piece is empty or longer than 32 KiB.
         """
         if not self._left:
             return ContentEnd.END

@@ -1,4 +1,4 @@
-"""Line endings of content that is counted instead of being ended by a dot (RFC 3030 section 2)."""
+"""Line endings of text that arrives in counted chunks (RFC 3030 section 2)."""
 
 from __future__ import annotations
 
@@ -8,30 +8,30 @@ __all__ = ["CountedText"]
 
 
 class CountedText:
-    """What the policy for a bare CR or LF makes of text that comes in counted chunks.
+    """Applies the policy for a bare CR or LF to text that arrives in counted chunks.
 
-    RFC 3030 section 2 asks for CRLF in text here as well.  Nothing depends on it while the octets
-    are counted, but whoever sends the message on after DATA would pass a bare LF to a peer that may
-    take it for the end of a line.
+    RFC 3030 section 2 requires CRLF in such text too.  The count delimits the chunks, so a bare LF
+    is harmless here.  But a relay that sends the message with DATA would pass it to a server that
+    may take it for the end of a line.
 
     Arguments:
         line_endings: what happens to a bare CR or LF.
 
     Attributes:
-        bad: with `REFUSE`, which of the two the text held first; the octets are handed out as they
-            came, and the message is to be refused at its end.
+        bad: with `REFUSE`, the first fault of the text; None if there is none.  The octets are
+            returned unchanged, and the server refuses the message at its end.
     """
 
     __slots__ = ("_line_endings", "_rest", "bad")
 
     def __init__(self, line_endings: LineEndings) -> None:
         self._line_endings = line_endings
-        # A CR at the end of a piece waits for what follows it, maybe in the next chunk.
+        # A CR at the end of a piece is kept until the next octet arrives, maybe in the next chunk.
         self._rest = b""
         self.bad: LineFault | None = None
 
     def feed(self, octets: bytes) -> bytes:
-        """A piece of the text as it is to be handed out; a CR at its end comes with the next."""
+        """Apply the policy to a piece of the text; a CR at its end comes with the next piece."""
         octets = self._rest + octets
         self._rest = b""
         if octets.endswith(b"\r"):
@@ -39,7 +39,7 @@ class CountedText:
         return self._under_policy(octets)
 
     def finish(self) -> bytes:
-        """What was held back, now that the text is complete; a second call gives nothing."""
+        """Return the octets still kept, as the text is complete; a second call returns nothing."""
         rest, self._rest = self._rest, b""
         return self._under_policy(rest)
 

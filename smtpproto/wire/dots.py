@@ -1,7 +1,7 @@
 """Dot transparency of message content, both ways, as a stream (RFC 5321 section 4.5.2).
 
-The only place that knows CRLF.CRLF.  There is no loop over lines or dots: whole chunks are searched
-and replaced, which on CPython 3.11 is several times faster than one step for each line.
+Only this file knows CRLF.CRLF.  It has no loop over lines or dots: it searches and replaces in
+whole chunks, which on CPython 3.11 is several times faster than one step for each line.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _DOT = ord(".")
 
 
 def _held_back(octets: bytes) -> int:
-    """How many of the last octets may be the beginning of CRLF.CRLF, or of a dot to be undone."""
+    """Count the last octets that may begin CRLF.CRLF, or a doubled dot."""
     if octets.endswith(b"\r"):
         return 4 if octets.endswith(b"\r\n.\r") else 1
     if octets.endswith(b"\r\n"):
@@ -29,17 +29,17 @@ class DotDecoder:
     """Reads content up to CRLF.CRLF and undoes dot transparency (RFC 5321 section 4.5.2).
 
     The end of content is CRLF.CRLF, or .CRLF as the very first line, under every policy (section
-    4.1.1.4); a leading dot is undone only in a line that began after CRLF.  The CRLF before the
-    final dot belongs to the content.  With `NORMALIZE` a line that a bare LF began may thus begin
-    with a dot, or be a dot alone: it is data, and whoever sends it on has to encode it again.
+    4.1.1.4).  Only a line that begins after CRLF loses a leading dot.  The CRLF before the final
+    dot belongs to the content.  With `NORMALIZE` a line that begins after a bare LF may thus begin
+    with a dot, or be a single dot.  That dot is data: to send the content again, encode it.
 
     Arguments:
-        buffer: where the octets arrive; what follows the end stays there.
+        buffer: the buffer to read from; the octets behind the end stay there.
         line_endings: what happens to a bare CR or LF.
 
     Attributes:
-        bad: with `REFUSE`, which of the two the content held first; the octets are handed out
-            nevertheless, as they came, and the message is to be refused at its end.
+        bad: with `REFUSE`, the first fault of the content; None if there is none.  The octets
+            are returned unchanged, and the server refuses the message at its end.
     """
 
     __slots__ = ("_at_start", "_buffer", "_ended", "_line_endings", "_preserve", "bad")
@@ -53,9 +53,10 @@ class DotDecoder:
         self.bad: LineFault | None = None
 
     def read(self) -> bytes | ContentEnd | None:
-        """A piece of the content, `ContentEnd.END` once it is complete, None: more must come.
+        """Return a piece of the content, or `ContentEnd.END` after the last one.
 
-        No piece is empty or longer than 32 KiB; `NORMALIZE` may double that.
+        Return None if more octets must arrive.  No piece is empty or longer than 32 KiB;
+        `NORMALIZE` may double that.
         """
         if self._ended:
             return ContentEnd.END
@@ -67,7 +68,7 @@ class DotDecoder:
             if octets.startswith(b"."):
                 self._buffer.skip(1)
                 octets = octets[1:]
-        # Most attachments (base64) hold no dot at all; to look for one octet is cheap.
+        # Most attachments (base64) hold no dot at all, and a search for one octet is fast.
         dot = octets.find(b"\r\n.") if _DOT in octets else -1
         end = octets.find(b"\r\n.\r\n", dot) if dot >= 0 else -1
         if end >= 0:
@@ -75,7 +76,7 @@ class DotDecoder:
             self._buffer.skip(end + 5)
             octets = octets[: end + 2]
         else:
-            # A CR is held back always: no piece begins or ends within a CRLF.
+            # A CR at the end is always kept back: no piece begins or ends within a CRLF.
             held = _held_back(octets)
             if held == len(octets):
                 return None
@@ -87,7 +88,7 @@ class DotDecoder:
         return self._under_policy(octets)
 
     def _begin(self, first: bytes) -> ContentEnd | None:
-        """Read a dot before which no CRLF stands: the CRLF that ended DATA counts for it."""
+        """Read a dot at the very beginning: the CRLF of DATA counts as the one before it."""
         if len(first) < 3:
             return None
         self._buffer.skip(3)
@@ -104,13 +105,13 @@ class DotDecoder:
 
 
 class DotEncoder:
-    """Makes content ready to be sent after DATA (RFC 5321 section 4.5.2).
+    """Encodes content to be sent after DATA (RFC 5321 section 4.5.2).
 
     Arguments:
-        line_endings: whether a bare CR or LF is refused, or becomes a CRLF.
+        line_endings: whether a bare CR or LF is refused, or is converted to CRLF.
 
     Raises:
-        ValueError: the policy is `PRESERVE`; a sender must not send what it would let through.
+        ValueError: the policy is `PRESERVE`; a sender must not send a bare CR or LF.
     """
 
     __slots__ = ("_closed", "_line_start", "_normalize", "_octets", "_rest")
@@ -123,18 +124,18 @@ class DotEncoder:
             )
         self._normalize = line_endings is LineEndings.NORMALIZE
         self._line_start = True
-        # A CR at the end of a chunk waits for what follows it.
+        # A CR at the end of a chunk is kept until the next octet arrives.
         self._rest = b""
         self._octets = 0
         self._closed = ""
 
     def encode(self, chunk: bytes | bytearray | memoryview) -> bytes:
-        """Encode a piece of the content; a CR at its end comes out with the next piece.
+        """Encode a piece of the content; a CR at its end is returned with the next piece.
 
         Raises:
-            LocalProtocolError: it holds a bare CR or LF and the policy is `REFUSE`, or the content
-                has ended.  The content cannot go on then, nor be finished: what came before may be
-                under way already, and must not pass for a whole message.
+            LocalProtocolError: the piece holds a bare CR or LF and the policy is `REFUSE`, or the
+                content has ended.  The content can then neither go on nor be finished: the peer may
+                have its beginning already, and must not take that for a whole message.
         """
         self._check_open()
         octets = self._rest + bytes(chunk)
@@ -144,7 +145,7 @@ class DotEncoder:
         return self._encode(octets)
 
     def finish(self) -> bytes:
-        """The end of the content: CRLF if the last line has none, then a dot and CRLF.
+        """Return the end of the content: CRLF if the last line has none, then a dot and CRLF.
 
         Raises:
             LocalProtocolError: as `encode`.

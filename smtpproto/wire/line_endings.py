@@ -1,4 +1,4 @@
-"""Line endings: what a bare CR or LF is, and what a policy makes of it (RFC 5321 section 2.3.8)."""
+"""Policies for a bare CR or LF, and how to find and convert them (RFC 5321 section 2.3.8)."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from enum import Enum
 
 __all__ = ["CR", "LF", "NUL", "LineEndings", "LineFault", "first_fault", "is_clean", "normalize"]
 
-# Numbers: to look for an octet given as `bytes`, CPython 3.11 first makes up an error and drops it,
-# which takes twenty times as long.
+# Numbers, because CPython 3.11 takes twenty times as long to search for an octet given as `bytes`:
+# it creates an error first and drops it.
 NUL, LF, CR = b"\0\n\r"
 
 
 class LineEndings(Enum):
     """What happens to a CR or LF that is not part of a CRLF (RFC 5321 section 2.3.8).
 
-    No policy makes two commands of one, or two messages of one: a line ends with CRLF and a message
-    with CRLF.CRLF under all of them.
+    No policy makes two commands or two messages of one: under all of them a line ends with CRLF and
+    a message with CRLF.CRLF.
     """
 
     REFUSE = "refuse"
-    """The line, or the whole message, is refused."""
+    """The server refuses the line, or the whole message."""
     NORMALIZE = "normalize"
-    """In content each becomes a CRLF after the end of the content was found and dots were undone,
-    so what it made a line of is data.  A command line is refused as by `REFUSE`: to read on behind
-    a bare LF would make two commands out of what a strict peer sent as one."""
+    """In content the reader converts each to CRLF, but only after it has found the end of the
+    content and removed the dots, so the new lines are data.  In command lines the same as `REFUSE`:
+    a reader that goes on after a bare LF sees two commands where a strict peer sent one."""
     PRESERVE = "preserve"
-    """In content both are octets like others.  A `Server` refuses them in command lines
-    nevertheless.  Only for receiving: nobody may send them (RFC 5321 section 2.3.8)."""
+    """In content both are ordinary octets.  In command lines a `Server` refuses them.  For
+    receiving only: RFC 5321 section 2.3.8 forbids to send them."""
 
 
 class LineFault(Enum):
-    """Why a line is refused; why content is."""
+    """Why a line or content is refused."""
 
     TOO_LONG = "too long"
     BARE_CR = "bare CR"
@@ -52,8 +52,8 @@ _LFS = bytes([octet == 10 for octet in range(256)])
 def is_clean(octets: bytes) -> bool:
     """Whether each CR and LF is part of a CRLF; the octets must not begin or end within one.
 
-    The CRs, moved by one place, must be the LFs.  To count CR, LF and CRLF takes twice as long for
-    ordinary text.  Octets without either are found ten times faster.
+    The positions of the CRs, moved by one, must be those of the LFs.  Counting CR, LF and CRLF
+    takes twice as long for ordinary text.  Octets without CR and LF are ten times faster.
     """
     if LF not in octets and CR not in octets:
         return True
@@ -61,18 +61,18 @@ def is_clean(octets: bytes) -> bool:
 
 
 def first_fault(octets: bytes) -> tuple[int, LineFault]:
-    """Where the first bare CR or LF stands in octets that are not clean, and which it is."""
+    """Return the position and kind of the first bare CR or LF; there must be one."""
     match = _BARE.search(octets)
     assert match is not None
     return match.start(), LineFault.BARE_CR if match[0] == b"\r" else LineFault.BARE_LF
 
 
 def normalize(octets: bytes) -> bytes:
-    """Make a CRLF of each bare CR and LF; the octets must not begin or end within a CRLF."""
+    """Convert each bare CR and LF to CRLF; the octets must not begin or end within a CRLF."""
     if CR not in octets:
-        # A file with line endings of Unix; five times faster than the way below.
+        # Text with Unix line endings; five times faster than the general way below.
         return octets.replace(b"\n", b"\r\n")
-    # For bytes, other than for str, these three are all that ends a line.
+    # For bytes, unlike str, `splitlines` knows only these three line endings.
     lines = octets.splitlines()
     if octets.endswith((b"\r", b"\n")):
         lines.append(b"")

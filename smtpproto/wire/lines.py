@@ -1,9 +1,9 @@
-"""Lines of commands and replies, and what may stand for the end of one (RFC 5321 section 2.3.8).
+"""Reading lines of commands and replies, and what ends them (RFC 5321 section 2.3.8).
 
-A line of a command or of content ends with CRLF and with nothing else.  A server that takes a bare
-LF for the end of a line sees two commands, or two messages, where a strict reader in front of it
-saw one: that is how messages were smuggled past filters.  So no policy here ends such a line early.
-The line of a reply is another matter, see `bare_lf_ends`.
+A line of a command or of content ends with CRLF and nothing else.  A server that accepts a bare LF
+sees two commands, or two messages, where a strict server in front of it saw one.  This is how SMTP
+smuggling gets messages past filters.  So no policy here ends such a line early.  Lines of replies
+differ, see `bare_lf_ends`.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from .line_endings import CR, LF, NUL, LineEndings, LineFault
 __all__ = ["BadLine", "LineReader"]
 
 
-# As much of a refused line as people need to recognise it.
+# Enough of a refused line for people to recognise it, in octets.
 _START = 64
 
 
 @dataclass(frozen=True, slots=True)
 class BadLine:
-    """A line that is refused; it has been read up to its CRLF.
+    """A refused line, which has been read up to its CRLF.
 
     Arguments:
-        reason: what is wrong with it; of several faults the length comes first.
-        start: its first octets, at most 64.  They are not shown by `repr`, as they may belong to a
-            response within an authentication exchange.
+        reason: what is wrong with it; the length, if that is one of several faults.
+        start: its first octets, at most 64.  `repr` hides them: they may belong to a response of
+            an authentication exchange, which is a secret.
     """
 
     reason: LineFault
@@ -37,23 +37,23 @@ class BadLine:
 class LineReader:
     """Reads lines.
 
-    A line that is too long is dropped while it comes, so that it costs no more memory than the
-    limit, and is reported at its end: a reply must not overtake the rest of what it answers.
+    The reader drops the octets of a line that is too long as they arrive, so the line needs no more
+    memory than the limit.  The reader reports the line at its end, because the reply must come
+    after the whole command.
 
     Arguments:
-        buffer: where the octets arrive.
+        buffer: the buffer to read from.
         limit: octets of the longest line, CRLF included.
         line_endings: whether a bare CR or LF within a line is refused (`REFUSE`, `NORMALIZE`) or
             kept (`PRESERVE`).
-        bare_lf_ends: whether LF alone ends a line as well.  For replies: some servers write them
-            so, and nothing can be smuggled there.  No message and no command travels in that
-            direction, the server alone decides what it says, and a client acts on a reply and
-            passes no octet of it on.
+        bare_lf_ends: whether a bare LF ends a line as well.  For replies only: some servers write
+            them so.  Nothing can be smuggled that way, because replies carry no message and no
+            command, and a client passes no octet of them on.
 
     Attributes:
-        limit: as above; may be changed between two lines.
-        dropped: octets of lines that were too long, so far and in all; a caller who watches it can
-            give up on a line that never ends.
+        limit: as above; it may change between two lines.
+        dropped: the number of octets of all lines that were too long.  A caller can use it to give
+            up on a line that never ends.
     """
 
     __slots__ = ("_buffer", "_end", "_keep_bare", "_start", "dropped", "limit")
@@ -75,9 +75,9 @@ class LineReader:
         self._start: bytes | None = None
 
     def read(self) -> bytes | BadLine | None:
-        """The next line without its line ending, or a `BadLine` for one that is refused.
+        """Return the next line without its line ending, or a `BadLine` if it is refused.
 
-        None: more must come.
+        Return None if more octets must arrive.
         """
         buffer = self._buffer
         octets, offset = buffer.octets, buffer.offset
@@ -103,10 +103,10 @@ class LineReader:
         return line
 
     def _wait(self) -> None:
-        """There is no line ending yet: note what was searched, or drop it if it is too much."""
+        """Handle a line without an ending: note how far it was searched, or drop it if too long."""
         buffer = self._buffer
         unread = len(buffer)
-        # The CR may be the first half of a CRLF.
+        # A CR at the end may be the first half of a CRLF.
         known = unread - buffer.octets.endswith(b"\r") if unread else 0
         if self._start is None and unread < self.limit:
             buffer.searched = known
@@ -119,11 +119,11 @@ class LineReader:
         return BadLine(LineFault.TOO_LONG, start)
 
     def _drop(self, octets: int, within: int) -> bytes:
-        """Drop octets, of which so many stand before the CRLF; return the beginning of the line."""
+        """Drop octets, `within` of them before the CRLF; return the beginning of the line."""
         start = self._start
         if start is None:
-            # What is known of the line when the first drop is due depends on the segmentation; so
-            # many octets are known in any case.
+            # How much of the line is here at the first drop depends on the segmentation; so many
+            # octets always are.
             start = self._start = self._buffer.peek(min(_START, max(self.limit - 1, 0), within))
         self._buffer.skip(octets)
         self.dropped += octets

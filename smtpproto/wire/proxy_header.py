@@ -1,7 +1,7 @@
-"""What a proxy says of the connection that it passes on: the header of the PROXY protocol, written.
+"""Values of the PROXY protocol and how to write its header: what a proxy says of a connection.
 
-The values and their wire form, for versions 1 and 2; `proxy` reads them.  This follows HAProxy's
-proxy-protocol.txt, whose sections are named below; no RFC defines it.
+These are the values and their wire form, for versions 1 and 2; `proxy_reader` reads them.  This
+follows HAProxy's proxy-protocol.txt, whose sections are named below; no RFC defines it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ UNIX_PATH = 108
 
 
 class ProxyFamily(Enum):
-    """What the client speaks to the proxy: address family and transport protocol (section 2.2)."""
+    """What the client uses to reach the proxy: address family and protocol (section 2.2)."""
 
     UNSPEC = 0x00
     TCP4 = 0x11
@@ -33,12 +33,12 @@ class ProxyFamily(Enum):
 
     @property
     def version(self) -> int:
-        """4 or 6 for a family of IP addresses, 0 for the others."""
+        """4 or 6 for the families of IP addresses, 0 for the others."""
         return {0x10: 4, 0x20: 6}.get(self.value & 0xF0, 0)
 
     @property
     def address_octets(self) -> int:
-        """Octets of an address, without a port."""
+        """Octets of one address, without the port."""
         return {0x00: 0, 0x10: 4, 0x20: 16, 0x30: UNIX_PATH}[self.value & 0xF0]
 
     @property
@@ -48,7 +48,7 @@ class ProxyFamily(Enum):
 
 
 class TLVType(IntEnum):
-    """The types that have a meaning; those from 0x21 to 0x28 stand inside `SSL` (section 2.2.6)."""
+    """The types with a defined meaning; 0x21 to 0x28 appear inside `SSL` (section 2.2.6)."""
 
     ALPN = 0x01
     AUTHORITY = 0x02
@@ -67,7 +67,7 @@ class TLVType(IntEnum):
     NETNS = 0x30
 
 
-# The types whose value is text; all text is ASCII but these two (sections 2.2.2, 2.2.6, 2.2.7).
+# The types whose value is text; text is ASCII except in two of them (2.2.2, 2.2.6, 2.2.7).
 _UTF8 = frozenset({TLVType.AUTHORITY, TLVType.SSL_CN})
 _TEXT = _UTF8 | {TLVType.NETNS, *range(TLVType.SSL_VERSION, TLVType.SSL_CLIENT_CERT)}
 
@@ -77,9 +77,9 @@ class Endpoint:
     """One end of a connection.
 
     Arguments:
-        address: an IP address; for a Unix socket its path, which begins with NUL for an abstract
-            one and has undecodable octets as surrogates.
-        port: from 0 to 65535; 0 for a Unix socket.
+        address: an IP address.  For a Unix socket its path; NUL begins an abstract one, and octets
+            that cannot be decoded are surrogates.
+        port: 0 to 65535; 0 for a Unix socket.
     """
 
     address: str
@@ -88,14 +88,14 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class TLV:
-    """One more fact in a header of version 2 (section 2.2).
+    """One additional fact in a header of version 2 (section 2.2).
 
     Arguments:
         type: from 0 to 255; see `TLVType`.
         value: at most 65,535 octets.
 
     Raises:
-        LocalProtocolError: the type cannot be sent, or a value of this type cannot be this one.
+        LocalProtocolError: the type cannot be sent, or the value does not fit the type.
     """
 
     type: int
@@ -119,19 +119,19 @@ class TLV:
         return self.value.decode("utf-8" if self.type in _UTF8 else "ascii")
 
     def to_bytes(self) -> bytes:
-        """As it stands in a header."""
+        """Encode the TLV for a header."""
         return bytes([self.type]) + len(self.value).to_bytes(2, "big") + self.value
 
 
 @dataclass(frozen=True, slots=True)
 class ProxySSL:
-    """What the proxy tells of the client's TLS (section 2.2.6).
+    """What the proxy says about the client's TLS (section 2.2.6).
 
     Arguments:
-        client: sum of 1 (the client uses TLS), 2 (it showed a certificate on this connection) and
-            4 (it did so at least once in this TLS session).
+        client: a sum of 1 (the client uses TLS), 2 (it sent a certificate on this connection) and
+            4 (it sent a certificate at least once in this TLS session).
         verify: 0 if the certificate was verified.
-        tlvs: the details.
+        tlvs: details, such as version and cipher.
 
     Raises:
         LocalProtocolError: a number does not fit its field of 8 or 32 bits.
@@ -147,21 +147,21 @@ class ProxySSL:
 
     @classmethod
     def parse(cls, value: bytes) -> ProxySSL:
-        """The value of a TLV of the type SSL.
+        """Read the value of a TLV of type SSL.
 
         Raises:
-            LocalProtocolError: it is malformed.
+            LocalProtocolError: the value is malformed.
         """
         if len(value) < 5:
             raise wrong("at least 5 octets of SSL", len(value), "2.2.6")
         borders = borders_of(value, 5)
         if any(kind == TLVType.SSL for kind, _, _ in borders):
-            # Seen before its value is looked into: otherwise a few octets nest without end.
+            # Refused before its value is read: otherwise a few octets could nest without end.
             raise wrong("no SSL within SSL", value, "2.2.6")
         return cls(value[0], int.from_bytes(value[1:5], "big"), tlvs_of(value, borders))
 
     def to_tlv(self) -> TLV:
-        """As a TLV of a header."""
+        """Return it as a TLV of a header."""
         head = bytes([self.client]) + self.verify.to_bytes(4, "big")
         return TLV(TLVType.SSL, head + b"".join(tlv.to_bytes() for tlv in self.tlvs))
 
@@ -172,8 +172,8 @@ class ProxySSL:
 
     @property
     def verified(self) -> bool:
-        """Whether the client showed a certificate and the proxy found it good."""
-        # Some send 0 also where there was no certificate to verify.
+        """Whether the client sent a certificate and the proxy verified it."""
+        # Some proxies also send 0 where there was no certificate to verify.
         return self.verify == 0 and bool(self.client & 6)
 
     @property
@@ -188,26 +188,26 @@ class ProxySSL:
 
     @property
     def common_name(self) -> str | None:
-        """Common name in the client's certificate; worth something only if `verified`."""
+        """Common name in the client's certificate; meaningful only if `verified`."""
         return text_of(self.tlvs, TLVType.SSL_CN)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProxyHeader:
-    """What a proxy says of the connection it passes on.
+    """What a proxy says about the connection that it passes on.
 
     Arguments:
         version: 1 or 2.
-        local: the proxy speaks for itself, such as for a health check: the connection's own ends
-            count, and nothing else is said.
-        family: UNSPEC for what the proxy does not know: the connection's own ends count.
+        local: the proxy speaks for itself, such as for a health check; the addresses of the
+            connection itself are valid, and the header says nothing else.
+        family: UNSPEC if the proxy does not know it; the addresses of the connection are valid.
         source: the client; None with UNSPEC.
-        destination: where the client connected to; None with UNSPEC.
-        tlvs: further facts, in their order; version 2 only.
-        checksum: whether a CRC32C goes with it; it was verified where the header was read.
+        destination: the address that the client connected to; None with UNSPEC.
+        tlvs: further facts, in order; version 2 only.
+        checksum: whether the header has a CRC32C; the reader has verified it.
 
     Raises:
-        LocalProtocolError: the version has no way to say this.
+        LocalProtocolError: this version cannot express it.
     """
 
     version: int = 2
@@ -236,12 +236,12 @@ class ProxyHeader:
             raise wrong("addresses and TLVs of at most 65535 octets", octets, "2.2")
 
     def get(self, kind: int) -> bytes | None:
-        """The value of the first TLV of a type; None where there is none."""
+        """Return the value of the first TLV of a type, or None."""
         return next((tlv.value for tlv in self.tlvs if tlv.type == kind), None)
 
     @property
     def ssl(self) -> ProxySSL | None:
-        """What is said of the client's TLS."""
+        """What the proxy says about the client's TLS, or None."""
         value = self.get(TLVType.SSL)
         return None if value is None else ProxySSL.parse(value)
 
@@ -257,16 +257,16 @@ class ProxyHeader:
 
     @property
     def alpn(self) -> bytes | None:
-        """The application protocol that was negotiated."""
+        """The application protocol that TLS negotiated."""
         return self.get(TLVType.ALPN)
 
     @property
     def unique_id(self) -> bytes | None:
-        """What the proxy calls this connection."""
+        """The proxy's identifier of this connection."""
         return self.get(TLVType.UNIQUE_ID)
 
     def to_bytes(self) -> bytes:
-        """The header as it is sent, before anything else and all at once."""
+        """Encode the header; it must be sent at once and before anything else."""
         return self._line() if self.version == 1 else self._block()
 
     def _line(self) -> bytes:
@@ -290,8 +290,8 @@ class ProxyHeader:
 
 
 def wrong(expected: str, found: object, section: str) -> LocalProtocolError:
-    """The error for what a header cannot say, or says in a wrong way."""
-    # What was found comes from the network and may be as long as it likes.
+    """Return the error for a header that is malformed or cannot be written."""
+    # The found value comes from the network and may be of any length.
     return LocalProtocolError(
         f"PROXY header: expected {expected}, "
         f"found {found!r:.200} (proxy-protocol.txt section {section})"
@@ -302,7 +302,7 @@ def wrong(expected: str, found: object, section: str) -> LocalProtocolError:
 
 
 def _endpoint(family: ProxyFamily, end: Endpoint | None) -> Endpoint | None:
-    """An end of a connection of this family, its address in the usual form."""
+    """Return an end of a connection of this family, with its address in normal form."""
     if (end is None) is not (family is ProxyFamily.UNSPEC):
         raise wrong(f"source and destination to go with {family.name}", end, "2.2")
     if end is None:
@@ -320,17 +320,17 @@ def _check_path(end: Endpoint) -> None:
         path = end.address.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:
         raise wrong("a path", end, "2.2") from None
-    # NUL begins the name of an abstract socket, and pads what is shorter than the field.
+    # NUL begins the name of an abstract socket, and pads paths shorter than the field.
     named = path.startswith(b"\0") or b"\0" not in path
     if end.port or len(path) > UNIX_PATH or path.endswith(b"\0") or not named:
         raise wrong("a path of at most 108 octets, no NUL in it, without a port", end, "2.2")
 
 
 def address_of(family: ProxyFamily, text: str) -> str:
-    """An IP address in the usual form.
+    """Return an IP address in normal form.
 
-    Section 2.1 allows no dotted quad within an IPv6 address, but inet_ntop writes a mapped one like
-    that, and so do proxies when an IPv4 client connected to a socket for both versions.
+    Section 2.1 allows no dotted quad within an IPv6 address.  But inet_ntop writes mapped addresses
+    that way, and so do proxies when an IPv4 client connects to a socket for both versions.
     """
     try:
         ip = ipaddress.IPv4Address(text) if family.version == 4 else ipaddress.IPv6Address(text)
@@ -340,7 +340,7 @@ def address_of(family: ProxyFamily, text: str) -> str:
         return str(ip)
     if ip.scope_id is not None:
         raise wrong("an IPv6 address without a zone", text, "2.1")
-    # Before Python 3.13 `str` writes a mapped address without dots.
+    # Before Python 3.13 `str` writes mapped addresses without dots.
     return str(ip) if ip.ipv4_mapped is None else f"::ffff:{ip.ipv4_mapped}"
 
 
@@ -353,12 +353,12 @@ def _pack(family: ProxyFamily, address: str) -> bytes:
 # --- TLVs -----------------------------------------------------------------------------------------
 
 
-# Type, beginning and end of the value, as they stand in what holds the TLV.
+# Type, and where its value begins and ends in the octets around it.
 Border = tuple[int, int, int]
 
 
 def borders_of(octets: bytes, at: int) -> list[Border]:
-    """Where the TLVs stand that fill the octets from `at` to the end."""
+    """Find the TLVs that fill the octets from `at` to the end."""
     borders = []
     while at < len(octets):
         begin = at + 3
@@ -371,12 +371,12 @@ def borders_of(octets: bytes, at: int) -> list[Border]:
 
 
 def tlvs_of(octets: bytes, borders: list[Border]) -> tuple[TLV, ...]:
-    """The TLVs that stand there."""
+    """Return the TLVs at these places."""
     return tuple(TLV(kind, octets[begin:end]) for kind, begin, end in borders)
 
 
 def text_of(tlvs: tuple[TLV, ...], kind: int) -> str | None:
-    """The first text of a type; None where there is none."""
+    """Return the first text of a type, or None."""
     return next((tlv.text() for tlv in tlvs if tlv.type == kind), None)
 
 
@@ -384,7 +384,7 @@ def _crc_table() -> Iterator[int]:
     for octet in range(256):
         value = octet
         for _ in range(8):
-            # The polynomial of RFC 4960 appendix B, its bits in reverse.
+            # The polynomial of RFC 4960 appendix B, with its bits in reverse order.
             value = value >> 1 ^ (0x82F63B78 if value & 1 else 0)
         yield value
 
@@ -393,7 +393,7 @@ _CRC = tuple(_crc_table())
 
 
 def crc32c(octets: bytes) -> int:
-    """The checksum of section 2.2.3."""
+    """Compute the checksum of section 2.2.3."""
     value = 0xFFFFFFFF
     for octet in octets:
         value = value >> 8 ^ _CRC[(value ^ octet) & 0xFF]

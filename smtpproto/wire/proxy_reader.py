@@ -1,9 +1,9 @@
-"""The PROXY protocol, versions 1 and 2, as a server meets it: who a proxy speaks for.
+"""Reading the header of the PROXY protocol, versions 1 and 2, and which peers may send one.
 
-A proxy in front of a server says in a header, before anything else, whose connection it passes on.
-This follows HAProxy's proxy-protocol.txt, whose sections are named below; no RFC defines it.  Such
-a header lets the peer choose its own address, so it is for peers in `TrustedNetworks` alone, and
-for listeners that were told to expect it: to guess whether there is one is what section 5 warns of.
+A proxy sends a header before anything else and names the client whose connection it passes on.
+This follows HAProxy's proxy-protocol.txt, whose sections are named below; no RFC defines it.  With
+such a header a peer chooses its own address.  So accept it from peers in `TrustedNetworks` only,
+and only on listeners that are set to expect it: section 5 warns against guessing.
 `proxy_header` has the values, and writes them.
 """
 
@@ -37,18 +37,18 @@ V1_LONGEST = 107
 V1_SHORTEST = len(b"PROXY UNKNOWN\r\n")
 V2_HEAD = 16
 
-# No zero in front, so that nobody takes a number for an octal one (section 2.1).
+# No leading zero: some programs read such a number as octal (section 2.1).
 _PORT = re.compile("0|[1-9][0-9]{0,4}")
 
 
 class ProxyReader:
-    """Reads one header, of either version, and not an octet of what follows.
+    """Reads one header of either version, and no octet behind it.
 
-    Where an error is raised the connection is to be closed, without a reply: what the peer speaks
-    is not known (section 2.1).
+    After an error close the connection without a reply: the protocol of the peer is unknown
+    (section 2.1).
 
     Arguments:
-        limit: octets of TLVs to accept; a longer block is refused by the length it announces.
+        limit: octets of TLVs to accept; the reader refuses a longer block by its announced length.
     """
 
     __slots__ = ("_closed", "_header", "_limit", "_octets")
@@ -61,10 +61,10 @@ class ProxyReader:
 
     @property
     def wanted(self) -> int:
-        """How many octets can be read from the peer without one that follows the header.
+        """How many octets the caller can read from the peer without reading past the header.
 
-        For who cannot give back what was read too much, as before a TLS handshake on the same
-        socket; after `read` has said that more must come.
+        Call it after `read` has returned None.  It is for callers that cannot put octets back, as
+        before a TLS handshake on the same socket.
         """
         octets = self._octets
         if self._header is not None:
@@ -76,19 +76,19 @@ class ProxyReader:
 
     @property
     def trailing(self) -> bytes:
-        """What follows the header, once that was read; all that arrived until then."""
+        """The octets behind the header, once the header was read; else everything received."""
         return bytes(self._octets)
 
     def feed(self, data: bytes) -> None:
-        """Take what arrived; `b""` means that the peer closed."""
+        """Add received octets; `b""` means that the peer closed the connection."""
         self._octets += data
         self._closed = self._closed or not data
 
     def read(self) -> ProxyHeader | None:
-        """The header; None: more must come.
+        """Return the header, or None if more octets must arrive.
 
         Raises:
-            RemoteProtocolError: what arrived is no header, or the peer closed within it.
+            RemoteProtocolError: the octets are no header, or the peer closed within it.
         """
         if self._header is not None:
             return self._header
@@ -108,10 +108,10 @@ class ProxyReader:
 
 
 class TrustedNetworks:
-    """The networks whose hosts may say for whom they speak; `address in networks` asks.
+    """The networks whose hosts may send a PROXY header; use `address in networks`.
 
-    An IPv4 address is the same in the form that a socket for both IP versions gives it
-    (::ffff:192.0.2.1, RFC 4291 section 2.5.5.2).  What is no IP address is in no network.
+    An IPv4 address equals its IPv6-mapped form (::ffff:192.0.2.1, RFC 4291 section 2.5.5.2), which
+    sockets for both IP versions report.  Text that is no IP address is in no network.
 
     Arguments:
         networks: addresses and prefixes, such as "127.0.0.0/8" and "::1".
@@ -127,7 +127,7 @@ class TrustedNetworks:
 
     def __contains__(self, address: object) -> bool:
         if not isinstance(address, str):
-            # A number would be taken for an address.
+            # `ipaddress` would accept a number as an address.
             return False
         try:
             ip = ipaddress.ip_address(address)
@@ -139,7 +139,7 @@ class TrustedNetworks:
 
 
 def _unmapped(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
-    """A network, of IPv4 where all of it is mapped; an address is the network of itself."""
+    """Return the network, as IPv4 if all of it is mapped; a single address is a network too."""
     network = ipaddress.ip_network(text)
     if isinstance(network, ipaddress.IPv6Network) and network.prefixlen >= 96:
         mapped = network.network_address.ipv4_mapped
@@ -152,7 +152,7 @@ def _unmapped(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
 
 
 def _size_v1(octets: bytearray) -> int:
-    """Octets of the line; 0: more must come."""
+    """Return the length of the line in octets; 0 if more must arrive."""
     line = bytes(octets[:V1_LONGEST])
     if not line.startswith(V1[: len(line)]):
         raise wrong("'PROXY' or the signature of version 2", line[: len(V2)], "2.2")
@@ -167,7 +167,7 @@ def _size_v1(octets: bytearray) -> int:
 def _parse_v1(line: bytes) -> ProxyHeader:
     words = line[:-2].split(b" ")
     if words[1] == b"UNKNOWN":
-        # Whatever follows is to be ignored.
+        # The specification says to ignore the rest of the line.
         return ProxyHeader(version=1)
     if words[1] not in (b"TCP4", b"TCP6") or len(words) != 6 or not line.isascii():
         raise wrong("TCP4 or TCP6, two addresses and two ports, or UNKNOWN", line, "2.1")
@@ -186,7 +186,7 @@ def _parse_v1(line: bytes) -> ProxyHeader:
 
 
 def _size_v2(octets: bytearray, limit: int) -> int:
-    """Octets of the block; 0: more must come."""
+    """Return the length of the block in octets; 0 if more must arrive."""
     if not V2.startswith(octets[: len(V2)]):
         raise wrong("the signature of version 2", bytes(octets[: len(V2)]), "2.2")
     if len(octets) > len(V2) and octets[len(V2)] not in (LOCAL, PROXY):
@@ -201,7 +201,7 @@ def _size_v2(octets: bytearray, limit: int) -> int:
 
 
 def _family(octets: Sequence[int]) -> ProxyFamily:
-    """The family of a block; UNSPEC for what is valid but as good as not said."""
+    """Return the family of a block; UNSPEC for combinations that are valid but meaningless here."""
     command, value = octets[len(V2)], octets[len(V2) + 1]
     if command == LOCAL:
         return ProxyFamily.UNSPEC
@@ -212,7 +212,7 @@ def _family(octets: Sequence[int]) -> ProxyFamily:
 
 def _parse_v2(block: bytes) -> ProxyHeader:
     if block[len(V2)] == LOCAL:
-        # All the rest is to be discarded.
+        # The specification says to discard the rest.
         return ProxyHeader(local=True)
     family = _family(block)
     size, first = family.address_octets, V2_HEAD + family.block_octets
@@ -222,7 +222,7 @@ def _parse_v2(block: bytes) -> ProxyHeader:
     else:
         addresses = [_unpack(family, block[at : at + size]) for at in (V2_HEAD, V2_HEAD + size)]
         at = V2_HEAD + 2 * size
-        # A Unix socket has none: the octets of its ports are no octets.
+        # A Unix socket has no ports, and no octets for them.
         ports = [int.from_bytes(block[i : min(i + 2, first)], "big") for i in (at, at + 2)]
         source, destination = map(Endpoint, addresses, ports)
         borders = borders_of(block, first)
@@ -244,9 +244,9 @@ def _unpack(family: ProxyFamily, octets: bytes) -> str:
 
 
 def _borders_if_any(block: bytes) -> list[Border]:
-    """Where TLVs stand in a block without a family, which may hold what nobody can read."""
+    """Find the TLVs of a block without a family, which may hold unreadable octets."""
     if block[len(V2) + 1] != ProxyFamily.UNSPEC.value:
-        # Addresses of who knows what length stand before the TLVs.
+        # Addresses of unknown length come before the TLVs.
         return []
     try:
         return borders_of(block, V2_HEAD)
@@ -255,7 +255,7 @@ def _borders_if_any(block: bytes) -> list[Border]:
 
 
 def _verify(block: bytes, borders: list[Border]) -> bool:
-    """Whether there is a checksum, which then is right (section 2.2.3)."""
+    """Whether there is a checksum; raise an error if it is wrong (section 2.2.3)."""
     found = [(begin, end) for kind, begin, end in borders if kind == TLVType.CRC32C]
     if not found:
         return False
