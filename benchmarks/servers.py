@@ -24,7 +24,7 @@ class Discard:
 class Stream:
     """A handler that takes the content as it comes."""
 
-    def body(self, session: object, envelope: object, chunks: object) -> None:
+    def content(self, session: object, envelope: object, chunks: object) -> None:
         for _ in chunks:  # type: ignore[attr-defined]
             pass
 
@@ -32,7 +32,7 @@ class Stream:
 class AsyncStream:
     """The same for trio."""
 
-    async def body(self, session: object, envelope: object, chunks: object) -> None:
+    async def content(self, session: object, envelope: object, chunks: object) -> None:
         async for _ in chunks:  # type: ignore[attr-defined]
             pass
 

@@ -24,7 +24,7 @@ from smtpproto.extensions.known import standard
 
 
 class Inbox:
-    """A handler: every method is optional but one of `message` and `body`."""
+    """A handler: every method is optional but one of `message` and `content`."""
 
     # <alice@EXAMPLE.COM> is the same mailbox, and every server has a <postmaster>.
     mailboxes = frozenset(

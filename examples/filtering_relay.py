@@ -23,7 +23,9 @@ class Relay:
     def __init__(self, port: int) -> None:
         self.pool = sync.Pool("127.0.0.1", port)
 
-    def body(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> Reply | None:
+    def content(
+        self, session: Session, envelope: Envelope, chunks: Iterator[bytes]
+    ) -> Reply | None:
         mark = f"X-Filtered: for {session.peer}\r\n".encode()
         try:
             with self.pool.connection() as client:

@@ -102,7 +102,7 @@ def an_exchange_by_hand() -> None:
     client.receive_data(server.data_to_send())
     client.next_event()
     converse(client, server, Ehlo(ME))
-    offered: Offered[object] = client.offered
+    offered: Offered = client.offered
     print("offered:", offered.get(Auth))
     client.send(AuthCommand("PLAIN"))
     server.receive_data(client.data_to_send())
@@ -143,7 +143,7 @@ def a_whole_session_from_a_script(script: bytes) -> None:
             case Call(function, arguments):
                 steps.result = function(*arguments)
             case CallWithContent():
-                raise NotImplementedError("this handler has no method 'body'")
+                raise NotImplementedError("this handler has no method 'content'")
     service.close(session)
 
 

@@ -45,7 +45,7 @@ class Submission(Handler):
     def connect(self, session: Session) -> Answer:
         return Reply(554, "5.7.1", "go away") if session.peer == "192.0.2.1" else None
 
-    def body(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> Answer:
+    def content(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> Answer:
         assert session.tls is not None
         try:
             octets = sum(map(len, chunks))

@@ -29,7 +29,7 @@ class Inbox:
         known = rcpt.forward_path in MAILBOXES
         return None if known else Reply(550, "5.1.1", "no such mailbox here")
 
-    async def body(
+    async def content(
         self, session: Session, envelope: Envelope, chunks: AsyncIterator[bytes]
     ) -> None:
         async for chunk in chunks:

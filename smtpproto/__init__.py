@@ -35,15 +35,16 @@ from .vocabulary.commands import (
     Vrfy,
 )
 from .vocabulary.events import (
-    NEED_DATA,
-    PAUSED,
     AuthResponse,
+    ClientEvent,
     ConnectionClosed,
     ContentChunk,
     Deviation,
     EndOfContent,
+    Event,
     Need,
     Rejected,
+    ServerEvent,
 )
 from .vocabulary.lenient_commands import NoDomain
 from .vocabulary.parameters import Parameter, UnknownParameter
@@ -63,11 +64,10 @@ from .wire import LineEndings
 __version__ = "0.1.0"
 
 __all__ = [
-    "NEED_DATA",
-    "PAUSED",
     "AddressLiteral",
     "AuthResponse",
     "Client",
+    "ClientEvent",
     "Command",
     "ConnectionClosed",
     "ContentChunk",
@@ -76,6 +76,7 @@ __all__ = [
     "Domain",
     "Ehlo",
     "EndOfContent",
+    "Event",
     "Explanation",
     "Expn",
     "ForwardPath",
@@ -104,6 +105,7 @@ __all__ = [
     "ReversePath",
     "Rset",
     "Server",
+    "ServerEvent",
     "Session",
     "State",
     "Syntax",

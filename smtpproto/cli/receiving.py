@@ -149,7 +149,9 @@ class Receiver(Handler):
     def __init__(self, sinks: Sinks) -> None:
         self._sinks = sinks
 
-    def body(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> Reply | None:
+    def content(
+        self, session: Session, envelope: Envelope, chunks: Iterator[bytes]
+    ) -> Reply | None:
         """Take a message while it arrives."""
         try:
             with self._sinks(session, envelope) as sink:

@@ -29,7 +29,7 @@ class Receiver(AsyncHandler):
     def __init__(self, sinks: Sinks) -> None:
         self._sinks = sinks
 
-    async def body(
+    async def content(
         self, session: Session, envelope: Envelope, chunks: AsyncIterator[bytes]
     ) -> Reply | None:
         """Take a message while it arrives."""

@@ -143,14 +143,14 @@ class Catalogue:
         """The extension that adds this command, None for those of RFC 5321."""
         return self._owners.get(command)
 
-    def longest_line(self, command: type[Command], offered: Offered[object]) -> int:
+    def longest_line(self, command: type[Command], offered: Offered) -> int:
         """Octets of the longest line of a command with its CRLF (RFC 5321 section 4.5.3.1.4)."""
         extra = self._extra.get(command)
         if extra is None:
             return self.limits.command_line
         return self.limits.command_line + sum(octets for kind, octets in extra if kind in offered)
 
-    def owner_refusal(self, command: Command, offered: Offered[object]) -> Reply | None:
+    def owner_refusal(self, command: Command, offered: Offered) -> Reply | None:
         """The reply that refuses a command whose extension is not in force, or None: 502."""
         owner = self._owners.get(type(command))
         if owner is None or owner in offered:
@@ -158,7 +158,7 @@ class Catalogue:
         text = f"{command.verb} is not offered in this session"
         return owner.not_offered or Reply(502, "5.5.1", text)
 
-    def parameters_refusal(self, command: Command, offered: Offered[object]) -> Reply | None:
+    def parameters_refusal(self, command: Command, offered: Offered) -> Reply | None:
         """The reply that refuses a command for one of its parameters, or None: 555."""
         for parameter in command.parameters:
             owners = self._parameter_owners.get((type(command), type(parameter)), ())
@@ -246,7 +246,7 @@ def _watches(kind: type[Extension], command: type[Command]) -> bool:
     return command in kind.parameters or command in kind.commands or command in kind.watches
 
 
-def read_offers(lines: Sequence[str], catalogue: Catalogue) -> Offered[object]:
+def read_offers(lines: Sequence[str], catalogue: Catalogue) -> Offered:
     """The extensions that the lines of a reply to EHLO announce, its first line left out.
 
     A line that cannot be read counts as not there: RFC 5321 section 4.1.1.1 leaves no reply to it,

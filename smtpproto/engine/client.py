@@ -44,7 +44,7 @@ _CHUNK_TIMEOUT = 180.0  # RFC 5321 section 4.5.3.2.5
 _WORST = 599
 # Where no line is read.
 _WITHOUT_LINES = frozenset({State.CLOSED, State.TLS})
-_NOTHING = Offered[object]()
+_NOTHING = Offered()
 _TIMEOUT = 300.0  # RFC 5321 section 4.5.3.2.1
 _CONTENT_TIMEOUT = 600.0  # RFC 5321 section 4.5.3.2.6
 

@@ -94,7 +94,7 @@ class Connection:
         self._clean = False
 
     @property
-    def offered(self) -> Offered[object]:
+    def offered(self) -> Offered:
         """The service extensions in force.
 
         Before EHLO and after STARTTLS none, but on a server those that are `plain`.
@@ -102,7 +102,7 @@ class Connection:
         return self.session.offered
 
     def receive_data(self, data: bytes) -> None:
-        """Take bytes from the peer; `b""` means that it closed its side.
+        """Take bytes from the peer; `b""`, which a socket gives at the end, is `receive_eof()`.
 
         Nothing is parsed before `next_event` is called.  What is fed while the connection does not
         ask for it waits in memory, so feed only when it says `Need.DATA`.
@@ -115,12 +115,16 @@ class Connection:
             # Above all None, as a read gives it that would have to wait, is no end.
             raise TypeError(f"expected bytes from the peer, found {data!r:.80}")
         if not data:
-            self._eof = True
+            self.receive_eof()
             return
         if self._eof:
             raise LocalProtocolError("bytes came after the end of the connection")
         if self.state not in _OVER:
             self._buffer.feed(data)
+
+    def receive_eof(self) -> None:
+        """Take the end of the input: the peer closed its side.  A second call changes nothing."""
+        self._eof = True
 
     @property
     def queued(self) -> int:

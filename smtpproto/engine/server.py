@@ -683,7 +683,7 @@ class Server(Connection):
         return replace(session, offered=self._offers(offering, session))
 
     @staticmethod
-    def _offers(extensions: Iterable[Extension], session: Session) -> Offered[object]:
+    def _offers(extensions: Iterable[Extension], session: Session) -> Offered:
         """What these extensions offer in a session."""
         offers = [extension.offer(session) for extension in extensions]
         return Offered([offer for offer in offers if offer is not None])

@@ -12,7 +12,7 @@ from .selector_loop import Loop
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ..conversations import BodyHandler, MessageHandler
+    from ..conversations import ContentHandler, MessageHandler
 
 __all__ = ["Server", "serve"]
 
@@ -21,7 +21,7 @@ THREADS = 64
 
 
 def serve(
-    handler: MessageHandler | BodyHandler,
+    handler: MessageHandler | ContentHandler,
     *,
     threads: int = THREADS,
     **options: Unpack[ServeOptions],
@@ -35,7 +35,7 @@ def serve(
     Arguments:
         handler: see `smtpproto.adapters.options.ServeOptions`.
         threads: how many calls run at once at most; the others wait in the order in which they
-            came.  A method `body` holds a thread while the content of its message arrives.
+            came.  A method `content` holds a thread while the content of its message arrives.
 
     Options and errors: see `smtpproto.adapters.options.ServeOptions`.
     """

@@ -86,7 +86,7 @@ class MemoryLink:
 
 
 class _Chunks(Iterator[bytes], AsyncIterator[bytes]):
-    """Content for a `body` hook, plain or async."""
+    """Content for a `content` hook, plain or async."""
 
     def __init__(self, chunks: list[bytes], lost: Exception | None) -> None:
         self._chunks = iter(chunks)
@@ -177,8 +177,8 @@ def _fulfil(request: requests.Request, link: MemoryLink) -> Generator[None, None
 class Served:
     """The server's end: a handler that is served in memory; a `Peer`.
 
-    A `body` hook is called when its content has arrived, or is lost, and gets the chunks in which
-    it came.
+    A `content` hook is called when its content has arrived, or is lost, and gets the chunks in
+    which it came.
 
     Arguments:
         handler: see `smtpproto.conversations.Handler`; its methods may be async as long as they

@@ -263,10 +263,10 @@ class Pair:
         """
         self.run()
         if sender == "C":
-            self.server.receive_data(b"")
+            self.server.receive_eof()
             self._serve()
         else:
-            self.client.receive_data(b"")
+            self.client.receive_eof()
             self._listen()
 
     def _take(self, octets: bytes, queue: deque[bytes]) -> None:

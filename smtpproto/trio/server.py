@@ -15,7 +15,7 @@ from .link import Link, run
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-    from ..conversations import AsyncBodyHandler, AsyncMessageHandler
+    from ..conversations import AsyncContentHandler, AsyncMessageHandler
 
 __all__ = ["Server", "serve"]
 
@@ -23,7 +23,7 @@ _LAST = 0.5  # seconds that handlers have to return after their sessions were cu
 
 
 async def serve(
-    handler: AsyncMessageHandler | AsyncBodyHandler,
+    handler: AsyncMessageHandler | AsyncContentHandler,
     *,
     task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
     **options: Unpack[ServeOptions],

@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import Final
 
 from .command_base import Command
 from .replies import Reply
 
 __all__ = [
-    "NEED_DATA",
-    "PAUSED",
     "AuthResponse",
     "ClientEvent",
     "ConnectionClosed",
@@ -30,15 +27,11 @@ __all__ = [
 
 
 class Need(enum.Enum):
-    """What a connection waits for when it has no event.  In `match` write the full `Need.DATA`."""
+    """What a connection waits for when it has no event."""
 
     DATA = "bytes from the peer: receive_data"
     REPLY = "a reply to the command given last: send"
     TLS = "the TLS handshake: tls_established"
-
-
-NEED_DATA: Final = Need.DATA
-PAUSED: Final = Need.REPLY
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Protocol as TypingProtocol
 
 from .addresses import AddressLiteral, Domain
 from .commands import Mail, Rcpt
@@ -21,6 +22,7 @@ __all__ = [
     "EarlyTalk",
     "NameKind",
     "Offered",
+    "OfferedExtension",
     "PeerName",
     "Protocol",
     "Session",
@@ -29,7 +31,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-B = TypeVar("B")
 F = TypeVar("F")
 
 
@@ -40,7 +41,23 @@ class Protocol(enum.Enum):
     LMTP = "LMTP (RFC 2033): LHLO, and a reply for each recipient after the content"
 
 
-class Offered(Generic[B]):
+class OfferedExtension(TypingProtocol):
+    """What iteration over `Offered` gives: an `Extension`, of which these can be read.
+
+    Attributes:
+        keyword: the EHLO keyword, in upper case; empty for one that this side does not know.
+    """
+
+    keyword: ClassVar[str]
+
+    def arguments(self) -> str:
+        """What follows the keyword in the EHLO line; empty if nothing does."""
+
+    def line(self) -> str:
+        """The EHLO line without its reply code."""
+
+
+class Offered:
     """The service extensions in use, looked up by their class.
 
     `offered.get(Size)` is a `Size` or None; `Size in offered`; iteration gives the extensions in
@@ -49,7 +66,7 @@ class Offered(Generic[B]):
 
     __slots__ = ("_all", "_by_class")
 
-    def __init__(self, extensions: Iterable[B] = ()) -> None:
+    def __init__(self, extensions: Iterable[OfferedExtension] = ()) -> None:
         self._all = tuple(extensions)
         self._by_class: dict[type[Any], Any] = {type(each): each for each in self._all}
 
@@ -67,7 +84,7 @@ class Offered(Generic[B]):
     def __contains__(self, kind: object) -> bool:
         return kind in self._by_class or _expect_class(kind)
 
-    def __iter__(self) -> Iterator[B]:
+    def __iter__(self) -> Iterator[OfferedExtension]:
         return iter(self._all)
 
     def __len__(self) -> int:
@@ -174,7 +191,7 @@ class Session:
     peer: str = ""
     name: Domain | AddressLiteral | None = None
     extended: bool = False
-    offered: Offered[object] = field(default_factory=Offered, compare=False)
+    offered: Offered = field(default_factory=Offered, compare=False)
     secure: bool = False
     tls: TLSFacts | None = None
     identity: str | None = None

@@ -107,7 +107,7 @@ def test_a_client_goes_away_while_the_handler_reads(world: World) -> None:
     """`chunks` says that the content is lost, and the handler's answer goes nowhere."""
     errors = []
 
-    def body(session: Any, envelope: Any, chunks: Any) -> None:
+    def content(session: Any, envelope: Any, chunks: Any) -> None:
         try:
             for _ in chunks:
                 pass
@@ -115,7 +115,7 @@ def test_a_client_goes_away_while_the_handler_reads(world: World) -> None:
             errors.append(type(error).__name__)
             raise
 
-    with world.serve(world.streaming(body)) as server:
+    with world.serve(world.streaming(content)) as server:
         with Raw(server) as raw:
             walk(raw, "content")
         wait_until(lambda: not sessions(server))

@@ -85,7 +85,7 @@ def test_cut_off_within_a_streaming_handler(world: World, tls: ServerTLS, stage:
     ends: list[str] = []
     asked = threading.Event()
 
-    def body(session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+    def content(session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
         try:
             asked.set()
             content = b"".join(chunks)
@@ -98,7 +98,7 @@ def test_cut_off_within_a_streaming_handler(world: World, tls: ServerTLS, stage:
             ends.append(f"complete: {content!r:.100}")
 
     with (
-        world.serve(world.streaming(body), **options(tls)) as server,
+        world.serve(world.streaming(content), **options(tls)) as server,
         begin(server, tls, STAGES[stage]) as raw,
     ):
         has_begun = stage not in ("the envelope", "DATA", "BDAT", "the last chunk, begun")

@@ -35,7 +35,7 @@ STAGES = {
 def reading(seen: list[str], began: threading.Event) -> Any:
     """A hook for content in chunks that notes how it ended."""
 
-    def body(session: Any, envelope: Any, chunks: Iterator[bytes]) -> None:
+    def content(session: Any, envelope: Any, chunks: Iterator[bytes]) -> None:
         began.set()
         try:
             for _ in chunks:
@@ -45,7 +45,7 @@ def reading(seen: list[str], began: threading.Event) -> Any:
             raise
         seen.append("complete")
 
-    return body
+    return content
 
 
 @pytest.mark.parametrize("tls", [ServerTLS.NONE, ServerTLS.STARTTLS, ServerTLS.IMPLICIT])

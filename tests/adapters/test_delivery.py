@@ -321,7 +321,7 @@ def test_a_handler_reads_while_the_client_sends(world: World) -> None:
     seen = threading.Semaphore(0)
     read = []
 
-    def body(session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+    def content(session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
         for chunk in chunks:
             read.append(chunk)
             seen.release()
@@ -331,7 +331,7 @@ def test_a_handler_reads_while_the_client_sends(world: World) -> None:
         assert wait_in_thread(world, seen)
         yield b"second\r\n"
 
-    with world.serve(world.streaming(body)) as server, world.connect(server) as client:
+    with world.serve(world.streaming(content)) as server, world.connect(server) as client:
         assert client.send(ENVELOPE, patient()).complete
     assert b"".join(read) == b"first\r\n" * 10_000 + b"second\r\n"
 
@@ -342,11 +342,11 @@ def wait_in_thread(world: World, seen: threading.Semaphore) -> bool:
 
 
 def test_a_handler_that_refuses_in_the_middle(world: World) -> None:
-    def body(session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> Reply:
+    def content(session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> Reply:
         next(chunks)
         return Reply(552, "5.3.4", "too much for me")
 
-    with world.serve(world.streaming(body)) as server, world.connect(server) as client:
+    with world.serve(world.streaming(content)) as server, world.connect(server) as client:
         (outcome,) = client.send(ENVELOPE, BIG).outcomes
         assert outcome.reply is not None
         assert outcome.reply.code == 552
@@ -360,7 +360,7 @@ def test_a_slow_handler_slows_the_client(world: World) -> None:
     total = 40_000
     produced = 0
 
-    def body(session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+    def take(session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
         assert go.wait(10)
         assert sum(map(len, chunks)) == total * len(chunk)
 
@@ -374,7 +374,7 @@ def test_a_slow_handler_slows_the_client(world: World) -> None:
         outcome.append(client.send(ENVELOPE, content()).complete)
 
     outcome: list[bool] = []
-    with world.serve(world.streaming(body)) as server, world.connect(server) as client:
+    with world.serve(world.streaming(take)) as server, world.connect(server) as client:
         sender = threading.Thread(target=send, args=(client,))
         sender.start()
         before = -1

@@ -84,7 +84,7 @@ def test_a_handler_that_reads_is_cut_off(world: World) -> None:
     started = threading.Event()
     ended: list[str] = []
 
-    def body(session: Any, envelope: Any, chunks: Iterator[bytes]) -> None:
+    def content(session: Any, envelope: Any, chunks: Iterator[bytes]) -> None:
         try:
             for _ in chunks:
                 started.set()
@@ -92,7 +92,7 @@ def test_a_handler_that_reads_is_cut_off(world: World) -> None:
             ended.append(type(error).__name__)
             raise
 
-    with world.serve(world.streaming(body)) as server, Raw(server) as raw:
+    with world.serve(world.streaming(content)) as server, Raw(server) as raw:
         raw.reply()
         for command in [*ENVELOPE, "DATA"]:
             raw.ask(command)

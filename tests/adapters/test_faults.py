@@ -364,7 +364,7 @@ def test_a_streaming_handler_that_hangs(caplog: pytest.LogCaptureFixture) -> Non
     ends: list[str] = []
 
     class Hanging:
-        def body(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+        def content(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
             entered.set()
             assert go.wait(20)
             try:

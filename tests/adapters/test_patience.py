@@ -94,13 +94,13 @@ def test_no_transaction_begins_behind_content_once_the_server_stops(world: World
     """RFC 5321 section 3.8: also of what was pipelined while the handler was at work."""
     entered, go = threading.Event(), threading.Event()
 
-    def body(session: Any, envelope: Any, chunks: Iterator[bytes]) -> None:
+    def content(session: Any, envelope: Any, chunks: Iterator[bytes]) -> None:
         contents.append(b"".join(chunks))
         entered.set()
         go.wait(10)
 
     contents: list[bytes] = []
-    with world.serve(world.streaming(body)) as server, Raw(server) as raw:
+    with world.serve(world.streaming(content)) as server, Raw(server) as raw:
         raw.reply()
         raw.ask(ENVELOPE[0])
         message = "\r\n".join([*ENVELOPE[1:], "DATA", "x", ".", ""])

@@ -209,7 +209,7 @@ def test_a_streaming_handler_holds_one_thread() -> None:
     callers: list[int] = []
 
     class Streaming:
-        def body(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+        def content(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
             callers.append(threading.get_ident())
             assert b"".join(chunks) == b"a\r\nbc\r\n"
 
@@ -239,7 +239,7 @@ def test_chunks_after_the_handler_has_returned() -> None:
     kept: list[Iterator[bytes]] = []
 
     class Careless:
-        def body(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+        def content(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
             kept.append(chunks)
 
     with (
@@ -256,7 +256,7 @@ def test_content_that_was_lost_does_not_end_as_if_it_were_complete() -> None:
     ends: list[type] = []
 
     class Stubborn:
-        def body(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+        def content(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
             for _ in range(3):
                 try:
                     for _ in chunks:

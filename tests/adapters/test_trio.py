@@ -113,7 +113,7 @@ def test_a_body_that_stops_reading() -> None:
     """No generator is left behind for trio to complain of."""
 
     class Lazy:
-        async def body(self, session: Any, envelope: Any, chunks: AsyncIterator[bytes]) -> None:
+        async def content(self, session: Any, envelope: Any, chunks: AsyncIterator[bytes]) -> None:
             async for _ in chunks:
                 break
 

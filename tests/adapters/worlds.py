@@ -94,8 +94,8 @@ class World:
         with self.entered(self.call(make)) as pool:
             yield pool
 
-    def streaming(self, body: Callable[[Any, Envelope, Iterator[bytes]], Any]) -> Any:
-        """A handler whose `body` is this plain function, called in a thread."""
+    def streaming(self, content: Callable[[Any, Envelope, Iterator[bytes]], Any]) -> Any:
+        """A handler whose `content` is this plain function, called in a thread."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -137,10 +137,10 @@ class Sync(World):
         finally:
             server.stop(0.0)
 
-    def streaming(self, body: Callable[[Any, Envelope, Iterator[bytes]], Any]) -> Any:
+    def streaming(self, content: Callable[[Any, Envelope, Iterator[bytes]], Any]) -> Any:
         class Streaming:
-            def body(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> Any:
-                return body(session, envelope, chunks)
+            def content(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> Any:
+                return content(session, envelope, chunks)
 
         return Streaming()
 
@@ -198,9 +198,9 @@ class Trio(World):
             self.call(server.stop, 0.0)
             wait_until(lambda: self.nursery.child_tasks <= before)
 
-    def streaming(self, body: Callable[[Any, Envelope, Iterator[bytes]], Any]) -> Any:
+    def streaming(self, content: Callable[[Any, Envelope, Iterator[bytes]], Any]) -> Any:
         class Streaming:
-            async def body(self, session: Any, envelope: Envelope, chunks: Any) -> Any:
+            async def content(self, session: Any, envelope: Envelope, chunks: Any) -> Any:
                 def plain() -> Generator[bytes, None, None]:
                     while True:
                         try:
@@ -209,7 +209,7 @@ class Trio(World):
                             return
 
                 return await trio.to_thread.run_sync(
-                    lambda: body(session, envelope, plain()), abandon_on_cancel=True
+                    lambda: content(session, envelope, plain()), abandon_on_cancel=True
                 )
 
         return Streaming()

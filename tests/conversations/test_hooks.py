@@ -291,7 +291,7 @@ def test_a_body_may_return_one() -> None:
     class Streaming(Mailboxes):
         message = None  # type: ignore[assignment]
 
-        def body(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> Any:
+        def content(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> Any:
             b"".join(chunks)
             return Mailboxes.message(self, session, envelope, b"")
 

@@ -991,7 +991,7 @@ def test_a_reply_injected_before_the_handshake() -> None:
 
 def test_gone_before_the_handshake() -> None:
     client = upgrading(b"220 go ahead\r\n")
-    client.receive_data(b"")
+    client.receive_eof()
     assert isinstance(client.next_event(), Reply)
     assert client.next_event() == ConnectionClosed(clean=False)
 

@@ -346,7 +346,7 @@ def test_421_within_content_loses_it() -> None:
 def test_the_client_is_gone(sent: str) -> None:
     server = ready()
     server.receive_data(octets(sent.split("\n"))[: -2 if sent == "NOO" else None])
-    server.receive_data(b"")
+    server.receive_eof()
     events = drive(server)
     assert events[-1] == ConnectionClosed(clean=False)
     assert not any(isinstance(event, EndOfContent) for event in events)
@@ -1152,7 +1152,7 @@ def test_gone_before_the_handshake() -> None:
     server = ready(Upgrade())
     server.receive_data(b"XTLS\r\n")
     drive(server)
-    server.receive_data(b"")
+    server.receive_eof()
     assert drive(server) == [ConnectionClosed(clean=False)]
 
 

@@ -326,7 +326,7 @@ def test_a_chunk_too_large_is_dropped_from_its_first_octet() -> None:
         assert server.next_event() is Need.DATA
         assert len(server._buffer) == 0
     assert server.data_to_send() == b""
-    server.receive_data(b"")
+    server.receive_eof()
     assert server.next_event() == ConnectionClosed(clean=False)
 
 

@@ -166,7 +166,7 @@ def replies(data: bytes) -> None:
             offered = read_offers(reply.lines, CATALOGUE)
             session = Session(offered=offered, secure=True)
             for extension in offered:
-                line_again = extension.line()  # type: ignore[attr-defined]
+                line_again = extension.line()
                 assert "\n" not in line_again
                 CATALOGUE.extensions_refusal(Mail(ReversePath(None)), session, None)
 

@@ -92,7 +92,7 @@ def run_server(
     ended = False
     for piece in [b"", *pieces, *([None] if close else [])]:
         if piece is None:
-            server.receive_data(b"")
+            server.receive_eof()
         elif piece:
             server.receive_data(piece)
         while True:

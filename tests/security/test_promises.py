@@ -25,7 +25,7 @@ class Chunks:
         self.messages: list[bytes] = []
         self.commands: list[Command] = []
 
-    def body(self, session: Session, envelope: object, chunks: Iterator[bytes]) -> None:
+    def content(self, session: Session, envelope: object, chunks: Iterator[bytes]) -> None:
         self.messages.append(b"".join(chunks))
 
     def command(self, session: Session, command: Command) -> Any:

@@ -32,7 +32,7 @@ class Stream:
         self.chunks: list[bytes] = []
         self.ended: list[str] = []
 
-    def body(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+    def content(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> None:
         try:
             self.chunks += chunks
             self.ended.append("complete")
@@ -45,7 +45,7 @@ class AsyncStream(Stream):
     async def rcpt(self, session: Session, rcpt: Rcpt) -> None:
         return None
 
-    async def body(  # type: ignore[override]
+    async def content(  # type: ignore[override]
         self, session: Session, envelope: Envelope, chunks: AsyncIterator[bytes]
     ) -> None:
         self.chunks += [chunk async for chunk in chunks]

@@ -31,7 +31,7 @@ class Loose:
 
 
 class Chunks:
-    def body(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+    def content(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> None:
         pass
 
 
@@ -61,7 +61,7 @@ class AsyncWhole:
 
 
 class AsyncChunks:
-    async def body(
+    async def content(
         self, session: Session, envelope: Envelope, chunks: AsyncIterator[bytes]
     ) -> None:
         pass
@@ -83,7 +83,7 @@ class AsyncInherits(AsyncHandler):
     async def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
         return None
 
-    async def body(
+    async def content(
         self, session: Session, envelope: Envelope, chunks: AsyncIterator[bytes]
     ) -> ContentAnswer:
         return None
@@ -158,18 +158,18 @@ def test_what_does_not_fit_the_blocking_server() -> None:
         sync.serve(Whole)  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"AsyncWhole\.message is async"):
         sync.serve(AsyncWhole())  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"AsyncChunks\.body is async"):
+    with pytest.raises(TypeError, match=r"AsyncChunks\.content is async"):
         sync.serve(AsyncChunks())  # type: ignore[arg-type]
     with pytest.raises(TypeError, match=r"AsyncOneByOne\.message is async"):
         sync.serve(AsyncOneByOne())  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"AsyncInherits.(body|rcpt) is async"):
+    with pytest.raises(TypeError, match=r"AsyncInherits.(content|rcpt) is async"):
         sync.serve(AsyncInherits())  # type: ignore[arg-type]
 
 
 def test_what_does_not_fit_over_trio() -> None:
     with pytest.raises(TypeError, match="Nothing does not take mail"):
         served(lambda status: smtpproto.trio.serve(Nothing(), task_status=status))  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match=r"Chunks\.body is not async"):
+    with pytest.raises(TypeError, match=r"Chunks\.content is not async"):
         served(lambda status: smtpproto.trio.serve(Chunks(), task_status=status))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="found the class AsyncWhole"):
         served(lambda status: smtpproto.trio.serve(AsyncWhole, task_status=status))  # type: ignore[arg-type]
@@ -200,7 +200,7 @@ class AsyncInBlocking(Handler):
 
 
 class PlainBody(AsyncHandler):
-    def body(  # type: ignore[override]
+    def content(  # type: ignore[override]
         self, session: Session, envelope: Envelope, chunks: Iterator[bytes]
     ) -> None:
         pass
@@ -211,7 +211,7 @@ def test_what_inherits_is_held_to_each_hook() -> None:
         sync.serve(WrongOverride())
     with pytest.raises(TypeError, match=r"AsyncInBlocking\.rcpt is async"):
         sync.serve(AsyncInBlocking())
-    with pytest.raises(TypeError, match=r"PlainBody\.body is not async"):
+    with pytest.raises(TypeError, match=r"PlainBody\.content is not async"):
         served(lambda status: smtpproto.trio.serve(PlainBody(), task_status=status))
     # That it gives text is found out once it is called, and answered with 451.
     sync.serve(WrongAnswer()).stop()

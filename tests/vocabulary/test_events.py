@@ -7,8 +7,6 @@ import pytest
 from smtpproto.vocabulary.command_base import Command
 from smtpproto.vocabulary.commands import Noop
 from smtpproto.vocabulary.events import (
-    NEED_DATA,
-    PAUSED,
     AuthResponse,
     ClientEvent,
     ConnectionClosed,
@@ -21,11 +19,6 @@ from smtpproto.vocabulary.events import (
     ServerEvent,
 )
 from smtpproto.vocabulary.replies import Reply
-
-
-def test_the_two_names_of_a_need() -> None:
-    assert NEED_DATA is Need.DATA
-    assert PAUSED is Need.REPLY
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from smtpproto.extensions import Extension
 from smtpproto.vocabulary.addresses import Domain, ForwardPath, ReversePath
 from smtpproto.vocabulary.commands import Mail, Rcpt
 from smtpproto.vocabulary.session import Offered, Protocol, Session, TLSFacts, Transaction
 
 
 @dataclass(frozen=True)
-class Size:
+class Size(Extension):
+    keyword = "SIZE"
     limit: int
 
 
 @dataclass(frozen=True)
-class Colour:
+class Colour(Extension):
+    keyword = "COLOUR"
     name: str
 
 

@@ -65,7 +65,7 @@ class ClientBase:
         return self._engine.session
 
     @property
-    def offered(self) -> Offered[object]:
+    def offered(self) -> Offered:
         """The service extensions that the server offers."""
         return self._engine.offered
 

@@ -107,9 +107,7 @@ def _prefix(message: Message) -> str:
     return "Resent-" if counts["Resent-Date"] else ""
 
 
-def content_of(
-    message: Message, offered: Offered[object], to_ascii: ToASCII | None = None
-) -> bytes:
+def content_of(message: Message, offered: Offered, to_ascii: ToASCII | None = None) -> bytes:
     """The message as content that a server can take, with CRLF line endings, without Bcc.
 
     What the server can take stays as it came; header fields are not folded again, since signatures
@@ -235,7 +233,7 @@ def read_header(file: BinaryIO) -> bytes:
     return b"".join(lines)
 
 
-def header_of(header: bytes, offered: Offered[object], to_ascii: ToASCII | None = None) -> bytes:
+def header_of(header: bytes, offered: Offered, to_ascii: ToASCII | None = None) -> bytes:
     """A header that a server can take, without Bcc (RFC 5322 section 3.6.3).
 
     Arguments:

@@ -129,7 +129,7 @@ def _start_tls(client: Client, opening: Opening) -> Flow[bool]:
 
 def _not_offered(client: Client, opening: Opening) -> TLSError:
     """The error for a missing STARTTLS."""
-    names = [getattr(each, "name", "") or each.keyword for each in client.offered]  # type: ignore[attr-defined]
+    names = [getattr(each, "name", "") or each.keyword for each in client.offered]
     return TLSError(
         f"{opening.host or 'the server'} does not offer STARTTLS; it offers "
         f"{', '.join(names) or 'no service extension'} (RFC 3207 section 4)\n"

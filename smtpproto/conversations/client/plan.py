@@ -66,7 +66,7 @@ class Plan:
 def make_plan(
     envelope: Envelope,
     source: ContentSource,
-    offered: Offered[object],
+    offered: Offered,
     line_endings: LineEndings = LineEndings.REFUSE,
     *,
     chunking: bool = False,
@@ -114,7 +114,7 @@ def make_plan(
 
 
 def _with_paths(
-    envelope: Envelope, source: ContentSource, offered: Offered[object], to_ascii: ToASCII | None
+    envelope: Envelope, source: ContentSource, offered: Offered, to_ascii: ToASCII | None
 ) -> tuple[Envelope, bool]:
     """The envelope with paths that the server can take, and whether it needs SMTPUTF8."""
     utf8 = source.utf8_header or not _is_ascii(envelope)
@@ -124,7 +124,7 @@ def _with_paths(
 
 
 def _with_parameters(
-    mail: Mail, source: ContentSource, offered: Offered[object], *, binary: bool, utf8: bool
+    mail: Mail, source: ContentSource, offered: Offered, *, binary: bool, utf8: bool
 ) -> Mail:
     """MAIL with the parameters that it needs besides those that it has."""
     parameters = list(mail.parameters)
@@ -142,7 +142,7 @@ def _with_parameters(
     return replace(mail, parameters=tuple(parameters))
 
 
-def _body(given: Body | None, source: ContentSource, offered: Offered[object]) -> Body | None:
+def _body(given: Body | None, source: ContentSource, offered: Offered) -> Body | None:
     """What MAIL says of the body, and what the source must not hold then."""
     if given is None:
         if source.eight_bit is False:
@@ -160,7 +160,7 @@ def _body(given: Body | None, source: ContentSource, offered: Offered[object]) -
     return given
 
 
-def _late_utf8(offered: Offered[object]) -> LocalProtocolError:
+def _late_utf8(offered: Offered) -> LocalProtocolError:
     """What is wrong with UTF-8 in the header of a part, once MAIL was sent without SMTPUTF8."""
     if SmtpUtf8 not in offered:
         return unfit("a header in UTF-8, and the server does not offer SMTPUTF8", "5.6.7", "6531")

@@ -1,7 +1,7 @@
 """What a server asks of its user: the handler.
 
 A handler is any object with some of the methods of `Handler`.  Each is optional but for `message`
-or `body`, gets immutable values, and answers with None to accept, with a `Reply`, or with an
+or `content`, gets immutable values, and answers with None to accept, with a `Reply`, or with an
 exception, which is logged and becomes 451 4.3.0.  With an adapter that can wait a method may be
 async, see `AsyncHandler`.
 
@@ -29,12 +29,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Answer",
-    "AsyncBodyHandler",
     "AsyncContentAnswer",
+    "AsyncContentHandler",
     "AsyncHandler",
     "AsyncMessageHandler",
-    "BodyHandler",
     "ContentAnswer",
+    "ContentHandler",
     "Handler",
     "Hooks",
     "MessageHandler",
@@ -54,8 +54,8 @@ AsyncContentAnswer = ContentAnswer | Awaitable[ContentAnswer] | AsyncIterator[An
 class Handler:
     """The methods that a handler may have; inheriting from this class is not needed.
 
-    `message` gets the whole content, `body` gets it in chunks while it arrives; a handler has one
-    of the two.  `session` is the same in all: see the module.
+    `message` gets the whole content, `content` gets it in chunks while it arrives; a handler has
+    one of the two.  `session` is the same in all: see the module.
 
     An exception is logged, and answered with 451; with 452 where the disk or the memory is full.
     `SystemExit` ends the session with 421, and any other exception that is no `Exception` ends it
@@ -85,7 +85,9 @@ class Handler:
     def message(self, session: Session, envelope: Envelope, content: bytes) -> ContentAnswer:
         """A message is complete; once this returns None, it is this server's responsibility."""
 
-    def body(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> ContentAnswer:
+    def content(
+        self, session: Session, envelope: Envelope, chunks: Iterator[bytes]
+    ) -> ContentAnswer:
         """A message arrives: `chunks` ends where the message is complete.
 
         It raises `ContentLost` if the message does not become complete; nothing may be delivered
@@ -130,7 +132,7 @@ class Handler:
 class AsyncHandler:
     """The same for an adapter that can wait, such as trio: each method may be plain or async.
 
-    `body` has to be async, since `chunks` is an asynchronous iterator.
+    `content` has to be async, since `chunks` is an asynchronous iterator.
     """
 
     def connect(self, session: Session) -> Answer | Awaitable[Answer]:
@@ -151,10 +153,10 @@ class AsyncHandler:
     def message(self, session: Session, envelope: Envelope, content: bytes) -> AsyncContentAnswer:
         """See `Handler.message`."""
 
-    async def body(
+    async def content(
         self, session: Session, envelope: Envelope, chunks: AsyncIterator[bytes]
     ) -> ContentAnswer | AsyncIterator[Answer]:
-        """See `Handler.body`."""
+        """See `Handler.content`."""
 
     def rset(self, session: Session, command: Rset) -> Awaitable[None] | None:
         """See `Handler.rset`."""
@@ -194,13 +196,13 @@ class MessageHandler(Protocol):
         """See `Handler.message`."""
 
 
-class BodyHandler(Protocol):
+class ContentHandler(Protocol):
     """Any object that gets content while it arrives."""
 
-    def body(
+    def content(
         self, session: Session, envelope: Envelope, chunks: Iterator[bytes], /
     ) -> ContentAnswer:
-        """See `Handler.body`."""
+        """See `Handler.content`."""
 
 
 class AsyncMessageHandler(Protocol):
@@ -212,13 +214,13 @@ class AsyncMessageHandler(Protocol):
         """See `Handler.message`."""
 
 
-class AsyncBodyHandler(Protocol):
+class AsyncContentHandler(Protocol):
     """Any object that gets content while it arrives, for an adapter that can wait."""
 
-    async def body(
+    async def content(
         self, session: Session, envelope: Envelope, chunks: AsyncIterator[bytes], /
     ) -> ContentAnswer | AsyncIterator[Answer]:
-        """See `Handler.body`."""
+        """See `Handler.content`."""
 
 
 # The hooks of commands; all other commands are those of extensions, but for EHLO and its likes.
@@ -253,7 +255,7 @@ class Hooks:
     rcpt: _Method = None
     data: _Method = None
     message: _Method = None
-    body: _Method = None
+    content: _Method = None
     rset: _Method = None
     noop: _Method = None
     quit: _Method = None
@@ -280,7 +282,7 @@ class Hooks:
                 is not known.
 
         Raises:
-            TypeError: it is a class; it has neither `message` nor `body`, or both; the name of a
+            TypeError: it is a class; it has neither `message` nor `content`, or both; the name of a
                 method is a misspelt hook; a method takes other arguments than the hook has; or it
                 is async where nothing can await it, or not async where it has to be.
         """

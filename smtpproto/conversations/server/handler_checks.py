@@ -22,7 +22,7 @@ _SUFFIX = re.compile("(?<=.)_(?:to|from|hook|command|received)$", re.IGNORECASE)
 _OTHER_NAMES = {"helo": "ehlo", "lhlo": "ehlo"}
 # So close to words of another meaning (rest, reset, quiet) that only their full names count.
 _WORDS = ("rset", "noop", "quit")
-_CONTENT = ("message", "body")
+_CONTENT = ("message", "content")
 
 
 def check_object(handler: object, what: str = "handler", hint: str = "serve({})") -> None:
@@ -46,7 +46,7 @@ def check_names(handler: object, names: Collection[str], found: Collection[str])
         found: of the hooks that it has: another method may have a name close to one of these.
 
     Raises:
-        TypeError: there is such a method; or there is neither `message` nor `body`, or both.
+        TypeError: there is such a method; or there is neither `message` nor `content`, or both.
     """
     kind = type(handler).__name__
     has = {*found, *(_CONTENT if any(name in found for name in _CONTENT) else ())}
@@ -59,14 +59,14 @@ def check_names(handler: object, names: Collection[str], found: Collection[str])
             )
     if all(name in found for name in _CONTENT):
         raise TypeError(
-            f"{kind} has both: a handler has either a method 'message' or a method 'body'; the one "
-            "gets the whole content, the other gets it in chunks"
+            f"{kind} has both: a handler has either a method 'message' or a method 'content'; the "
+            "one gets the whole content, the other gets it in chunks"
         )
     if not any(name in found for name in _CONTENT):
         raise TypeError(
             f"{kind} does not take mail: a handler has either a method 'message' or a method "
-            "'body'; the one is called with (session, envelope, content), the other with (session, "
-            "envelope, chunks)"
+            "'content'; the one is called with (session, envelope, content), the other with "
+            "(session, envelope, chunks)"
         )
 
 
@@ -131,12 +131,12 @@ def check_signatures(
             raise TypeError(
                 f"{kind}.{name} takes {signature}: it is called with ({', '.join(arguments)})"
             ) from None
-        if name == "body" and (
+        if name == "content" and (
             inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method)
         ):
             raise TypeError(
-                f"{kind}.body is a generator, and the chunks are there only until it returns: read "
-                "them, then return what gives the replies"
+                f"{kind}.content is a generator, and the chunks are there only until it returns: "
+                "read them, then return what gives the replies"
             )
 
 
@@ -156,10 +156,10 @@ def check_waiting(handler: object, found: Mapping[str, Callable[..., Any]], *, w
         is_async = _is_async(method)
         if is_async and not waits:
             raise _cannot_wait(kind, name)
-        if name == "body" and waits and not is_async:
+        if name == "content" and waits and not is_async:
             raise TypeError(
-                f"{kind}.body is not async, and its chunks have to be awaited here: write "
-                "'async def body' and 'async for chunk in chunks', or take whole messages with "
+                f"{kind}.content is not async, and its chunks have to be awaited here: write "
+                "'async def content' and 'async for chunk in chunks', or take whole messages with "
                 "'message'"
             )
 

@@ -395,8 +395,8 @@ class ServerSession:
                 hook = self.hooks.message
                 answer = yield Call(hook, (*about, whole))
             else:
-                assert self.hooks.body is not None
-                hook = self.hooks.body
+                assert self.hooks.content is not None
+                hook = self.hooks.content
                 answer = yield CallWithContent(hook, about, content.read)
             if content.lost is None:
                 yield from self.answer_content(hook, answer, content)

@@ -22,7 +22,7 @@ class Engine:
     def __init__(self) -> None:
         self.state = State.READY
         self.pending = 0
-        self.offered: Offered[object] = Offered()
+        self.offered = Offered()
         self.session = object()
 
 

@@ -41,7 +41,7 @@ class Streaming:
         self.answer = answer
         self.chunks: list[bytes] = []
 
-    def body(self, session: Session, envelope: Envelope, content: object) -> Reply | None:
+    def content(self, session: Session, envelope: Envelope, content: object) -> Reply | None:
         raise AssertionError("called by hand")
 
 

@@ -18,7 +18,7 @@ class Message:
 
 
 class Inherits(Handler):
-    def body(self, *_: object) -> None:
+    def content(self, *_: object) -> None:
         """Take it."""
 
     def rcpt(self, *_: object) -> None:
@@ -36,7 +36,7 @@ def test_only_what_is_there() -> None:
 
 def test_what_is_merely_inherited_does_not_count() -> None:
     handler = Inherits()
-    assert Hooks.of(handler) == Hooks(body=handler.body, rcpt=handler.rcpt)
+    assert Hooks.of(handler) == Hooks(content=handler.content, rcpt=handler.rcpt)
 
 
 def test_methods_of_the_object_itself() -> None:
@@ -46,13 +46,13 @@ def test_methods_of_the_object_itself() -> None:
 
 
 class Both(Message):
-    def body(self, *_: object) -> None:
+    def content(self, *_: object) -> None:
         """Take it as well."""
 
 
 @pytest.mark.parametrize("handler", [object(), Handler(), AsyncHandler(), Both()])
 def test_one_way_to_take_a_message(handler: object) -> None:
-    with pytest.raises(TypeError, match="either a method 'message' or a method 'body'"):
+    with pytest.raises(TypeError, match="either a method 'message' or a method 'content'"):
         Hooks.of(handler)
 
 
@@ -86,9 +86,9 @@ def test_a_misspelt_hook(name: str, meant: str) -> None:
         Hooks.of(with_method(name))
 
 
-@pytest.mark.parametrize("name", ["mesage", "messsage", "handle_DATA", "on_message", "boddy"])
+@pytest.mark.parametrize("name", ["mesage", "messsage", "handle_DATA", "on_message", "contnet"])
 def test_a_misspelt_hook_for_content(name: str) -> None:
-    with pytest.raises(TypeError, match=f"Greylist.{name} is no hook .*(message|body)' meant"):
+    with pytest.raises(TypeError, match=f"Greylist.{name} is no hook .*(message|content)' meant"):
         Hooks.of(with_method(name, object))
 
 
@@ -193,12 +193,12 @@ class AsyncAnswers:
 
 
 class Body:
-    def body(self, session: object, envelope: object, chunks: object) -> None:
+    def content(self, session: object, envelope: object, chunks: object) -> None:
         """Take it."""
 
 
 class AsyncBody:
-    async def body(self, session: object, envelope: object, chunks: object) -> None:
+    async def content(self, session: object, envelope: object, chunks: object) -> None:
         """Take it."""
 
 
@@ -219,7 +219,7 @@ class WithCalled(Message):
         (Async(), "message"),
         (AsyncRcpt(), "rcpt"),
         (AsyncAnswers(), "message"),
-        (AsyncBody(), "body"),
+        (AsyncBody(), "content"),
         (WithCalled(), "rcpt"),
     ],
 )
@@ -232,25 +232,27 @@ def test_what_is_async_needs_an_adapter_that_waits(handler: object, method: str)
 
 
 def test_a_plain_body_cannot_wait_for_its_chunks() -> None:
-    with pytest.raises(TypeError, match=r"Body.body is not async.*'async for chunk in chunks'"):
+    with pytest.raises(TypeError, match=r"Body.content is not async.*'async for chunk in chunks'"):
         Hooks.of(Body(), waits=True)
     for waits in (False, None):
-        assert Hooks.of(Body(), waits=waits).body is not None
+        assert Hooks.of(Body(), waits=waits).content is not None
 
 
 class Yielding:
-    def body(self, session: object, envelope: object, chunks: object) -> Iterator[None]:
+    def content(self, session: object, envelope: object, chunks: object) -> Iterator[None]:
         yield None
 
 
 class AsyncYielding:
-    async def body(self, session: object, envelope: object, chunks: object) -> AsyncIterator[None]:
+    async def content(
+        self, session: object, envelope: object, chunks: object
+    ) -> AsyncIterator[None]:
         yield None
 
 
 @pytest.mark.parametrize("handler", [Yielding(), AsyncYielding()])
 def test_a_body_is_no_generator(handler: object) -> None:
-    with pytest.raises(TypeError, match="body is a generator"):
+    with pytest.raises(TypeError, match="content is a generator"):
         Hooks.of(handler)
 
 
@@ -275,7 +277,7 @@ def test_the_documented_methods_do_nothing(handler: Any) -> None:
         method = getattr(handler, name)
         arguments = [None] * (method.__code__.co_argcount - 1)
         result = method(*arguments)
-        if isinstance(handler, AsyncHandler) and name == "body":
+        if isinstance(handler, AsyncHandler) and name == "content":
             with pytest.raises(StopIteration):
                 result.send(None)
         else:

@@ -492,9 +492,9 @@ class Streaming:
     def __init__(self, body: Callable[[Iterator[bytes]], Any]) -> None:
         self._body = body
         self.error: Exception | None = None
-        self.content = b""
+        self.read = b""
 
-    def body(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> Any:
+    def content(self, session: Session, envelope: Envelope, chunks: Iterator[bytes]) -> Any:
         try:
             return self._body(self._note(chunks))
         except Exception as error:
@@ -503,7 +503,7 @@ class Streaming:
 
     def _note(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
-            self.content += chunk
+            self.read += chunk
             yield chunk
 
 
@@ -523,7 +523,7 @@ def test_streaming() -> None:
     handler = Streaming(read_all)
     link, answer = content(handler, b".", b".two\r\n", b".\r\nNOOP\r\n")
     assert codes(answer) == [250, 250]
-    assert handler.content == b"one\r\n.two\r\n"
+    assert handler.read == b"one\r\n.two\r\n"
     assert codes(link.feed(ENVELOPE + MESSAGE)) == [250, 250, 354, 250]
 
 
@@ -537,7 +537,7 @@ def test_a_handler_may_stop_reading(answer: Any, code: int) -> None:
     link, answered = content(handler)
     assert answered == b""
     assert codes(link.feed(b"two\r\n.\r\nNOOP\r\n")) == [code, 250]
-    assert b"two" not in handler.content
+    assert b"two" not in handler.read
 
 
 @pytest.mark.parametrize("when", ["before", "within", "after"])
@@ -598,7 +598,7 @@ class Stubborn:
 
     errors: tuple[str, ...] = ()
 
-    def body(self, session: Session, envelope: Envelope, chunks: Any) -> None:
+    def content(self, session: Session, envelope: Envelope, chunks: Any) -> None:
         for _ in range(2):
             try:
                 read_all(chunks)
@@ -657,7 +657,7 @@ def test_a_received_field_on_top(streaming: bool) -> None:
     if not streaming:
         answer = link.feed(b".\r\n")
     assert codes(answer) == [250]
-    found = handler.content if streaming else inbox.messages[0][2]
+    found = handler.read if streaming else inbox.messages[0][2]
     assert found == (
         b"Received: from client.example ([192.0.2.1])\r\n\tby mx.example with ESMTP id 1\r\n"
         # What begins with no field is the body.
