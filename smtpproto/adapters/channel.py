@@ -179,8 +179,12 @@ class Channel:
             self.sock.shutdown(socket.SHUT_RDWR)
 
     def say_goodbye(self) -> None:
-        """Say within TLS that nothing follows, if the peer takes that at once."""
-        if self._tls is not None:
+        """Say within TLS that nothing follows, if the peer takes that at once.
+
+        Where octets are unsent it would let these leave, such as the end of content that was told
+        to have failed.
+        """
+        if self._tls is not None and not self.unsent:
             with contextlib.suppress(OSError, ValueError):
                 self._tls.unwrap()
             with contextlib.suppress(OSError):

@@ -22,17 +22,16 @@ _READS = 65536  # octets to read at most while there is something to write
 
 
 class Link(Channel):
-    """A channel with deadlines; `most` bounds every wait, in seconds.
+    """A channel with deadlines; `most` bounds every wait, in seconds."""
 
-    Attributes:
-        deadline: when the wait for octets is over, on the clock `time.monotonic`.
-    """
+    __slots__ = ("_deadline", "_most", "_progress")
 
     def __init__(self, sock: socket.socket, most: float | None, handshake: tls.Handshake) -> None:
         super().__init__(sock, handshake)
-        self.deadline = 0.0
         self._most = most
-        # When the peer has to have taken some of what is unsent.
+        # When the wait for octets is over, and when the peer has to have taken some of what is
+        # unsent; on the clock `time.monotonic`.
+        self._deadline = 0.0
         self._progress = 0.0
 
     def send(self, request: requests.Send) -> bytes | None:
@@ -41,64 +40,71 @@ class Link(Channel):
         Raises:
             TimeoutError: the peer took nothing for as long as the request says.
         """
-        if not self.unsent:
-            self._progress = time.monotonic() + self._limit(request.timeout)
+        behind = bool(self.unsent)
         self.put(request.data)
-        self.push()
-        return self._finish(request, _READS) if self.unsent else None
+        progress = self.push()
+        if not self.unsent:
+            return None
+        if progress or not behind:
+            self._progress = time.monotonic() + self._limit(request.timeout)
+        return self._finish(request, _READS, reads=request.reads)
 
-    def _finish(self, request: requests.Send | requests.Receive, reads: int) -> bytes | None:
+    def _finish(
+        self, request: requests.Send | requests.Receive, most: int, *, reads: bool
+    ) -> bytes | None:
+        """Write what is unsent, or give what the peer says meanwhile; None once all is written."""
         seconds = self._limit(request.timeout)
-        both = isinstance(request, requests.Receive) or request.reads
-        events = select.POLLOUT | (select.POLLIN if both else 0)
-        late = TimeoutError(f"the peer took no octets for {seconds:g} seconds")
-        while True:
+        octets = self.read(most) if reads and self.secure else None
+        events = select.POLLOUT | (select.POLLIN if reads else 0)
+        while self.unsent and octets is None:
+            ready = self._wait(events, self._progress)
+            if not ready:
+                raise TimeoutError(f"the peer took no octets for {seconds:g} seconds")
+            if reads and ready & ~select.POLLOUT:
+                octets = self.read(most)
             if self.push():
                 self._progress = time.monotonic() + seconds
-            if not self.unsent:
-                return None
-            if both and (octets := self.read(reads)) is not None:
-                return octets
-            self._wait(events, self._progress, late)
+        return octets
 
     def receive(self, request: requests.Receive) -> bytes:
         """Some octets; `b""` at the end."""
-        if self.unsent and (octets := self._finish(request, request.most)) is not None:
+        if self.unsent and (octets := self._finish(request, request.most, reads=True)) is not None:
             return octets
-        self.expect(request)
-        while (octets := self.read(request.most)) is None:
-            events = select.POLLIN
-            if self.unsent and not self.push():
-                # What TLS has to say by itself.
-                events |= select.POLLOUT
-            self._wait(events, self.deadline, self.late(request))
-        return octets
-
-    def expect(self, request: requests.Receive) -> None:
-        """Set the deadline; a wait that is not fresh keeps it."""
-        self.deadline = request.deadline(time.monotonic(), self.deadline, self._most)
-
-    def late(self, request: requests.Receive) -> TimeoutError:
-        """What to raise when the deadline has passed."""
-        return TimeoutError(f"nothing came within {self._limit(request.timeout):g} seconds")
+        self._deadline = request.deadline(time.monotonic(), self._deadline, self._most)
+        # What TLS has decrypted makes no socket readable.
+        found = self.read(request.most) if self.secure else None
+        while found is None:
+            # TLS may have something to say by itself.
+            events = select.POLLIN | (select.POLLOUT if self.unsent else 0)
+            if not self._wait(events, self._deadline):
+                limit = self._limit(request.timeout)
+                raise TimeoutError(f"nothing came within {limit:g} seconds")
+            self.push()
+            found = self.read(request.most)
+        return found
 
     def start_tls(self, request: requests.BeginTLS) -> TLSFacts:
         """Do the TLS handshake."""
         deadline = time.monotonic() + self._limit(request.timeout)
         while (facts := self.shake_hands()) is None:
             events = select.POLLIN | (select.POLLOUT if self.unsent else 0)
-            self._wait(events, deadline, TimeoutError("the time limit ran out"))
+            if not self._wait(events, deadline):
+                raise TimeoutError("the time limit ran out")
             self.push()
         return facts
 
     def _limit(self, timeout: float) -> float:
         return timeout if self._most is None else min(timeout, self._most)
 
-    def _wait(self, events: int, deadline: float, late: TimeoutError) -> None:
+    def _wait(self, events: int, deadline: float) -> int:
+        """Wait for what `select.poll` calls events; which of them there are, 0 after the deadline.
+
+        To be called before reading and writing, since what is waited for is seldom there already.
+        """
         poll = select.poll()
         poll.register(self.sock, events)
-        if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-            raise late
+        ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
+        return ready[0][1] if ready else 0
 
     def close(self) -> None:
         """Close, and within TLS say so, without waiting for the peer to say the same."""
@@ -129,17 +135,17 @@ def run(flow: Flow[T], link: Link | None = None) -> T:
 
 def _fulfil(request: Request, link: Link | None) -> Any:
     """Do what a conversation asks for, and wait for it."""
-    if isinstance(request, requests.Report):
-        return host.report(request.error)
     if isinstance(request, requests.Call):
         return at_once(request.function(*request.arguments))
+    if isinstance(request, requests.Report):
+        return host.report(request.error)
     assert link is not None
-    if isinstance(request, requests.Look):
-        return link.has_input()
-    if isinstance(request, requests.Receive):
-        return link.receive(request)
     if isinstance(request, requests.Send):
         return link.send(request)
+    if isinstance(request, requests.Receive):
+        return link.receive(request)
+    if isinstance(request, requests.Look):
+        return link.has_input()
     assert isinstance(request, requests.BeginTLS)
     return link.start_tls(request)
 

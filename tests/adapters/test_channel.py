@@ -113,3 +113,17 @@ def test_a_handshake_without_a_context() -> None:
     one, other = socket.socketpair()
     with one, other, pytest.raises(ssl.SSLError, match="no context"):
         Channel(one, tls.NO_HANDSHAKE).shake_hands()
+
+
+def test_no_goodbye_lets_what_is_unsent_leave() -> None:
+    """It may be the end of content that was told to have failed."""
+    with channels() as (one, other):
+        shake_hands(one, other)
+        one.put(b"x" * 10_000_000)
+        assert one.push()
+        came = other.read(65536)
+        unsent = len(one.unsent)
+        assert came
+        assert unsent
+        one.say_goodbye()
+        assert len(one.unsent) == unsent

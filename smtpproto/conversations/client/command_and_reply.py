@@ -19,8 +19,13 @@ from ..requests import Flow, Receive, Send
 
 if TYPE_CHECKING:
     from ...engine.client import Client
+    from ...vocabulary.events import ClientEvent
 
-__all__ = ["ask", "end", "flush", "is_ready", "next_reply"]
+__all__ = ["NotWritten", "ask", "end", "flush", "is_ready", "next_reply", "reply_after"]
+
+
+class NotWritten(ConnectionLost):
+    """The server closed the connection before it had taken all that was to be written to it."""
 
 
 def next_reply(client: Client, most: float = inf) -> Flow[Reply]:
@@ -34,20 +39,30 @@ def next_reply(client: Client, most: float = inf) -> Flow[Reply]:
         ConnectionLost: the link broke, the server closed it, or the time ran out.
         RemoteProtocolError: the server broke the protocol.
     """
-    fresh = True
-    while True:
-        event = client.next_event()
-        if isinstance(event, Reply):
-            return event
+    return (yield from reply_after(client.next_event(), client, most))
+
+
+def reply_after(event: ClientEvent | Need, client: Client, most: float = inf) -> Flow[Reply]:
+    """The next reply, beginning with what `client.next_event` has given already.
+
+    A caller that expects many replies looks for itself first, as they come together.
+
+    Arguments and errors: see `next_reply`.
+    """
+    fresh = written = True
+    while not isinstance(event, Reply):
         if isinstance(event, ConnectionClosed):
+            if not written:
+                raise NotWritten("the server closed the connection before all was written")
             raise ConnectionLost("the server closed the connection without a reply")
         if event is not Need.DATA:
             raise LocalProtocolError(f"no reply is due: {event.value}")
         timeout = min(client.timeout, most)
         try:
-            if client.queued and not (yield from flush(client, most)):
-                continue
-            received = yield Receive(timeout, fresh)
+            written = not client.queued or (yield from flush(client, most))
+            if written:
+                client.receive_data((yield Receive(timeout, fresh)))
+                fresh = False
         except TimeoutError as error:
             # An adapter may have been told to wait less long, and says so.
             raise ConnectionLost(
@@ -55,8 +70,8 @@ def next_reply(client: Client, most: float = inf) -> Flow[Reply]:
             ) from error
         except OSError as error:
             raise ConnectionLost(f"the link broke: {error}") from error
-        fresh = False
-        client.receive_data(received)
+        event = client.next_event()
+    return event
 
 
 def flush(client: Client, most: float = inf) -> Flow[bool]:

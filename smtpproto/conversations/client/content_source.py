@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Iterator
+from functools import cached_property
 from io import TextIOBase
 from typing import TYPE_CHECKING, Any, Union
 
 from ...errors import LocalProtocolError
 from ...wire import LineEndings
+from ...wire.line_endings import is_clean
 from ..requests import Call, Flow
 from .mime import Examiner
 
@@ -38,6 +40,7 @@ class ContentSource:
 
     Attributes:
         octets: all of it, where it is in memory; else None.
+        ended: whether what was read was the end.  Of a stream that is known once `next` gave None.
         eight_bit_refusal: what is wrong with octets above 127; None if they may pass.
         utf8_refusal: what is wrong with UTF-8 in a header; None if it may pass.
 
@@ -47,6 +50,7 @@ class ContentSource:
 
     def __init__(self, content: Content) -> None:
         self.octets: bytes | None = None
+        self.ended = False
         self._content: Any = content
         self._next: Any = None
         self._arguments: tuple[Any, ...] = ()
@@ -58,23 +62,16 @@ class ContentSource:
         self._examiner = Examiner()
         self.eight_bit_refusal: LocalProtocolError | None = None
         self.utf8_refusal: LocalProtocolError | None = None
-        # A text file in the clothes of another library is known by its encoding.
-        has_encoding = isinstance(getattr(content, "encoding", None), str)
-        if isinstance(content, (str, TextIOBase)) or has_encoding:
-            raise TypeError(
-                "content: expected bytes, a binary file or an iterable of bytes, found text: "
-                "encode it, or open the file with 'rb'"
-            )
         if isinstance(content, (bytes, bytearray, memoryview)):
             self.octets = bytes(content)
             self._examine_all()
-        self._open()
+        else:
+            _refuse_text(content)
+            self._open()
 
     def _open(self) -> None:
         content = self._content
-        if self.octets is not None:
-            self._offset = 0
-        elif hasattr(content, "read"):
+        if hasattr(content, "read"):
             self._next, self._arguments = content.read, (CHUNK,)
         elif isinstance(content, AsyncIterable):
             self._next = content.__aiter__().__anext__
@@ -93,9 +90,11 @@ class ContentSource:
         if octets is None or binary:
             return None if octets is None else len(octets)
         # A CR or LF alone is sent as CRLF, or not at all; the last line gets one if it has none.
-        pairs = octets.count(b"\r\n")
-        missing = octets.count(b"\n") + octets.count(b"\r") - 2 * pairs
-        return len(octets) + missing + (0 if not octets or octets.endswith((b"\n", b"\r")) else 2)
+        missing = 0 if not octets or octets.endswith((b"\n", b"\r")) else 2
+        if not self._has_clean_lines:
+            pairs = octets.count(b"\r\n")
+            missing += octets.count(b"\n") + octets.count(b"\r") - 2 * pairs
+        return len(octets) + missing
 
     @property
     def eight_bit(self) -> bool | None:
@@ -144,12 +143,17 @@ class ContentSource:
         """
         if self.octets is None or line_endings is not LineEndings.REFUSE:
             return
-        pairs = self.octets.count(b"\r\n")
-        if not self.octets.count(b"\r") == self.octets.count(b"\n") == pairs:
+        if not self._has_clean_lines:
             raise LocalProtocolError(
                 "the content holds a CR or LF that is not part of a CRLF (RFC 5321 section 2.3.8); "
                 "LineEndings.NORMALIZE makes line endings of them"
             )
+
+    @cached_property
+    def _has_clean_lines(self) -> bool:
+        """Whether each CR and LF of what is in memory is part of a CRLF."""
+        assert self.octets is not None
+        return all(map(is_clean, _pieces(self.octets)))
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -164,9 +168,11 @@ class ContentSource:
         if self.octets is not None:
             chunk = self.octets[self._offset : self._offset + CHUNK]
             self._offset += CHUNK
+            self.ended = self._offset >= len(self.octets)
             return chunk or None
         following = yield from self._read()
         if following is None:
+            self.ended = True
             self._examiner.finish()
         else:
             self._examiner.feed(following)
@@ -210,7 +216,30 @@ class ContentSource:
         """Begin from the start again, after `keep` has said that this is possible."""
         if self._start is not None:
             yield Call(self._content.seek, (self._start,))
+        self.ended = False
+        self._offset = 0
         if self.octets is None:
             self._ahead.clear()
             self._examiner = Examiner()
-        self._open()
+            self._open()
+
+
+def _refuse_text(content: Content) -> None:
+    # A text file in the clothes of another library is known by its encoding.
+    has_encoding = isinstance(getattr(content, "encoding", None), str)
+    if isinstance(content, (str, TextIOBase)) or has_encoding:
+        raise TypeError(
+            "content: expected bytes, a binary file or an iterable of bytes, found text: "
+            "encode it, or open the file with 'rb'"
+        )
+
+
+def _pieces(octets: bytes) -> Iterator[bytes]:
+    """Octets in pieces, none of which begins or ends within a CRLF."""
+    start = 0
+    while start < len(octets):
+        end = start + CHUNK
+        if octets[end - 1 : end] == b"\r":
+            end += 1
+        yield octets[start:end]
+        start = end

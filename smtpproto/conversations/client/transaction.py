@@ -18,7 +18,7 @@ from ...vocabulary.states import State
 from ...wire import CountedText
 from ..errors import ConnectionLost
 from ..requests import Flow
-from .command_and_reply import flush, next_reply
+from .command_and_reply import NotWritten, flush, next_reply, reply_after
 from .content_source import CHUNK
 
 if TYPE_CHECKING:
@@ -94,7 +94,10 @@ class MailTransaction:
             client.send(Data())
         mail = yield from self._mail()
         for index in self.batch:
-            self._decide(index, (yield from self._reply()))
+            reply = client.next_event()
+            if not isinstance(reply, Reply):
+                reply = yield from reply_after(reply, client)
+            self._decide_for_one(index, reply)
         if plan.chunked:
             yield from self._chunks_if_any(mail)
         else:
@@ -106,7 +109,7 @@ class MailTransaction:
         mail = yield from self._mail()
         for index in self.batch if mail.positive else ():
             self.client.send(self.plan.recipients[index])
-            self._decide(index, (yield from self._reply()))
+            self._decide_for_one(index, (yield from self._reply()))
         if self.plan.chunked or not self.open:
             yield from self._chunks_if_any(mail)
         else:
@@ -120,10 +123,14 @@ class MailTransaction:
             ConnectionLost: besides the usual, it is a 421.
         """
         reply = yield from next_reply(self.client)
+        self._check_open(reply)
+        return reply
+
+    def _check_open(self, reply: Reply) -> None:
+        """Note a 421 (RFC 5321 section 3.8), after which no reply comes any more."""
         if reply.code == 421:
             self.closing = reply
             raise ConnectionLost(f"the server closed the connection: {reply}", reply=reply)
-        return reply
 
     def _mail(self) -> Flow[Reply]:
         """The reply to MAIL; a refusal decides over all recipients, whatever is said to RCPT."""
@@ -132,17 +139,16 @@ class MailTransaction:
             self.replies = dict.fromkeys(self.batch, reply)
         return reply
 
-    def _decide(self, index: int, rcpt: Reply) -> None:
+    def _decide_for_one(self, index: int, rcpt: Reply) -> None:
         """Note what became of a recipient by RCPT, unless MAIL was refused."""
-        if index in self.replies:
-            return
-        if rcpt.negative:
-            self.replies[index] = rcpt
-        else:
+        if rcpt.positive and index not in self.replies:
             self.open.append(index)
+            return
+        self._check_open(rcpt)
+        self.replies.setdefault(index, rcpt)
 
-    def _refused(self, reply: Reply) -> None:
-        """One reply refuses the message for all who were still to have it."""
+    def _decide_for_all(self, reply: Reply) -> None:
+        """One reply tells what becomes of the message for all who were still to have it."""
         for index in self.open:
             self.replies[index] = reply
 
@@ -162,17 +168,20 @@ class MailTransaction:
         if reply.intermediate:
             yield from self._content()
         else:
-            self._refused(reply)
+            self._decide_for_all(reply)
             yield from self._abandon()
 
     def _content(self) -> Flow[None]:
         """Stream the content; to nobody, a lone dot (RFC 2920 section 3.1)."""
-        client = self.client
-        while self.open and (chunk := (yield from self.source.next())) is not None:
+        client, source = self.client, self.source
+        while self.open and (chunk := (yield from source.next())) is not None:
             client.send(ContentChunk(chunk))
+            if source.ended:
+                # This one leaves with the end of the content.
+                break
             early = yield from self._write()
             if early is not None:
-                self._refused(early)
+                self._decide_for_all(early)
                 return
         client.send(EndOfContent())
         self.ended = bool(self.open)
@@ -201,10 +210,16 @@ class MailTransaction:
 
     def _results(self) -> Flow[None]:
         """Read what became of the message: one reply, or on LMTP one for each recipient."""
-        many = self.client.session.protocol is Protocol.LMTP
-        reply: Reply | None = None
+        try:
+            reply = yield from self._reply()
+        except NotWritten:
+            self.ended = False
+            raise
+        if self.client.session.protocol is not Protocol.LMTP:
+            self._decide_for_all(reply)
+            return
         for index in self.open:
-            if many or reply is None:
+            if index != self.open[0]:
                 reply = yield from self._reply()
             self.replies[index] = reply
 
@@ -241,14 +256,14 @@ class MailTransaction:
             if chunk:
                 refusal = yield from self._chunk(chunk, unanswered)
                 if refusal is not None:
-                    self._refused(refusal)
+                    self._decide_for_all(refusal)
                     return None
             chunk = following
         # The end of the content is announced once it is known that nothing before it was refused.
         while client.pending:
             reply = yield from self._reply()
             if reply.negative:
-                self._refused(reply)
+                self._decide_for_all(reply)
                 return None
         return chunk + (text.finish() if text is not None else b"")
 
@@ -276,6 +291,6 @@ class MailTransaction:
                 break
         self.ended = True
         if refusal is not None:
-            self._refused(refusal)
+            self._decide_for_all(refusal)
         else:
             yield from self._results()
