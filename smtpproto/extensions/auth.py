@@ -1,8 +1,7 @@
-"""AUTH: who the client is, RFC 4954.
+"""AUTH: authentication of the client, RFC 4954.
 
-The states: a 334 leads from READY to `State.EXCHANGE`, where lines of base64 are exchanged instead
-of commands; the final reply leads back.  What the octets in them mean is the affair of
-`smtpproto.sasl`.
+A 334 reply leads from READY to `State.EXCHANGE`, where both sides send lines of base64 instead of
+commands and replies; the final reply leads back.  `smtpproto.sasl` interprets the octets.
 """
 
 from __future__ import annotations
@@ -32,7 +31,8 @@ __all__ = ["Auth", "AuthCommand", "AuthParameter"]
 
 # sasl-mech = 1*20mech-char; mech-char = %x41-5A / DIGIT / "-" / "_" (RFC 4422 section 3.1)
 _MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}")
-# Section 6: what may be said before AUTH.  LHLO is the EHLO of LMTP; STARTTLS has to come first.
+# Section 6: the commands allowed before AUTH.  LHLO is the EHLO of LMTP; STARTTLS has to come
+# first.
 _BEFORE = frozenset({"EHLO", "HELO", "LHLO", "AUTH", "STARTTLS", "NOOP", "RSET", "QUIT"})
 _FIRST = Reply(530, "5.7.0", "Authentication required (RFC 4954 section 6)")
 _TWICE = Reply(503, "5.5.1", "AUTH succeeded already, and is possible once (RFC 4954 section 4)")
@@ -44,14 +44,15 @@ _UNKNOWN = Reply(504, "5.5.4", "the authentication mechanism is not offered (RFC
 
 @dataclass(frozen=True, slots=True)
 class AuthCommand(DialogueCommand):
-    """AUTH: prove who the client is (section 4).
+    """AUTH: authenticate the client (section 4).
 
     Arguments:
-        mechanism: name of a SASL mechanism, in upper case.
-        initial: the initial response, not encoded; empty is not the same as None.  Never shown.
+        mechanism: the name of a SASL mechanism, in upper case.
+        initial: the initial response, not in base64; empty differs from None.  It is a secret and
+            never shown.
 
     Raises:
-        LocalProtocolError: the mechanism's name cannot be one.
+        LocalProtocolError: the name of the mechanism is malformed.
     """
 
     verb = "AUTH"
@@ -60,7 +61,7 @@ class AuthCommand(DialogueCommand):
     initial: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        # What stands in its place may be a password, so no error repeats it.
+        # The text may be a password, so no error repeats it.
         if _MECHANISM.fullmatch(self.mechanism) is None:
             raise LocalProtocolError(
                 "AUTH: expected the name of a SASL mechanism, 1 to 20 of A-Z, 0-9, '-' and '_', "
@@ -71,7 +72,7 @@ class AuthCommand(DialogueCommand):
         """The mechanism and, if there is one, the initial response in base64."""
         if self.initial is None:
             return self.mechanism
-        # A response of no octets has no base64 (section 4).
+        # "=" is an initial response of no octets (section 4).
         return f"{self.mechanism} {encode_base64(self.initial) or '='}"
 
     def __str__(self) -> str:
@@ -80,16 +81,16 @@ class AuthCommand(DialogueCommand):
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
-        """Read both."""
+        """Read the mechanism and the initial response."""
         mechanism, space, response = arguments.partition(" ")
-        # `upper` makes ASCII of some other characters, such as the dotless i.
+        # `upper` maps some other characters to ASCII, such as the dotless i.
         name = mechanism.upper() if mechanism.isascii() else mechanism
         if not space:
             return cls(name)
         return cls(name, b"" if response == "=" else _decoded(response))
 
     def parse_response(self, line: bytes) -> bytes:
-        """The octets of a response; a lone "*" gives up (section 4)."""
+        """Decode a response; a single "*" cancels the exchange (section 4)."""
         if line == b"*":
             raise LocalProtocolError(
                 "the client cancelled the exchange (RFC 4954 section 4)", enhanced="5.7.0"
@@ -97,7 +98,7 @@ class AuthCommand(DialogueCommand):
         return decode_base64(line)
 
     def format_response(self, octets: bytes | None) -> bytes:
-        """Base64, or "*" to give up (section 4)."""
+        """Encode a response in base64; None gives "*", which cancels (section 4)."""
         return b"*" if octets is None else encode_base64(octets).encode("ascii")
 
 
@@ -113,10 +114,10 @@ def _decoded(response: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class AuthParameter(Parameter):
-    """Who submitted the message, as far as the sender knows and trusts it (section 5).
+    """The submitter of the message, if the sender knows and trusts it (section 5).
 
     Arguments:
-        mailbox: None where that is not known, or not trusted; written `AUTH=<>`.
+        mailbox: the submitter; None, written `AUTH=<>`, if it is unknown or not trusted.
     """
 
     keyword = "AUTH"
@@ -141,19 +142,20 @@ class Auth(Extension):
     """Authentication of the client (RFC 4954).
 
     Arguments:
-        mechanisms: names of SASL mechanisms, the best first; on a server all that it knows.
-        allow_plaintext: on a server, names of those that may be used outside TLS.
-        in_session: on a server, what gives the names for one session, in place of the two above.
-        required: on a server, whether the client has to authenticate before anything else.
+        mechanisms: names of SASL mechanisms, the best first; on a server all that it supports.
+        allow_plaintext: on a server, the names of those that are allowed outside TLS.
+        in_session: on a server, a function that returns the names for one session; it replaces the
+            two above.
+        required: on a server, whether the client must authenticate first (section 6).
     """
 
     keyword = "AUTH"
     commands = (AuthCommand,)
     transitions = {State.READY: {"AUTH": Transition(ok=State.READY, more=State.EXCHANGE)}}
     parameters = {Mail: (AuthParameter,)}
-    # Section 3, and section 4: 12,288 octets for a line of an exchange.
+    # Section 3, and section 4: a line of an exchange may have 12,288 octets.
     extra_length = {Mail: 500, AuthCommand: 12288 - 512}
-    # Servers announced it so before it was a standard, for clients that still looked for that.
+    # Before AUTH was a standard, servers sent it in this form, and old clients looked for it.
     old_form = True
     not_offered = Reply(503, "5.5.1", "AUTH is not offered in this session (RFC 4954 section 4)")
     mechanisms: tuple[str, ...] = ()
@@ -169,12 +171,12 @@ class Auth(Extension):
 
     @classmethod
     def parse_offer(cls, arguments: str) -> Self:
-        """Read the mechanisms; what cannot be one is left out."""
+        """Read the mechanisms; skip malformed names."""
         names = [name for word in arguments.split() if _MECHANISM.fullmatch(name := word.upper())]
         return cls(tuple(dict.fromkeys(names)))
 
     def offer(self, session: Session) -> Self | None:
-        """The mechanisms for this session; nothing once the client has authenticated."""
+        """Offer the mechanisms for this session; none after the client has authenticated."""
         if session.identity is not None:
             return None
         names = self._names(session)
@@ -187,7 +189,7 @@ class Auth(Extension):
         return tuple(name for name in self.mechanisms if session.secure or name in allowed)
 
     def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
-        """Refuse what has to wait for AUTH, a second AUTH, and one that gives away a secret."""
+        """Refuse commands before AUTH if it is required, a second AUTH, and secrets outside TLS."""
         if command.verb == AuthCommand.verb and session.identity is not None:
             return _TWICE
         if isinstance(command, AuthCommand):
@@ -200,7 +202,7 @@ class Auth(Extension):
     def check(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """Refuse a second success, and what was not offered."""
+        """Refuse a second AUTH after a success, and mechanisms that are not offered."""
         if not isinstance(command, AuthCommand):
             return None
         if session.identity is not None:

@@ -1,9 +1,9 @@
-"""What a service extension is: RFC 5321 section 2.2.
+"""The base class of service extensions: RFC 5321 section 2.2.
 
-To add one is to write one file with a subclass of `Extension`: its keyword and EHLO line, the
-parameters it adds to commands, the commands it adds with their rows in the table of states, and
-what it demands.  Both roles use the same object, and a private one outside the package is written
-the same way:
+An extension is one file with a subclass of `Extension`: its keyword and EHLO line, the parameters
+that it adds to commands, the commands that it adds, their rows in the table of states, and its
+checks.  Both roles use the same object.  A private extension outside the package is written the
+same way:
 
     >>> from dataclasses import dataclass
     >>> @dataclass(frozen=True, slots=True)
@@ -56,11 +56,11 @@ EHLO_KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A command got its final reply: see `Extension.after`.
+    """A command got its final reply; see `Extension.after`.
 
     Arguments:
         command: the command.
-        positive: whether the reply was.
+        positive: whether the reply was positive.
         on_server: whether this side is the server.
     """
 
@@ -71,40 +71,40 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class TransactionOver:
-    """A mail transaction is over, or what would end one came, as RSET or EHLO."""
+    """The mail transaction is over, or a command such as RSET or EHLO came that would end one."""
 
 
 @dataclass(frozen=True, slots=True)
 class TLSBegun:
-    """A TLS handshake was done: what the peer said before it is to be forgotten.
+    """TLS has begun: forget what the peer said before (RFC 3207 section 4.2).
 
-    Its name, what was offered and the identity are forgotten already (RFC 3207 section 4.2).
+    The session has already lost the client's name, the offered extensions and the identity.
     """
 
 
 SessionEvent = Answered | TransactionOver | TLSBegun
-"""What happens in a session that an extension may have to keep in mind."""
+"""Events of a session that may change the facts of an extension."""
 
 
 class Extension:
-    """A service extension; an instance is its own EHLO line (RFC 5321 section 4.1.1.1).
+    """A service extension; an instance is one EHLO line (RFC 5321 section 4.1.1.1).
 
-    A subclass is a frozen dataclass with slots.  What it does not set stays as here.
+    A subclass is a frozen dataclass with slots.  It overrides what differs from the defaults here.
 
     Attributes:
         keyword: the EHLO keyword, in upper case.
         parameters: the parameters it adds, by class of command.
         commands: the commands it adds.
-        transitions: the rows these commands have in the table of states.
-        extra_length: octets by which a command line may be longer, by class of command.
-        watches: classes of commands for which `check` is called, besides those that it adds or
-            adds parameters to.
-        utf8: whether commands and replies may hold UTF-8 once it is in force (RFC 6531).
-        not_offered: the reply to one of its commands in a session where it is not in force.
-        requires: keywords of extensions without which it may not be offered.
-        old_form: whether its EHLO line may have "=" behind the keyword, as that of AUTH had once.
-        plain: whether it is in force on a server before EHLO and after HELO, too, where nothing is
-            announced: for commands that may be sent unasked (RFC 5321 section 4.1.4).
+        transitions: the rows of these commands in the table of states.
+        extra_length: how many octets longer a command line may be, by class of command.
+        watches: further classes of commands to call `check` for.  `check` is always called for the
+            commands that it adds or adds parameters to.
+        utf8: whether commands and replies may hold UTF-8 when it is in use (RFC 6531).
+        not_offered: the reply to one of its commands in a session without it.
+        requires: keywords of extensions that must be offered too.
+        old_form: whether its EHLO line may have "=" after the keyword, as that of AUTH once had.
+        plain: whether a server also accepts its commands before EHLO and after HELO, for commands
+            that a client may send unasked (RFC 5321 section 4.1.4).
     """
 
     __slots__ = ()
@@ -121,7 +121,7 @@ class Extension:
     plain: ClassVar[bool] = False
 
     def arguments(self) -> str:
-        """What follows the keyword in the EHLO line; empty if nothing does."""
+        """The text after the keyword in the EHLO line; empty if there is none."""
         return ""
 
     def line(self) -> str:
@@ -130,21 +130,21 @@ class Extension:
         return f"{self.keyword} {arguments}" if arguments else self.keyword
 
     def offer(self, session: Session) -> Self | None:
-        """What a server offers in this session: itself, a changed copy, or None for nothing."""
+        """Return what a server offers in this session: itself, a changed copy, or None."""
         return self
 
     @classmethod
     def parse_offer(cls, arguments: str) -> Self:
-        """The extension that a server announced with these arguments (any letter case).
+        """Read the arguments that a server announced (any letter case).
 
         Raises:
-            LocalProtocolError: the arguments are not what the extension allows; a client then
-                treats the extension as not offered.
+            LocalProtocolError: the arguments are malformed; a client then treats the extension as
+                not offered.
         """
         return cls()
 
     def covers(self, parameter: Parameter) -> bool:
-        """Whether it allows a parameter, one of its classes, with this value.
+        """Whether it allows a parameter of one of its classes with this value.
 
         Another extension may have the same parameter and allow more.
         """
@@ -153,62 +153,62 @@ class Extension:
     def check(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """The reply that refuses this command here and now, or None.
+        """Return the reply that refuses this command, or None to allow it.
 
-        A server refuses with it; on a client, `send` raises `LocalProtocolError` from it.
+        A server sends that reply; on a client, `send` raises `LocalProtocolError` from it.
 
         Arguments:
-            command: one that the extension adds, adds parameters to or watches.
-            session: the facts.
-            transaction: what MAIL and RCPT said, None outside a mail transaction.
+            command: a command that the extension adds, adds parameters to or watches.
+            session: the facts of the session.
+            transaction: the mail transaction so far, or None.
         """
         return None
 
     def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
-        """The reply by which a server refuses a command for lack of something, or None.
+        """Return the reply that refuses a command until the client has done something, or None.
 
-        Asked about every command before all else, whether the extension is in force or not, and
-        whether the command is possible here or not: so a client that never said EHLO does not get
-        around what it is to do first, such as to authenticate.
+        A server calls it for every command, before all other checks, even if the extension is not
+        in use or the state does not allow the command.  So a client cannot avoid AUTH or STARTTLS
+        by never sending EHLO.
 
         Arguments:
-            command: the command; only its class where the rest of the line cannot be read.
-            session: the facts.
+            command: the command; its class if the rest of the line is malformed.
+            session: the facts of the session.
         """
         return None
 
     @classmethod
     def after(cls, event: SessionEvent, session: Session) -> Session:
-        """The session after something that concerns the extension; both roles.
+        """Return the session after an event that concerns the extension; both roles call it.
 
-        For what it keeps as a fact, see `Session.with_fact`.
+        An extension can keep a fact in the session, see `Session.with_fact`.
 
         Arguments:
-            event: `Answered` for a command that it adds, and, while it is in force, for one that it
+            event: `Answered` for a command that it adds, and, while it is in use, for one that it
                 watches; `TransactionOver`; `TLSBegun`.
-            session: what the event itself changes is changed already.
+            session: the session, already changed by the event itself.
         """
         return session
 
     def fit_reply(self, reply: Reply, command: Command, transaction: Transaction | None) -> Reply:
-        """What a server says in place of a reply whose text is not all ASCII.
+        """Return what a server sends instead of a reply whose text is not all ASCII.
 
-        Asked of extensions with `utf8` only; whatever they return leaves as UTF-8.
+        A server calls it for extensions with `utf8` only; it sends the result as UTF-8.
         """
         return reply
 
     def check_content(self, octets: int, session: Session) -> Reply | None:
-        """The reply that refuses content of so many octets so far, or None."""
+        """Return the reply that refuses content of so many octets so far, or None."""
         return None
 
 
 @dataclass(frozen=True, slots=True)
 class UnknownExtension(Extension):
-    """An EHLO line that no known extension explains, kept as it was written.
+    """An EHLO line of no known extension, kept as written.
 
     Arguments:
         name: the keyword as received.
-        text: what followed it.
+        text: the text after the keyword.
     """
 
     keyword = ""
@@ -221,7 +221,7 @@ class UnknownExtension(Extension):
 
 
 class Flag(Parameter):
-    """A parameter without a value: its presence says it all.
+    """A parameter without a value.
 
     A subclass is a frozen dataclass with slots that sets `keyword`.
     """
@@ -241,7 +241,7 @@ class Flag(Parameter):
 
 
 def split_line(line: str) -> tuple[str, str]:
-    """Keyword and arguments of an EHLO line.
+    """Split an EHLO line into keyword and arguments.
 
     Raises:
         LocalProtocolError: the line does not begin with a keyword.

@@ -1,11 +1,11 @@
-"""BURL: content that the server fetches by its URL, RFC 4468; for message submission only.
+"""BURL: content that the server fetches from a URL, RFC 4468; for message submission only.
 
-The application resolves the URL, between the command and its reply.  `BurlCommand` is an event like
-other commands, and no octets follow it.  A positive reply to the one with LAST takes
-responsibility for the message.  In the conversation of a server the handler's `command` answers it.
+The application fetches the content between the command and its reply.  `BurlCommand` is an event
+like other commands; no octets follow it.  The positive reply to a BURL with LAST takes
+responsibility for the message.  In the conversation of a server the handler's `command` replies.
 
-Where CHUNKING is on, BURL and BDAT may alternate.  A handler never gets such a mixture: BURL behind
-a chunk is refused.
+With CHUNKING a client may mix BURL and BDAT.  A handler never gets such a mixture: the server
+refuses BURL after a chunk.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["Burl", "BurlCommand"]
 ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?@!$&'()*+,;=%\[\]-]*")
 # burl-param   = "imap" / ("imap://" authority)
 PARAM = re.compile(r"[!-~]+")
-# Only the user of this name may use the URL (RFC 4467 section 3, RFC 4468 section 3.3).
+# Only this user may use the URL (RFC 4467 section 3, RFC 4468 section 3.3).
 SUBMIT_USER = re.compile(r";URLAUTH=submit\+([^:;/]*)", re.IGNORECASE)
 ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
 
@@ -44,11 +44,11 @@ NOT_YOURS = Reply(554, "5.7.0", "BURL: the URL is for another user (RFC 4468 sec
 
 @dataclass(frozen=True, slots=True)
 class BurlCommand(Command):
-    """BURL: the content, or a part of it, is what the URL leads to (section 3).
+    """BURL: the URL gives the content, or a part of it (section 3).
 
     Arguments:
         url: an absolute URI.  It may hold a token that gives access, so it is never shown.
-        last: whether that ends the content.
+        last: whether this is the end of the content.
     """
 
     verb = "BURL"
@@ -64,7 +64,7 @@ class BurlCommand(Command):
 
     @property
     def row(self) -> str:
-        """The end of the content has a row of its own."""
+        """BURL with LAST has a row of its own."""
         return "BURL LAST" if self.last else "BURL"
 
     @property
@@ -84,12 +84,12 @@ class BurlCommand(Command):
         return f"{self.url} LAST" if self.last else self.url
 
     def __str__(self) -> str:
-        """The command without what may be secret in the URL."""
+        """The command without the secret part of the URL."""
         return f"BURL {self.scheme}://{self.host}/...{' LAST' if self.last else ''}"
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
-        """Read both."""
+        """Read the URL and LAST."""
         url, space, marker = arguments.partition(" ")
         if space and not (marker.isascii() and marker.upper() == "LAST"):
             raise LocalProtocolError("BURL: expected LAST after the URL (RFC 4468 section 3.5)")
@@ -98,16 +98,16 @@ class BurlCommand(Command):
 
 @dataclass(frozen=True, slots=True)
 class Burl(Extension):
-    """Content that the server fetches by its URL (RFC 4468).
+    """Content that the server fetches from a URL (RFC 4468).
 
     Arguments:
-        options: what can be resolved: "imap" for IMAP URLs that carry their authorization, and
-            "imap://host" for others on a host that trusts the server.
-        early: whether that is told before authentication, too, which lets clients send all in one
-            group.
+        options: the URLs that the server can fetch: "imap" for IMAP URLs with a token, and
+            "imap://host" for other URLs of a host that trusts the server.
+        early: whether to announce the options before authentication too; then a client can send
+            AUTH, MAIL, RCPT and BURL in one group.
 
     Raises:
-        LocalProtocolError: an option is no word.
+        LocalProtocolError: an option is malformed.
     """
 
     keyword = "BURL"
@@ -138,13 +138,13 @@ class Burl(Extension):
         return cls(tuple(arguments.split()))
 
     def offer(self, session: Session) -> Self | None:
-        """Itself without options before authentication (section 3.1), nothing on LMTP."""
+        """Offer no options before authentication (section 3.1), and nothing on LMTP."""
         if session.protocol is Protocol.LMTP:
             return None
         return self if self.early or session.identity is not None else type(self)(())
 
     def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
-        """Refuse clients that did not authenticate, and URLs that are for other users."""
+        """Refuse clients that did not authenticate, and URLs for other users."""
         if not isinstance(command, BurlCommand):
             return None
         if session.identity is None:
@@ -155,7 +155,7 @@ class Burl(Extension):
     def check(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """Refuse URLs that no option stands for (section 3.3)."""
+        """Refuse URLs that no option covers (section 3.3)."""
         assert isinstance(command, BurlCommand)
         if not self.options:
             return NEEDS_LOGIN
@@ -166,6 +166,6 @@ class Burl(Extension):
 
 
 def _decoded(text: str) -> str:
-    """The user's name, whose escapes stand for UTF-8; octets that are none are no user's name."""
+    """Decode a user's name with escapes; octets that are not UTF-8 match no user."""
     octets = ESCAPE.sub(lambda match: bytes([int(match[1], 16)]), text.encode("ascii"))
     return octets.decode("utf-8", "surrogateescape")

@@ -1,13 +1,13 @@
 """CHUNKING and BINARYMIME: content in counted chunks, and content of any octets, RFC 3030.
 
-The states: BDAT leads from RCPT to CHUNKS, BDAT LAST ends the mail transaction.  Section 2 leaves
-the state after a failed chunk open and asks for RSET; here that is SPOILED, where nothing else
-helps.  A chunk may be on its way already when the recipients or the chunk before it turn out to be
-refused: the rows marked `in_flight` say what its refusal does.
+BDAT leads from RCPT to CHUNKS; BDAT LAST ends the mail transaction.  Section 2 does not define the
+state after a failed chunk, but requires RSET.  Here the state is SPOILED, which only RSET leaves.
+A client may have sent a chunk before it learns that the recipients or the chunk before were
+refused: the rows marked `in_flight` say how to read the reply.
 
-A chunk that is refused is read and dropped.  Where its size cannot be read, or is beyond 2**63 - 1,
-that is impossible: the server answers 501 and closes with 421, as whatever it read on might be the
-content of a message, which must never speak for the client.
+The server reads and drops the octets of a refused chunk.  If the size is malformed or above
+2**63 - 1, it cannot know where the chunk ends, and reading on would treat content as commands.  So
+it replies 501 and then 421, and closes.
 """
 
 from __future__ import annotations
@@ -34,25 +34,25 @@ __all__ = ["Bdat", "BinaryMime", "Chunking"]
 # bdat-cmd   = "BDAT" SP chunk-size [ SP end-marker ] CR LF
 # chunk-size = 1*DIGIT
 # end-marker = "LAST" (RFC 3030 section 2)
-# Leading zeros are no reason to refuse, a line full of them is.
+# Leading zeros are allowed, but not a line full of them.
 _ARGUMENTS = re.compile(r"([0-9]{1,20})(?: (LAST))?", re.IGNORECASE | re.ASCII)
 _MOST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Bdat(CountedCommand):
-    """BDAT: a chunk of the message content follows at once (RFC 3030 section 2).
+    """BDAT: a chunk of the message content follows directly (RFC 3030 section 2).
 
-    A client sends it and then its octets, as `ContentChunk`s; a server shows the octets alone, and
-    `EndOfContent` behind the last of them.
+    A client sends it and then its octets as `ContentChunk`s.  A server's events are only the
+    octets, and `EndOfContent` after the last of them.
 
     Arguments:
-        octets: of the chunk, 0 to 2**63 - 1.
-        last: whether it is the last one.
+        octets: the size of the chunk, 0 to 2**63 - 1.
+        last: whether it is the last chunk.
     """
 
     verb = "BDAT"
-    # Section 4.2 shows chunks in one group.
+    # Section 4.2 shows several chunks in one group.
     ends_group = False
     timeout = 600.0
     octets: int
@@ -115,7 +115,7 @@ class BinaryMime(Extension):
     def check(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """Refuse DATA for such content, and the content where CHUNKING is not offered."""
+        """Refuse DATA for such content, and such content if CHUNKING is not offered."""
         if isinstance(command, Mail):
             if is_binary(command) and Chunking not in session.offered:
                 return Reply(555, "5.5.4", "BODY=BINARYMIME needs CHUNKING (RFC 3030 section 3)")
@@ -125,6 +125,6 @@ class BinaryMime(Extension):
 
 
 def is_binary(mail: Mail) -> bool:
-    """Whether the content may be any octets, so that CR and LF mean nothing in it."""
+    """Whether the content may be any octets, so that CR and LF are no line endings."""
     body = mail.get(Body)
     return body is not None and body.kind == "BINARYMIME"

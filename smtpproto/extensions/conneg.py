@@ -1,8 +1,8 @@
-"""CONPERM and CONNEG: content that may be converted on its way, RFC 4141.
+"""CONPERM and CONNEG: content that a relay may convert, RFC 4141.
 
-The conversions, and the header fields that allow and record them, are the affair of whoever relays.
-Section 4.2 has servers that do not know a parameter answer 504; the later RFC 5321 says 555, which
-is what this package answers.
+The relay itself converts content and writes the header fields that allow and record this.  Section
+4.2 makes servers that do not know a parameter reply 504; the later RFC 5321 says 555, which this
+package sends.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ __all__ = [
 ]
 
 WORD = "CONNEG"
-# Of a line of a reply, with room for its code, an enhanced status code and CRLF.
+# Octets of a line of the reply, less its code, an enhanced status code and CRLF.
 LINE = 480
 
 
 @dataclass(frozen=True, slots=True)
 class ConpermParameter(Flag):
-    """The content may be converted, or else the message fails (section 4.2)."""
+    """A relay may convert the content; if it must and cannot, the message fails (section 4.2)."""
 
     keyword = "CONPERM"
 
 
 @dataclass(frozen=True, slots=True)
 class Conperm(Extension):
-    """Content that may be converted on its way (RFC 4141)."""
+    """Content that a relay may convert (RFC 4141)."""
 
     keyword = "CONPERM"
     parameters = {Mail: (ConpermParameter,)}
@@ -46,14 +46,14 @@ class Conperm(Extension):
 
 @dataclass(frozen=True, slots=True)
 class ConnegParameter(Flag):
-    """The reply to this RCPT is to say what content suits the recipient (section 5.2)."""
+    """Asks the server to list the recipient's capabilities in its reply to RCPT (section 5.2)."""
 
     keyword = "CONNEG"
 
 
 @dataclass(frozen=True, slots=True)
 class Conneg(Extension):
-    """What content suits a recipient, told in the reply to RCPT (RFC 4141)."""
+    """The capabilities of a recipient, in the reply to RCPT (RFC 4141)."""
 
     keyword = "CONNEG"
     parameters = {Rcpt: (ConnegParameter,)}
@@ -61,12 +61,12 @@ class Conneg(Extension):
 
 
 def with_capabilities(reply: Reply, filter: str) -> Reply:  # noqa: A002 -- the RFC's word
-    """The reply to RCPT that tells what content suits the recipient (section 5.2).
+    """Return a reply to RCPT that lists the recipient's capabilities (section 5.2).
 
     Arguments:
-        reply: a positive one; its text is what the reply says besides.
-        filter: a feature set as RFC 2533 writes them, such as "(image-coding=MH)"; it is cut at
-            spaces and closing parentheses, where needed, to fit the lines of a reply.
+        reply: a positive reply; its text is kept.
+        filter: a feature set in the form of RFC 2533, such as "(image-coding=MH)".  It is split at
+            spaces and closing parentheses to fit the lines of a reply.
 
     Raises:
         LocalProtocolError: the reply is not positive.
@@ -89,13 +89,13 @@ def _parts(text: str) -> list[str]:
 
 
 def capabilities(reply: Reply) -> str | None:
-    """What content suits the recipient, as the reply to RCPT tells; None if it does not.
+    """Return the recipient's capabilities from the reply to RCPT; None if it lists none.
 
     Arguments:
         reply: the reply to an RCPT with `ConnegParameter`.
 
     Returns:
-        The feature set in one line; what its parts mean is up to RFC 2533.
+        The feature set as one line; RFC 2533 defines its parts.
     """
     words = [line.partition(" ") for line in reply.lines]
     parts = [rest.strip() for word, _, rest in words if word.upper() == WORD]

@@ -1,7 +1,6 @@
-"""DELIVERBY: messages to be delivered within some time, RFC 2852.
+"""DELIVERBY: a time limit for the delivery of a message, RFC 2852.
 
-What becomes of a message whose time is over (sections 4.1.2 to 4.1.5) is the affair of whoever
-delivers.
+The program that delivers the message enforces the limit (sections 4.1.2 to 4.1.5).
 """
 
 from __future__ import annotations
@@ -37,13 +36,13 @@ MOST = 10**9 - 1
 
 @dataclass(frozen=True, slots=True)
 class By(Parameter):
-    """The time within which a message is to be delivered, and what happens otherwise (section 4).
+    """The time limit for delivery, and what to do when it has passed (section 4).
 
     Arguments:
-        seconds: from now on; 0 or negative (the time is over) only if the message is not returned.
-        returned: whether the message is given up when the time is over ("R"), or its sender is
+        seconds: the time from now on; 0 or negative (it has passed) only if `returned` is False.
+        returned: whether the message is returned when the time has passed ("R"), or its sender is
             notified of the delay ("N").
-        trace: whether the sender is notified when the message leaves for another server ("T").
+        trace: whether the sender is notified when the message is relayed ("T").
     """
 
     keyword = "BY"
@@ -80,11 +79,11 @@ class By(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class DeliverBy(Extension):
-    """Messages to be delivered within some time (RFC 2852).
+    """A time limit for the delivery of a message (RFC 2852).
 
     Arguments:
-        least: the shortest time in seconds that the server takes with mode R; None if unsaid.
-        tokens: further words of the EHLO line, which the RFC leaves room for.
+        least: the shortest time in seconds that the server accepts with mode R; None if unknown.
+        tokens: further words of the EHLO line, which the RFC allows.
 
     Raises:
         ValueError: `least` has more than nine digits or is negative, or a token cannot be written.
@@ -117,7 +116,7 @@ class DeliverBy(Extension):
     def check(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """Refuse a time that is too short for the server (section 3)."""
+        """Refuse a time below the server's minimum (section 3)."""
         assert isinstance(command, Mail)
         by = command.get(By)
         if by is not None and by.returned and self.least is not None and by.seconds < self.least:

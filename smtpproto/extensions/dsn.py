@@ -1,7 +1,7 @@
 """DSN, delivery status notifications: RFC 3461, with the addresses of RFC 6533 section 3.
 
-A relay passes each value on as it came (section 5.2.1), letter case and optional encoding included,
-so the parameters keep it as it is written; properties say what it means.
+A relay passes each value on unchanged (section 5.2.1), with its letter case and optional encoding.
+So the parameters keep the written form; properties decode it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Dsn", "Envid", "Notify", "Orcpt", "Ret"]
 
-# Section 5.4 counts the keywords in; clients that do not are no reason to refuse a message.
+# Section 5.4 includes the keywords; accept parameters of clients that do not count them.
 _ENVID_MOST = 100
 _ORCPT_MOST = 500
 
-# Sections 4.2 and 4.4: before encoding, graphic characters and white space of ASCII.
+# Sections 4.2 and 4.4: before encoding, printable characters and white space of ASCII.
 _PRINTABLE = re.compile(r"[\t -~]*")
 # RFC 5322 section 3.2.3: atom
 _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+\-/?^_`{|}~]+")
@@ -36,8 +36,8 @@ _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+\-/?^_`{|}~]+")
 #   QCHAR               = %x21-2a / %x2c-3c / %x3e-5b / %x5d-7e
 #   QUCHAR              = QCHAR / UTF8-2 / UTF8-3 / UTF8-4
 #   EmbeddedUnicodeChar = %x5C.78 "{" HEXPOINT "}"
-# HEXPOINT: 20, 2B, 3D, 5C or a character that is not ASCII, without leading zeros.  It lists most
-# control characters too, but no address that is valid once it is decoded has any.
+# HEXPOINT: 20, 2B, 3D, 5C or a character outside ASCII, without leading zeros.  It includes most
+# control characters too, but no valid address has any once it is decoded.
 _EMBEDDED = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
 _UNITEXT = re.compile(r"(?:[!-*,-<>-\[\]-~\xa0-\U0010ffff]|\\x\{[0-9A-Fa-f]{2,6}\})*")
 _SPECIAL = re.compile(r"[ +=\\]")
@@ -73,7 +73,7 @@ class Notify(Parameter):
             )
 
     def _wanted(self) -> set[str]:
-        # Not `upper` alone, which makes ASCII of some characters that are not.
+        # Not `upper` alone: it maps some other characters to ASCII.
         return {c.upper() if c.isascii() else c for c in self.conditions}
 
     def on(self, condition: str) -> bool:
@@ -82,7 +82,7 @@ class Notify(Parameter):
 
     @property
     def never(self) -> bool:
-        """Whether none is wanted."""
+        """Whether no notification is wanted."""
         return self.on("NEVER")
 
     def value(self) -> str:
@@ -99,7 +99,7 @@ class Orcpt(Parameter):
 
     Arguments:
         kind: the type of the address: "rfc822", "utf-8", "x400", ...
-        encoded: the address as xtext, or as RFC 6533 section 3 has it if the kind is "utf-8".
+        encoded: the address as xtext, or in the form of RFC 6533 section 3 if the kind is "utf-8".
     """
 
     keyword = "ORCPT"
@@ -121,12 +121,12 @@ class Orcpt(Parameter):
 
     @classmethod
     def of(cls, address: str, kind: str = "", *, smtputf8: bool = False) -> Self:
-        """The parameter for an address.
+        """Return the parameter for an address.
 
         Arguments:
             address: as the sender wrote it, without angle brackets.
             kind: its type; if empty, "rfc822" for ASCII and "utf-8" for other text.
-            smtputf8: whether UTF-8 may stay as it is, because the transaction has SMTPUTF8.
+            smtputf8: whether UTF-8 may be written unencoded, as the transaction has SMTPUTF8.
 
         Raises:
             LocalProtocolError: it is too long, or not printable.
@@ -159,7 +159,7 @@ class Orcpt(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class Ret(Parameter):
-    """What a notification of failure is to bring back (section 4.3).
+    """How much of the message a notification of failure returns (section 4.3).
 
     Arguments:
         kind: "FULL" for the whole message, "HDRS" for its headers, in any letter case.
@@ -187,7 +187,7 @@ class Ret(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class Envid(Parameter):
-    """What the sender calls the transaction; `of` encodes it (section 4.4).
+    """The sender's identifier of the transaction; `of` encodes it (section 4.4).
 
     Arguments:
         encoded: printable ASCII as xtext, at most 100 characters.
@@ -207,7 +207,7 @@ class Envid(Parameter):
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """The parameter for a text.
+        """Return the parameter for a text.
 
         Raises:
             LocalProtocolError: it is empty, too long, or not printable ASCII.
@@ -233,7 +233,7 @@ class Dsn(Extension):
 
     keyword = "DSN"
     parameters = {Mail: (Ret, Envid), Rcpt: (Notify, Orcpt)}
-    # The longest parameters, each with a space before it.
+    # The lengths of the longest parameters, each with a space before it.
     extra_length = {
         Mail: len(" RET=FULL ENVID=") + _ENVID_MOST,
         Rcpt: len(" NOTIFY=SUCCESS,FAILURE,DELAY ORCPT=") + _ORCPT_MOST,
@@ -241,7 +241,7 @@ class Dsn(Extension):
 
 
 def _decode_utf8(encoded: str) -> str:
-    """The address in a utf-8-addr-xtext or utf-8-addr-unitext (RFC 6533 section 3)."""
+    """Decode a utf-8-addr-xtext or utf-8-addr-unitext (RFC 6533 section 3)."""
     if _UNITEXT.fullmatch(encoded) is None:
         raise _malformed(encoded)
     address = _EMBEDDED.sub(_decode_character, encoded)

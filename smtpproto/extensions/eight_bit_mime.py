@@ -18,7 +18,7 @@ __all__ = ["Body", "EightBitMime"]
 
 @dataclass(frozen=True, slots=True)
 class Body(Parameter):
-    """What the content is made of (RFC 6152 section 2; BINARYMIME: RFC 3030 section 3).
+    """The kind of content (RFC 6152 section 2; BINARYMIME: RFC 3030 section 3).
 
     Arguments:
         kind: "7BIT", "8BITMIME" or "BINARYMIME".
@@ -42,7 +42,7 @@ class Body(Parameter):
     def parse(cls, value: str | None) -> Self:
         """Read the kind in any letter case."""
         value = value or ""
-        # `upper` makes ASCII of some other characters, such as the dotless i.
+        # `upper` maps some other characters to ASCII, such as the dotless i.
         return cls(value.upper() if value.isascii() else value)
 
 
@@ -55,5 +55,5 @@ class EightBitMime(Extension):
     extra_length = {Mail: 17}
 
     def covers(self, parameter: Parameter) -> bool:
-        """All kinds but the one that another extension adds."""
+        """Whether it covers a kind: all but BINARYMIME, which another extension adds."""
         return not isinstance(parameter, Body) or parameter.kind != "BINARYMIME"

@@ -1,6 +1,6 @@
-"""ETRN: asking for the mail that waits for a host, RFC 1985.
+"""ETRN: a host asks the server to send its queued mail, RFC 1985.
 
-The mail comes over another connection, which the server opens.
+The server opens another connection and sends the mail there.
 """
 
 from __future__ import annotations
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 __all__ = ["Etrn", "EtrnCommand", "node_refused", "pending_messages", "queue_failed"]
 
 # ETRN [option-character] node-name (section 5)
-# A node is a domain name, and so it is behind "@"; what stands behind "#" is up to the server.
+# After "@" a node is a domain name; the server defines what may follow "#".
 NODE = re.compile(r"@?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|#[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)
 class EtrnCommand(Command):
-    """ETRN: start to send what is queued for a host (section 5).
+    """ETRN: start to send the mail that is queued for a host (section 5).
 
     Arguments:
-        node: a domain name; "@" and a domain name for all hosts below it, too; or "#" and the
+        node: a domain name; "@" and a domain name to include all hosts below it; or "#" and the
             name of a queue (section 5.3).
     """
 
@@ -57,7 +57,7 @@ class EtrnCommand(Command):
 
 @dataclass(frozen=True, slots=True)
 class Etrn(Extension):
-    """Asking for the mail that waits for a host (RFC 1985)."""
+    """A host asks the server to send its queued mail (RFC 1985)."""
 
     keyword = "ETRN"
     commands = (EtrnCommand,)
@@ -66,11 +66,11 @@ class Etrn(Extension):
 
 
 def pending_messages(node: str, count: int | None = None) -> Reply:
-    """The positive reply that says what waits (section 5.1).
+    """Return the positive reply that says how many messages are queued (section 5.1).
 
     Arguments:
         node: the node of the command.
-        count: how many messages; None: some.
+        count: how many messages; None: an unknown number.
     """
     if count is None:
         return Reply(252, "2.0.0", f"OK, pending messages for node {node} started")
@@ -80,10 +80,10 @@ def pending_messages(node: str, count: int | None = None) -> Reply:
 
 
 def queue_failed(node: str) -> Reply:
-    """The reply of a server that cannot start the queue now (section 5.1)."""
+    """Return the reply of a server that cannot start the queue now (section 5.1)."""
     return Reply(458, "4.3.0", f"Unable to queue messages for node {node}")
 
 
 def node_refused(node: str, reason: str) -> Reply:
-    """The reply of a server that does not do this for this client (section 5.1)."""
+    """Return the reply of a server that refuses this client (section 5.1)."""
     return Reply(459, "4.7.0", f"Node {node} not allowed: {reason}")

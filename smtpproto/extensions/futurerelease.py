@@ -1,7 +1,7 @@
-"""FUTURERELEASE: messages to be held until some time, RFC 4865; for message submission only.
+"""FUTURERELEASE: messages to hold until some time, RFC 4865; for message submission only.
 
-Nothing here knows what time it is.  How long a HOLDUNTIL makes the server wait, and whether it lies
-in the past, is for the application to find out.
+This module reads no clock.  The application computes how long to hold a message for a HOLDUNTIL,
+and whether that time is in the past.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def _moment(what: str, text: str) -> datetime:
 
 @dataclass(frozen=True, slots=True)
 class HoldFor(Parameter):
-    """How long the message is to be held (section 3).
+    """How long to hold the message (section 3).
 
     Arguments:
         seconds: 1 to 999,999,999.
@@ -81,10 +81,10 @@ class HoldFor(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class HoldUntil(Parameter):
-    """Until when the message is to be held (section 3).
+    """Until when to hold the message (section 3).
 
     Arguments:
-        moment: with a time zone; it is written in UTC.
+        moment: a time with a time zone; it is written in UTC.
     """
 
     keyword = "HOLDUNTIL"
@@ -105,11 +105,11 @@ class HoldUntil(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class FutureRelease(Extension):
-    """Messages to be held until some time (RFC 4865).
+    """Messages to hold until some time (RFC 4865).
 
     Arguments:
-        longest: for how many seconds the server holds a message at most.
-        latest: until when the server holds a message at most, with a time zone.
+        longest: the longest time in seconds that the server holds a message.
+        latest: the latest time until which it holds a message, with a time zone.
 
     Raises:
         LocalProtocolError: `longest` is not 1 to 999,999,999, or `latest` has no time zone.
@@ -131,14 +131,14 @@ class FutureRelease(Extension):
 
     @classmethod
     def parse_offer(cls, arguments: str) -> Self:
-        """Read both."""
+        """Read the longest interval and the latest moment."""
         longest, _, latest = arguments.partition(" ")
         return cls(_seconds("FUTURERELEASE", longest), _moment("FUTURERELEASE", latest))
 
     def check(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """Refuse both parameters at once, and times that are too far away (sections 4.2, 5.2.2)."""
+        """Refuse both parameters together, and times that are too late (sections 4.2, 5.2.2)."""
         assert isinstance(command, Mail)
         hold_for, hold_until = command.get(HoldFor), command.get(HoldUntil)
         by = command.get(By)

@@ -1,6 +1,6 @@
 """HELP and EXPN as keywords: RFC 5321 sections 4.1.1.7, 4.1.1.8 and 2.2.2, RFC 1869 section 6.
 
-Both commands are older than EHLO, so they are answered before it and after HELO, too (section
+Both commands are older than EHLO, so a server accepts them before EHLO and after HELO (section
 4.1.4).
 """
 

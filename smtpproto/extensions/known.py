@@ -63,13 +63,13 @@ KNOWN: tuple[type[Extension], ...] = (
 
 
 def standard(size: int | None = 50 * 1024 * 1024) -> tuple[Extension, ...]:
-    """The service extensions that suit a server that wants nothing special.
+    """Return the service extensions that suit most servers.
 
-    CHUNKING and SMTPUTF8 are not among them: the one pays with large or binary content, the other
-    brings addresses that are not ASCII to a handler, which has to know what to do with them.
+    CHUNKING and SMTPUTF8 are left out.  CHUNKING is useful for large or binary content only.  With
+    SMTPUTF8 a handler must be able to process addresses outside ASCII.
 
     Arguments:
-        size: octets of the largest message; None for no limit.
+        size: the largest message in octets; None for no limit.
     """
     return (
         Size(size),

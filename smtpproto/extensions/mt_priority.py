@@ -1,4 +1,4 @@
-"""MT-PRIORITY: which message goes first, RFC 6710."""
+"""MT-PRIORITY: the priority of a message, RFC 6710."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class MtPriorityParameter(Parameter):
     """The priority of a message (section 3).
 
     Arguments:
-        level: -9 to 9; 0 is the usual one, a higher number goes first.
+        level: -9 to 9; 0 is the default, higher numbers go first.
     """
 
     keyword = "MT-PRIORITY"
@@ -61,15 +61,15 @@ def _wrong(found: str) -> LocalProtocolError:
 
 @dataclass(frozen=True, slots=True)
 class MtPriority(Extension):
-    """Which message goes first (RFC 6710).
+    """Priorities of messages (RFC 6710).
 
-    A priority above 0 is a claim: `granted_priority` says what it is worth.
+    A client can claim any priority: `granted_priority` says which one to use.
 
     Arguments:
-        profile: the name of the Priority Assignment Policy; "" if it is not told.
+        profile: the name of the Priority Assignment Policy; "" if it is not announced.
 
     Raises:
-        LocalProtocolError: the name is none that section 7 allows.
+        LocalProtocolError: section 7 does not allow the name.
     """
 
     keyword = "MT-PRIORITY"
@@ -95,12 +95,12 @@ class MtPriority(Extension):
 
 
 def granted_priority(mail: Mail, session: Session, *, trusted: bool = False) -> int:
-    """The priority to handle a message with: nobody unknown may push in (section 4.1).
+    """Return the priority to use; only trusted clients may raise it above 0 (section 4.1).
 
     Arguments:
-        mail: the command.
-        session: whoever authenticated may raise the priority of a message.
-        trusted: whether this client may anyway.
+        mail: the MAIL command.
+        session: the session; a client that has authenticated may raise the priority.
+        trusted: whether to trust this client in any case.
     """
     priority = mail.get(MtPriorityParameter)
     level = 0 if priority is None else priority.level
@@ -108,9 +108,9 @@ def granted_priority(mail: Mail, session: Session, *, trusted: bool = False) -> 
 
 
 def priority_changed(level: int) -> Reply:
-    """The positive reply to MAIL, or to the content, that tells of another priority (section 4.1).
+    """Return the positive reply to MAIL, or to the content, with a new priority (section 4.1).
 
     Arguments:
-        level: the priority that the message has now.
+        level: the new priority of the message.
     """
     return Reply(250, "2.3.6", f"{level} is the new priority assigned to the message")

@@ -1,6 +1,6 @@
-"""MTRK: messages whose way can be asked for later, RFC 3885.
+"""MTRK: messages whose delivery the sender can track later, RFC 3885.
 
-The queries themselves are another protocol (MTQP, RFC 3887).
+The queries use another protocol (MTQP, RFC 3887).
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ __all__ = ["Mtrk", "MtrkParameter"]
 # mtrk-parameter = "MTRK=" mtrk-certifier [":" mtrk-timeout]
 # mtrk-certifier = base64
 # mtrk-timeout   = 1*9DIGIT (section 3.1)
-# The value of a parameter has no place for "=" (RFC 5321 section 4.1.2), so the padding of the
-# base64 is left out: section 3.2 counts 27 octets for a hash of 20.
+# The value of a parameter cannot hold "=" (RFC 5321 section 4.1.2), so the base64 has no padding:
+# section 3.2 counts 27 octets for a hash of 20.
 BASE64 = re.compile(r"[A-Za-z0-9+/]+")
 VALUE = re.compile(rf"({BASE64.pattern})(?::([0-9]{{1,9}}))?")
 MOST = 10**9 - 1
@@ -35,11 +35,11 @@ MOST = 10**9 - 1
 
 @dataclass(frozen=True, slots=True)
 class MtrkParameter(Parameter):
-    """Keep what is needed to answer questions about this message later (section 3.1).
+    """Asks the server to keep tracking data of this message (section 3.1).
 
     Arguments:
         certifier: the SHA-1 hash of the sender's secret in base64, without padding.
-        timeout: for how many seconds; None: as the server likes.
+        timeout: how long to keep it, in seconds; None: the server decides.
     """
 
     keyword = "MTRK"
@@ -66,7 +66,7 @@ class MtrkParameter(Parameter):
 
     @classmethod
     def parse(cls, value: str | None) -> Self:
-        """Read both."""
+        """Read the certifier and the seconds."""
         match = VALUE.fullmatch(value or "")
         if match is None:
             raise cls._wrong(value or "")
@@ -75,9 +75,9 @@ class MtrkParameter(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class Mtrk(Extension):
-    """Messages whose way can be asked for later (RFC 3885).
+    """Messages whose delivery the sender can track later (RFC 3885).
 
-    A server that offers it offers DSN too, whose ENVID names the message and whose ORCPT the
+    A server that offers it must offer DSN too: ENVID identifies the message and ORCPT the
     recipients (section 2).
     """
 
@@ -89,7 +89,7 @@ class Mtrk(Extension):
     def check(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """Demand the ENVID that makes the message one that can be asked for (section 3.2)."""
+        """Refuse MTRK without the ENVID that identifies the message (section 3.2)."""
         assert isinstance(command, Mail)
         if command.get(MtrkParameter) is None:
             return None

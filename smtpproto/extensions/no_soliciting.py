@@ -1,6 +1,6 @@
-"""NO-SOLICITING: classes of solicitation that a server does not take, RFC 3865.
+"""NO-SOLICITING: classes of solicitation that a server refuses, RFC 3865.
 
-The header field Solicitation, which SOLICIT repeats (section 2.3), belongs to the content.
+The header field Solicitation, which SOLICIT repeats (section 2.3), is part of the content.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ __all__ = ["NoSoliciting", "Solicit", "unsolicited"]
 # wordchar = "." / "-" / "_" / ":" / ALPHA / DIGIT (section 2.2)
 KEYWORDS = re.compile(r"[A-Za-z][A-Za-z0-9._:-]*(?:,[A-Za-z][A-Za-z0-9._:-]*)*")
 LONGEST = 1000
-# What a reply has room for besides its code and the parameter's name.
+# The space in a reply, less its code and the parameter's name.
 SHOWN = 400
 
 
@@ -42,7 +42,7 @@ def _check(what: str, text: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Solicit(Parameter):
-    """The classes of solicitation that the message belongs to (section 2.3).
+    """The classes of solicitation of the message (section 2.3).
 
     Arguments:
         keywords: such as "net.example:ADV"; at least one.
@@ -66,11 +66,11 @@ class Solicit(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class NoSoliciting(Extension):
-    """Classes of solicitation that are not taken (RFC 3865).
+    """Classes of solicitation that a server refuses (RFC 3865).
 
     Arguments:
-        keywords: the classes that no recipient takes; none: SOLICIT is understood, and that is all
-            (section 2.8 asks for no default).  A server's have to fit a line of the reply to EHLO.
+        keywords: the classes that the server refuses for all recipients.  Without any it only
+            understands SOLICIT (section 2.8).  A server's must fit into one line of the EHLO reply.
     """
 
     keyword = "NO-SOLICITING"
@@ -94,19 +94,19 @@ class NoSoliciting(Extension):
     def check(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """Refuse a message of a class that nobody here takes (sections 2.3 and 2.4)."""
+        """Refuse a message of a class that the server refuses (sections 2.3 and 2.4)."""
         assert isinstance(command, Mail)
         return unsolicited(command, self.keywords)
 
 
 def unsolicited(mail: Mail, keywords: tuple[str, ...]) -> Reply | None:
-    """The reply that refuses a message of one of these classes, or None (section 2.4).
+    """Return the reply that refuses a message of one of these classes, or None (section 2.4).
 
-    Also for the answer to RCPT, with the classes that one recipient does not take.
+    A handler can also call it at RCPT, with the classes that this recipient refuses.
 
     Arguments:
-        mail: the command that began the transaction.
-        keywords: the classes that are not taken; compared without regard to letter case.
+        mail: the MAIL command of the transaction.
+        keywords: the refused classes; letter case is ignored.
     """
     solicit = mail.get(Solicit)
     if solicit is None:

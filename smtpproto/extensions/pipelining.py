@@ -1,7 +1,7 @@
 """PIPELINING: commands in groups, RFC 2920.
 
-Which command may stand where in a group is said by `Command.ends_group`; a client's engine holds
-back what may not leave yet.
+`Command.ends_group` says which commands must be the last of a group.  A client's engine holds back
+commands that must wait.
 """
 
 from __future__ import annotations
@@ -15,6 +15,6 @@ __all__ = ["Pipelining"]
 
 @dataclass(frozen=True, slots=True)
 class Pipelining(Extension):
-    """Commands sent before those before them were answered (RFC 2920)."""
+    """Commands sent before the replies to earlier ones (RFC 2920)."""
 
     keyword = "PIPELINING"

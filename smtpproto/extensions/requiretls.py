@@ -1,7 +1,7 @@
-"""REQUIRETLS: messages that travel inside TLS or not at all, RFC 8689.
+"""REQUIRETLS: messages that must be relayed inside TLS, RFC 8689.
 
-The header field TLS-Required (section 3) and the checks of certificates and names (section 4.2.1)
-are the affair of whoever relays.
+The relay itself reads the header field TLS-Required (section 3) and checks certificates and names
+(section 4.2.1).
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ class RequireTlsParameter(Flag):
 
 @dataclass(frozen=True, slots=True)
 class RequireTls(Extension):
-    """Messages that travel inside TLS or not at all (RFC 8689).
+    """Messages that must be relayed inside TLS (RFC 8689).
 
-    Offered inside TLS only: a server that offers it promises to relay such a message accordingly.
+    A server offers it inside TLS only, and promises to relay such messages inside TLS.
     """
 
     keyword = "REQUIRETLS"
@@ -44,13 +44,13 @@ class RequireTls(Extension):
     extra_length = {Mail: 11}
 
     def offer(self, session: Session) -> Self | None:
-        """Itself inside TLS, otherwise nothing (section 2)."""
+        """Offer it inside TLS only (section 2)."""
         return self if session.secure else None
 
     def check(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """Keep a client from trusting an offer that came in plain text (section 2)."""
+        """Refuse it outside TLS, also where an offer came in plain text (section 2)."""
         assert isinstance(command, Mail)
         wanted = command.get(RequireTlsParameter) is not None
         return NO_TLS if wanted and not session.secure else None

@@ -1,7 +1,7 @@
-"""RRVS: recipients whose mailbox has had one owner since some time, RFC 7293.
+"""RRVS: recipients whose mailbox must have had the same owner since some time, RFC 7293.
 
-Whether it has is for the server's application to find out; the replies for that stand here.  The
-header field Require-Recipient-Valid-Since (section 3.2) belongs to the content.
+The server's application knows the owners; this module has the replies.  The header field
+Require-Recipient-Valid-Since (section 3.2) is part of the content.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ OWNER_UNKNOWN = Reply(550, "5.7.19", "whether the mailbox has changed its owner 
 
 @dataclass(frozen=True, slots=True)
 class RrvsParameter(Parameter):
-    """Since when the mailbox has to have the same owner (section 3.1).
+    """The time since which the mailbox must have had the same owner (section 3.1).
 
     Arguments:
         moment: with a time zone, without fractions of a second.
-        go_on: whether the message may go to a server without RRVS ("C"), or not ("R"); None: not
-            said, which means not.
+        go_on: whether the message may be relayed to a server without RRVS ("C") or not ("R");
+            None: not given, which means not.
     """
 
     keyword = "RRVS"
@@ -52,13 +52,13 @@ class RrvsParameter(Parameter):
 
     # rrvs-param = "RRVS=" date-time [ ";" ( "C" / "R" ) ]
     def value(self) -> str:
-        """The date-time, and what to do where there is no RRVS."""
+        """The date-time, and what to do if a relay meets a server without RRVS."""
         action = {None: "", True: ";C", False: ";R"}[self.go_on]
         return format_timestamp(self.moment) + action
 
     @classmethod
     def parse(cls, value: str | None) -> Self:
-        """Read both."""
+        """Read the date-time and the action."""
         text, semicolon, action = (value or "").partition(";")
         moment = parse_timestamp("RRVS", text, fractions=False)
         if not semicolon:
@@ -73,7 +73,7 @@ class RrvsParameter(Parameter):
 
 @dataclass(frozen=True, slots=True)
 class Rrvs(Extension):
-    """Recipients whose mailbox has had one owner since some time (RFC 7293)."""
+    """Recipients whose mailbox must have had the same owner since some time (RFC 7293)."""
 
     keyword = "RRVS"
     parameters = {Rcpt: (RrvsParameter,)}

@@ -32,7 +32,7 @@ _NUMBER = re.compile(r"[1-9][0-9]{0,5}")
 _MOST = 999_999
 _NAMES = ("MAILMAX", "RCPTMAX", "RCPTDOMAINMAX")
 
-# No code is prescribed.  A client that goes on after MAILMAX needs a new session, which 421 says.
+# The RFC prescribes no code.  After MAILMAX a client needs a new session, which 421 says.
 _MAILS = Reply(421, "4.7.0", "too many mail transactions in this session (RFC 9422 section 4.1)")
 _RCPTS = Reply(452, "4.5.3", "too many recipients (RFC 9422 section 4.2)")
 _DOMAINS = Reply(452, "4.5.3", "recipients in too many domains (RFC 9422 section 4.3)")
@@ -40,11 +40,11 @@ _DOMAINS = Reply(452, "4.5.3", "recipients in too many domains (RFC 9422 section
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """What counts for the limits so far, a fact of the session.
+    """A fact of the session: what was counted for the limits so far.
 
     Arguments:
-        mails: MAIL commands that were answered, positively or not.
-        domains: domains of RCPT commands that were answered; empty where their number is no matter.
+        mails: the number of MAIL commands with a reply, positive or not.
+        domains: the domains of RCPT commands with a reply; empty if there is no limit for them.
     """
 
     mails: int = 0
@@ -55,8 +55,8 @@ class Usage:
 class ServerLimits(Extension):
     """What a server accepts in a session and a mail transaction (RFC 9422 section 4).
 
-    A server that offers it holds clients to it.  To a client it says how to divide what it has to
-    send (`batches`) and when to begin a new session (`allows`).
+    A server enforces the limits that it offers.  A client uses `batches` to divide its recipients
+    and `allows` to decide when it needs a new session.
 
     Arguments:
         mailmax: mail transactions in one session; refused MAIL commands count as well.
@@ -65,7 +65,7 @@ class ServerLimits(Extension):
         others: further limits by name, as written; None for one without a value.
 
     Raises:
-        LocalProtocolError: a number out of 1 to 999999, or a limit that cannot be written.
+        LocalProtocolError: a number is not 1 to 999999, or a limit cannot be written.
     """
 
     keyword = "LIMITS"
@@ -92,13 +92,13 @@ class ServerLimits(Extension):
         yield "RCPTDOMAINMAX", self.rcptdomainmax
 
     def arguments(self) -> str:
-        """The limits that there are."""
+        """The limits that are set."""
         known = [(name, str(number)) for name, number in self._known() if number is not None]
         return " ".join([_written(name, value) for name, value in (*known, *self.others)])
 
     @classmethod
     def parse_offer(cls, arguments: str) -> Self:
-        """Read the limits; what is malformed counts as not there (section 3)."""
+        """Read the limits; skip malformed ones (section 3)."""
         numbers: dict[str, int] = {}
         others: list[tuple[str, str | None]] = []
         for word in arguments.split():
@@ -116,7 +116,7 @@ class ServerLimits(Extension):
     def check(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """Refuse what is beyond a limit."""
+        """Refuse a command beyond a limit."""
         usage = session.get(Usage) or Usage()
         if isinstance(command, Mail):
             return _MAILS if self.mailmax is not None and usage.mails >= self.mailmax else None
@@ -128,14 +128,14 @@ class ServerLimits(Extension):
 
     @classmethod
     def after(cls, event: SessionEvent, session: Session) -> Session:
-        """Count MAIL and RCPT, whatever the reply."""
+        """Count MAIL and RCPT commands, with any reply."""
         if not isinstance(event, Answered):
             return session
         command = event.command
         usage, limits = session.get(Usage) or Usage(), session.offered.get(cls)
         if isinstance(command, Mail):
             return session.with_fact(Usage(usage.mails + 1, usage.domains))
-        # No more domains are kept than a limit allows.
+        # Keep no more domains than the limit allows.
         if isinstance(command, Rcpt) and limits is not None and limits.rcptdomainmax is not None:
             domains = usage.domains.union(_domains((command,)))
             if len(domains) > len(usage.domains):
@@ -145,15 +145,15 @@ class ServerLimits(Extension):
     # --- for clients --------------------------------------------------------------------------
 
     def batches(self, recipients: Sequence[Rcpt]) -> list[list[int]]:
-        """The recipients by index, divided so that each batch fits into one mail transaction.
+        """Divide the recipients, by index, so that each batch fits into one mail transaction.
 
-        The batches with the same domains follow each other; within one the order is kept.
+        Batches with the same domains follow each other; the order within a batch is kept.
         """
         by_domain: dict[Domain | AddressLiteral | None, list[int]] = {}
         for index, rcpt in enumerate(recipients):
             domain = None if self.rcptdomainmax is None else next(_domains((rcpt,)), None)
             by_domain.setdefault(domain, []).append(index)
-        # Those without a domain go along with whatever comes.
+        # Recipients without a domain may join any batch.
         anywhere = by_domain.pop(None, [])
         domains = list(by_domain.values())
         most = self.rcptdomainmax or 1
@@ -167,7 +167,7 @@ class ServerLimits(Extension):
         return batches
 
     def allows(self, batch: Iterable[Rcpt], session: Session) -> bool:
-        """Whether a session has room for one more mail transaction, with these recipients."""
+        """Whether the session allows one more mail transaction, with these recipients."""
         usage = session.get(Usage) or Usage()
         if self.mailmax is not None and usage.mails >= self.mailmax:
             return False

@@ -35,7 +35,7 @@ def _number(text: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class SizeParameter(Parameter):
-    """Octets that the client says the message has, dot transparency not counted (section 6).
+    """The size of the message that the client declares, without dot transparency (section 6).
 
     Arguments:
         octets: 0 to 10**20 - 1.
@@ -63,7 +63,7 @@ class Size(Extension):
     """Message size declaration (RFC 1870).
 
     Arguments:
-        limit: in octets; None or 0: no fixed limit.
+        limit: the largest message in octets; None or 0: no fixed limit.
 
     Raises:
         LocalProtocolError: the limit cannot be written.
@@ -92,7 +92,7 @@ class Size(Extension):
     def check(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """Refuse a message that is declared too large (section 6.1)."""
+        """Refuse a message that declares too large a size (section 6.1)."""
         if isinstance(command, Mail) and self.limit:
             declared = command.get(SizeParameter)
             if declared is not None and declared.octets > self.limit:
@@ -100,5 +100,5 @@ class Size(Extension):
         return None
 
     def check_content(self, octets: int, session: Session) -> Reply | None:
-        """Refuse content that is too large, whatever was declared (section 6.3)."""
+        """Refuse content that is too large, whether declared or not (section 6.3)."""
         return TOO_LARGE if self.limit and octets > self.limit else None

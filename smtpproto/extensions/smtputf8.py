@@ -1,7 +1,7 @@
 """SMTPUTF8, internationalized email: RFC 6531.
 
-The grammar reads UTF-8 once this is in force; what remains to be said here is who may use it: a
-mail transaction whose MAIL has the parameter, and replies to clients that asked for it.
+The grammar reads UTF-8 when this is in use.  This module decides who may use it: a mail transaction
+whose MAIL has the parameter, and replies to clients that asked for it.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _MAIL = Reply(
 _RCPT = Reply(
     553, "5.6.7", "RCPT: an address that is not ASCII needs SMTPUTF8 on MAIL (RFC 6531 section 3.4)"
 )
-# RFC 6531 section 3.7.4: what a reply becomes that would have to show such an address.
+# RFC 6531 section 3.7.4: the text in place of one that would show such an address.
 _HIDDEN = "the mailbox name is not ASCII, and the client did not ask for SMTPUTF8"
 _IN_PLACE_OF = {250: 252, 251: 252, 551: 550, 553: 550}
 
@@ -48,7 +48,7 @@ class SmtpUtf8(Extension):
         Vrfy: (SmtpUtf8Parameter,),
         Expn: (SmtpUtf8Parameter,),
     }
-    # Section 3.1 names MAIL alone; VRFY and EXPN have the same parameter.
+    # Section 3.1 names only MAIL, but VRFY and EXPN have the same parameter.
     extra_length = {Mail: 10, Vrfy: 10, Expn: 10}
     watches = (Rcpt,)
     utf8 = True
@@ -57,7 +57,7 @@ class SmtpUtf8(Extension):
     def check(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """Refuse UTF-8 in an envelope that was not declared to have it (section 3.5)."""
+        """Refuse UTF-8 in an envelope whose MAIL lacks the parameter (section 3.5)."""
         if isinstance(command, Mail):
             needs = not (command.reverse_path.ascii and _all_ascii(command))
             return _MAIL if needs and command.get(SmtpUtf8Parameter) is None else None
@@ -67,7 +67,7 @@ class SmtpUtf8(Extension):
         return None
 
     def fit_reply(self, reply: Reply, command: Command, transaction: Transaction | None) -> Reply:
-        """Show such an address only to a client that asked for it (section 3.7.4)."""
+        """Show such an address only to a client that asked for SMTPUTF8 (section 3.7.4)."""
         if isinstance(command, (Vrfy, Expn)):
             if command.get(SmtpUtf8Parameter) is not None:
                 return reply

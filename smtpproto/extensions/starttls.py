@@ -1,9 +1,8 @@
-"""STARTTLS: TLS in the middle of a session, RFC 3207.
+"""STARTTLS: TLS within a session, RFC 3207.
 
-The states: a positive reply leads to `State.TLS`, where nothing but the handshake is possible;
-behind it the session begins anew.  What either side sent in plain text behind the command or its
-reply was put there by somebody in between (CVE-2011-0411 and its likes), and the connections end at
-it.
+A positive reply leads to `State.TLS`, where only the handshake is allowed; after it the session
+begins anew.  Plain text that follows the command or its reply was injected by an attacker
+(CVE-2011-0411 and similar), so the connections end with an error.
 """
 
 from __future__ import annotations
@@ -23,14 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = ["StartTls", "StartTlsCommand"]
 
-# Section 4: what may be said before STARTTLS.  LHLO is the EHLO of LMTP (RFC 2033 section 4.1).
+# Section 4: the commands allowed before STARTTLS.  LHLO is the EHLO of LMTP (RFC 2033 section 4.1).
 _BEFORE = frozenset({"EHLO", "LHLO", "NOOP", "STARTTLS", "QUIT"})
 _FIRST = Reply(530, "5.7.0", "Must issue a STARTTLS command first (RFC 3207 section 4)")
 
 
 @dataclass(frozen=True, slots=True)
 class StartTlsCommand(Command):
-    """STARTTLS: begin TLS (section 4).  With an argument it is refused with 501."""
+    """STARTTLS: begin TLS (section 4).  A server refuses arguments with 501."""
 
     verb = "STARTTLS"
     accepted = (220, "2.0.0", "Ready to start TLS")
@@ -38,10 +37,10 @@ class StartTlsCommand(Command):
 
 @dataclass(frozen=True, slots=True)
 class StartTls(Extension):
-    """TLS in the middle of a session (RFC 3207).
+    """TLS within a session (RFC 3207).
 
     Arguments:
-        required: on a server, whether it is to come before anything else.
+        required: on a server, whether it must come first (section 4).
     """
 
     keyword = "STARTTLS"
@@ -53,10 +52,10 @@ class StartTls(Extension):
     required: bool = False
 
     def offer(self, session: Session) -> Self | None:
-        """Itself outside TLS, otherwise nothing (section 4.2)."""
+        """Offer it outside TLS only (section 4.2)."""
         return None if session.secure else self
 
     def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
-        """Refuse what is not to be said in plain text (section 4)."""
+        """Refuse commands that must not be sent in plain text (section 4)."""
         wanted = self.required and not session.secure and command.verb not in _BEFORE
         return _FIRST if wanted else None

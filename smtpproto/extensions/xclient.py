@@ -1,10 +1,10 @@
-"""XCLIENT: a proxy takes the place of the client it speaks for; Postfix's XCLIENT_README.
+"""XCLIENT: a proxy names the client that it speaks for; Postfix's XCLIENT_README.
 
-After the positive reply the session is where it was after the greeting, and the server treats the
-client as the attributes say.  That holds until the end of the session, or until TLS begins, as what
-came before that may have come from anybody (RFC 3207 section 4.2).  More attributes may follow
-before EHLO; send the address last, for Postfix then asks whether the new one is authorized.  Here
-it is the peer of the connection that has to be trusted, whomever it spoke for before.
+After the positive reply the session returns to the state after the greeting, and the server treats
+the client as the attributes say.  This lasts until the session ends or TLS begins, as an attacker
+may have sent the command in plain text (RFC 3207 section 4.2).  More attributes may follow before
+EHLO.  Send the address last: Postfix then checks whether the new address is authorized.  This
+server always checks the peer of the connection.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ NOT_TRUSTED = Reply(550, "5.7.0", "XCLIENT: insufficient authorization")
 
 @dataclass(frozen=True, slots=True)
 class XClientCommand(AttributeCommand):
-    """XCLIENT: take this client in place of me.
+    """XCLIENT: treat this client as the peer.
 
     Arguments:
         attributes: NAME, ADDR (an IP address, IPv6 with "IPV6:" before it), PORT, PROTO (SMTP or
@@ -61,27 +61,27 @@ class XClientCommand(AttributeCommand):
 
 @dataclass(frozen=True, slots=True)
 class ClientOverride:
-    """A fact of a session: what XCLIENT said of the client; see `Session.get`.
+    """A fact of a session: what XCLIENT said about the client; see `Session.get`.
 
     Arguments:
-        attributes: by name in upper case; those of later commands count.
+        attributes: pairs of name in upper case and value; later commands replace earlier ones.
     """
 
     attributes: Attributes
 
     def get(self, name: str) -> str | None:
-        """The value of an attribute; None if it is not known."""
+        """Return the value of an attribute; None if it is unknown."""
         value = dict(self.attributes).get(name)
         return value if isinstance(value, str) else None
 
 
 @dataclass(frozen=True, slots=True)
 class XClient(Extension):
-    """A proxy takes the place of its client (Postfix).
+    """A proxy names the client that it speaks for (Postfix).
 
     Arguments:
-        trusted: the peers that may, such as `TrustedNetworks(["127.0.0.0/8"])`; nobody by default.
-        names: the attributes that are understood.
+        trusted: the peers that may, such as `TrustedNetworks(["127.0.0.0/8"])`; none by default.
+        names: the attributes that the server accepts.
     """
 
     keyword = "XCLIENT"
@@ -104,25 +104,26 @@ class XClient(Extension):
         return cls(names=tuple(arguments.upper().split()))
 
     def offer(self, session: Session) -> Self | None:
-        """Itself to trusted peers."""
+        """Offer it to trusted peers only."""
         return self if speaker(session) in self.trusted else None
 
     def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
-        """Refuse peers that are not trusted, whatever they were offered."""
+        """Refuse peers that are not trusted, even if it was offered."""
         refused = isinstance(command, XClientCommand) and speaker(session) not in self.trusted
         return NOT_TRUSTED if refused else None
 
     def check(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """Refuse attributes that were not offered."""
+        """Refuse attributes that are not offered."""
         return check_names(command, self.names)
 
     @classmethod
     def after(cls, event: SessionEvent, session: Session) -> Session:
-        """As after the greeting; on a server the client of the proxy is taken for the client.
+        """Return to the state after the greeting; on a server the proxy's client becomes the
+        client.
 
-        TLS makes forget whom the proxy spoke for: it may not have been the proxy who said so.
+        TLS discards what XCLIENT said, because an attacker may have sent it before.
         """
         if isinstance(event, TLSBegun):
             itself = session.get(Speaker)
@@ -131,7 +132,7 @@ class XClient(Extension):
             return session.without_fact(ClientOverride).without_fact(Speaker)
         if not (isinstance(event, Answered) and event.positive):
             return session
-        # Another XCLIENT may follow before EHLO.
+        # The client may send another XCLIENT before EHLO.
         offer = session.offered.get(cls)
         session = replace(
             session,
@@ -145,7 +146,7 @@ class XClient(Extension):
 
 
 def _overridden(session: Session, command: XClientCommand) -> Session:
-    """The session with the client of the proxy in place of the proxy."""
+    """Return the session with the proxy's client in place of the proxy."""
     before = session.get(ClientOverride)
     attributes = merged(() if before is None else before.attributes, command.attributes)
     fact = ClientOverride(attributes)
@@ -157,7 +158,7 @@ def _overridden(session: Session, command: XClientCommand) -> Session:
     return replace(
         session.with_fact(itself).with_fact(fact),
         peer=peer,
-        # What it does not say about the client is not known.
+        # Facts of the client that the command does not name are unknown.
         peer_port=int(port or 0),
         identity=fact.get("LOGIN"),
         name=None if helo is None else _name(helo),
@@ -168,12 +169,12 @@ def _name(helo: str) -> Domain | AddressLiteral | None:
     try:
         return AddressLiteral.parse(helo) if helo.startswith("[") else Domain.parse(helo)
     except LocalProtocolError:
-        # Clients in the field call themselves all kinds of things; the fact has it as it is.
+        # Many clients give a name that is no domain; the fact keeps it as it is.
         return None
 
 
 def check_names(command: Command, names: tuple[str, ...]) -> Reply | None:
-    """The reply that refuses an attribute which is not among `names`, or None."""
+    """Return the reply that refuses an attribute which is not among `names`, or None."""
     assert isinstance(command, AttributeCommand)
     for name, _ in command.attributes:
         if name not in names:

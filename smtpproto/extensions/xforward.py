@@ -1,7 +1,7 @@
-"""XFORWARD: a filter tells whose message it passes on, for logs; Postfix's XFORWARD_README.
+"""XFORWARD: a filter names the client whose message it passes on, for logs (Postfix).
 
-Nothing of the session changes: what was said is a fact for whoever writes logs, and is forgotten
-with the end of the next mail transaction.
+See Postfix's XFORWARD_README.  It changes nothing but a fact of the session, for programs that
+write logs.  The session forgets that fact after the next mail transaction.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ class XForwardCommand(AttributeCommand):
     """XFORWARD: the next message came from this client.
 
     Arguments:
-        attributes: NAME, ADDR, PORT, PROTO, HELO, IDENT, SOURCE (LOCAL or REMOTE); none has to be
-            an IP address or a domain.
+        attributes: NAME, ADDR, PORT, PROTO, HELO, IDENT, SOURCE (LOCAL or REMOTE); the values need
+            not be IP addresses or domains.
     """
 
     verb = "XFORWARD"
@@ -48,27 +48,27 @@ class XForwardCommand(AttributeCommand):
 
 @dataclass(frozen=True, slots=True)
 class ForwardedClient:
-    """A fact of a session: whom the next message came from; see `Session.get`.
+    """A fact of a session: the client that the next message came from; see `Session.get`.
 
     Arguments:
-        attributes: by name in upper case; those of later commands count.
+        attributes: pairs of name in upper case and value; later commands replace earlier ones.
     """
 
     attributes: Attributes
 
     def get(self, name: str) -> str | None:
-        """The value of an attribute; None if it is not known."""
+        """Return the value of an attribute; None if it is unknown."""
         value = dict(self.attributes).get(name)
         return value if isinstance(value, str) else None
 
 
 @dataclass(frozen=True, slots=True)
 class XForward(Extension):
-    """A filter tells whose message it passes on (Postfix).
+    """A filter names the client whose message it passes on (Postfix).
 
     Arguments:
-        trusted: the peers that may, such as `TrustedNetworks(["127.0.0.0/8"])`; nobody by default.
-        names: the attributes that are understood.
+        trusted: the peers that may, such as `TrustedNetworks(["127.0.0.0/8"])`; none by default.
+        names: the attributes that the server accepts.
     """
 
     keyword = "XFORWARD"
@@ -87,23 +87,23 @@ class XForward(Extension):
         return cls(names=tuple(arguments.upper().split()))
 
     def offer(self, session: Session) -> Self | None:
-        """Itself to trusted peers."""
+        """Offer it to trusted peers only."""
         return self if speaker(session) in self.trusted else None
 
     def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
-        """Refuse peers that are not trusted, whatever they were offered."""
+        """Refuse peers that are not trusted, even if it was offered."""
         refused = isinstance(command, XForwardCommand) and speaker(session) not in self.trusted
         return NOT_TRUSTED if refused else None
 
     def check(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """Refuse attributes that were not offered."""
+        """Refuse attributes that are not offered."""
         return check_names(command, self.names)
 
     @classmethod
     def after(cls, event: SessionEvent, session: Session) -> Session:
-        """Keep what was said, besides what was said before and not again, for one message."""
+        """Keep the attributes, together with earlier ones, until the next message is over."""
         if isinstance(event, TransactionOver):
             return session.without_fact(ForwardedClient)
         if not (isinstance(event, Answered) and event.positive):

@@ -1,7 +1,7 @@
-"""What a command is, and what reading one has to know: RFC 5321 section 4.1.1.
+"""What a command is (`Command`), and what reading one needs (`Grammar`): RFC 5321 section 4.1.1.
 
-A command is a value: what a client passes to `send` is what a server gets from `next_event`.  The
-commands of RFC 5321 are in `commands`, those of service extensions in the files of these.
+A client passes commands to `send`; a server gets them from `next_event`.  `commands` has the
+commands of RFC 5321; service extensions define theirs in their own files.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Framing(enum.Enum):
 
 
 class Syntax(enum.Enum):
-    """How much of what real clients get wrong a server reads nevertheless."""
+    """How many common mistakes of clients a server accepts."""
 
     STRICT = "the grammar of RFC 5321, and nothing else"
     LENIENT = "faults whose meaning is beyond doubt are repaired, and reported"
@@ -38,14 +38,14 @@ class Syntax(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Grammar:
-    """What reading a command line has to know: the verbs and parameters in use.
+    """What reading a command line needs: the verbs and parameters in use.
 
     Arguments:
         verbs: the class of each command, by verb in upper case.
         known: verbs that exist but are not in use here: refused with 502 instead of 500.
         parameters: the parameters of each class of command, by keyword in upper case.
         utf8: whether a line may hold UTF-8 (RFC 6531 section 3.3).
-        limits: the sizes to hold addresses to.
+        limits: the bounds for addresses.
         syntax: for `lenient_commands.read`; `command_line.parse` is always strict.
     """
 
@@ -60,21 +60,21 @@ class Grammar:
 class Command:
     """A command: a verb and what follows it (RFC 5321 section 4.1.1).
 
-    A subclass is a frozen dataclass with slots that sets `verb` and, where there is anything to
-    write or read, implements `arguments` and `parse`.
+    A subclass is a frozen dataclass with slots.  It sets `verb`.  If the command takes arguments,
+    it implements `arguments` and `parse`.
 
     Attributes:
         verb: the first word, in upper case.
-        ends_group: whether nothing may follow it in a pipelined group until its reply is there
-            (RFC 2920 section 3.1, which asks that of every command it does not name).
-        timeout: seconds a client waits for the reply (RFC 5321 section 4.5.3.2).
+        ends_group: whether it must be the last command of a pipelined group (RFC 2920 section 3.1
+            requires that of every command that it does not name).
+        timeout: seconds that a client waits for the reply (RFC 5321 section 4.5.3.2).
         accepted: the usual positive reply: code, enhanced status code, text.
-        framing: how content that belongs to the command is delimited, None if there is none.
-        brings_content: whether a positive reply takes responsibility for content that is elsewhere,
-            such as behind a URL (RFC 4468).  In the conversation of a server only a positive reply
-            of the handler gives it; where the handler says nothing, the command is refused.
-        needs_offer: whether it is possible only where the extension that it belongs to is offered.
-        parameters: what service extensions added to it; empty for commands that take nothing.
+        framing: how the content of the command is delimited; None if it has none.
+        brings_content: whether a positive reply takes responsibility for content from elsewhere,
+            such as a URL (RFC 4468).  In the conversation of a server only the handler can give
+            that reply; without one the server refuses the command.
+        needs_offer: whether the command is allowed only if its extension is offered.
+        parameters: the parameters of service extensions; empty if the command takes none.
     """
 
     __slots__ = ()
@@ -89,11 +89,11 @@ class Command:
 
     @property
     def row(self) -> str:
-        """The name of its row in the table of states: the verb, unless an argument decides."""
+        """The name of its row in the table of states: the verb, unless an argument decides it."""
         return self.verb
 
     def arguments(self) -> str:
-        """What follows the verb and a space; empty if nothing does."""
+        """The text after the verb and a space; empty if there is none."""
         return ""
 
     def line(self) -> str:
@@ -103,10 +103,10 @@ class Command:
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
-        """The command that was written with these arguments.
+        """Read the arguments of the command.
 
         Raises:
-            LocalProtocolError: with the code of the reply that refuses it.
+            LocalProtocolError: with the code of the reply that refuses them.
         """
         if arguments:
             raise LocalProtocolError(
@@ -115,15 +115,15 @@ class Command:
         return cls()
 
     def __str__(self) -> str:
-        """The command line as people may see it.
+        """The command line for people.
 
-        A class whose arguments may hold secrets says here what is shown in their place.
+        A class whose arguments may hold secrets overrides this and hides them.
         """
         return self.line()
 
 
 class CountedCommand(Command):
-    """A command whose content follows it at once, counted in octets (RFC 3030 section 2).
+    """A command directly followed by a counted number of octets (RFC 3030 section 2).
 
     Attributes:
         octets: how many octets follow the CRLF of the command line.
@@ -137,18 +137,18 @@ class CountedCommand(Command):
 
 
 class DialogueCommand(Command):
-    """A command that a 334 reply turns into a dialogue of challenges and responses (RFC 4954)."""
+    """A command that a 334 reply extends to an exchange of challenges and responses (RFC 4954)."""
 
     __slots__ = ()
 
     def parse_response(self, line: bytes) -> bytes:
-        """The octets in a line that the client sent as its response.
+        """Decode a response line of the client.
 
         Raises:
-            LocalProtocolError: the line is no response, or cancels the dialogue (501).
+            LocalProtocolError: 501: the line is no response, or cancels the dialogue.
         """
         raise NotImplementedError
 
     def format_response(self, octets: bytes | None) -> bytes:
-        """The line that carries a response; None: the line that cancels the dialogue."""
+        """Encode a response as a line; None cancels the dialogue."""
         raise NotImplementedError
