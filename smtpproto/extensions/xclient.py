@@ -120,8 +120,7 @@ class XClient(Extension):
 
     @classmethod
     def after(cls, event: SessionEvent, session: Session) -> Session:
-        """Return to the state after the greeting; on a server the proxy's client becomes the
-        client.
+        """Return to the state after the greeting; a server replaces the client by the proxy's.
 
         TLS discards what XCLIENT said, because an attacker may have sent it before.
         """
