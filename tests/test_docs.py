@@ -74,3 +74,14 @@ def test_the_tests_that_show_what_is_promised_are_there() -> None:
         if f"def {name}(" not in (DOCS / file).read_text(encoding="utf-8")
     ]
     assert gone == []
+
+
+def test_each_promise_names_its_test() -> None:
+    page = (
+        (DOCS / "security.md")
+        .read_text(encoding="utf-8")
+        .partition("## What smtpproto does not")[0]
+    )
+    promises = re.findall(r"^- (.*\n(?:  .*\n)*)", page, re.MULTILINE)
+    assert len(promises) > 30
+    assert [promise for promise in promises if NAMED_TEST.search(promise) is None] == []

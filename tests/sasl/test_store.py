@@ -74,7 +74,7 @@ def test_a_known_user_looks_like_an_unknown_one() -> None:
 
 
 @pytest.mark.parametrize("username", ["user", "nobody"])
-def test_a_check_costs_one_derivation_whoever_it_is(
+def test_a_check_costs_one_derivation_for_every_name(
     username: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     store = users(user="pencil")
