@@ -38,6 +38,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
+from .timeouts import MAILBOX_LOCK_TIMEOUT
+
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -109,7 +111,9 @@ class MboxStore:
         lock_timeout: seconds to wait for those who have it locked.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, lock_timeout: float = 30.0) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, lock_timeout: float = MAILBOX_LOCK_TIMEOUT
+    ) -> None:
         self.path = Path(path).absolute()
         self.lock_timeout = lock_timeout
 

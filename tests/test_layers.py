@@ -37,8 +37,8 @@ RANKS = {
     "grammar": 0,
     "wire": 0,
 }
-# Every file may import these two, which import nothing.
-FOUNDATIONS = frozenset({"errors", "limits"})
+# Every file may import these, which import nothing.
+FOUNDATIONS = frozenset({"errors", "limits", "timeouts"})
 # The two `__init__.py` that hand on names from folders above their own rank.
 FACADES = {"": 4, "conversations/__init__": 6}
 ADAPTERS = 7

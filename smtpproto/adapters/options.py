@@ -27,6 +27,7 @@ from ..extensions import Extension
 from ..extensions.known import KNOWN
 from ..limits import Limits
 from ..sasl import Credentials, Mechanism
+from ..timeouts import STOP_TIMEOUT
 from ..vocabulary.addresses import Domain
 from ..vocabulary.command_base import Syntax
 from ..vocabulary.replies import Reply
@@ -354,7 +355,7 @@ def listening(handler: object, options: ServeOptions, *, waits: bool | None = No
         path=path,
         handshake=security.Handshake(context),
         timeout=options.get("timeout"),
-        grace=options.get("grace", 30.0),
+        grace=options.get("grace", STOP_TIMEOUT),
         addresses=[sockets.address_of(listener) for listener in adopted],
     )
 

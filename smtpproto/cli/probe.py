@@ -10,6 +10,7 @@ from ..conversations import SMTPError, TLSError, TLSMode
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..extensions import Extension, StartTls
 from ..extensions.base import UnknownExtension
+from ..timeouts import PROBE_TIMEOUT
 from ..vocabulary.session import Protocol
 from .common import complain, reason, say, seconds, server_address, usual_port
 from .send import add_trust, trusting
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 __all__ = ["STATUS", "add_arguments", "run"]
 
 STATUS = "0, or 2 if there was no session"
-# Seconds to wait for an answer: somebody watches.
-TIMEOUT = 30.0
 
 
 class Seen(NamedTuple):
@@ -52,7 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--implicit", action="store_true", help="begin with TLS on any port")
     add_trust(parser)
     parser.add_argument(
-        "--timeout", type=seconds, default=TIMEOUT, metavar="SECONDS", help="for each wait; 30"
+        "--timeout",
+        type=seconds,
+        default=PROBE_TIMEOUT,
+        metavar="SECONDS",
+        help="for each wait; 30",
     )
 
 

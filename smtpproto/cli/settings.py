@@ -15,6 +15,7 @@ from ..errors import LocalProtocolError
 from ..extensions import Auth, Chunking, SmtpUtf8, StartTls
 from ..extensions.known import standard
 from ..sasl import SASLError, Users
+from ..timeouts import STOP_TIMEOUT
 from ..vocabulary.addresses import Domain
 from ..vocabulary.command_base import Syntax
 from ..vocabulary.session import Protocol
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "check", "read_password", "serve_options"]
 
 SIZE = 50 * 1024 * 1024
-GRACE = 30.0
 
 
 def _count(text: str) -> int:
@@ -69,7 +69,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     running.add_argument(
         "--grace",
         type=seconds,
-        default=GRACE,
+        default=STOP_TIMEOUT,
         metavar="SECONDS",
         help="for running transactions once SIGINT or SIGTERM came; a second one ends them at once",
     )

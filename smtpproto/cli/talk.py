@@ -15,6 +15,7 @@ from ..extensions.known import KNOWN
 from ..extensions.starttls import StartTlsCommand
 from ..grammar.encodings import decode_base64
 from ..limits import Limits
+from ..timeouts import HANDSHAKE_TIMEOUT
 from ..vocabulary.command_base import CountedCommand
 from ..vocabulary.command_line import parse
 from ..vocabulary.commands import Data, Quit
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["STATUS", "add_arguments", "run"]
 
 STATUS = "0 after QUIT or the end of input, 2 if the session ended otherwise or did not begin"
-HANDSHAKE = 60.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,7 +84,7 @@ def _say(engine: Client, command: Command, lines: Iterator[str]) -> Flow[None]:
         raise LocalProtocolError(f"{command.verb} is followed by octets, which no line can tell")
     reply = yield from ask(engine, command)
     if isinstance(command, StartTlsCommand) and reply.positive:
-        engine.tls_established((yield BeginTLS(HANDSHAKE)))
+        engine.tls_established((yield BeginTLS(HANDSHAKE_TIMEOUT)))
         say("# TLS has begun: say EHLO again")
         return
     while reply.intermediate:

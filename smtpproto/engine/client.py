@@ -15,6 +15,7 @@ from ..extensions import Extension, Pipelining
 from ..extensions.chunking import is_binary
 from ..extensions.known import KNOWN
 from ..limits import DEFAULT, Limits
+from ..timeouts import CONTENT_CHUNK_TIMEOUT, END_OF_CONTENT_TIMEOUT, GREETING_TIMEOUT
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
 from ..vocabulary.commands import Hello, Helo, Mail, Rcpt
 from ..vocabulary.events import (
@@ -39,14 +40,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Client"]
 
-_CHUNK_TIMEOUT = 180.0  # RFC 5321 section 4.5.3.2.5
 # The highest reply code.
 _WORST = 599
 # Where no line is read.
 _WITHOUT_LINES = frozenset({State.CLOSED, State.TLS})
 _NOTHING = Offered()
-_TIMEOUT = 300.0  # RFC 5321 section 4.5.3.2.1
-_CONTENT_TIMEOUT = 600.0  # RFC 5321 section 4.5.3.2.6
 
 
 @dataclass(eq=False, slots=True)
@@ -64,7 +62,7 @@ class _Awaited:
 
     row: str
     command: Command | None = None
-    timeout: float = _TIMEOUT
+    timeout: float = GREETING_TIMEOUT
     ends_group: bool = True
     unsettles: bool = False
     queued: bool = False
@@ -160,8 +158,8 @@ class Client(Connection):
     def timeout(self) -> float:
         """Seconds to wait for the server (RFC 5321 section 4.5.3.2)."""
         if self._encoder is not None:
-            return _CHUNK_TIMEOUT
-        return self._pending[0].timeout if self._pending else _TIMEOUT
+            return CONTENT_CHUNK_TIMEOUT
+        return self._pending[0].timeout if self._pending else GREETING_TIMEOUT
 
     @property
     def pending(self) -> int:
@@ -424,7 +422,9 @@ class Client(Connection):
         self._out += encoder.finish()
         self._observe("C", b".")
         self._encoder = None
-        self._pending.append(_Awaited("content", self._command, _CONTENT_TIMEOUT, ends_group=False))
+        self._pending.append(
+            _Awaited("content", self._command, END_OF_CONTENT_TIMEOUT, ends_group=False)
+        )
         self._projected = None
 
     def _send_response(self, response: AuthResponse) -> None:

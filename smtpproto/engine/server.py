@@ -15,6 +15,7 @@ from ..errors import LocalProtocolError
 from ..extensions import EnhancedStatusCodes, Extension
 from ..extensions.chunking import is_binary
 from ..limits import DEFAULT, Limits
+from ..timeouts import CONTENT_CHUNK_TIMEOUT, NEXT_COMMAND_TIMEOUT
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand, Syntax
 from ..vocabulary.commands import Hello, Helo, Rcpt, Rset
 from ..vocabulary.events import (
@@ -210,7 +211,7 @@ class Server(Connection):
     @property
     def timeout(self) -> float:
         """Seconds to wait for the client (RFC 5321 section 4.5.3.2.7; 4.5.3.2.5 within content)."""
-        return 180.0 if self._content is not None else 300.0
+        return NEXT_COMMAND_TIMEOUT if self._content is None else CONTENT_CHUNK_TIMEOUT
 
     @property
     def limits(self) -> Limits:

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
+from ..timeouts import END_OF_CONTENT_TIMEOUT
 from ..vocabulary.command_base import Command, Grammar
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import Protocol
@@ -54,7 +55,7 @@ class BurlCommand(Command):
     verb = "BURL"
     brings_content = True
     accepted = (250, "2.5.0", "OK")
-    timeout = 600.0
+    timeout = END_OF_CONTENT_TIMEOUT
     url: str = field(repr=False)
     last: bool = False
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
+from ..timeouts import END_OF_CONTENT_TIMEOUT
 from ..vocabulary.command_base import Command, CountedCommand, Grammar
 from ..vocabulary.commands import Data, Mail
 from ..vocabulary.replies import Reply
@@ -54,7 +55,7 @@ class Bdat(CountedCommand):
     verb = "BDAT"
     # Section 4.2 shows several chunks in one group.
     ends_group = False
-    timeout = 600.0
+    timeout = END_OF_CONTENT_TIMEOUT
     octets: int
     last: bool = False
 

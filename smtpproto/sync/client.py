@@ -16,6 +16,7 @@ from ..adapters.tls import NO_HANDSHAKE
 from ..conversations import Content, Delivery, Envelope
 from ..conversations.client.base import ClientBase
 from ..conversations.requests import Flow
+from ..timeouts import CONNECT_TIMEOUT
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from .link import Link, T, run
@@ -46,7 +47,7 @@ def connect(host: str = "localhost", port: int = 25, **options: Unpack[ConnectOp
 
 def _dial(host: str, port: int, options: ConnectOptions) -> socket.socket:
     path, source = options.get("path"), options.get("source_address")
-    timeout = options.get("connect_timeout", 30.0)
+    timeout = options.get("connect_timeout", CONNECT_TIMEOUT)
     if path is None:
         return socket.create_connection((host, port), timeout, (source, 0) if source else None)
     sock = socket.socket(socket.AF_UNIX)

@@ -18,6 +18,7 @@ from ..adapters.tls import NO_HANDSHAKE
 from ..conversations import Content, Delivery, Envelope
 from ..conversations.client.base import ClientBase
 from ..conversations.requests import Flow
+from ..timeouts import CONNECT_TIMEOUT
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from .link import Link, T, run
@@ -57,7 +58,7 @@ async def open_client(host: str, port: int, options: ConnectOptions) -> Client:
 
 async def _dial(host: str, port: int, options: ConnectOptions) -> socket.socket:
     path, source = options.get("path"), options.get("source_address")
-    timeout = options.get("connect_timeout", 30.0)
+    timeout = options.get("connect_timeout", CONNECT_TIMEOUT)
     try:
         with trio.move_on_after(timeout):
             if path is None:

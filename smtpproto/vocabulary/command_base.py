@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError
 from ..limits import Limits
+from ..timeouts import COMMAND_TIMEOUT
 from .parameters import Parameter
 
 if TYPE_CHECKING:
@@ -80,7 +81,7 @@ class Command:
     __slots__ = ()
     verb: ClassVar[str]
     ends_group: ClassVar[bool] = True
-    timeout: ClassVar[float] = 300.0
+    timeout: ClassVar[float] = COMMAND_TIMEOUT
     accepted: ClassVar[tuple[int, str, str]] = (250, "2.0.0", "OK")
     framing: ClassVar[Framing | None] = None
     brings_content: ClassVar[bool] = False

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from ..errors import LocalProtocolError
+from ..timeouts import DATA_TIMEOUT
 from .addresses import AddressLiteral, Domain, ForwardPath, Path, ReversePath
 from .command_base import Command, Framing, Grammar
 from .parameters import Parameter, format_parameters, parse_parameters
@@ -236,7 +237,7 @@ class Data(Command):
     """DATA: the message content follows (RFC 5321 section 4.1.1.4)."""
 
     verb = "DATA"
-    timeout = 120.0
+    timeout = DATA_TIMEOUT
     accepted = (354, "", "End data with <CR><LF>.<CR><LF>")
     framing = Framing.DOTS
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from ...errors import RemoteProtocolError
+from ...timeouts import POOL_IDLE_TIMEOUT
 from ..errors import SMTPError
 from ..requests import Call, Flow
 
@@ -58,7 +59,7 @@ class PoolLimits:
 
     connections: int = 10
     messages: int | None = 100
-    idle: float = 60.0
+    idle: float = POOL_IDLE_TIMEOUT
     trusted: float = 5.0
 
     def __post_init__(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ...timeouts import HANDSHAKE_TIMEOUT
 from ..errors import ConnectionLost, TLSError
 from ..requests import BeginTLS, Call, Flow
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from .settings import Opening
 
 __all__ = ["handshake", "tls_error"]
-
-# Seconds for the handshake: a few round trips.
-TIMEOUT = 60.0
 
 # By verify_code (X509_V_ERR_... of OpenSSL): what it is, and what to check.
 _EXPIRED = (
@@ -90,9 +88,9 @@ def handshake(client: Client, opening: Opening) -> Flow[None]:
         RemoteProtocolError: octets in plain text came before it.
     """
     try:
-        facts: TLSFacts = yield BeginTLS(TIMEOUT)
+        facts: TLSFacts = yield BeginTLS(HANDSHAKE_TIMEOUT)
     except TimeoutError as error:
-        raise ConnectionLost(f"no TLS handshake within {TIMEOUT:g} seconds") from error
+        raise ConnectionLost(f"no TLS handshake within {HANDSHAKE_TIMEOUT:g} seconds") from error
     except ConnectionError as error:
         raise ConnectionLost(f"the link broke within the TLS handshake: {error}") from error
     except OSError as error:

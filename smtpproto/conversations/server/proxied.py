@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import RemoteProtocolError
+from ...timeouts import PROXY_HEADER_TIMEOUT
 from ...vocabulary.session import TLSFacts
 from ...wire.proxy_reader import ProxyReader
 from ..requests import Flow, Receive
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from ...wire.proxy_header import ProxyHeader
 
 __all__ = ["from_proxy", "read_header"]
-
-# Proxies send it at once; section 2 asks for at least three seconds, which one lost segment costs.
-TIMEOUT = 10.0
 
 
 def read_header(limit: int = 4096) -> Flow[ProxyHeader]:
@@ -38,7 +36,7 @@ def read_header(limit: int = 4096) -> Flow[ProxyHeader]:
     reader = ProxyReader(limit=limit)
     fresh = True
     while (header := reader.read()) is None:
-        reader.feed((yield Receive(TIMEOUT, fresh, reader.wanted)))
+        reader.feed((yield Receive(PROXY_HEADER_TIMEOUT, fresh, reader.wanted)))
         fresh = False
     if reader.trailing:
         raise RemoteProtocolError("PROXY header: more octets were read than were asked for")

@@ -17,6 +17,7 @@ from ...extensions.known import standard
 from ...limits import Limits
 from ...sasl import CHANNEL_BINDINGS, Context
 from ...sasl.choice import available, known_mechanisms
+from ...timeouts import HANDSHAKE_TIMEOUT
 from ...vocabulary.addresses import Domain
 from ...vocabulary.command_base import Syntax
 from ...vocabulary.events import Rejected
@@ -30,7 +31,7 @@ from .handler_checks import check_store
 from .observer import Notes
 from .proxied import from_proxy, read_header
 from .received import received as received_field
-from .session import BUSY, HANDSHAKE_TIMEOUT, serve_session, tell
+from .session import BUSY, serve_session, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Iterable

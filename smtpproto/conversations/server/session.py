@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...extensions import AuthCommand
+from ...timeouts import HANDSHAKE_TIMEOUT
 from ...vocabulary.command_base import Command
 from ...vocabulary.commands import Data, Hello, Mail
 from ...vocabulary.events import ContentChunk, Deviation, EndOfContent, Need, Rejected, ServerEvent
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from .authentication import Authenticator
     from .handler import Answer, Hooks
 
-__all__ = ["BUSY", "DRAINING", "HANDSHAKE_TIMEOUT", "serve_session", "tell"]
+__all__ = ["BUSY", "DRAINING", "serve_session", "tell"]
 
 TIMED_OUT = Reply(421, "4.4.2", "timeout exceeded")
 DRAINING = Reply(421, "4.3.2", "the server is being stopped, try again later")
@@ -55,9 +56,6 @@ NO_TLS = Reply(421, "4.7.0", "no TLS, and nothing can be said without it")
 
 LEFT = Reply(421, "4.3.0", "the session ends with a local error")
 NO_MEMORY = Reply(421, "4.3.1", "no memory, try again later")
-
-HANDSHAKE_TIMEOUT = 60.0
-"""Seconds for the TLS handshake: a few round trips."""
 
 # Octets of replies that may wait for the end of a pipelined group.  They bound what a client makes
 # the server hold that asks for long replies, and the work after which an adapter lets other
