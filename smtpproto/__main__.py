@@ -1,6 +1,6 @@
 """The program: `python -m smtpproto`, and the installed command `smtpproto`.
 
-What its verbs do stands in `smtpproto.cli`; here is how the process ends.
+`smtpproto.cli` implements the verbs; this module ends the process.
 """
 
 from __future__ import annotations
@@ -16,15 +16,15 @@ __all__ = ["command"]
 def command(program: str = "smtpproto") -> NoReturn:
     """Run the command line in a process of its own, and end the process.
 
-    Ctrl-C and a closed pipe end it by SIGINT and SIGPIPE, without a traceback, so that a shell sees
-    the usual status (130 and 141) and leaves its own loop where it should.
+    Ctrl-C and a closed pipe end it by SIGINT and SIGPIPE, without a traceback.  So a shell sees the
+    usual status (130 and 141) and ends its own loop.
 
     Arguments:
-        program: what help and errors call it.
+        program: the program's name in help and errors.
     """
     interrupted = signal.getsignal(signal.SIGINT)
-    # There is nothing to clean up while modules are loaded, and again once the verb is over: SIGINT
-    # may end the process at once.  Where it is ignored, as after nohup, it stays so.
+    # While modules are loaded, and after the verb has ended, there is nothing to clean up: SIGINT
+    # may end the process at once.  If it is ignored, as under nohup, it stays ignored.
     at_once = signal.SIG_IGN if interrupted is signal.SIG_IGN else signal.SIG_DFL
     signal.signal(signal.SIGINT, at_once)
     from .cli import main  # noqa: PLC0415  # not before SIGINT is looked after
@@ -43,10 +43,10 @@ def command(program: str = "smtpproto") -> NoReturn:
 
 
 def _end_by(number: int) -> NoReturn:
-    """End this process as a signal ends one that does not handle it."""
+    """End this process by a signal, as if it had no handler."""
     signal.signal(number, signal.SIG_DFL)
     os.kill(os.getpid(), number)
-    # A blocked signal waits: end with the status that a shell would have shown.
+    # The signal is blocked: end with the status that a shell would show.
     os._exit(128 + number)
 
 

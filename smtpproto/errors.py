@@ -1,8 +1,8 @@
-"""The errors of the core: who broke the protocol, we or the peer.
+"""The errors of the core: this side or the peer broke the protocol.
 
-Parsers and constructors of values raise `LocalProtocolError`: whoever builds a value that cannot be
-sent made the mistake.  When the same parser reads what a peer sent, the connection turns the error
-into a reply (server) or into a `RemoteProtocolError` (client) at one place.
+Parsers and constructors of values raise `LocalProtocolError`: the caller built a value that cannot
+be sent.  When a connection reads a value from the peer, it converts the error in one place: to a
+reply on a server, to a `RemoteProtocolError` on a client.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ __all__ = ["LocalProtocolError", "ProtocolError", "RemoteProtocolError"]
 
 
 class ProtocolError(Exception):
-    """A rule of SMTP was broken; always one of the two subclasses.
+    """One side broke a rule of SMTP; always one of the two subclasses.
 
     Arguments:
         message: what was expected, what was found, where, and the RFC section.
-        code: the reply code a server should answer with (RFC 5321 section 4.2).
-        enhanced: the enhanced status code that goes with it (RFC 3463), such as "5.5.4"; if empty,
-            that one with 501, and with another code the general one that a reply has by default.
+        code: the reply code for a server to send (RFC 5321 section 4.2).
+        enhanced: the enhanced status code for it (RFC 3463).  If empty it is "5.5.4" with 501, and
+            the general code with any other reply code.
     """
 
     def __init__(self, message: str, *, code: int = 501, enhanced: str = "") -> None:
@@ -29,8 +29,8 @@ class ProtocolError(Exception):
 
 
 class LocalProtocolError(ProtocolError):
-    """This side asked for something that SMTP does not allow; nothing was sent."""
+    """The caller asked for something that SMTP does not allow; nothing was sent."""
 
 
 class RemoteProtocolError(ProtocolError):
-    """The peer sent something that SMTP does not allow; the connection cannot go on."""
+    """The peer sent something that SMTP does not allow; close the connection."""

@@ -1,7 +1,7 @@
-"""Internationalized domain names for whoever has to do without SMTPUTF8: RFC 6531 section 3.2.
+"""Converting domains to and from A-labels, for servers without SMTPUTF8: RFC 6531 section 3.2.
 
-Needs the optional package `idna` (`pip install smtpproto-sansio[idna]`), because the core carries
-no tables of Unicode.
+This needs the optional package `idna` (`pip install smtpproto-sansio[idna]`), because the core has
+no Unicode tables.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ P = TypeVar("P", bound=Path)
 
 
 def to_ascii(domain: Domain | str) -> Domain:
-    """The domain with A-labels in place of its U-labels (RFC 5890 section 2.3.2.1).
+    """Return the domain with A-labels in place of U-labels (RFC 5890 section 2.3.2.1).
 
-    Letter case and compatibility forms are mapped first, as people type them (RFC 5895).
+    It first maps letter case and compatibility forms, which people type (RFC 5895).
 
     Arguments:
-        domain: a domain, or text that is to be one, without a dot at the end.
+        domain: a domain, or its text without a dot at the end.
 
     Raises:
-        LocalProtocolError: it is no domain, or IDNA 2008 has no A-label for it.
+        LocalProtocolError: it is not a domain, or IDNA 2008 has no A-label for it.
     """
     name = str(domain)
     if name.isascii():
@@ -40,10 +40,10 @@ def to_ascii(domain: Domain | str) -> Domain:
 
 
 def to_unicode(domain: Domain) -> Domain:
-    """The domain with U-labels in place of its A-labels, to be shown to people.
+    """Return the domain with U-labels in place of A-labels, for people.
 
     Raises:
-        LocalProtocolError: a label that begins with `xn--` is no A-label.
+        LocalProtocolError: a label begins with `xn--` but is not an A-label.
     """
     try:
         return Domain(idna.decode(domain.name))
@@ -52,9 +52,9 @@ def to_unicode(domain: Domain) -> Domain:
 
 
 def ascii_alternative(path: P) -> P | None:
-    """The same path as it may be sent without SMTPUTF8; None if there is none.
+    """Return the same path in ASCII, to be sent without SMTPUTF8; None if there is none.
 
-    A domain has a form in ASCII, a local-part has none: only its host knows what it means.
+    A domain has an ASCII form.  A local-part has none: only its host knows its meaning.
 
     Raises:
         LocalProtocolError: IDNA 2008 has no A-label for the domain.

@@ -1,8 +1,8 @@
-"""Every bound of the engine in one value, with the minimums of RFC 5321 section 4.5.3.1.
+"""`Limits`: every bound of the engine, with the minimums of RFC 5321 section 4.5.3.1.
 
-The length of a line of content has no entry: content is a stream here, so a long line costs nothing
-and the minimum of 1,000 octets (section 4.5.3.1.6) holds by itself.  The size of a whole message is
-the affair of the SIZE extension.
+There is no bound for lines of content: content is a stream here, so a long line needs no memory and
+the minimum of 1,000 octets (section 4.5.3.1.6) always holds.  The SIZE extension limits the size of
+a message.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 
 __all__ = ["Limits"]
 
-# RFC 5321 sections 4.5.3.1.1 to 4.5.3.1.8: what every implementation has to accept.
+# RFC 5321 sections 4.5.3.1.1 to 4.5.3.1.8: the minimums of every implementation.
 MINIMUMS = {
     "local_part": 64,
     "domain": 255,
@@ -24,7 +24,7 @@ MINIMUMS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """Bounds on what a peer can make this side hold or do (RFC 5321 section 4.5.3.1).
+    """Bounds for what a peer can make this side store or do (RFC 5321 section 4.5.3.1).
 
     Arguments:
         command_line: octets of a command line, CRLF included; extensions add to it.
@@ -36,16 +36,16 @@ class Limits:
         local_part: octets of a local-part.
         domain: octets of a domain or an address literal.
         recipients: accepted recipients of one mail transaction.
-        errors: commands the server refuses by itself before it closes with 421.
-        commands: commands since the last message that was accepted, or since the session began,
-            before the server closes with 421; accepted recipients and chunks do not count.
-        transaction_time: seconds that a client has to send a mail transaction, from MAIL to the end
-            of its content; what the handler takes meanwhile counts.
-        transaction_rate: for each so many octets that come in the transaction the client has one
-            more second: who is slower than this in the end is sent away with 421.
-        overlong: octets of lines that were too long, in all, before the server closes with 421.
-        unanswered: commands the client has under way at once, so that neither side's socket
-            buffers fill up with the other one not reading (RFC 2920 section 3.1).
+        errors: commands that the server refuses itself before it closes with 421.
+        commands: commands since the last accepted message, or since the session began, before the
+            server closes with 421; accepted recipients and chunks do not count.
+        transaction_time: seconds that a client has for a mail transaction, from MAIL to the end of
+            its content; the time of the handler counts too.
+        transaction_rate: octets in the transaction that give the client one more second; the
+            server sends 421 to a slower client.
+        overlong: octets of all lines that were too long before the server closes with 421.
+        unanswered: commands that a client sends before it waits for replies.  The bound keeps both
+            sides' socket buffers from filling up (RFC 2920 section 3.1).
 
     Raises:
         ValueError: a bound is below the minimum that RFC 5321 sets, or below 1.
@@ -76,5 +76,5 @@ class Limits:
                 )
 
 
-# What holds where nothing else is said: to check them anew took a tenth of a short session.
+# The default value, shared: checking a new one took a tenth of a short session.
 DEFAULT = Limits()

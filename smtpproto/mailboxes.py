@@ -1,24 +1,24 @@
 """Final delivery into files: a Maildir or an mbox (RFC 5321 section 4.4).
 
-A store is for a server's handler: it takes a message chunk by chunk while it arrives, and once
-`commit` has returned, the message is on the disk and 250 may be said (RFC 5321 section 6.1).  What
-ends before `commit` leaves nothing behind and delivers nothing.  The files have LF line endings, as
-other programs on the machine expect; a CR or LF alone stays what it is.  Deliveries may be under
-way in any number of threads and processes at once.
+A server's handler writes a message to a store chunk by chunk as it arrives.  When `commit` has
+returned, the message is on the disk and the server may reply 250 (RFC 5321 section 6.1).  A
+delivery that ends before `commit` stores nothing.  The files have LF line endings, as other
+programs on the host expect; a bare CR or LF is kept.  Any number of threads and processes may
+deliver at the same time.
 
 After a crash, or `kill -9`:
 
-* Maildir: a message in new/ is whole, always.  What was under way remains in tmp/, where no reader
-  looks; `mailbox.Maildir(path).clean()` removes such files once they are 36 hours old.
-* mbox: the message that was being appended may remain in part, at the end; the next one is set off
-  from it by an empty line.  The file "….lock" may remain as well, and keeps everybody out until
-  somebody who knows that its owner is gone removes it.
+* Maildir: a message in new/ is always complete.  An unfinished one stays in tmp/, which no reader
+  opens; `mailbox.Maildir(path).clean()` removes such files after 36 hours.
+* mbox: a part of the last message may stay at the end; an empty line separates the next one from
+  it.  The file "….lock" may stay as well.  It blocks all programs until the administrator, who
+  knows that its owner is gone, removes it.
 
-What is used of the standard library's `mailbox`: `mbox.lock`, so that programs that go by fcntl or
-by dot-lock are both kept out.  The rest of it does not fit: `add` pulls a complete message where a
-server is pushed chunks, and an mbox is read from end to end for it; no folder is synced; `Maildir`
-counts its names without a lock between threads, and is created in steps that two processes may trip
-over.
+From the standard library's `mailbox` this uses `mbox.lock`, which excludes programs that use fcntl
+and those that use dot-locks.  The rest of `mailbox` does not fit: `add` takes a complete message,
+not chunks, and reads the whole mbox for it; it does not sync folders; `Maildir` counts its names
+without a lock between threads, and creates its folders in steps that can fail when two processes do
+so at once.
 """
 
 from __future__ import annotations
@@ -53,19 +53,19 @@ POLL = 0.02
 CHUNK = 65536
 FROM = b"\nFrom "
 
-# What a file system without hard links answers: FAT, some network and FUSE mounts.
+# Errors of file systems without hard links: FAT, some network and FUSE mounts.
 NO_LINKS = frozenset({errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP})
 
-# Somebody has the mbox locked, or took it away in this moment.
+# Another process has the mbox locked, or removed it at this moment.
 BUSY = (mailbox.Error, FileExistsError, FileNotFoundError)
 
 _count = itertools.count()
 
-# One for each mbox of this process: a lock by fcntl is the whole process's, so it does not keep
-# threads apart, and `mbox.lock` in a thread that is refused takes it from the thread that has it.
+# One for each mbox of this process.  An fcntl lock belongs to the whole process, so it does not
+# exclude threads, and `mbox.lock` in a second thread takes it from the first.
 _locks: dict[str, threading.Lock] = {}
 if hasattr(os, "register_at_fork"):
-    # Whoever held one does not exist in the child.
+    # The threads that held a lock do not exist in the child.
     os.register_at_fork(after_in_child=_locks.clear)
 
 
@@ -73,10 +73,10 @@ class MaildirStore:
     """A Maildir: a file for each message, without locks.
 
     Arguments:
-        path: the folder; it and its tmp/, new/ and cur/ are created where they are missing.
+        path: the folder; it and its tmp/, new/ and cur/ are created if they do not exist.
 
     Raises:
-        OSError: it cannot be created.
+        OSError: a folder cannot be created.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
@@ -94,7 +94,7 @@ class MaildirStore:
             reverse_path: the reverse-path without its angle brackets; "" for the null one.
 
         Raises:
-            ValueError: there is a control character in it.
+            ValueError: it has a control character.
         """
         return _MaildirDelivery(reverse_path, self.path)
 
@@ -102,13 +102,13 @@ class MaildirStore:
 class MboxStore:
     """An mbox: one file with all messages, locked while one is added.
 
-    A line that begins with "From " is stored as ">From ", as `mailbox.mbox` and most others do.  A
-    message waits for its end in a file without a name beside the mbox, so that a slow client keeps
-    nobody out.
+    A line that begins with "From " is stored as ">From ", as `mailbox.mbox` and most programs do.
+    An unfinished message is in an unnamed file beside the mbox, so a slow client does not hold the
+    lock.
 
     Arguments:
         path: the file; it is created with the first message.
-        lock_timeout: seconds to wait for those who have it locked.
+        lock_timeout: seconds to wait until others release the lock.
     """
 
     def __init__(
@@ -124,15 +124,15 @@ class MboxStore:
             reverse_path: the reverse-path without its angle brackets; "" for the null one.
 
         Raises:
-            ValueError: there is a control character in it.
+            ValueError: it has a control character.
         """
         return _MboxDelivery(reverse_path, self.path, self.lock_timeout)
 
 
 class FinalDelivery:
-    """One message on its way into a store: a context manager, used once, in one thread at a time.
+    """One message being delivered: a context manager, used once, by one thread at a time.
 
-    Leaving it without `commit`, or after an error, leaves nothing behind.
+    Leaving it without `commit`, or after an error, stores nothing.
     """
 
     def __init__(self, reverse_path: str) -> None:
@@ -147,28 +147,28 @@ class FinalDelivery:
         self._file: BinaryIO | None = None
 
     def write(self, chunk: bytes) -> None:
-        """Add some octets of the message content, as they came: with CRLF line endings.
+        """Add octets of the message content as they arrived, with CRLF line endings.
 
         Raises:
-            OSError: it cannot be written; the delivery is over.
-            ValueError: the delivery is over, or not begun.
+            OSError: the octets cannot be written; the delivery is over.
+            ValueError: the delivery is over, or has not begun.
         """
         file = self._under_way()
         with self._abandoned_on_error():
             if not self._began and chunk:
                 self._began = True
                 if chunk.startswith((b" ", b"\t")):
-                    # Such a line would go on with our Return-Path (RFC 5322 section 2.2.3).
+                    # Such a line would continue our Return-Path (RFC 5322 section 2.2.3).
                     file.write(self._stored(b"\n"))
             file.write(self._stored(self._line_endings.convert(chunk)))
 
     def commit(self) -> None:
-        """Deliver: once this returns, the message survives a power cut.
+        """Deliver the message; once this returns, it survives a power failure.
 
         Raises:
-            OSError: it cannot be stored; nothing is delivered, and the delivery is over.
+            OSError: the message cannot be stored; nothing is delivered, and the delivery is over.
             TimeoutError: others have the mbox locked; nothing is delivered.
-            ValueError: the delivery is over, or not begun.
+            ValueError: the delivery is over, or has not begun.
         """
         file = self._under_way()
         with self._abandoned_on_error():
@@ -206,7 +206,7 @@ class FinalDelivery:
     def _abandon(self) -> None:
         file, self._file = self._file, None
         if file is not None:
-            # What matters is the error that led here, not one more from writing what nobody wants.
+            # Report the first error, not another one from closing a file that is not needed.
             with contextlib.suppress(OSError):
                 file.close()
             self._discard()
@@ -218,19 +218,19 @@ class FinalDelivery:
         raise NotImplementedError
 
     def _stored(self, octets: bytes) -> bytes:
-        """What is written for these octets of the message."""
+        """Return the octets to write for these octets of the message."""
         return octets
 
     def _last(self) -> bytes:
-        """What is written after the last octets of the message."""
+        """Return the octets to write after the message."""
         return b""
 
     def _keep(self, file: BinaryIO) -> None:
-        """Deliver what was written, durably, and close the file."""
+        """Deliver the written message durably, and close the file."""
         raise NotImplementedError
 
     def _discard(self) -> None:
-        """Remove what `_begin` left on the disk; the file is closed."""
+        """Remove the file of `_begin`, which is closed."""
 
 
 class _MaildirDelivery(FinalDelivery):
@@ -253,14 +253,14 @@ class _MaildirDelivery(FinalDelivery):
         try:
             _sync_folder(place.parent)
         except BaseException:
-            # It may be lost with the next power cut, and the client will be told to try again.
+            # It may not survive a power failure, and the client is told to try again.
             with contextlib.suppress(FileNotFoundError):
                 place.unlink()
             raise
         self._discard()
 
     def _place(self) -> Path:
-        """Let the file appear in new/, where it never replaces another."""
+        """Give the file a name in new/, without replacing another file."""
         name = self._temporary.name
         while True:
             place = self._path / "new" / name
@@ -286,7 +286,7 @@ class _MboxDelivery(FinalDelivery):
         try:
             return tempfile.TemporaryFile(dir=self._path.parent)
         except PermissionError:
-            # As in a folder of mboxes that are created by somebody else.
+            # Another user may own the folder of the mboxes and create them.
             return tempfile.TemporaryFile()
 
     def _stored(self, octets: bytes) -> bytes:
@@ -311,13 +311,13 @@ class _MboxDelivery(FinalDelivery):
         file.close()
 
     def _from_line(self) -> bytes:
-        # A space would end the address for those who read the line.
+        # A space would end the address for programs that read the line.
         sender = self._reverse_path.replace(b" ", b"-") or b"MAILER-DAEMON"
         return b"From %b %b\n" % (sender, time.asctime(time.gmtime()).encode())
 
 
 class _LineEndings:
-    """Makes LF of CRLF, wherever chunks end."""
+    """Converts CRLF to LF, also across chunks."""
 
     def __init__(self) -> None:
         self._held = b""
@@ -335,19 +335,19 @@ class _LineEndings:
 class _FromQuoting:
     """Puts ">" before a "From " that begins a line, and an empty line after the message.
 
-    The first line is never looked at: it is our own Return-Path.
+    It skips the first line, which is our own Return-Path.
     """
 
     def __init__(self) -> None:
         self._held = b""
-        self._complete = False  # whether the last octet ended a line
+        self._complete = False  # whether the last octet is a line ending
 
     def convert(self, chunk: bytes) -> bytes:
         if not chunk:
             return b""
         self._complete = chunk.endswith(b"\n")
         octets = (self._held + chunk).replace(FROM, b"\n>From ")
-        # What may become a "From " with the next chunk begins at the last LF, and not far back.
+        # The beginning of a "From " that the next chunk may complete is just after the last LF.
         border = octets.rfind(b"\n", -len(FROM) + 1)
         if border < 0 or not FROM.startswith(octets[border:]):
             border = len(octets)
@@ -359,10 +359,10 @@ class _FromQuoting:
 
 
 def _unique_name() -> str:
-    """A name for a file in a Maildir: the parts that maildir(5) and most programs use."""
+    """Return a name for a file in a Maildir, in the form of maildir(5) and most programs."""
     now = time.time_ns()
     host = socket.gethostname().replace("/", r"\057").replace(":", r"\072")
-    # The random part is for containers that share a folder, a host name and process numbers.
+    # Containers may share a folder, a host name and process numbers; hence the random part.
     middle = f"M{now // 1000 % 1_000_000}P{os.getpid()}Q{next(_count)}R{secrets.token_hex(8)}"
     return f"{now // 1_000_000_000}.{middle}.{host}"
 
@@ -372,7 +372,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def _sync_folder(path: Path) -> None:
-    """Make what was created in a folder durable; only POSIX has (and needs) this."""
+    """Make new names in a folder durable; only POSIX has (and needs) this."""
     if hasattr(os, "O_DIRECTORY"):
         number = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
         try:
@@ -382,9 +382,10 @@ def _sync_folder(path: Path) -> None:
 
 
 def _move(source: Path, target: Path) -> None:
-    """Give a file another name; `FileExistsError` where something has it already.
+    """Give a file another name; raise `FileExistsError` if a file has it already.
 
-    A rename would silently replace; a second link cannot.  The first name is left to the caller.
+    A rename would replace that file without an error; a link does not.  The caller removes the old
+    name.
     """
     try:
         os.link(source, target)
@@ -397,14 +398,14 @@ def _move(source: Path, target: Path) -> None:
 
 
 def _write(file: io.FileIO, octets: bytes) -> None:
-    """Write all of it, at once: nothing may wait in a buffer when the file is cut back."""
+    """Write all octets without a buffer, which could be written after the file is truncated."""
     view = memoryview(octets)
     while view:
         view = view[file.write(view) :]
 
 
 def _gap(box: io.FileIO, size: int) -> bytes:
-    """What is missing at the end of an mbox before a From_ line, which follows an empty line."""
+    """Return the octets missing at the end of an mbox: a From_ line follows an empty line."""
     if size == 0:
         return b""
     box.seek(-min(size, 2), os.SEEK_END)
@@ -416,7 +417,7 @@ def _gap(box: io.FileIO, size: int) -> bytes:
 
 @contextlib.contextmanager
 def _locked(path: Path, timeout: float) -> Iterator[io.FileIO]:
-    """The mbox, open for reading and writing, without a buffer, and kept from everybody else."""
+    """Open the mbox for reading and writing, without a buffer, locked against all others."""
     deadline = time.monotonic() + timeout
     ours = _locks.setdefault(os.path.realpath(path), threading.Lock())
     if not ours.acquire(timeout=timeout):
@@ -440,7 +441,7 @@ def _lock(path: Path, deadline: float) -> mailbox.mbox:
             box = mailbox.mbox(path, create=False)
             undo.callback(box.close)
             box.lock()
-            # Whoever had it locked may have put another file in its place: then lock that one.
+            # The previous owner may have replaced the file: then lock the new one.
             if os.path.samestat(before, path.stat()):
                 undo.pop_all()
                 return box
@@ -452,7 +453,7 @@ def _lock(path: Path, deadline: float) -> mailbox.mbox:
 
 
 def _create(path: Path) -> None:
-    """Create the mbox where it is missing; `mailbox.mbox` might empty one that just appeared."""
+    """Create the mbox if it does not exist; `mailbox.mbox` might empty a new one."""
     with contextlib.suppress(FileExistsError):
         open(path, "xb", opener=_private).close()
         _sync_folder(path.parent)

@@ -10,11 +10,11 @@ __all__ = ["channel_bindings", "signature_hash"]
 
 
 def channel_bindings(connection: Any, peer_certificate: bytes | None) -> dict[str, bytes]:
-    """The data of each type of channel binding that a connection has (RFC 5929, RFC 9266)."""
+    """Return the data of each type of channel binding of a connection (RFC 5929, RFC 9266)."""
     found = {}
     if "tls-exporter" in ssl.CHANNEL_BINDING_TYPES:
         found["tls-exporter"] = connection.get_channel_binding("tls-exporter")
-    # Not defined for TLS 1.3 (RFC 8446 appendix C.5), though OpenSSL gives something.
+    # TLS 1.3 does not define it (RFC 8446 appendix C.5), but OpenSSL returns a value.
     if connection.version() in ("TLSv1", "TLSv1.1", "TLSv1.2"):
         found["tls-unique"] = connection.get_channel_binding("tls-unique")
     server = peer_certificate
@@ -62,13 +62,13 @@ _SEQUENCE, _IDENTIFIER, _CONTEXT_0 = 0x30, 0x06, 0xA0
 
 
 def signature_hash(certificate: bytes) -> str | None:
-    """The hash that `tls-server-end-point` uses for a certificate (RFC 5929 section 4.1).
+    """Return the hash that `tls-server-end-point` uses for a certificate (RFC 5929 section 4.1).
 
     Arguments:
-        certificate: in DER.
+        certificate: the certificate in DER.
 
     Returns:
-        A name for `hashlib`; None where the RFC defines none, as for Ed25519, or for what is no
+        A name for `hashlib`; None if the RFC defines none, as for Ed25519, or if the octets are no
         certificate.
     """
     # Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signatureValue }
@@ -89,7 +89,7 @@ def signature_hash(certificate: bytes) -> str | None:
 
 
 def _length(der: bytes) -> tuple[int, int]:
-    """How many octets the head and the content of the first DER item have (X.690 section 8.1)."""
+    """Return the sizes of the head and the content of the first DER item (X.690 section 8.1)."""
     first = der[1]
     if first < 0x80:
         return 2, first
@@ -98,14 +98,14 @@ def _length(der: bytes) -> tuple[int, int]:
 
 
 def _inside(item: bytes, tag: int) -> bytes:
-    """The content of one DER item of this tag."""
+    """Return the content of a DER item of this tag."""
     if item[0] != tag:
         raise ValueError(f"expected a DER item of tag {tag:#x}, found {item[0]:#x}")
     return item[_length(item)[0] :]
 
 
 def _items(content: bytes) -> list[bytes]:
-    """The DER items of which some content consists."""
+    """Split the content into DER items."""
     found = []
     while content:
         size = sum(_length(content))
@@ -117,7 +117,7 @@ def _items(content: bytes) -> list[bytes]:
 
 
 def _identifier(item: bytes) -> str:
-    """An object identifier in dots (X.690 section 8.19)."""
+    """Return an object identifier in dotted form (X.690 section 8.19)."""
     octets = _inside(item, _IDENTIFIER)
     numbers, number = [], 0
     for octet in octets:

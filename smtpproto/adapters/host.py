@@ -1,4 +1,4 @@
-"""What both adapters take from their host: its name, clock, randomness and listening sockets."""
+"""What both adapters get from the host: its name, its clock, random values and error reports."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ LOG = logging.getLogger("smtpproto")
 
 
 def hostname() -> str:
-    """The host's own name."""
+    """Return the host's own name."""
     return socket.gethostname()
 
 
 def now() -> datetime:
-    """The time, with its zone."""
+    """Return the current time, with its time zone."""
     return datetime.now(timezone.utc)
 
 
 def nonce() -> str:
-    """Something that was never there before: 144 bits, printable and without a comma (RFC 5802)."""
+    """Return a new nonce: 144 random bits, printable and without a comma (RFC 5802)."""
     return secrets.token_urlsafe(18)
 
 
 def report(error: BaseException) -> None:
     """Log an exception that a handler raised, or `NoMemory`."""
     if isinstance(error, NoMemory):
-        # The way there says nothing, and takes memory.
+        # A traceback does not help here, and takes memory.
         LOG.error("%s", error)
     else:
         LOG.error("a handler failed", exc_info=error)
@@ -57,18 +57,18 @@ def report(error: BaseException) -> None:
 
 @contextlib.contextmanager
 def connecting(host: str, port: int, path: str | None) -> Iterator[None]:
-    """Name in an `OSError` what could not be reached; its class and its number stay.
+    """Add the address to the text of an `OSError`; its class and number are kept.
 
     Arguments:
-        host: where to.
-        port: the same.
-        path: the Unix socket instead.
+        host: the host to connect to.
+        port: its port.
+        path: the Unix socket to connect to instead.
     """
     try:
         yield
     except OSError as error:
         where = path if path is not None else f"{host} port {port}"
-        # Trio has words of its own beside a number; those of resolvers are negative.
+        # Trio adds its own text to a number; the numbers of resolvers are negative.
         number = error.errno or 0
         what = os.strerror(number) if number > 0 else error.strerror or error
         text = f"no connection to {where}: {what}"

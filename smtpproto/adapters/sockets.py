@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 PAUSE = 0.1
-"""Seconds to wait before accepting again after `Overloaded`: to retry at once would be to spin."""
+"""Seconds to wait after `Overloaded` before the next accept; without it the loop would spin."""
 
 
 BACKLOG = 1024
@@ -39,12 +39,12 @@ _OVERLOAD = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 _NOT_LISTENING = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
 
 
-# Passed sockets begin at this file number: sd_listen_fds(3).
+# Sockets from the service manager begin at this file number: sd_listen_fds(3).
 _FIRST_PASSED = 3
 
 
 def adopt(listeners: Iterable[socket.socket]) -> list[socket.socket]:
-    """Ready listening sockets, wherever they come from, to be waited for.
+    """Make listening sockets non-blocking.
 
     Raises:
         ValueError: one of them does not listen.
@@ -64,12 +64,12 @@ def listen(
     path: str | None = None,
     reuse_port: bool = False,
 ) -> list[socket.socket]:
-    """Sockets that listen.
+    """Open listening sockets.
 
     Arguments:
-        host: a name or an IP address, whose every address is listened on; None for all of the host.
-        port: 0 for any that is free, the same for every address.
-        path: a Unix socket instead of host and port; one that nobody listens on is replaced.
+        host: a name or an IP address, to listen on all its addresses; None for all of the host.
+        port: the port for every address; 0 for any free one.
+        path: a Unix socket instead of host and port; one without a listener is replaced.
         reuse_port: whether other processes may listen there too and share the load (SO_REUSEPORT).
 
     Raises:
@@ -126,7 +126,7 @@ def _listen_unix(path: str) -> socket.socket:
 
 
 def _is_orphan(path: str) -> bool:
-    """Whether a path is a Unix socket that nobody listens on any more."""
+    """Whether a path is a Unix socket without a listener."""
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
         return False
     with socket.socket(socket.AF_UNIX) as probe:
@@ -135,13 +135,13 @@ def _is_orphan(path: str) -> bool:
 
 
 def listeners_from_environment() -> list[socket.socket]:
-    """The listening sockets that the service manager handed over (socket activation).
+    """Return the listening sockets from the service manager (socket activation).
 
-    Reads and removes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES as sd_listen_fds(3) describes them;
-    what is meant for another process gives an empty list.
+    This reads and removes LISTEN_PID, LISTEN_FDS and LISTEN_FDNAMES as sd_listen_fds(3) describes.
+    It returns an empty list if they are for another process.
 
     Raises:
-        OSError: one of the file numbers is no socket.
+        OSError: one of the file numbers is not a socket.
     """
     passed = {
         name: os.environ.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES")
@@ -158,7 +158,7 @@ def close_listeners(listeners: Iterable[socket.socket], path: str | None = None)
     """Close listening sockets.
 
     Arguments:
-        listeners: as from `listen`.
+        listeners: the sockets from `listen`.
         path: the Unix socket that `listen` made; it is removed.
     """
     for listener in listeners:
@@ -176,9 +176,9 @@ def is_unix(sock: socket.socket) -> bool:
 
 
 def prepare(sock: socket.socket) -> None:
-    """Ready a connected socket for a conversation: non-blocking, nothing held back.
+    """Prepare a connected socket for a conversation: non-blocking, without Nagle's algorithm.
 
-    Without Nagle's algorithm, as a conversation writes what it has to say in one piece.
+    Nagle's algorithm is of no use, because a conversation writes each group in one piece.
     """
     sock.setblocking(False)
     if not is_unix(sock):
@@ -186,27 +186,27 @@ def prepare(sock: socket.socket) -> None:
 
 
 class Overloaded(Exception):
-    """There is no room for one connection more; it passes (see `PAUSE`)."""
+    """There is no room for another connection at the moment (see `PAUSE`)."""
 
 
 class NotListening(Exception):
-    """A socket listens no more: somebody else shut it down."""
+    """A socket no longer listens: another part of the program shut it down."""
 
 
 def accept(listener: socket.socket) -> tuple[socket.socket, str, int] | None:
-    """Accept a connection: its socket, prepared, and the peer's IP address and port.
+    """Accept a connection; return its prepared socket, and the peer's IP address and port.
 
     On a Unix socket these are "" and 0.
 
     Arguments:
-        listener: non-blocking.
+        listener: a non-blocking socket.
 
     Returns:
-        None if there is nobody, or nobody any more.
+        None if no client is waiting, or the client has left.
 
     Raises:
         Overloaded: no file number or no memory is left.
-        NotListening: nobody will come here again.
+        NotListening: the socket will never accept again.
     """
     try:
         sock, address = listener.accept()
@@ -218,21 +218,21 @@ def accept(listener: socket.socket) -> tuple[socket.socket, str, int] | None:
             raise Overloaded from error
         if error.errno in _NOT_LISTENING:
             raise NotListening(f"{listener!r}: {error}") from error
-        # Whatever else it is concerns one connection that is gone already (accept(2)).
+        # Any other error belongs to one connection, which is already gone (accept(2)).
         return None
     try:
         prepare(sock)
-    except BaseException:  # noqa: BLE001  whatever it is, it concerns this connection alone
+    except BaseException:  # noqa: BLE001  any error here belongs to this connection alone
         LOG.exception("a connection was lost while it was accepted")
         sock.close()
         return None
     peer, port = (str(address[0]), int(address[1])) if isinstance(address, tuple) else ("", 0)
-    # An IPv4 address that came to a socket for both (RFC 4291 section 2.5.5.2).
+    # An IPv4 address on a socket for both versions (RFC 4291 section 2.5.5.2).
     return sock, peer.removeprefix("::ffff:") if "." in peer else peer, port
 
 
 def address_of(listener: socket.socket) -> tuple[str, int]:
-    """Host and port of a listening socket; of a Unix socket its path and 0."""
+    """Return host and port of a listening socket; for a Unix socket its path and 0."""
     name = listener.getsockname()
     if isinstance(name, tuple):
         return str(name[0]), int(name[1])

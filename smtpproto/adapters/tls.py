@@ -1,7 +1,7 @@
-"""TLS as both adapters need it: contexts, and what a finished handshake tells.
+"""TLS for both adapters: contexts, certificates, and the facts after a handshake.
 
-RFC 3207 and RFC 8314 say where TLS begins, RFC 5929 and RFC 9266 what ties a SASL exchange to it.
-The handshake itself is the adapters' work.
+RFC 3207 and RFC 8314 define where TLS begins, RFC 5929 and RFC 9266 the channel bindings.  The
+adapters do the handshake itself.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ __all__ = [
 LOG = logging.getLogger("smtpproto")
 
 Context = ssl.SSLContext | Callable[[], ssl.SSLContext]
-"""A context, or what is asked for one at each handshake: new certificates need no restart."""
+"""A context, or a function that returns one for each handshake, so certificates can be renewed."""
 
 Octets = str | bytes | bytearray
 Password = Octets | Callable[[], Octets] | None
@@ -44,11 +44,11 @@ Password = Octets | Callable[[], Octets] | None
 
 @dataclass(frozen=True, slots=True)
 class Handshake:
-    """How a link does its handshake.
+    """How a connection does its TLS handshake.
 
     Arguments:
-        context: see `Context`; None: none is given, so a handshake fails.
-        server_name: on a client, whom the certificate has to name; None on a server.
+        context: see `Context`; with None a handshake fails.
+        server_name: on a client, the name that the certificate must have; None on a server.
     """
 
     context: Context | None = None
@@ -56,14 +56,14 @@ class Handshake:
 
     @property
     def arguments(self) -> dict[str, Any]:
-        """What `SSLContext.wrap_socket` and its likes in an adapter are to be told."""
+        """The keyword arguments for `SSLContext.wrap_socket` and similar functions."""
         return {"server_side": self.server_name is None, "server_hostname": self.server_name}
 
     def current(self) -> ssl.SSLContext:
-        """The context for one handshake.
+        """Return the context for one handshake.
 
         Raises:
-            OSError: none can be had.
+            OSError: there is none.
         """
         context = self.context
         if context is None:
@@ -78,10 +78,10 @@ NO_HANDSHAKE = Handshake()
 
 
 def client_context(*, verify: bool = True) -> ssl.SSLContext:
-    """A context for clients: TLS 1.2 or later, certificates checked against the system's store.
+    """Return a context for clients: TLS 1.2 or later, certificates of the system's authorities.
 
     Arguments:
-        verify: False where encryption without knowing with whom is better than none (RFC 7435).
+        verify: False to accept any certificate: opportunistic encryption (RFC 7435).
     """
     context = ssl.create_default_context()
     if not verify:
@@ -91,7 +91,7 @@ def client_context(*, verify: bool = True) -> ssl.SSLContext:
 
 
 class _ServerObject(ssl.SSLObject):
-    """A server's TLS connection that has room for the name which the client asked for."""
+    """A server's TLS connection with an attribute for the name that the client asked for."""
 
     _asked: str | None = None
 
@@ -109,13 +109,13 @@ def _note_name(connection: Any, name: str | None, _: ssl.SSLContext) -> None:
 
 
 class ServerContext(ssl.SSLContext):
-    """A context for servers that remembers its certificate and which name each client asked for.
+    """A context for servers that keeps its certificate and the name each client asked for.
 
-    A plain `SSLContext` does as well, but tells neither, so `tls-server-end-point` (RFC 5929) and
-    `TLSFacts.server_name` need this one.
+    A plain `SSLContext` also works but gives neither.  `tls-server-end-point` (RFC 5929) and
+    `TLSFacts.server_name` need this class.
 
     Attributes:
-        certificate: its own certificate in DER; None before one is loaded, or if several are.
+        certificate: its certificate in DER; None if none or several are loaded.
     """
 
     sslobject_class = _ServerObject
@@ -133,7 +133,7 @@ class ServerContext(ssl.SSLContext):
     ) -> None:
         super().load_cert_chain(certfile, keyfile, password)
         self._loaded += 1
-        # Which of several is used (RSA or ECDSA) is decided within OpenSSL, and not told.
+        # OpenSSL chooses one of several (RSA or ECDSA) and does not tell which.
         self.certificate = _first_certificate(certfile) if self._loaded == 1 else None
 
 
@@ -150,17 +150,17 @@ def server_context(
     password: Password = None,
     client_ca: str | os.PathLike[str] | None = None,
 ) -> ServerContext:
-    """A context for servers: TLS 1.2 or later.
+    """Return a context for servers: TLS 1.2 or later.
 
     Arguments:
         certfile: the certificate and its chain, PEM.
-        keyfile: the private key, PEM; None if it stands in `certfile`.
-        password: of the private key.
+        keyfile: the private key, PEM; None if `certfile` has it.
+        password: the password of the private key.
         client_ca: certificates of the authorities whose client certificates are accepted; a client
-            need not have one.
+            need not send one.
 
     Raises:
-        OSError: a file cannot be read, or does not hold what it should (`ssl.SSLError`).
+        OSError: a file cannot be read, or has the wrong content (`ssl.SSLError`).
     """
     context = ServerContext()
     context.options |= ssl.OP_NO_RENEGOTIATION
@@ -172,10 +172,10 @@ def server_context(
 
 
 class CertificateFiles:
-    """A server's context that follows its files: give it as `tls_context` and renew them at will.
+    """A server's context that follows its files: pass it as `tls_context`.
 
-    The files are looked at for each handshake and loaded again when they changed; while they do not
-    fit together, as in the middle of a renewal, the old ones stay.
+    It checks the files at each handshake and loads them again when they have changed.  If they do
+    not match, as during a renewal, it keeps the old ones.
 
     Arguments:
         certfile, keyfile, password, client_ca: see `server_context`.
@@ -196,7 +196,7 @@ class CertificateFiles:
         self._load = functools.partial(
             server_context, certfile, keyfile, password=password, client_ca=client_ca
         )
-        # Looked at before they are loaded: a change in between is seen the next time.
+        # Checked before they are loaded: the next check notices a change in between.
         self._seen = self._look()
         self._context = self._load()
 
@@ -218,18 +218,18 @@ class CertificateFiles:
 # --- facts ------------------------------------------------------------------------------------
 
 
-# As `SSLObject.getpeercert` calls them.
+# In the terms of `SSLObject.getpeercert`.
 _KINDS = {kind.value: kind for kind in NameKind}
 
 
 def facts(connection: Any) -> TLSFacts:
-    """What is known of a TLS connection after its handshake.
+    """Return the facts of a TLS connection after its handshake.
 
     Arguments:
-        connection: an `SSLSocket`, `SSLObject`, or what has their methods.
+        connection: an `SSLSocket`, an `SSLObject`, or an object with their methods.
     """
     certificate = connection.getpeercert(binary_form=True)
-    # Empty unless the certificate was verified.
+    # Empty unless TLS verified the certificate.
     verified = connection.getpeercert() or {} if certificate is not None else {}
     cipher = connection.cipher()
     return TLSFacts(

@@ -1,8 +1,7 @@
 """SASL mechanisms, both halves of each, without I/O, clock or randomness (RFC 4422).
 
 A mechanism is an object with two generators (`mechanism`); `ClientExchange` and `ServerExchange`
-drive them.  The framing that SMTP gives an exchange (base64, reply codes) is not here but in the
-AUTH extension.
+drive them.  The AUTH extension adds what SMTP needs for an exchange: base64 and reply codes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""ANONYMOUS (RFC 4505): no credentials, but a word for the log if the client likes."""
+"""ANONYMOUS (RFC 4505): no credentials, only optional trace information."""
 
 from __future__ import annotations
 

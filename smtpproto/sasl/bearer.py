@@ -1,8 +1,8 @@
-"""What the two mechanisms for OAuth 2.0 bearer tokens share: how a token is refused.
+"""The base of the two mechanisms for OAuth 2.0 bearer tokens: how a server refuses a token.
 
-SASL has no room for an explanation in the outcome (RFC 4422 section 3.6), so the server sends it as
-a challenge, the client answers with something empty, and then the exchange fails (RFC 7628 section
-3.2.3).
+The outcome of a SASL exchange has no room for an explanation (RFC 4422 section 3.6).  So the server
+sends it as a challenge, the client replies with an empty message, and then the exchange fails (RFC
+7628 section 3.2.3).
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from .values import Context, Credentials
 
 __all__ = ["Bearer"]
 
-# What of the server's explanation a person can act on.
+# The keys of the server's explanation that help people.
 EXPLAINED = ("status", "scope", "schemes", "openid-configuration")
 
 
 class Bearer(Mechanism):
-    """A mechanism that sends a bearer token; its subclasses say how it is written."""
+    """A mechanism that sends a bearer token; subclasses define the message."""
 
     __slots__ = ()
     plaintext = True
@@ -36,11 +36,11 @@ class Bearer(Mechanism):
         return None if credentials.token else "a token is needed"
 
     def explain(self, refused: TokenRefused) -> dict[str, str]:
-        """What the server says to the client about a refused token."""
+        """Return the server's explanation of a refused token."""
         raise NotImplementedError
 
     def present(self, message: bytes, credentials: Credentials) -> ClientHalf:
-        """The client's half once its message is written."""
+        """Send the client's message and handle the outcome."""
         explanation = yield message
         if explanation is None:
             return
@@ -52,11 +52,11 @@ class Bearer(Mechanism):
         raise SASLError(f"{self.name}: expected a failure, found {found} (RFC 7628 section 3.2.3)")
 
     def verify(self, username: str, token: str) -> ServerHalf:
-        """The server's half once the message is read; `username` is whom the client acts as.
+        """Check the token that the server has read; the client acts as `username`.
 
         Raises:
-            SASLRefused: the token was refused, and the client has been told why.
-            TypeError: the store did not answer with an identity, None or a `TokenRefused`.
+            SASLRefused: the store refused the token, and the client was told why.
+            TypeError: the store's answer is not an identity, None or a `TokenRefused`.
         """
         wanted = presented(username) if username else ""
         # A client may send an empty token to learn what it needs (RFC 7628 section 4.3).
@@ -73,12 +73,12 @@ class Bearer(Mechanism):
 
 
 def acting(credentials: Credentials) -> str:
-    """Whom the client acts as; the token says by itself whose it is."""
+    """The identity that the client acts as; "" to leave it to the token."""
     return credentials.authorization or credentials.username
 
 
 def explained(challenge: bytes, credentials: Credentials) -> str:
-    """The server's explanation in words, without what looks like the token."""
+    """Return the server's explanation as text, without anything that looks like the token."""
     plain = "the server refused the token (RFC 7628 section 3.2.2)"
     try:
         words = json.loads(challenge)

@@ -1,4 +1,4 @@
-"""Which mechanisms a client can use and a server can offer (RFC 4422, RFC 4954 section 4)."""
+"""The mechanisms a client can use and a server can offer (RFC 4422, RFC 4954 section 4)."""
 
 from __future__ import annotations
 
@@ -45,21 +45,21 @@ ALL: tuple[Mechanism, ...] = (
 
 
 MECHANISMS: Mapping[str, Mechanism] = MappingProxyType({each.name: each for each in ALL})
-"""The mechanisms by name; for more or fewer, give `connect` and `serve` a mapping of your own."""
+"""The mechanisms by name; to add or remove some, pass your own mapping to `connect` or `serve`."""
 
 
 def known_mechanisms(
     given: Mapping[str, Mechanism] | Collection[str] | None,
 ) -> Mapping[str, Mechanism]:
-    """The mechanisms that an option `mechanisms` stands for, by name.
+    """Return the mechanisms for an option `mechanisms`, by name.
 
     Arguments:
-        given: names out of `MECHANISMS`; or a mapping, which may hold others; None for
+        given: names out of `MECHANISMS`; or a mapping, which may have others; None for
             `MECHANISMS`.
 
     Raises:
-        TypeError: a mapping holds what is no `Mechanism`, or text stands where a collection should.
-        ValueError: a name is not that of a mechanism.
+        TypeError: the mapping has a value that is no `Mechanism`, or `given` is a string.
+        ValueError: there is no mechanism of this name.
     """
     if given is None:
         return MECHANISMS
@@ -88,14 +88,14 @@ def choose(
     allowed: Collection[str] = (),
     mechanisms: Mapping[str, Mechanism] = MECHANISMS,
 ) -> tuple[Mechanism, ...]:
-    """The mechanisms that a client can use, the strongest first.
+    """Return the mechanisms that a client can use, the strongest first.
 
     Arguments:
-        credentials: what it has.
-        context: of the session; `offered` is what the server offers.
-        allowed: names of mechanisms that may send a reusable secret though the channel is not
-            secure.
-        mechanisms: what the client knows.
+        credentials: the client's credentials.
+        context: the context of the session; `offered` has the mechanisms that the server offers.
+        allowed: names of mechanisms that may send a reusable secret over a channel that is not
+            confidential.
+        mechanisms: the mechanisms that the client supports.
     """
     found = obstacles(credentials, context, allowed=allowed, mechanisms=mechanisms)
     return strongest_first(mechanisms[name] for name, obstacle in found.items() if not obstacle)
@@ -108,7 +108,7 @@ def obstacles(
     allowed: Collection[str] = (),
     mechanisms: Mapping[str, Mechanism] = MECHANISMS,
 ) -> dict[str, str]:
-    """For each mechanism that the server offers, why a client cannot use it; "" if it can.
+    """Return, for each offered mechanism, why a client cannot use it; "" if it can.
 
     Arguments:
         credentials: as for `choose`.
@@ -139,15 +139,15 @@ def available(
     allowed: Collection[str] = (),
     mechanisms: Mapping[str, Mechanism] = MECHANISMS,
 ) -> tuple[str, ...]:
-    """Names of the mechanisms that a server can offer, the strongest first.
+    """Return the names of the mechanisms that a server can offer, the strongest first.
 
     Arguments:
-        context: of the session.
-        store: a `CredentialStore`; mechanisms whose questions it cannot answer are left out.
-        names: which ones the server wants to offer; None means those that suit all clients.
-        allowed: names of mechanisms that may have a client send a reusable secret though the
-            channel is not secure.
-        mechanisms: what the server knows.
+        context: the context of the session.
+        store: a `CredentialStore`; it must have the methods that a mechanism needs.
+        names: the mechanisms that the server wants to offer; None for those that suit all clients.
+        allowed: names of mechanisms that may receive a reusable secret over a channel that is not
+            confidential.
+        mechanisms: the mechanisms that the server supports.
     """
     return tuple(
         mechanism.name
@@ -160,5 +160,5 @@ def available(
 
 
 def strongest_first(mechanisms: Iterable[Mechanism]) -> tuple[Mechanism, ...]:
-    """In the order of strength."""
+    """Return the mechanisms, the strongest first."""
     return tuple(sorted(mechanisms, key=lambda each: each.strength, reverse=True))

@@ -1,7 +1,7 @@
 """CRAM-MD5 (RFC 2195): a keyed digest of the server's challenge.
 
-The server has to hold passwords that it can read, and whoever reads the exchange can try passwords
-at the speed of MD5; it is offered only by name, for old clients.
+The server must store passwords in readable form.  An attacker who reads the exchange can try
+passwords at the speed of MD5.  A server offers it only if told by name, for old clients.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class CramMD5(Mechanism):
     def client(self, credentials: Credentials, context: Context) -> ClientHalf:
         username, password = prepare(credentials.username), prepare(credentials.password or "")
         challenge = expect_challenge(self, (yield b""))
-        # A msg-id is what RFC 2195 asks for; servers sent other texts and were understood.
+        # RFC 2195 requires a msg-id, but clients also accept other texts of servers.
         if not challenge:
             raise SASLError("CRAM-MD5: expected a challenge, found none (RFC 2195 section 2)")
         expect_success(self, (yield f"{username} {digest(password, challenge)}".encode()))
@@ -70,7 +70,7 @@ class CramMD5(Mechanism):
         if secret is not None and not isinstance(secret, str):
             kind = type(secret).__name__
             raise TypeError(f"fetch_secret: CRAM-MD5 needs a password or None, found {kind}")
-        # An unknown user costs the same work, with a key that nobody knows.
+        # An unknown user takes the same time, with a random key.
         expected = digest(presented(secret or nonce), challenge).encode()
         if not hmac.compare_digest(expected, found) or not secret:
             raise SASLRefused
@@ -78,5 +78,5 @@ class CramMD5(Mechanism):
 
 
 def digest(secret: str, challenge: bytes) -> str:
-    """The keyed digest in lower-case hexadecimal."""
+    """Return the keyed digest in lower-case hexadecimal."""
     return hmac.new(secret.encode(), challenge, "md5").hexdigest()

@@ -1,6 +1,6 @@
-"""How an authentication exchange fails (RFC 4422 section 3.6; codes of RFC 4954 section 6).
+"""Errors of authentication exchanges (RFC 4422 section 3.6; codes of RFC 4954 section 6).
 
-No text here or in the mechanisms quotes what a peer or a user said: it may be a secret.
+No error here or in the mechanisms quotes a peer's or a user's text: it may be a secret.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ __all__ = ["SASLError", "SASLRefused"]
 
 
 class SASLError(LocalProtocolError):
-    """A challenge or a response is not what the mechanism allows, or a credential cannot be used.
+    """A challenge or response is malformed, or a credential cannot be used.
 
     Arguments:
         message: what was expected, what was found, and the RFC section; never a secret.
-        code: the reply code a server answers with.
-        enhanced: the enhanced status code that goes with it.
+        code: the reply code that a server sends.
+        enhanced: the enhanced status code for it.
     """
 
     def __init__(self, message: str, *, code: int = 501, enhanced: str = "5.5.2") -> None:
@@ -24,10 +24,10 @@ class SASLError(LocalProtocolError):
 
 
 class SASLRefused(SASLError):
-    """The exchange was in order, but its credentials do not admit the client.
+    """The exchange was correct, but the server refuses the credentials.
 
-    The text is for a log.  A server tells its client nothing beyond the codes, so that an unknown
-    user looks like a wrong password.
+    The text is for logs.  A server sends its client only the codes, so an unknown user looks like a
+    wrong password.
     """
 
     def __init__(self, message: str = "the credentials are not valid (RFC 4954 section 6)") -> None:

@@ -1,7 +1,7 @@
-"""One authentication exchange, driven from outside: a thin shell around a mechanism's half.
+"""One authentication exchange: drives the client's or server's half of a mechanism.
 
-Octets go in and come out as they are; base64, reply codes and "*" are the business of the AUTH
-command (RFC 4954 section 4).
+It takes and returns plain octets; the AUTH command adds base64, reply codes and "*" (RFC 4954
+section 4).
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from .values import Context, Credentials, Identity
 __all__ = ["UNEXPLAINED", "ClientExchange", "ServerExchange"]
 
 UNEXPLAINED = "the server refused the credentials (RFC 4954 section 6)"
-"""The text of a refusal of which no more is known than that."""
+"""The text of a refusal without an explanation."""
 
 
 class ClientExchange:
-    """An exchange as the client sees it.
+    """The client's side of an exchange.
 
-    Send `initial` with the AUTH command, or in answer to an empty first challenge; answer each
-    challenge with what `respond` gives.  Report the server's verdict with `succeeded` or `refused`.
-    Whatever raises `SASLError` ends the exchange: the client cancels it, and a success that the
-    server reports afterwards counts for nothing.
+    Send `initial` with the AUTH command, or as response to an empty first challenge.  Respond to
+    each challenge with the result of `respond`.  Report the outcome with `succeeded` or `refused`.
+    A `SASLError` ends the exchange: the client must cancel it, and must not believe a success that
+    the server reports later.
 
     Arguments:
-        mechanism: the one chosen.
-        credentials: what to prove.
-        context: of this session, with what the server offers.
+        mechanism: the chosen mechanism.
+        credentials: the client's credentials.
+        context: the context of this session, with the mechanisms that the server offers.
 
     Attributes:
-        initial: the initial response; None if the server speaks first.
+        initial: the initial response; None if the server sends first.
 
     Raises:
         SASLError: the mechanism cannot be used with these credentials in this context.
@@ -52,13 +52,13 @@ class ClientExchange:
         self.initial = first if mechanism.client_first else None
 
     def respond(self, challenge: bytes) -> bytes:
-        """The response to a challenge.
+        """Return the response to a challenge.
 
         Raises:
-            SASLError: the challenge is not what the mechanism allows, or not even due.
+            SASLError: the challenge is malformed or unexpected.
         """
         if not self._over:
-            # Only a half that yields again can go on.
+            # The half has yielded again, so it expects another challenge.
             self._over = True
             try:
                 response = self._half.send(challenge)
@@ -70,11 +70,11 @@ class ClientExchange:
         raise SASLError(f"{self.mechanism.name}: expected the outcome, found a challenge")
 
     def succeeded(self) -> None:
-        """The server reports success (235); return only if that can be believed.
+        """Handle the server's success (235).
 
         Raises:
-            SASLError: the exchange is not complete, so that the server has not proved itself where
-                the mechanism has it do so (SCRAM); nothing may be sent on this connection any more.
+            SASLError: the exchange is incomplete, so the server has not proved its identity where
+                the mechanism requires that (SCRAM); send nothing more on this connection.
         """
         over, self._over = self._over, True
         if not over:
@@ -85,7 +85,7 @@ class ClientExchange:
         raise SASLError(f"{self.mechanism.name}: found success before the exchange was complete")
 
     def refused(self) -> SASLRefused:
-        """The server reports failure (535): the error to raise, with what is known of it."""
+        """Return the error to raise after the server's failure (535), with its explanation."""
         self._over = True
         plain = SASLRefused(UNEXPLAINED)
         try:
@@ -98,19 +98,19 @@ class ClientExchange:
 
 
 class ServerExchange:
-    """An exchange as the server sees it.
+    """The server's side of an exchange.
 
-    As long as `request` is not None, do what it says and pass the result to `answer`; then
-    `identity` tells who the client is.  Whatever raises ends the exchange without one.
+    As long as `request` is not None, fulfil it and pass the result to `answer`; then `identity` is
+    the client's.  An exception ends the exchange without an identity.
 
     Arguments:
-        mechanism: the one the client chose, out of those that were offered.
-        context: of this session, with what was offered.
-        initial: the initial response, None if there was none.
+        mechanism: the mechanism that the client chose among the offered ones.
+        context: the context of this session, with the offered mechanisms.
+        initial: the initial response; None if there was none.
 
     Attributes:
         request: a `Challenge` for the client, a `Question` to the credential store, or None.
-        identity: who the client is; None before the exchange is complete.
+        identity: the client's identity; None before the exchange is complete.
 
     Raises:
         SASLError, TypeError, ValueError: as from `answer`.
@@ -134,14 +134,14 @@ class ServerExchange:
             self.answer(initial)
 
     def answer(self, result: Any) -> None:
-        """Go on with the client's response to a `Challenge`, or the store's answer to a `Question`.
+        """Pass the client's response to a `Challenge`, or the store's answer to a `Question`.
 
         Raises:
             SASLError: the response is malformed.
-            SASLRefused: the credentials do not admit the client.
-            TypeError: the store's answer is not of the kind that the question asks for.
-            ValueError: so it is not what the question or the context promises; like the one above
-                this is a mistake on this side, which a server answers with 454 4.7.0.
+            SASLRefused: the server refuses the credentials.
+            TypeError: the store's answer has the wrong type for the question.
+            ValueError: the store's answer has the wrong value.  This and the one above are faults
+                of this side; a server replies 454 4.7.0.
         """
         asked, self.request = self.request, None
         if isinstance(asked, Challenge) and not isinstance(result, bytes):

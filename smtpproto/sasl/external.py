@@ -1,4 +1,4 @@
-"""EXTERNAL (RFC 4422 appendix A): the client is known from its certificate."""
+"""EXTERNAL (RFC 4422 appendix A): the client's certificate identifies it."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ class External(Mechanism):
         authorization = decode((yield Challenge(b"")), "authorization identity")
         if not context.external:
             raise SASLRefused("the client showed no certificate that could be verified")
-        # A certificate may hold several names; the client can say which of them it means.
+        # A certificate may hold several names; the client can choose one of them.
         wanted = presented(authorization) if authorization else ""
         authentication = wanted if wanted in context.external else context.external[0]
-        # That a certificate is valid does not mean that its holder may come in.
+        # A valid certificate does not mean that the server admits its owner.
         return (yield from authorized(authentication, wanted, always=True))

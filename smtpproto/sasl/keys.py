@@ -1,4 +1,4 @@
-"""Authentication information for SCRAM (RFC 5802 sections 2.1 and 3)."""
+"""Keys of SCRAM, which a server stores in place of passwords (RFC 5802 sections 2.1 and 3)."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from .saslprep import prepare
 
 __all__ = ["ITERATIONS", "ScramKeys", "algorithm_of", "salted", "scram_keys", "unknown_user_keys"]
 
-# What RFC 7677 section 4 asks for at least; about 1 ms.
+# The minimum of RFC 7677 section 4; takes about 1 ms.
 ITERATIONS = 4096
 SALT = 16  # octets
 
 
 @dataclass(frozen=True, slots=True)
 class ScramKeys:
-    """What a server stores instead of a password; it does not suffice to log in.
+    """The keys that a server stores instead of a password; they do not suffice to log in.
 
     Arguments:
-        algorithm: the hash function as `hashlib` calls it, such as "sha256".
-        salt: octets, different for each user.
-        iterations: how often PBKDF2 hashes.
+        algorithm: the name of the hash function in `hashlib`, such as "sha256".
+        salt: random octets, different for each user.
+        iterations: the iteration count of PBKDF2.
         stored_key: verifies the client.
         server_key: proves the server to the client.
 
@@ -45,10 +45,10 @@ class ScramKeys:
 
 
 def salted(password: str, salt: bytes, iterations: int, algorithm: str) -> bytes:
-    """SaltedPassword of RFC 5802 section 3.
+    """Compute SaltedPassword of RFC 5802 section 3.
 
     Raises:
-        SASLError: the password cannot be prepared.
+        SASLError: SASLprep prohibits a character of the password.
     """
     prepared = prepare(password, stored=True).encode()
     return hashlib.pbkdf2_hmac(algorithm, prepared, salt, iterations)
@@ -57,16 +57,16 @@ def salted(password: str, salt: bytes, iterations: int, algorithm: str) -> bytes
 def scram_keys(
     password: str, salt: bytes, iterations: int = ITERATIONS, algorithm: str = "sha256"
 ) -> ScramKeys:
-    """The keys that go with a password.
+    """Return the keys of a password.
 
     Arguments:
-        password: prepared here.
+        password: the password; this function applies SASLprep.
         salt: 16 random octets, new for each user and password.
         iterations: at least 4096 (RFC 7677 section 4).
         algorithm: "sha256", or "sha1" for SCRAM-SHA-1.
 
     Raises:
-        SASLError: the password cannot be prepared.
+        SASLError: SASLprep prohibits a character of the password.
     """
     salted_password = salted(password, salt, iterations, algorithm)
     client_key = hmac.digest(salted_password, b"Client Key", algorithm)
@@ -78,13 +78,13 @@ def scram_keys(
 def unknown_user_keys(
     secret: bytes, mechanism: str, username: str, iterations: int = ITERATIONS
 ) -> ScramKeys:
-    """Keys for a user that does not exist: the same each time, and of no password.
+    """Return keys for an unknown user: the same each time, but not of any password.
 
     Arguments:
-        secret: octets that nobody else knows and that outlive a restart.
+        secret: secret octets that stay the same after a restart.
         mechanism: as in `FetchSecret`.
         username: as in `FetchSecret`.
-        iterations: what real users have.
+        iterations: the iteration count of real users.
     """
     algorithm = algorithm_of(mechanism)
 
@@ -97,5 +97,5 @@ def unknown_user_keys(
 
 
 def algorithm_of(mechanism: str) -> str:
-    """What `hashlib` calls the hash function of a SCRAM mechanism."""
+    """Return the name in `hashlib` of a SCRAM mechanism's hash function."""
     return mechanism.removeprefix("SCRAM-").replace("-", "").lower()

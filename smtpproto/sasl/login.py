@@ -1,6 +1,6 @@
 """LOGIN: user name and password in two messages.
 
-It was never standardised (draft-murchison-sasl-login), is obsolete, and much in use.
+It has no RFC (draft-murchison-sasl-login) and is obsolete, but widely used.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Login(Mechanism):
     name = "LOGIN"
     strength = 10
     plaintext = True
-    # The server speaks first, yet many clients put the user name into the AUTH command.
+    # The server sends first, but many clients put the user name into the AUTH command.
     client_first = False
     takes_initial = True
     asks = (CheckPassword,)
@@ -38,13 +38,13 @@ class Login(Mechanism):
         return password_obstacle(credentials, delegation=False)
 
     def client(self, credentials: Credentials, context: Context) -> ClientHalf:
-        # Servers word the two prompts as they like, so only their order counts.
+        # The prompts of servers differ, so only their order counts.
         expect_challenge(self, (yield b""))
         expect_challenge(self, (yield credentials.username.encode()))
         expect_success(self, (yield (credentials.password or "").encode()))
 
     def server(self, context: Context) -> ServerHalf:
-        # Some clients compare the prompts with these two.
+        # Some clients compare the prompts with exactly these.
         name = yield Challenge(b"Username:")
         secret = yield Challenge(b"Password:")
         username = presented(decode(name, "user name"))

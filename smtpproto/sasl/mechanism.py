@@ -1,11 +1,11 @@
-"""What a SASL mechanism is: one object with both halves (RFC 4422 section 5).
+"""The base class of SASL mechanisms: one object with both halves (RFC 4422 section 5).
 
-A half is a generator without I/O.  The client's yields responses and is resumed with challenges;
-None instead of a challenge means that the server reported success, and a half that cannot believe
-it raises.  The server's yields requests (`Challenge`, or a `Question` to the credential store), is
-resumed with the answers, and returns an `Identity` or raises.
+Each half is a generator without I/O.  The client's half yields responses and receives challenges.
+It receives None when the server reports success, and raises an error if that is too early.  The
+server's half yields requests (a `Challenge`, or a `Question` to the credential store), receives the
+answers, and returns an `Identity` or raises an error.
 
-A mechanism of one's own is written the same way and put beside the others:
+Your own mechanism is written the same way and added to the others:
 
     >>> from smtpproto.sasl import Challenge, CheckToken, SASLRefused
     >>> class Ticket(Mechanism):
@@ -53,20 +53,19 @@ ServerHalf = Generator[Request, Any, Identity]
 
 
 class Mechanism:
-    """A SASL mechanism; what a subclass does not set stays as here.
+    """A SASL mechanism; a subclass overrides what differs from the defaults here.
 
     Attributes:
-        name: as registered, in upper case.
-        strength: for choosing: the stronger one is tried first.
-        plaintext: whether it sends a secret that could be used again, so that it needs a channel
-            that keeps secrets.
-        client_first: whether the client speaks first.  If so, the first value of the client's half
-            is the initial response, and the first request of the server's is an empty `Challenge`;
-            if not, that first value is not sent.
-        takes_initial: whether a server accepts an initial response; the answer to its first
+        name: the registered name, in upper case.
+        strength: a client tries mechanisms with a higher number first.
+        plaintext: whether it sends a reusable secret, so that it needs a confidential channel.
+        client_first: whether the client sends first.  If so, the first value of the client's half
+            is the initial response, and the first request of the server's is an empty `Challenge`.
+            If not, that first value is not sent.
+        takes_initial: whether a server accepts an initial response, as the response to its first
             challenge.
-        default: whether a server offers it without being told to, see `offered_unasked`.
-        asks: the questions that the credential store has to answer.
+        default: whether a server offers it by default, see `offered_unasked`.
+        asks: the questions that the credential store must answer.
     """
 
     __slots__ = ()
@@ -79,7 +78,7 @@ class Mechanism:
     asks: ClassVar[tuple[type[Question], ...]] = ()
 
     def obstacle(self, credentials: Credentials, context: Context) -> str | None:
-        """Why a client cannot use it with these credentials in this context; None if it can."""
+        """Return why a client cannot use it with these credentials here; None if it can."""
         return None
 
     def offered_in(self, context: Context) -> bool:
@@ -87,34 +86,34 @@ class Mechanism:
         return True
 
     def offered_unasked(self, context: Context) -> bool:
-        """Whether a server that was not told what to offer should offer it in this context."""
+        """Whether a server offers it in this context if the user did not choose mechanisms."""
         return self.default
 
     def client(self, credentials: Credentials, context: Context) -> ClientHalf:
-        """The client's half.
+        """Return the client's half.
 
         Raises:
-            SASLError: a challenge is not what the mechanism allows, or the credentials cannot be
-                used; the exchange is to be cancelled.
+            SASLError: a challenge is malformed, or the credentials cannot be used; cancel the
+                exchange.
         """
         raise NotImplementedError
 
     def server(self, context: Context) -> ServerHalf:
-        """The server's half.
+        """Return the server's half.
 
         Raises:
             SASLError: a response is malformed.
-            SASLRefused: the credentials do not admit the client.
-            TypeError: the store's answer is not of the kind that the question asks for.
+            SASLRefused: the server refuses the credentials.
+            TypeError: the store's answer has the wrong type for the question.
         """
         raise NotImplementedError
 
 
 def password_obstacle(credentials: Credentials, *, delegation: bool = True) -> str | None:
-    """What a mechanism with user name and password lacks.
+    """Return what a mechanism with user name and password lacks; None if nothing.
 
     Arguments:
-        credentials: what there is.
+        credentials: the client's credentials.
         delegation: whether the mechanism can carry an authorization identity.
     """
     if not credentials.username or not credentials.password:
@@ -125,7 +124,7 @@ def password_obstacle(credentials: Credentials, *, delegation: bool = True) -> s
 
 
 def preparation_obstacle(credentials: Credentials, *, stored: bool) -> str | None:
-    """What keeps a mechanism that hashes the password from doing so.
+    """Return why SASLprep refuses the user name or password; None if it does not.
 
     Arguments:
         credentials: with a user name and a password.
@@ -140,7 +139,7 @@ def preparation_obstacle(credentials: Credentials, *, stored: bool) -> str | Non
 
 
 def expect_challenge(mechanism: Mechanism, challenge: bytes | None) -> bytes:
-    """The challenge that has to come next.
+    """Return the challenge, which must come next.
 
     Raises:
         SASLError: the server reported success instead.
@@ -153,10 +152,10 @@ def expect_challenge(mechanism: Mechanism, challenge: bytes | None) -> bytes:
 
 
 def expect_success(mechanism: Mechanism, challenge: bytes | None) -> None:
-    """Accept that the exchange is over.
+    """Check that the exchange is over.
 
     Raises:
-        SASLError: another challenge came.
+        SASLError: the server sent another challenge.
     """
     if challenge is not None:
         raise SASLError(
@@ -165,15 +164,15 @@ def expect_success(mechanism: Mechanism, challenge: bytes | None) -> None:
 
 
 def authorized(authentication: str, authorization: str, *, always: bool = False) -> ServerHalf:
-    """The last step of a server's half: may the client act as it wants to (RFC 4422 section 3.4.1)?
+    """End a server's half: check that the client may act as the identity (RFC 4422 section 3.4.1).
 
     Arguments:
-        authentication: who the client is by now.
-        authorization: what it asked for, not prepared; empty for the same.
-        always: whether to ask even if both are the same.
+        authentication: the identity that the client has proved.
+        authorization: the identity that it asked for, before SASLprep; empty for the same.
+        always: whether to ask the store even if both are the same.
 
     Raises:
-        SASLRefused: no.
+        SASLRefused: it may not.
     """
     wanted = presented(authorization) if authorization else authentication
     if always or wanted != authentication:

@@ -72,10 +72,10 @@ class OAuthBearer(Bearer):
 
 
 def check_addressed(pairs: dict[str, str], context: Context) -> None:
-    """Where the client thinks it is must be where it is, as far as we know (RFC 7628 section 3.2).
+    """Check that the client meant this host and port, as far as known (RFC 7628 section 3.2).
 
     Raises:
-        SASLRefused: it meant another server.
+        SASLRefused: the client meant another server.
     """
     known = {name.lower() for name in context.aliases}
     elsewhere = known and "host" in pairs and pairs["host"].lower() not in known
@@ -84,7 +84,7 @@ def check_addressed(pairs: dict[str, str], context: Context) -> None:
 
 
 def token_of(pairs: dict[str, str]) -> str:
-    """The bearer token, "" if there is none.
+    """Return the bearer token; "" if there is none.
 
     Raises:
         SASLError: `auth` is missing, or holds something else (RFC 7628 section 3.1).

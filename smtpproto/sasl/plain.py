@@ -31,8 +31,8 @@ class Plain(Mechanism):
         return password_obstacle(credentials)
 
     def client(self, credentials: Credentials, context: Context) -> ClientHalf:
-        # As the user wrote it: to prepare it is the server's part, and servers that do not would
-        # compare the prepared form with what was written when the password was set.
+        # Sent as the user wrote it, because SASLprep is the server's task.  Servers that omit it
+        # compare with the text that was typed when the password was set.
         fields = (credentials.authorization, credentials.username, credentials.password or "")
         expect_success(self, (yield "\0".join(fields).encode()))
 

@@ -1,9 +1,8 @@
-"""What the server half of a mechanism asks for: challenges of the client, questions of the store.
+"""What a mechanism's server half yields: challenges for the client and questions to the store.
 
-A half is free of I/O, so it yields these values and is resumed with the answers: with the client's
-response to a `Challenge`, with what the credential store says to a `Question`.  Whoever runs the
-half calls `question.method` of the store with `question.arguments()`, and may wait for that as it
-likes.
+The half does no I/O, so it yields these values and receives the answers: the client's response to a
+`Challenge`, or the credential store's answer to a `Question`.  The caller of the half calls the
+store's method `question.method` with `question.arguments()`, and may await the result.
 """
 
 from __future__ import annotations
@@ -34,10 +33,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """Send these octets to the client; resume with its response.
+    """Send these octets to the client and return its response.
 
     Arguments:
-        octets: not encoded; never shown, since they may echo what the client said.
+        octets: plain octets.  Never shown, because they may repeat the client's text.
     """
 
     octets: bytes = field(repr=False)
@@ -45,9 +44,9 @@ class Challenge:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Ask the credential store; resume with its answer.
+    """Ask the credential store and return its answer.
 
-    A question of one's own is a frozen dataclass with slots whose fields are the arguments.
+    Your own question is a frozen dataclass with slots whose fields are the arguments.
 
     Attributes:
         method: the name of the store's method.
@@ -56,14 +55,14 @@ class Question:
     method: ClassVar[str]
 
     def arguments(self) -> tuple[Any, ...]:
-        """What the method is called with."""
+        """The arguments for the method."""
         return tuple(getattr(self, each.name) for each in fields(self))
 
     @classmethod
     def asked_of(cls, store: object) -> Callable[..., Any] | None:
-        """The store's method for this question, None if it has none: the answer is None then."""
+        """Return the store's method for this question; None if it has none, which means no."""
         method: Callable[..., Any] | None = getattr(store, cls.method, None)
-        # What a store merely inherits from the protocol class is not the user's.
+        # A method that the store only inherits from the protocol class does not count.
         inherited = getattr(CredentialStore, cls.method, None)
         if inherited is not None and getattr(type(store), cls.method, None) is inherited:
             return None
@@ -72,11 +71,11 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class CheckPassword(Question):
-    """Is this the user's password?  Answered with True or False.
+    """Is this the user's password?  The answer is True or False.
 
     Arguments:
-        username: prepared by SASLprep.
-        password: prepared by SASLprep.
+        username: the user name after SASLprep.
+        password: the password after SASLprep.
     """
 
     method = "check_password"
@@ -86,11 +85,11 @@ class CheckPassword(Question):
 
 @dataclass(frozen=True, slots=True)
 class FetchSecret(Question):
-    """What the server holds to verify the user with: see `CredentialStore.fetch_secret`.
+    """The user's stored secret, see `CredentialStore.fetch_secret`.
 
     Arguments:
         mechanism: "CRAM-MD5", or the name of a SCRAM mechanism without "-PLUS".
-        username: prepared by SASLprep.
+        username: the user name after SASLprep.
     """
 
     method = "fetch_secret"
@@ -100,10 +99,10 @@ class FetchSecret(Question):
 
 @dataclass(frozen=True, slots=True)
 class CheckToken(Question):
-    """Whose token is this?  Answered with an identity, None or `TokenRefused`.
+    """Whose token is this?  The answer is an identity, None or `TokenRefused`.
 
     Arguments:
-        username: who the client says it acts as, "" if it does not say.
+        username: the identity that the client wants to act as; "" if it gave none.
         token: the bearer token.
     """
 
@@ -114,11 +113,11 @@ class CheckToken(Question):
 
 @dataclass(frozen=True, slots=True)
 class Authorize(Question):
-    """May the one act as the other?  Answered with True or False.
+    """May one identity act as the other?  The answer is True or False.
 
     Arguments:
-        authentication: who the client is.
-        authorization: who it wants to act as; the same only if the identity came from a
+        authentication: the identity that the client has proved.
+        authorization: the identity that it wants to act as; the same one only if it came from a
             certificate.
     """
 
@@ -129,10 +128,10 @@ class Authorize(Question):
 
 @dataclass(frozen=True, slots=True)
 class AdmitAnonymous(Question):
-    """May somebody without a name come in?  Answered with True or False.
+    """May a client without an identity log in?  The answer is True or False.
 
     Arguments:
-        trace: what the client gave as trace information, unverified.
+        trace: the client's trace information, not verified.
     """
 
     method = "admit_anonymous"
@@ -144,11 +143,11 @@ Request = Challenge | Question
 
 @dataclass(frozen=True, slots=True)
 class TokenRefused:
-    """Why a token is refused, in words for the client (RFC 7628 section 3.2.2).
+    """Why a token is refused, to be sent to the client (RFC 7628 section 3.2.2).
 
     Arguments:
         status: a code of the OAuth extensions error registry.
-        scope: a scope that would do.
+        scope: a scope that would suffice.
         configuration: URL of an OpenID provider configuration.
     """
 
@@ -158,20 +157,20 @@ class TokenRefused:
 
 
 Decision: TypeAlias = "bool | Reply"
-"""Yes or no, or no in words for the client."""
+"""Yes, no, or a reply to the client that says why not."""
 
 
 class CredentialStore(Protocol):
-    """What a server's user provides; every method is optional, plain or async.
+    """The methods of a server's credential store; each is optional, and plain or async.
 
-    Inheriting from this class is not needed.  A method that is not there answers no, and mechanisms
-    that need it are not offered.  `Users` is one that is ready to use.
+    A store need not inherit from this class.  A missing method means no, and the server does not
+    offer the mechanisms that need it.  `Users` is a ready store.
 
-    In place of its answer each method may give a negative `Reply`, which the client gets as it is.
-    RFC 4954 section 6 has these: 432 4.7.12 (log in once with a mechanism that sends the password,
-    as the server has it in an old form), 454 4.7.0 (the store cannot tell now), 534 5.7.9 (this
-    mechanism is too weak for the user), 535 5.7.8 (any other refusal, such as a locked account or
-    an expired password).  A text that only users who exist get tells who exists.
+    Each method may return a negative `Reply` instead, which the client gets unchanged.  RFC 4954
+    section 6 has these: 432 4.7.12 (log in once with a mechanism that sends the password, because
+    the stored form is old), 454 4.7.0 (temporary failure of the store), 534 5.7.9 (this mechanism
+    is too weak for the user), 535 5.7.8 (any other refusal, such as a locked account or an expired
+    password).  Do not send a text that only existing users get: it tells which users exist.
     """
 
     def check_password(self, username: str, password: str) -> Decision | Awaitable[Decision]:
@@ -181,30 +180,30 @@ class CredentialStore(Protocol):
     def fetch_secret(
         self, mechanism: str, username: str
     ) -> ScramKeys | str | Reply | Awaitable[ScramKeys | str | Reply | None] | None:
-        """For SCRAM the user's keys or password, for CRAM-MD5 the password, None if unknown.
+        """Return the user's keys or password for SCRAM, the password for CRAM-MD5; None if unknown.
 
-        A store that holds keys gives `unknown_user_keys(...)` for an unknown user, because salts
-        tell who exists; one that holds passwords may simply say None.
+        A store with keys returns `unknown_user_keys(...)` for an unknown user, because salts tell
+        which users exist.  A store with passwords may simply return None.
         """
         ...
 
     def check_token(
         self, username: str, token: str
     ) -> str | TokenRefused | Reply | Awaitable[str | TokenRefused | Reply | None] | None:
-        """The identity that the token was issued to, or why not."""
+        """Return the identity that owns the token, or why the token is refused."""
         ...
 
     def authorize(self, authentication: str, authorization: str) -> Decision | Awaitable[Decision]:
-        """Whether the one may act as the other."""
+        """Whether one identity may act as the other."""
         ...
 
     def admit_anonymous(self, trace: str) -> Decision | Awaitable[Decision]:
-        """Whether to let somebody in without a name."""
+        """Whether a client without an identity may log in."""
         ...
 
 
 def decided(question: Question, answer: object) -> bool:
-    """A yes or no, and nothing that merely looks like one: an un-awaited coroutine is true, too.
+    """Return the answer as a bool; refuse other types, such as a coroutine, which is true too.
 
     Raises:
         TypeError: the answer is neither True, False nor None.

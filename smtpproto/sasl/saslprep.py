@@ -1,6 +1,6 @@
 """Preparation of user names and passwords: SASLprep (RFC 4013), and the trace profile (RFC 4505).
 
-Both are profiles of stringprep (RFC 3454) and stand on Unicode 3.2, whatever Python knows besides.
+Both are profiles of stringprep (RFC 3454) and use Unicode 3.2, not Python's newer version.
 """
 
 from __future__ import annotations
@@ -35,15 +35,16 @@ PROHIBITS: tuple[Table, ...] = (
 
 
 def prepare(text: str, *, stored: bool = False) -> str:
-    """A user name or password in the form in which it is compared (RFC 4013 section 2).
+    """Prepare a user name or password for comparison (RFC 4013 section 2).
 
     Arguments:
-        text: bounded by the caller: reordering of combining characters is quadratic.
-        stored: whether it is a "stored string", in which code points that Unicode 3.2 does not
-            assign are prohibited (RFC 3454 section 7); otherwise it is a "query".
+        text: the text.  The caller must bound its length, because reordering combining characters
+            takes quadratic time.
+        stored: whether it is a "stored string", which must not hold code points that Unicode 3.2
+            does not assign (RFC 3454 section 7); otherwise it is a "query".
 
     Raises:
-        SASLError: a character is prohibited, or nothing is left of the text.
+        SASLError: a character is prohibited, or the prepared text is empty.
     """
     mapped = "".join(
         " " if stringprep.in_table_c12(character) else character
@@ -61,7 +62,7 @@ def prepare(text: str, *, stored: bool = False) -> str:
 
 
 def check_trace(text: str) -> None:
-    """Refuse what trace information may not hold (RFC 4505 section 3).
+    """Refuse trace information with prohibited characters (RFC 4505 section 3).
 
     Raises:
         SASLError: a character is prohibited.
@@ -77,7 +78,7 @@ def _check(text: str, tables: tuple[Table, ...], section: str) -> None:
 
 
 def _check_directions(text: str) -> None:
-    """RFC 3454 section 6: right to left from the first letter to the last, or not at all."""
+    """Check that the text is right-to-left as a whole or not at all (RFC 3454 section 6)."""
     if any(map(stringprep.in_table_d1, text)):
         mixed = any(map(stringprep.in_table_d2, text))
         ends = stringprep.in_table_d1(text[0]) and stringprep.in_table_d1(text[-1])

@@ -1,6 +1,6 @@
 """SCRAM (RFC 5802, RFC 7677): both sides prove that they know the password, and neither sends it.
 
-This is what all of the family share; `scram_sha256` and `scram_sha1` name the hash function.
+The base of the whole family; `scram_sha256` and `scram_sha1` name the hash function.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ from .values import USUAL_BINDINGS, Context, Credentials
 
 __all__ = ["Scram"]
 
-# Fewer iterations would let a false server try passwords cheaply on what the client sends: RFC 5802
-# section 5.1 and RFC 7677 section 4 ask servers for 4096.  More than the maximum, about a second of
-# work, is an attack on the client's time.
+# With fewer iterations a false server can try passwords fast: RFC 5802 section 5.1 and RFC 7677
+# section 4 require 4096 of servers.  With more than the maximum, which takes about a second, a
+# server can waste the client's time.
 MINIMUM_ITERATIONS = 4096
 MAXIMUM_ITERATIONS = 4_000_000
 
 
 class Scram(Mechanism):
-    """A mechanism of the SCRAM family; its subclasses say with which hash function.
+    """A mechanism of the SCRAM family; subclasses set the hash function.
 
     Attributes:
-        algorithm: the hash function as `hashlib` calls it.
+        algorithm: the name of the hash function in `hashlib`.
         family: the mechanism's name without "-PLUS".
         plus: whether it binds to the channel.
     """
@@ -63,8 +63,8 @@ class Scram(Mechanism):
         return not self.plus or any(context.channel_bindings.values())
 
     def offered_unasked(self, context: Context) -> bool:
-        # A server that binds at all has to know the type that clients use if they cannot ask, and
-        # in SMTP they cannot: RFC 5802 section 6.1, RFC 9266 section 3.
+        # SMTP gives clients no way to ask for the supported types of channel binding.  So the
+        # server must support the default type: RFC 5802 section 6.1, RFC 9266 section 3.
         return not self.plus or any(context.channel_bindings.get(kind) for kind in USUAL_BINDINGS)
 
     def client(self, credentials: Credentials, context: Context) -> ClientHalf:
@@ -94,7 +94,7 @@ class Scram(Mechanism):
                 "SCRAM: expected the server's proof that it knows the password, found another text"
                 " (RFC 5802 section 3)"
             )
-        # With success SMTP carries no data, so the proof came as a challenge (RFC 4954 section 4).
+        # SMTP carries no data with success, so the proof came as a challenge (RFC 4954 section 4).
         expect_success(self, (yield b""))
 
     def server(self, context: Context) -> ServerHalf:
@@ -127,17 +127,17 @@ class Scram(Mechanism):
         return identity
 
     def _bind(self, context: Context) -> tuple[str, bytes]:
-        """The client's gs2-cbind-flag, and the data it binds to (RFC 5802 section 6)."""
+        """Return the client's gs2-cbind-flag, and the data it binds to (RFC 5802 section 6)."""
         kind = context.binding
         if self.plus:
             if kind is None:
                 raise SASLError(f"{self.name}: the channel gives nothing to bind to (RFC 5056)")
             return f"p={kind}", context.channel_bindings[kind]
-        # "y" lets a server that does offer "-PLUS" notice that somebody removed it from its list.
+        # "y" lets a server that offers "-PLUS" notice that an attacker removed it from the list.
         return ("y" if kind and f"{self.family}-PLUS" not in context.offered else "n"), b""
 
     def _check_flag(self, flag: str, context: Context) -> bytes:
-        """The data that a client with this flag has bound to (RFC 5802 section 6)."""
+        """Return the data that a client with this flag binds to (RFC 5802 section 6)."""
         if self.plus != flag.startswith("p="):
             raise SASLRefused(
                 f"{self.name} does not go with this channel binding (RFC 5802 section 6)"
@@ -158,7 +158,7 @@ class Scram(Mechanism):
         return b""
 
     def _keys(self, answer: Any, nonce: str) -> ScramKeys:
-        """Keys from what the store said; the same work for a password and for an unknown user."""
+        """Return keys from the store's answer; passwords and unknown users take the same time."""
         if isinstance(answer, ScramKeys) and answer.algorithm == self.algorithm:
             return answer
         if answer is not None and not isinstance(answer, str):
@@ -171,10 +171,10 @@ class Scram(Mechanism):
 
 
 def fresh_nonce(context: Context) -> str:
-    """A new nonce.
+    """Return a new nonce.
 
     Raises:
-        ValueError: the context's function gave something else (RFC 5802 section 5.1).
+        ValueError: the context's function returned something else (RFC 5802 section 5.1).
     """
     nonce = context.nonce()
     if NONCE.fullmatch(nonce) is None:
@@ -183,10 +183,10 @@ def fresh_nonce(context: Context) -> str:
 
 
 def check_offer(first: ServerFirst, nonce: str) -> None:
-    """Refuse a nonce that is not ours continued, and an iteration count out of bounds.
+    """Check the server's nonce and iteration count.
 
     Raises:
-        SASLError: see above.
+        SASLError: the nonce does not begin with ours, or the count is out of bounds.
     """
     if not first.nonce.startswith(nonce) or first.nonce == nonce:
         raise SASLError(
@@ -200,5 +200,5 @@ def check_offer(first: ServerFirst, nonce: str) -> None:
 
 
 def xor(one: bytes, other: bytes) -> bytes:
-    """Both combined octet by octet, as far as the shorter one goes."""
+    """Combine both octet by octet, up to the shorter length."""
     return bytes(map(operator.xor, one, other))

@@ -1,7 +1,7 @@
 """The messages of SCRAM as values (RFC 5802 sections 5.1 and 7).
 
-Each parser splits at commas once, so it is linear, and refuses mandatory extensions ("m="): there
-are none that it could know.  Optional ones are ignored, as section 5.1 asks.
+Each parser splits once at commas, so it takes linear time.  It refuses mandatory extensions ("m="),
+because none are defined, and ignores optional ones (section 5.1).
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ SERVER_ERRORS = frozenset(
 
 
 def attribute(part: str | None, name: str) -> str:
-    """The value of the attribute that has to stand here.
+    """Return the value of an attribute that must come next.
 
     Arguments:
         part: one piece of a message, or None if the message has ended.
@@ -54,10 +54,10 @@ def attribute(part: str | None, name: str) -> str:
 
 
 def nonce_of(part: str | None) -> str:
-    """The value of the attribute "r".
+    """Return the value of the attribute "r".
 
     Raises:
-        SASLError: it is no nonce.
+        SASLError: it is not a nonce.
     """
     nonce = attribute(part, "r")
     if NONCE.fullmatch(nonce) is None:
@@ -68,13 +68,13 @@ def nonce_of(part: str | None) -> str:
 
 
 def split(message: bytes, least: int) -> list[str | None]:
-    """The attributes of a message, filled up with None."""
+    """Return the attributes of a message, padded with None."""
     parts: list[str | None] = list(decode(message, "SCRAM message", MESSAGE).split(","))
     return parts + [None] * (least - len(parts))
 
 
 def check_extensions(parts: Sequence[str | None]) -> None:
-    """Pass over optional extensions.
+    """Check optional extensions; their content is ignored.
 
     Raises:
         SASLError: one is malformed or mandatory.
@@ -94,7 +94,7 @@ class ClientFirst:
         bare: client-first-message-bare.
         authorization: the authorization identity, "" if it is not given.
         username: the authentication identity, not prepared.
-        nonce: the client's.
+        nonce: the client's nonce.
     """
 
     flag: str
@@ -106,10 +106,10 @@ class ClientFirst:
 
     @classmethod
     def parse(cls, message: bytes) -> ClientFirst:
-        """The message that these octets are.
+        """Read the message.
 
         Raises:
-            SASLError: they are none.
+            SASLError: the octets are malformed.
         """
         flag, authzid, name, nonce, *extensions = split(message, 4)
         if flag is None or FLAG.fullmatch(flag) is None:
@@ -128,9 +128,9 @@ class ServerFirst:
     """server-first-message.
 
     Arguments:
-        nonce: the client's with the server's behind it.
-        salt: octets.
-        iterations: how often PBKDF2 hashes.
+        nonce: the client's nonce, followed by the server's.
+        salt: the salt, in octets.
+        iterations: the iteration count of PBKDF2.
     """
 
     nonce: str
@@ -139,10 +139,10 @@ class ServerFirst:
 
     @classmethod
     def parse(cls, message: bytes) -> ServerFirst:
-        """The message that these octets are.
+        """Read the message.
 
         Raises:
-            SASLError: they are none.
+            SASLError: the octets are malformed.
         """
         first, salt, iterations, *extensions = split(message, 3)
         nonce = nonce_of(first)
@@ -172,10 +172,10 @@ class ClientFinal:
 
     @classmethod
     def parse(cls, message: bytes) -> ClientFinal:
-        """The message that these octets are.
+        """Read the message.
 
         Raises:
-            SASLError: they are none.
+            SASLError: the octets are malformed.
         """
         binding, nonce, *extensions, proof = split(message, 3)
         octets = from_base64(attribute(proof, "p"), "SCRAM proof")
@@ -186,7 +186,7 @@ class ClientFinal:
 
 
 def raise_error(message: bytes) -> None:
-    """Raise the error that a server-final-message may hold (RFC 5802 section 5.1)."""
+    """Raise the error in a server-final-message, if there is one (RFC 5802 section 5.1)."""
     if message.startswith(b"e="):
         value = message[2:].partition(b",")[0].decode(errors="replace")
         known = value if value in SERVER_ERRORS else "other-error"

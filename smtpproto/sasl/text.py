@@ -1,4 +1,4 @@
-"""What messages of several mechanisms are made of: UTF-8 fields, saslnames, strict base64.
+"""Parts of the messages of several mechanisms: UTF-8 fields, saslnames, strict base64.
 
 `saslname` and its quoting are those of RFC 5801 section 4, which RFC 5802 and RFC 7628 use.
 """
@@ -23,12 +23,12 @@ SASLNAME = re.compile(r"(?:[^=,\0]|=2C|=3D)+")
 
 
 def decode(octets: bytes, what: str, limit: int = FIELD) -> str:
-    """The text of a field.
+    """Decode a field from UTF-8.
 
     Arguments:
-        octets: as received.
-        what: its name, for the error.
-        limit: octets that it may have.
+        octets: the received octets.
+        what: the name of the field, for the error.
+        limit: the most octets it may have.
 
     Raises:
         SASLError: it is too long, or not UTF-8.
@@ -38,16 +38,16 @@ def decode(octets: bytes, what: str, limit: int = FIELD) -> str:
     try:
         return octets.decode()
     except UnicodeDecodeError as error:
-        # `from None`: the original would carry the octets along.
+        # `from None`: the original error would contain the octets.
         start = error.start
     raise SASLError(f"{what}: expected UTF-8, found something else at octet {start} (RFC 3629)")
 
 
 def presented(text: str) -> str:
-    """A name or password that a client presented, prepared as a query (RFC 4616 section 2).
+    """Prepare a name or password that a client sent as a query (RFC 4616 section 2).
 
     Raises:
-        SASLRefused: it cannot be prepared, so it belongs to nobody.
+        SASLRefused: SASLprep prohibits a character, so no user can have it.
     """
     try:
         return prepare(text)
@@ -56,15 +56,15 @@ def presented(text: str) -> str:
 
 
 def quote(name: str) -> str:
-    """A name as a saslname."""
+    """Quote a name as a saslname."""
     return name.replace("=", "=3D").replace(",", "=2C")
 
 
 def unquote(saslname: str) -> str:
-    """The name that a saslname stands for.
+    """Return the name that a saslname quotes.
 
     Raises:
-        SASLError: it is no saslname, or longer than names may be.
+        SASLError: it is not a saslname, or is too long.
     """
     if SASLNAME.fullmatch(saslname) is None:
         raise SASLError("expected a saslname, found another text (RFC 5802 section 7)")
@@ -74,21 +74,21 @@ def unquote(saslname: str) -> str:
 
 
 def to_base64(octets: bytes) -> str:
-    """Octets in base64 (RFC 4648 section 4)."""
+    """Encode octets in base64 (RFC 4648 section 4)."""
     return base64.b64encode(octets).decode()
 
 
 def from_base64(text: str, what: str) -> bytes:
-    """The octets that canonical base64 without white space stands for (RFC 5802 section 2.1).
+    """Decode canonical base64 without white space (RFC 5802 section 2.1).
 
     Raises:
-        SASLError: it is not that.
+        SASLError: the text is not canonical base64.
     """
     try:
         octets = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
         octets = b""
-    # The standard library forgives bits that have no meaning; two texts for one value invite games.
+    # The standard library ignores unused bits, so two texts could have the same value.
     if not octets or to_base64(octets) != text:
         raise SASLError(f"{what}: expected base64, found another text (RFC 5802 section 7)")
     return octets

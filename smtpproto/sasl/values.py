@@ -1,4 +1,4 @@
-"""What both halves of a mechanism work with: credentials, context, identity (RFC 4422)."""
+"""Values that both halves of a mechanism use: credentials, context, identity (RFC 4422)."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from .text import FIELD
 
 __all__ = ["CHANNEL_BINDINGS", "USUAL_BINDINGS", "Context", "Credentials", "Identity"]
 
-# Types of channel binding in the order in which a client prefers them: RFC 9266 section 3 for
-# TLS 1.3, RFC 5802 section 6.1 before; the last one binds to the server's certificate alone.
+# Types of channel binding in the order that a client prefers: RFC 9266 section 3 for TLS 1.3, RFC
+# 5802 section 6.1 for older TLS; the last one binds only to the server's certificate.
 USUAL_BINDINGS = ("tls-exporter", "tls-unique")
 CHANNEL_BINDINGS = (*USUAL_BINDINGS, "tls-server-end-point")
 
-# Octets of a token: what base64 leaves of the 12288 octets of a line (RFC 4954 section 4), with
-# room for what stands around it.
+# Octets of a token: it must fit into a line of 12288 octets of base64 (RFC 4954 section 4) with the
+# rest of the message.
 TOKEN = 8192
 
-# A bearer token is narrower (RFC 6750 section 2.1); whatever stands here cannot end its field.
+# A bearer token has fewer characters (RFC 6750 section 2.1); none of these ends the field.
 VISIBLE = re.compile(r"[!-~]*")
 HOST = re.compile(r"[!-;=?A-~]*")  # without "<", ">" and "@"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Credentials:
-    """What a client may prove itself with; mechanisms take what they need.
+    """A client's credentials; each mechanism uses the fields it needs.
 
     Arguments:
         username: the authentication identity.
         password: for PLAIN, LOGIN, CRAM-MD5 and SCRAM; never shown.
         token: an OAuth 2.0 bearer token, for OAUTHBEARER and XOAUTH2; never shown.
-        authorization: the identity to act as; empty means the one that goes with the credentials.
-        external: whether to rely on the certificate shown in the TLS handshake (EXTERNAL).
-        anonymous: trace information for ANONYMOUS, which may be empty; None for never.
+        authorization: the identity to act as; empty for the one that the credentials prove.
+        external: whether to rely on the certificate sent in the TLS handshake (EXTERNAL).
+        anonymous: trace information for ANONYMOUS, may be empty; None not to use ANONYMOUS.
 
     Raises:
-        SASLError: a field is too long, or holds what no mechanism can carry.
+        SASLError: a field is too long, or holds characters that no mechanism can send.
     """
 
     username: str = ""
@@ -72,19 +72,19 @@ def _check_field(name: str, text: str) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Context:
-    """What a half of a mechanism may know of the session it runs in.
+    """What a mechanism may know about its session.
 
     Arguments:
-        nonce: gives a fresh text of visible ASCII characters without a comma, at least 18 octets of
-            good randomness in it, such as `secrets.token_urlsafe(18)`.
-        host: the server's host name: on a client the one it connected to, not what the greeting
-            said.
+        nonce: a function that returns new visible ASCII text without a comma, with at least 18
+            random octets, such as `secrets.token_urlsafe(18)`.
+        host: the server's host name.  On a client this is the name that it connected to, not the
+            one in the greeting.
         port: the server's port, 0 if it is not known.
         service: the service name of RFC 4422 section 4.
-        secure: whether the channel keeps secrets.
+        secure: whether the channel is confidential.
         channel_bindings: data by type of channel binding (RFC 5056).
         external: on a server, the identities in the client's verified certificate.
-        aliases: on a server, names by which clients may know it; empty if it cannot tell.
+        aliases: on a server, the names that clients may use for it; empty if unknown.
         offered: the mechanisms that the server offers.
 
     Raises:
@@ -116,16 +116,16 @@ class Context:
         offered: tuple[str, ...] = (),
         external: NameKind | None = None,
     ) -> Context:
-        """The context that a session gives.
+        """Return the context of a session.
 
         Arguments:
-            session: the facts, TLS among them.
+            session: the facts of the session, TLS included.
             nonce: as for the class.
-            host: as for the class; None takes the session's, which is right on a server only.
+            host: as for the class; None takes the session's, which is right only on a server.
             port: as for the class.
             offered: as for the class.
-            external: on a server, of which kind the names in a certificate are identities; None:
-                none of them is.
+            external: on a server, the kind of names in a certificate that are identities; None: no
+                names are.
         """
         tls = session.tls
         name = tls.server_name if tls else None
@@ -142,18 +142,18 @@ class Context:
 
     @property
     def binding(self) -> str | None:
-        """The type of channel binding that a client uses here, None if there is none."""
+        """The type of channel binding that a client uses here; None if there is none."""
         usable = (kind for kind in CHANNEL_BINDINGS if self.channel_bindings.get(kind))
         return next(usable, None)
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """Who a server let in (RFC 4422 section 2).
+    """The identity of an authenticated client (RFC 4422 section 2).
 
     Arguments:
-        authentication: whose credentials they were.
-        authorization: who the client acts as; mostly the same.
+        authentication: the owner of the credentials.
+        authorization: the identity that the client acts as; usually the same.
     """
 
     authentication: str

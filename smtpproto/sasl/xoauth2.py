@@ -1,4 +1,4 @@
-"""XOAUTH2: the forerunner of OAUTHBEARER that Google and Microsoft speak; it has no RFC."""
+"""XOAUTH2: the predecessor of OAUTHBEARER that Google and Microsoft use; it has no RFC."""
 
 from __future__ import annotations
 
