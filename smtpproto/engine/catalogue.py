@@ -1,4 +1,4 @@
-"""A set of service extensions, compiled: verbs, parameters, rows of the table, and who is asked.
+"""A set of service extensions, compiled: verbs, parameters and rows of the table.
 
 RFC 5321 section 2.2.
 """
@@ -22,7 +22,7 @@ from ..vocabulary.command_base import Command, Grammar, Syntax
 from ..vocabulary.commands import BASE_COMMANDS, Ehlo, Helo, Lhlo
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import Offered, Protocol, Session, Transaction
-from ..vocabulary.states import State
+from .command_allowed import InForce, keeps_facts
 from .table import compile_table
 
 if TYPE_CHECKING:
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Catalogue", "catalogue", "read_offers"]
 
+# How many sets of extensions in force are kept compiled.
+_MOST_COMPILED = 64
 _ALL_VERBS = frozenset(
     [command.verb for command in BASE_COMMANDS]
     + [command.verb for kind in KNOWN for command in kind.commands]
@@ -50,12 +52,11 @@ class Catalogue:
         syntax: for the grammar.
 
     Attributes:
-        grammar: for `commands.parse`, as long as no extension with `utf8` is in force.
-        utf8_grammar: for `commands.parse`, once one is.
+        kinds: the extensions, by keyword.
+        grammar: for command lines, as long as no extension with `utf8` is in force.
+        utf8_grammar: the same, once one is.
         rows: the table of states.
-        watchers: the extensions to ask about a command, by its class.
         concerned: the extensions that keep facts of a session, see `Extension.after`.
-        told: those of them to tell of the reply to a command, by its class, where there are any.
         longest: octets of the longest command line, CRLF included.
 
     Raises:
@@ -84,10 +85,6 @@ class Catalogue:
             command.verb: command for command in BASE_COMMANDS if command not in (Ehlo, Helo)
         }
         verbs.update({command.verb: command for command in greetings})
-        self._owners: dict[type[Command], type[Extension]] = {}
-        self._parameter_owners: dict[tuple[type[Command], type[Parameter]], list[type[Extension]]]
-        self._parameter_owners = {}
-        self._extra: dict[type[Command], list[tuple[type[Extension], int]]] = {}
         parameters: dict[type[Command], dict[str, type[Parameter]]] = {}
         for kind in self.kinds.values():
             for keyword in kind.requires:
@@ -97,15 +94,11 @@ class Catalogue:
                 if command.verb in verbs:
                     raise ValueError(f"{command.verb} is defined twice")
                 verbs[command.verb] = command
-                self._owners[command] = kind
             for command, added in kind.parameters.items():
                 known = parameters.setdefault(command, {})
                 for parameter in added:
                     if known.setdefault(parameter.keyword, parameter) is not parameter:
                         raise ValueError(f"{command.verb} {parameter.keyword} is defined twice")
-                    self._parameter_owners.setdefault((command, parameter), []).append(kind)
-            for command, octets in kind.extra_length.items():
-                self._extra.setdefault(command, []).append((kind, octets))
         self.rows = compile_table(kind.transitions for kind in self.kinds.values())
         self.grammar = Grammar(
             verbs=verbs,
@@ -115,97 +108,37 @@ class Catalogue:
             syntax=syntax,
         )
         self.utf8_grammar = replace(self.grammar, utf8=True)
-        self.watchers = {
-            command: tuple(kind for kind in self.kinds.values() if _watches(kind, command))
-            for command in verbs.values()
-        }
-        self.concerned = tuple(
-            kind
-            for kind in self.kinds.values()
-            if kind.after.__func__ is not Extension.after.__func__  # type: ignore[attr-defined]
-        )
-        self.told = {
-            command: told
-            for command in verbs.values()
-            if (
-                told := tuple(
-                    kind
-                    for kind in self.concerned
-                    if command in kind.commands or command in kind.watches
-                )
-            )
-        }
-        self.longest = limits.command_line + max(
-            (sum(octets for _, octets in extra) for extra in self._extra.values()), default=0
+        self.concerned = tuple(kind for kind in self.kinds.values() if keeps_facts(kind))
+        self._in_force: dict[tuple[type, ...], InForce] = {}
+        everything = self._compile(tuple(self.kinds.values()))
+        self.longest = max(
+            limits.command_line, *(everything.rules(each).longest for each in verbs.values())
         )
 
-    def owner(self, command: type[Command]) -> type[Extension] | None:
-        """The extension that adds this command, None for those of RFC 5321."""
-        return self._owners.get(command)
+    def in_force(self, offered: Offered) -> InForce:
+        """What these extensions mean for the commands once they are in force."""
+        kinds = offered.kinds
+        return self._in_force.get(kinds) or self._compile(kinds)
+
+    def _compile(self, kinds: tuple[type, ...]) -> InForce:
+        utf8 = any(issubclass(kind, Extension) and kind.utf8 for kind in kinds)
+        grammar = self.utf8_grammar if utf8 else self.grammar
+        if len(self._in_force) == _MOST_COMPILED:
+            # A client that meets very many servers.
+            self._in_force.clear()
+        known = tuple(self.kinds.values())
+        in_force = self._in_force[kinds] = InForce(kinds, known, grammar, self.limits)
+        return in_force
 
     def longest_line(self, command: type[Command], offered: Offered) -> int:
         """Octets of the longest line of a command with its CRLF (RFC 5321 section 4.5.3.1.4)."""
-        extra = self._extra.get(command)
-        if extra is None:
-            return self.limits.command_line
-        return self.limits.command_line + sum(octets for kind, octets in extra if kind in offered)
-
-    def owner_refusal(self, command: Command, offered: Offered) -> Reply | None:
-        """The reply that refuses a command whose extension is not in force, or None: 502."""
-        owner = self._owners.get(type(command))
-        if owner is None or owner in offered:
-            return None
-        text = f"{command.verb} is not offered in this session"
-        return owner.not_offered or Reply(502, "5.5.1", text)
-
-    def parameters_refusal(self, command: Command, offered: Offered) -> Reply | None:
-        """The reply that refuses a command for one of its parameters, or None: 555."""
-        for parameter in command.parameters:
-            owners = self._parameter_owners.get((type(command), type(parameter)), ())
-            present = [extension for owner in owners if (extension := offered.get(owner))]
-            if not any(extension.covers(parameter) for extension in present):
-                # Only where another value would do does the value matter.
-                name = str(parameter) if present else str(parameter).partition("=")[0]
-                return Reply(555, "5.5.4", f"{command.verb}: {name[:64]} is not offered here")
-        return None
-
-    def refusal(
-        self, command: Command, state: State, session: Session, transaction: Transaction | None
-    ) -> Reply | None:
-        """The reply that refuses a command here and now, or None; the same for both roles.
-
-        503: it is not possible in this state; else see `extensions_refusal`.
-        """
-        step = self.rows[state].get(command.row)
-        if step is None or step.in_flight:
-            where = f"{state.value} (RFC 5321 section 4.1.4)"
-            return Reply(503, "5.5.1", f"{command.verb} is not possible here: {where}")
-        return self.extensions_refusal(command, session, transaction)
+        return self.in_force(offered).rules(command).longest
 
     def extensions_refusal(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """The reply by which the extensions refuse a command, wherever it stands, or None.
-
-        502: its extension is not in force; 555: a parameter's extension is not; else what the
-        extensions in force say.
-        """
-        kind, offered = type(command), session.offered
-        if command.needs_offer and kind in self._owners:
-            reply = self.owner_refusal(command, offered)
-            if reply is not None:
-                return reply
-        if command.parameters:
-            reply = self.parameters_refusal(command, offered)
-            if reply is not None:
-                return reply
-        for watcher in self.watchers.get(kind, ()):
-            extension = offered.get(watcher)
-            if extension is not None:
-                reply = extension.check(command, session, transaction)
-                if reply is not None:
-                    return reply
-        return None
+        """The reply by which the extensions in force refuse a command, wherever it stands."""
+        return self.in_force(session.offered).refusal(command, session, transaction)
 
 
 def catalogue(
@@ -238,12 +171,6 @@ def _check_names(kind: type[Extension]) -> None:
     for name in (kind.keyword, *verbs, *(parameter.keyword for parameter in added)):
         if EHLO_KEYWORD.fullmatch(name) is None or name != name.upper():
             raise ValueError(f"{kind.__name__}: {name!a} is no keyword in upper case")
-
-
-def _watches(kind: type[Extension], command: type[Command]) -> bool:
-    if kind.check is Extension.check:
-        return False
-    return command in kind.parameters or command in kind.commands or command in kind.watches
 
 
 def read_offers(lines: Sequence[str], catalogue: Catalogue) -> Offered:

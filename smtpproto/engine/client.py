@@ -6,13 +6,11 @@ sent one after the other, and leave as early as the server allows.
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..extensions import Extension, Pipelining
-from ..extensions.chunking import is_binary
 from ..extensions.known import KNOWN
 from ..limits import DEFAULT, Limits
 from ..timeouts import CONTENT_CHUNK_TIMEOUT, END_OF_CONTENT_TIMEOUT, GREETING_TIMEOUT
@@ -30,8 +28,11 @@ from ..vocabulary.lenient_commands import NoDomain
 from ..vocabulary.replies import Reply, ReplyReader, build_reply
 from ..vocabulary.session import Offered, Protocol, Session, TLSFacts, Transaction
 from ..vocabulary.states import Effect, State
-from ..wire import BadLine, CountedText, DotEncoder, LineEndings, LineReader
+from ..wire import BadLine, DotEncoder, LineEndings, LineReader
 from .catalogue import catalogue, read_offers
+from .client_content import OutgoingChunks
+from .client_pipelining import Awaited, CommandQueue
+from .command_allowed import CommandRules, InForce, not_possible
 from .connection import Connection, Observer
 from .table import Row
 
@@ -42,30 +43,11 @@ __all__ = ["Client"]
 
 # The highest reply code.
 _WORST = 599
-# Where no line is read.
-_WITHOUT_LINES = frozenset({State.CLOSED, State.TLS})
 _NOTHING = Offered()
-
-
-@dataclass(eq=False, slots=True)
-class _Awaited:
-    """A reply that is to come.
-
-    Arguments:
-        row: the row of the table of states that it moves along.
-        command: what it answers; None for the greeting.
-        timeout: seconds to wait for it.
-        ends_group: whether nothing may leave before it has come (RFC 2920 section 3.1).
-        unsettles: whether a positive one makes both sides forget what was offered.
-        queued: whether the command was held back and is still with `data_to_send`.
-    """
-
-    row: str
-    command: Command | None = None
-    timeout: float = GREETING_TIMEOUT
-    ends_group: bool = True
-    unsettles: bool = False
-    queued: bool = False
+# In CPython 3.11 to name a member of an enum takes three times as long as to name these.
+_CLOSED, _CONTENT, _CHUNKS, _TLS = State.CLOSED, State.CONTENT, State.CHUNKS, State.TLS
+_SESSION = Effect.SESSION
+_NEEDS_DATA = Need.DATA
 
 
 class Client(Connection):
@@ -89,22 +71,16 @@ class Client(Connection):
     """
 
     __slots__ = (
-        "_answered",
+        "_answers",
         "_best",
+        "_chunks",
         "_command",
-        "_counted",
-        "_counted_left",
         "_encoder",
         "_error",
-        "_held",
-        "_held_commands",
         "_last_mail",
-        "_pending",
         "_projected",
-        "_released",
+        "_queued",
         "_replies",
-        "_text",
-        "_unsettled",
     )
 
     def __init__(
@@ -130,27 +106,18 @@ class Client(Connection):
             self._buffer, limits.reply_line, LineEndings.REFUSE, bare_lf_ends=True
         )
         self._replies = ReplyReader(limits)
-        # Under way, oldest first; then what is held back, with the octets that follow each command.
-        self._pending: deque[_Awaited] = deque([_Awaited("greeting")])
-        self._held: deque[tuple[_Awaited | None, bytes]] = deque()
-        self._held_commands = 0
-        # What was held back and has not been given out by `data_to_send` since.
-        self._released: list[_Awaited] = []
+        greeting = self._rows[State.CONNECTED]["greeting"]
+        self._queued = CommandQueue(greeting, limits.unanswered)
         # Where the session would be if all that is pending succeeded; None: to be found out.
         self._projected: State | None = State.GREETED
         self._last_mail: Transaction | None = None
-        # How many pending commands will make both sides forget what was offered.
-        self._unsettled = 0
-        # The content under way: with dots, or octets still owed to the last counted command, and
-        # what watches the line endings in them.
+        # The content under way: with dots, or in chunks.
         self._encoder: DotEncoder | None = None
-        self._counted: CountedCommand | None = None
-        self._counted_left = 0
-        self._text: CountedText | None = None
+        self._chunks: OutgoingChunks | None = None
         # The command of the content or dialogue that goes on; how many replies were had so far to
         # its end, and the lowest code of them (LMTP).
         self._command: Command | None = None
-        self._answered = 0
+        self._answers = 0
         self._best = _WORST
         self._error: RemoteProtocolError | None = None
 
@@ -159,22 +126,25 @@ class Client(Connection):
         """Seconds to wait for the server (RFC 5321 section 4.5.3.2)."""
         if self._encoder is not None:
             return CONTENT_CHUNK_TIMEOUT
-        return self._pending[0].timeout if self._pending else GREETING_TIMEOUT
+        sent = self._queued.sent
+        if not sent:
+            return GREETING_TIMEOUT
+        row, command = sent[0]
+        if row.name == "content":
+            return END_OF_CONTENT_TIMEOUT
+        return GREETING_TIMEOUT if command is None else command.timeout
 
     @property
     def pending(self) -> int:
         """How many replies are still to come for what was sent."""
-        return len(self._pending) + self._held_commands
+        return len(self._queued)
 
     def data_to_send(self) -> bytes:
-        released = self._released
-        if released:
-            if self._pending[0] is released[0] and self._unread_code() not in (b"", b"421"):
-                # Something to answer it is there already: `next_event` refuses that.
-                return b""
-            for awaited in released:
-                awaited.queued = False
-            released.clear()
+        queued = self._queued
+        if queued.begins_unwritten and self._unread_code() not in (b"", b"421"):
+            # Something to answer it is there already: `next_event` refuses that.
+            return b""
+        queued.written()
         return super().data_to_send()
 
     def tls_established(self, facts: TLSFacts | None = None) -> None:
@@ -220,54 +190,59 @@ class Client(Connection):
             )
 
     def _send_command(self, command: Command) -> None:
+        queued = self._queued
         state = self._projected or self._project()
-        session = self.session
-        if self._unsettled:
+        force, session = self._in_force(), self.session
+        if queued.unsettled:
+            force = self._catalogue.in_force(_NOTHING)
             session = replace(session, offered=_NOTHING)
-        step = self._step(command, state, session)
-        line = self._line(command, session)
-        unsettles = step.forget is Effect.SESSION
-        awaited = _Awaited(command.row, command, command.timeout, command.ends_group, unsettles)
-        if self._held or not self._may_leave():
-            self._held.append((awaited, line))
-            self._held_commands += 1
+        row = self._row(command, state, force, session)
+        line = self._line(command, force.rules(type(command)), utf8=force.utf8)
+        awaited = (row, command)
+        if queued.held or not queued.may_leave(pipelining=self._pipelining):
+            queued.hold(awaited, line)
         else:
-            if not self._pending and self._unread_code() not in (b"", b"421"):
+            if not queued.sent and self._unread_code() not in (b"", b"421"):
                 raise _early(command.verb)
-            self._leave(awaited, line)
-        self._unsettled += unsettles
-        self._projected = after = step.after[3] or step.after[2] or state
+            self._leave(awaited, command, line)
+        if row.forget is _SESSION:
+            queued.unsettled += 1
+        self._projected = after = row.success
         if isinstance(command, Rcpt):
             assert self._last_mail is not None
             self._last_mail.recipients.append(command)
         elif isinstance(command, Mail):
             self._last_mail = Transaction(command)
-        elif isinstance(command, CountedCommand):
+        elif after is _CHUNKS or isinstance(command, CountedCommand):
             self._begin_chunk(command, state)
-        elif after is not state and after is State.CHUNKS:
-            self._begin_pieces()
 
-    def _step(self, command: Command, state: State, session: Session) -> Row:
+    def _row(self, command: Command, state: State, force: InForce, session: Session) -> Row:
         """The row of a command that may be sent.
 
         Arguments:
             command: the command.
             state: where the session will be when it arrives.
+            force: what the server offers by then.
             session: the facts, with what the server offers by then.
 
         Raises:
             LocalProtocolError: it is not possible in this state, or an extension is not offered or
                 refuses it.
         """
-        reply = self._catalogue.refusal(command, state, session, self._last_mail)
-        if reply is None and self._counted_left:
+        row = self._rows[state].get(command.row)
+        if row is None or row.in_flight:
+            raise _impossible(not_possible(command, state))
+        refusal = force.refusal(command, session, self._last_mail)
+        if refusal is not None:
+            raise _impossible(refusal)
+        if self._chunks is not None and self._chunks.owed:
             where = "a chunk is not complete (RFC 3030 section 2)"
-            reply = Reply(503, "5.5.1", f"{command.verb} is not possible here: {where}")
-        if reply is not None:
-            raise LocalProtocolError(reply.text, code=reply.code, enhanced=reply.enhanced)
+            raise LocalProtocolError(
+                f"{command.verb} is not possible here: {where}", code=503, enhanced="5.5.1"
+            )
         if isinstance(command, Hello):
             self._check_hello(command)
-        return self._rows[state][command.row]
+        return row
 
     def _check_hello(self, command: Hello) -> None:
         if command.verb not in self._catalogue.grammar.verbs:
@@ -280,50 +255,37 @@ class Client(Connection):
                 "(RFC 5321 section 4.1.1.1)"
             )
 
-    def _line(self, command: Command, session: Session) -> bytes:
+    def _line(self, command: Command, rules: CommandRules, *, utf8: bool) -> bytes:
         """The command line, without its CRLF.
 
         Raises:
-            LocalProtocolError: it is too long, not ASCII where it must be, or more than one line.
+            LocalProtocolError: it is too long, or not ASCII where it must be.
         """
         line = command.line().encode("utf-8")
-        offered = session.offered
-        if not line.isascii() and not any(
-            isinstance(each, Extension) and each.utf8 for each in offered
-        ):
+        if not utf8 and not line.isascii():
             raise LocalProtocolError(
                 f"{command.verb}: only ASCII, as SMTPUTF8 was not offered (RFC 5321 section 2.4)",
                 code=553,
                 enhanced="5.6.7",
             )
-        longest = self._catalogue.longest_line(type(command), offered)
-        if len(line) + 2 > longest:
+        if len(line) + 2 > rules.longest:
             raise LocalProtocolError(
                 f"{command.verb}: the line has {len(line) + 2} octets with its CRLF, "
-                f"{longest} are allowed (RFC 5321 section 4.5.3.1.4)"
+                f"{rules.longest} are allowed (RFC 5321 section 4.5.3.1.4)"
             )
-        self._check_line(line)
+        self._check_lines(line)
         return line
 
-    def _may_leave(self) -> bool:
-        """Whether one more command may leave now (RFC 2920 section 3.1)."""
-        pending = self._pending
-        if not pending:
-            return True
-        return (
-            not pending[-1].ends_group
-            and len(pending) < self._limits.unanswered
-            and Pipelining in self.session.offered
-        )
+    @property
+    def _pipelining(self) -> bool:
+        return Pipelining in self.session.offered
 
-    def _leave(self, awaited: _Awaited, line: bytes) -> None:
+    def _leave(self, awaited: Awaited, command: Command, line: bytes) -> None:
         """Queue a command: its reply is the next one to come behind those that are pending."""
-        command = awaited.command
-        assert command is not None
         self._queue(line)
         if self._observer is not None:
             self._observer("C", str(command).encode("utf-8"), False)
-        self._pending.append(awaited)
+        self._queued.sent.append(awaited)
         if isinstance(command, DialogueCommand):
             self._expect_challenge()
 
@@ -338,64 +300,37 @@ class Client(Connection):
         # It may be the first half.
         return b"421" if code and b"421".startswith(code) else code
 
-    def _begin_chunk(self, command: CountedCommand, state: State) -> None:
-        self._counted, self._counted_left = command, command.octets
-        if state is not State.CHUNKS:
-            self._begin_pieces()
-
-    def _begin_pieces(self) -> None:
-        """Content in pieces begins: chunks, and what other commands bring (RFC 4468)."""
-        assert self._last_mail is not None
-        # `NORMALIZE` would come too late: the octets are counted already.
-        refuse = LineEndings.REFUSE
-        self._text = None if is_binary(self._last_mail.mail) else CountedText(refuse)
+    def _begin_chunk(self, command: Command, state: State) -> None:
+        """A command announces a chunk, or brings content itself (RFC 4468)."""
+        if self._chunks is None or state is not _CHUNKS:
+            assert self._last_mail is not None
+            self._chunks = OutgoingChunks(self._last_mail.mail)
+        if isinstance(command, CountedCommand):
+            self._chunks.announce(command)
 
     def _release(self) -> None:
         """Let leave what may leave (RFC 2920 section 3.1)."""
-        held = self._held
-        while held:
-            awaited, octets = held[0]
-            if awaited is None:
-                # Octets that belong to the counted command before them.
-                self._out += octets
-            elif self._may_leave():
-                self._held_commands -= 1
-                awaited.queued = True
-                self._released.append(awaited)
-                self._leave(awaited, octets)
-            else:
+        queued = self._queued
+        while queued.held:
+            released = queued.release(pipelining=self._pipelining)
+            if released is None:
                 return
-            held.popleft()
-
-    def _send_counted(self, octets: bytes) -> None:
-        """Send octets of the chunk that the last counted command announced."""
-        if len(octets) > self._counted_left:
-            raise LocalProtocolError(
-                f"{len(octets)} octets of content, {self._counted_left} were announced "
-                "(RFC 3030 section 2)"
-            )
-        text, counted = self._text, self._counted
-        if text is not None:
-            text.feed(octets)
-            if counted is not None and counted.last and len(octets) == self._counted_left:
-                text.finish()
-            if text.bad is not None:
-                raise LocalProtocolError(
-                    f"content: expected CRLF, found {text.bad.value}; only BODY=BINARYMIME may "
-                    "have any octets (RFC 3030 section 3)",
-                    code=550,
-                    enhanced="5.6.0",
-                )
-        self._counted_left -= len(octets)
-        self._held.append((None, bytes(octets)))
-        self._release()
+            awaited, octets = released
+            if awaited is None:
+                self._out += octets
+            else:
+                assert awaited[1] is not None
+                self._leave(awaited, awaited[1], octets)
 
     def _send_chunk(self, octets: bytes) -> None:
         if not isinstance(octets, (bytes, bytearray, memoryview)):
             raise TypeError(f"content: expected bytes, found {octets!r:.64}")
-        if self._counted_left:
-            self._send_counted(octets)
-        elif octets or self._text is None:
+        chunks = self._chunks
+        if chunks is not None and chunks.owed:
+            chunks.take(octets)
+            self._queued.held.append((None, bytes(octets)))
+            self._release()
+        elif octets or chunks is None:
             self._out += self._content_encoder().encode(octets)
         self._observe("C", octets, content=True)
 
@@ -422,14 +357,12 @@ class Client(Connection):
         self._out += encoder.finish()
         self._observe("C", b".")
         self._encoder = None
-        self._pending.append(
-            _Awaited("content", self._command, END_OF_CONTENT_TIMEOUT, ends_group=False)
-        )
+        self._queued.sent.append((self._rows[_CONTENT]["content"], self._command))
         self._projected = None
 
     def _send_response(self, response: AuthResponse) -> None:
         command = self._command
-        if self.state is not State.EXCHANGE or self._pending or command is None:
+        if self.state is not State.EXCHANGE or self._queued.sent or command is None:
             raise LocalProtocolError(
                 f"no challenge waits for a response: {self.state.value} (RFC 4954 section 4)"
             )
@@ -444,7 +377,7 @@ class Client(Connection):
             raise _early("the response")
         self._queue(line)
         self._observe("C", b"(response)")
-        self._pending.append(_Awaited("response", command))
+        self._queued.sent.append((self._rows[State.EXCHANGE]["response"], command))
         self._expect_challenge()
 
     def _expect_challenge(self) -> None:
@@ -457,13 +390,7 @@ class Client(Connection):
 
     def _project(self) -> State:
         """Where the session will be if all that is pending succeeds."""
-        state = self.state
-        held = [awaited for awaited, _ in self._held if awaited is not None]
-        for awaited in (*self._pending, *held):
-            step = self._rows[state].get(awaited.row)
-            if step is not None:
-                state = step.after[3] or step.after[2] or state
-        self._projected = state
+        self._projected = state = self._queued.state_if_all_succeed(self.state, self._rows)
         return state
 
     # --- in: bytes to replies -----------------------------------------------------------------
@@ -490,7 +417,7 @@ class Client(Connection):
 
     def _next_event(self) -> ClientEvent | Need:
         while True:
-            if self.state in _WITHOUT_LINES:
+            if self.state is _CLOSED or self.state is _TLS:
                 return self._without_lines()
             line = self._lines.read()
             if self._lines.dropped:
@@ -499,9 +426,9 @@ class Client(Connection):
                     f"a line of a reply has more than {self._lines.limit} octets"
                 )
             if line is None:
-                return self._closed(clean=False) if self._eof else Need.DATA
-            pending = self._pending
-            if pending and isinstance(pending[0].command, DialogueCommand):
+                return self._closed(clean=False) if self._eof else _NEEDS_DATA
+            sent = self._queued.sent
+            if sent and isinstance(sent[0][1], DialogueCommand):
                 complete = self._feed_privately(line)
             elif isinstance(line, BadLine):
                 raise RemoteProtocolError(
@@ -514,7 +441,7 @@ class Client(Connection):
                 return self._reply(*complete)
 
     def _without_lines(self) -> ClientEvent | Need:
-        if self.state is State.CLOSED:
+        if self.state is _CLOSED:
             return self._closed(clean=self._clean)
         if len(self._buffer):
             raise RemoteProtocolError(
@@ -535,52 +462,50 @@ class Client(Connection):
 
     def _reply(self, code: int, lines: list[str]) -> Reply:
         """Tie a reply to the command it answers, and do what it does."""
-        if not self._pending:
+        queued = self._queued
+        if not queued.sent:
             return self._unasked(code, lines)
-        awaited = self._pending[0]
-        command = awaited.command
+        awaited = queued.sent[0]
+        command = awaited[1]
         reply = build_reply(code, lines, command, self._lmtp_recipient(awaited))
         if code == 421:
-            self._end(State.CLOSED)
+            self._end(_CLOSED)
             return reply
-        step = self._rows[self.state].get(awaited.row)
-        self._check_answer(code, awaited, step)
+        row = self._rows[self.state].get(awaited[0].name)
+        self._check_answer(code, awaited[0].name, row)
         self._best = min(code, self._best)
         if reply.recipient is not None and self._more_recipients():
             return reply
         code, self._best = self._best, _WORST
-        self._answered = 0
-        self._pending.popleft()
-        if not self._pending:
+        self._answers = 0
+        queued.answered()
+        if not queued.sent:
             self._lines.limit = self._limits.reply_line
-        self._unsettled -= awaited.unsettles
-        if step is not None:
-            before = self.state
-            self._move(step, code)
-            if step.after[code // 100] is not (step.after[3] or step.after[2] or before):
+        if row is not None:
+            if row.after[code // 100] is not row.success:
                 self._projected = None
-            if command is not None and awaited.row != "content":
-                self._tell(command, code)
+            self._answered(row, code, None if row.name == "content" else command)
             if code < 400:
-                self._succeeded(awaited.row, reply)
-        if self._held:
+                self._succeeded(row, reply)
+        if queued.held:
             self._release()
         return reply
 
-    def _check_answer(self, code: int, awaited: _Awaited, step: Row | None) -> None:
+    def _check_answer(self, code: int, name: str, row: Row | None) -> None:
         """Refuse a reply that cannot answer what is pending.
 
         Raises:
             RemoteProtocolError: it cannot, or came before what it would answer was sent.
         """
-        if awaited.queued:
-            raise _early(awaited.row)
-        if (step is None and code < 400) or (step is not None and step.after[code // 100] is None):
+        queued = self._queued
+        if queued.begins_unwritten:
+            raise _early(name)
+        if (row is None and code < 400) or (row is not None and row.after[code // 100] is None):
             raise RemoteProtocolError(
-                f"{code} cannot answer {awaited.row} here: {self.state.value} "
-                "(RFC 5321 section 4.3.2)"
+                f"{code} cannot answer {name} here: {self.state.value} (RFC 5321 section 4.3.2)"
             )
-        if self._counted_left and code < 400 and len(self._pending) == 1 and not self._held:
+        unfinished = self._chunks is not None and self._chunks.owed
+        if unfinished and code < 400 and len(queued.sent) == 1 and not queued.held:
             raise RemoteProtocolError(
                 f"{code} came before the octets of a chunk were sent (RFC 3030 section 2)"
             )
@@ -600,28 +525,28 @@ class Client(Connection):
         self._end(State.CLOSED)
         return build_reply(code, lines, command)
 
-    def _lmtp_recipient(self, awaited: _Awaited) -> Rcpt | None:
+    def _lmtp_recipient(self, awaited: Awaited) -> Rcpt | None:
         """The recipient that the next reply is about, if it is one of several (RFC 2033)."""
         if self.session.protocol is not Protocol.LMTP or self.transaction is None:
             return None
-        command = awaited.command
-        final = awaited.row == "content" or (isinstance(command, CountedCommand) and command.last)
+        row, command = awaited
+        final = row.name == "content" or (isinstance(command, CountedCommand) and command.last)
         recipients = self.transaction.recipients
-        return recipients[self._answered] if final and recipients else None
+        return recipients[self._answers] if final and recipients else None
 
     def _more_recipients(self) -> bool:
         assert self.transaction is not None
-        self._answered += 1
-        return self._answered < len(self.transaction.recipients)
+        self._answers += 1
+        return self._answers < len(self.transaction.recipients)
 
-    def _succeeded(self, row: str, reply: Reply) -> None:
+    def _succeeded(self, row: Row, reply: Reply) -> None:
         """Keep what a positive or intermediate reply tells."""
         command = reply.command
-        if reply.intermediate:
+        if reply.code >= 300:
             self._command = command
-            if self.state is State.CONTENT:
+            if self.state is _CONTENT:
                 self._encoder = DotEncoder(self.line_endings)
-        elif row == "greeting":
+        elif command is None:
             self.session = replace(self.session, hostname=reply.lines[0].partition(" ")[0])
         elif isinstance(command, Hello):
             extended = not isinstance(command, Helo)
@@ -629,8 +554,6 @@ class Client(Connection):
             self.session = replace(
                 self.session, name=command.name, extended=extended, offered=offers
             )
-        elif command is not None and row != "content":
-            self._keep(command, reply.code)
 
     def _closed(self, *, clean: bool) -> ClientEvent | Need:
         self._end(State.CLOSED)
@@ -642,15 +565,16 @@ class Client(Connection):
     def _end(self, state: State) -> None:
         """The session is over: what is pending gets no reply any more."""
         self.state = self._projected = state
-        self._pending.clear()
-        self._released.clear()
-        self._held.clear()
-        self._held_commands = 0
-        self._encoder = self._text = None
-        self._counted_left = 0
+        self._queued.clear()
+        self._encoder = self._chunks = None
         self._buffer.clear()
         # Above all the end of some content must not leave after its failure was reported.
         self._out = bytearray()
+
+
+def _impossible(reply: Reply) -> LocalProtocolError:
+    """The error for a command that a server would refuse like this."""
+    return LocalProtocolError(reply.text, code=reply.code, enhanced=reply.enhanced)
 
 
 def _early(what: str) -> RemoteProtocolError:

@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError, RemoteProtocolError
-from ..extensions import Answered, SessionEvent, TLSBegun, TransactionOver
+from ..extensions import Answered, Extension, SessionEvent, TLSBegun, TransactionOver
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail, Rcpt
 from ..vocabulary.session import Offered, Session, TLSFacts, Transaction
@@ -22,6 +22,7 @@ from ..vocabulary.states import Effect, State
 from ..wire import LineEndings, LineReader, ReceiveBuffer
 from ..wire.line_endings import CR, LF, NUL
 from .catalogue import Catalogue
+from .command_allowed import InForce
 from .table import Row
 
 if TYPE_CHECKING:
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Observer"]
 
-_NOTHING = Effect.NOTHING
+# In CPython 3.11 to name a member of an enum takes three times as long as to name these.
+_NOTHING, _SESSION = Effect.NOTHING, Effect.SESSION
+_CLOSED = State.CLOSED
 # Where nothing is read any more.
 _OVER = (State.CLOSED, State.ERROR)
 
@@ -57,6 +60,8 @@ class Connection:
         "_clean",
         "_closing_told",
         "_eof",
+        "_force",
+        "_force_of",
         "_limits",
         "_lines",
         "_observer",
@@ -81,6 +86,9 @@ class Connection:
         self.transaction: Transaction | None = None
         self._catalogue = catalogue
         self._rows = catalogue.rows
+        # What the extensions in force mean for the commands, and of which `offered` that was said.
+        self._force_of = session.offered
+        self._force = catalogue.in_force(session.offered)
         self._limits = limits
         self.line_endings = line_endings
         self._observer = observer
@@ -178,6 +186,14 @@ class Connection:
         if self._observer is not None:
             self._observer(sender, octets, content)
 
+    def _in_force(self) -> InForce:
+        """What the extensions in force mean for the commands."""
+        offered = self.session.offered
+        if offered is not self._force_of:
+            self._force_of = offered
+            self._force = self._catalogue.in_force(offered)
+        return self._force
+
     def _queue(self, *lines: bytes) -> None:
         """Queue lines, each of which gets its CRLF here.
 
@@ -185,31 +201,64 @@ class Connection:
             LocalProtocolError: a line holds CR, LF or NUL, which would make it more than one line;
                 nothing is queued.
         """
-        self._check_line(b"".join(lines))
+        self._check_lines(*lines)
         self._out += b"\r\n".join(lines) + b"\r\n"
 
     @staticmethod
-    def _check_line(line: bytes) -> None:
-        if LF in line or CR in line or NUL in line:
-            raise LocalProtocolError(
-                "a line to be sent holds CR, LF or NUL (RFC 5321 section 2.3.8)"
-            )
+    def _check_lines(*lines: bytes) -> None:
+        for line in lines:
+            if LF in line or CR in line or NUL in line:
+                raise LocalProtocolError(
+                    "a line to be sent holds CR, LF or NUL (RFC 5321 section 2.3.8)"
+                )
 
-    def _move(self, step: Row, code: int) -> None:
-        """Do what a reply does to the state; the table allows it."""
-        after = State.CLOSED if code == 421 else step.after[code // 100]
+    def _answered(self, row: Row, code: int, command: Command | None) -> None:
+        """Do what the last reply to a command does; the table allows it.
+
+        Arguments:
+            row: the row of the command in the state that the session is in.
+            code: the reply code.
+            command: None for the greeting and the end of the content.
+        """
+        after = row.after[code // 100]
         assert after is not None
-        self._clean = after is State.CLOSED and code != 421
-        if step.forget is not _NOTHING and (code < 400 or after is not self.state):
+        if after is _CLOSED:
+            self._clean = True
+        if row.forget is not _NOTHING and (code < 400 or after is not self.state):
             self.transaction = None
-            if step.forget is Effect.SESSION:
+            if row.forget is _SESSION:
                 session = self.session
                 # The first EHLO of a session finds nothing to forget.
                 if session.name is not None or len(session.offered):
                     self.session = replace(session, name=None, extended=False, offered=Offered())
                 self._forget_session()
-            self._happened(TransactionOver())
+            if self._catalogue.concerned:
+                self._happened(TransactionOver())
         self.state = after
+        if command is None or 300 <= code < 400:
+            return
+        told = self._in_force().rules(type(command)).told
+        if told:
+            self._tell(told, command, code)
+        if code < 300:
+            if isinstance(command, Mail):
+                self.transaction = Transaction(command)
+            elif isinstance(command, Rcpt) and self.transaction is not None:
+                self.transaction.recipients.append(command)
+
+    def _tell(self, told: tuple[type[Extension], ...], command: Command, code: int) -> None:
+        """Let the extensions that a command concerns know of the reply to it."""
+        answered = Answered(command, code < 300, self._on_server)
+        offered = self.session.offered
+        for kind in told:
+            # What a command of its own has ended is not in force any more.
+            if kind in self.session.offered or type(command) in kind.commands:
+                self.session = kind.after(answered, self.session)
+        if self.session.offered is not offered:
+            self._offers_ended()
+
+    def _offers_ended(self) -> None:
+        """A command of an extension has ended what was in force, as XCLIENT does."""
 
     def authenticated(self, identity: str) -> None:
         """Note who the client is; on a server, before 235 answers AUTH (RFC 4954 section 4).
@@ -226,23 +275,3 @@ class Connection:
         """Let all extensions know of something that concerns the session."""
         for kind in self._catalogue.concerned:
             self.session = kind.after(event, self.session)
-
-    def _tell(self, command: Command, code: int) -> None:
-        """Let the extensions that a command concerns know of the reply to it."""
-        told = self._catalogue.told.get(type(command))
-        if told is None or 300 <= code < 400:
-            return
-        answered = Answered(command, code < 300, self._on_server)
-        for kind in told:
-            # What a command of its own has ended is not in force any more.
-            if kind in self.session.offered or type(command) in kind.commands:
-                self.session = kind.after(answered, self.session)
-
-    def _keep(self, command: Command, code: int) -> None:
-        """Keep what a command said, now that it was not refused."""
-        if code >= 300:
-            return
-        if isinstance(command, Mail):
-            self.transaction = Transaction(command)
-        elif isinstance(command, Rcpt) and self.transaction is not None:
-            self.transaction.recipients.append(command)

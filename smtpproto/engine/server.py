@@ -7,7 +7,6 @@ RFC 5321 sections 3 and 4.  Whatever the protocol itself must refuse is answered
 from __future__ import annotations
 
 import functools
-import re
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +16,7 @@ from ..extensions.chunking import is_binary
 from ..limits import DEFAULT, Limits
 from ..timeouts import CONTENT_CHUNK_TIMEOUT, NEXT_COMMAND_TIMEOUT
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand, Syntax
-from ..vocabulary.commands import Hello, Helo, Rcpt, Rset
+from ..vocabulary.commands import Hello, Rcpt, Rset
 from ..vocabulary.events import (
     AuthResponse,
     ConnectionClosed,
@@ -30,19 +29,15 @@ from ..vocabulary.events import (
 )
 from ..vocabulary.lenient_commands import read
 from ..vocabulary.replies import Reply, format_reply, sendable
-from ..vocabulary.session import Offered, Protocol, Session
-from ..vocabulary.states import State
-from ..wire import (
-    BadLine,
-    ContentEnd,
-    CountedReader,
-    CountedText,
-    DotDecoder,
-    LineEndings,
-    LineFault,
-)
+from ..vocabulary.session import Protocol, Session
+from ..vocabulary.states import Effect, State
+from ..wire import BadLine, ContentEnd, CountedText, DotDecoder, LineEndings, LineFault
+from . import server_refusals as refusals
 from .catalogue import catalogue
+from .command_allowed import not_possible
 from .connection import Connection, Observer
+from .server_content import IncomingContent
+from .server_hello import named, offers, with_offers
 from .table import Row
 
 if TYPE_CHECKING:
@@ -52,63 +47,26 @@ __all__ = ["Server"]
 
 # In CPython 3.11 to name a member of an enum takes three times as long as to name these.
 _OWES_REPLY, _NEEDS_DATA = Need.REPLY, Need.DATA
+_CLOSED, _CONTENT, _CHUNKS = State.CLOSED, State.CONTENT, State.CHUNKS
 _EXCHANGE, _TLS = State.EXCHANGE, State.TLS
-# Where no line is read.
-_WITHOUT_LINES = frozenset({State.CLOSED, State.TLS})
+_SESSION = Effect.SESSION
 
-# What a reply has room for besides its code.
-_TEXT_MOST = 400
-_FAULTS = {
-    LineFault.TOO_LONG: "the line is too long (RFC 5321 section 4.5.3.1)",
-    LineFault.BARE_LF: "a line ends with CRLF, found LF alone (RFC 5321 section 2.3.8)",
-    LineFault.BARE_CR: "a line ends with CRLF, found CR alone (RFC 5321 section 2.3.8)",
-    LineFault.NUL: "a line holds a NUL octet (RFC 5321 section 2.4)",
-}
-_BAD_SEQUENCE = Reply(503, "5.5.1", "bad sequence of commands")
-_ENDLESS = Reply(421, "4.7.0", "too long lines (RFC 5321 section 4.5.3.1.4)")
-_INJECTED = Reply(421, "4.7.0", "octets follow STARTTLS in plain text (RFC 3207 section 4.2)")
-_CLOSING = Reply(421, "4.7.0", "closing: what follows cannot be told from commands")
-_TOO_MANY = Reply(421, "4.7.0", "too many commands without a message")
-_HTTP = Reply(421, "4.7.0", "this is a mail server, and does not speak HTTP")
-_TLS_TOO_EARLY = Reply(421, "4.7.0", "found a TLS handshake: this connection begins without TLS")
-_NO_COMMAND = Reply(500, "5.5.2", "the line is not a command (RFC 5321 section 4.1.1)")
-# What observers see of a line that may be a secret.
-_HIDDEN = b"(a line that is no command)"
-_AUTH = re.compile(rb"AUTH", re.IGNORECASE)
-# Within the line of another command "AUTH=" is a parameter, and the word may be part of an address.
-_AUTH_AND_MORE = re.compile(rb"(?:^|[^A-Za-z])AUTH(?=[ \t])", re.IGNORECASE)
-# What a client meant as its verb, whatever is wrong with the rest of the line.
-_VERB = re.compile(rb"[ \t]*([A-Za-z]+)")
-# RFC 9110 section 9: what follows is for another protocol, and may hold commands for this one.
-_HTTP_METHODS = frozenset(
-    {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI"}
-)
+# The usual reply to content (RFC 5321 section 4.3.2).
+_ACCEPTED = (250, "2.0.0", "OK")
 # How a TLS record with a ClientHello begins (RFC 8446 section 5.1).
 _HANDSHAKE = b"\x16\x03"
 # Where a transaction has recipients; from here its content leads back to READY.
 _WITH_RECIPIENTS = frozenset({State.RCPT, State.CONTENT, State.CHUNKS})
+# The highest code that a server sends.
+_WORST = 559
 
 
-@functools.lru_cache(maxsize=64)
-def _usual(accepted: tuple[int, str, str]) -> Reply:
-    """The usual reply of a class of commands, made and checked once."""
-    return Reply(*accepted)
-
-
-def _with_offers(reply: Reply, session: Session) -> Reply:
-    """The reply to EHLO with the lines of what is offered."""
-    if not session.extended:
-        return reply
-    offers = [each.line() for each in session.offered if isinstance(each, Extension)]
-    return replace(reply, text="\n".join([reply.text, *offers]))
-
-
-def _reply_to(error: LocalProtocolError) -> Reply:
-    """The reply to what a parser refused."""
-    text = "".join([c if " " <= c <= "~" else "?" for c in str(error)[:_TEXT_MOST]])
-    # An extension may have said one for another class of code.
-    enhanced = error.enhanced if error.enhanced[:1] == str(error.code)[:1] else ""
-    return Reply(error.code, enhanced, text)
+@functools.lru_cache(maxsize=256)
+def _usual(accepted: tuple[int, str, str], verb: str, enhanced: bool) -> tuple[Reply, bytes]:  # noqa: FBT001
+    """The usual reply to a command, and its line: made and checked once."""
+    reply = Reply(*accepted)
+    (line,) = format_reply(reply, verb, enhanced=enhanced)
+    return reply, line
 
 
 class Server(Connection):
@@ -144,15 +102,10 @@ class Server(Connection):
         "_errors",
         "_extensions",
         "_failed",
-        "_grammar",
-        "_octets",
         "_owed",
         "_plain",
-        "_refused",
-        "_refused_by_core",
         "_row",
-        "_secrets_follow",
-        "_text",
+        "_secret_follows",
     )
 
     def __init__(
@@ -187,31 +140,26 @@ class Server(Connection):
         self._demanding = [e for e in self._extensions if type(e).demand is not Extension.demand]
         # A command that was read leniently and comes after the event that says so, with its octets.
         self._deviant: tuple[Command, int] | None = None
-        # What waits for a reply: the name of its row, the command, and how many replies are owed.
-        self._row: str | None = "greeting"
+        # What waits for a reply: its row, the command, and how many replies are owed.
+        self._row: Row | None = self._rows[State.CONNECTED]["greeting"]
         self._command: Command | None = None
         self._owed = 1
         # The lowest code so far of several replies to one command (LMTP).
-        self._best = 559
-        # The content under way: its reader, what watches its line endings where it is counted text,
-        # its octets so far, and why it is refused already.
-        self._content: DotDecoder | CountedReader | None = None
-        self._text: CountedText | None = None
-        self._octets = 0
-        self._refused: Reply | None = None
-        self._refused_by_core = False
+        self._best = _WORST
+        # The content under way; between its chunks it stays.
+        self._content: IncomingContent | None = None
         self._errors = 0
         # Lines since the last message; whether the last reply was negative; whether any line came.
         self._commands = 0
         self._failed = False
         self._began = False
-        self._secrets_follow = False
+        self._secret_follows = False
         self._forget_session()
 
     @property
     def timeout(self) -> float:
         """Seconds to wait for the client (RFC 5321 section 4.5.3.2.7; 4.5.3.2.5 within content)."""
-        return NEXT_COMMAND_TIMEOUT if self._content is None else CONTENT_CHUNK_TIMEOUT
+        return CONTENT_CHUNK_TIMEOUT if self.in_content else NEXT_COMMAND_TIMEOUT
 
     @property
     def limits(self) -> Limits:
@@ -225,7 +173,7 @@ class Server(Connection):
         Octets that come renew the time limit then (RFC 5321 section 4.5.3.2.5); in a command line
         they do not.
         """
-        return self._content is not None
+        return self._content is not None and self._content.reader is not None
 
     @property
     def owed(self) -> int:
@@ -245,53 +193,65 @@ class Server(Connection):
         while True:
             if self._row is not None:
                 return _OWES_REPLY
-            if self._content is not None:
-                event = self._next_content(self._content)
-            elif self.state in _WITHOUT_LINES:
+            content, state = self._content, self.state
+            if content is not None and content.reader is not None:
+                event = self._next_content(content)
+            elif state is _EXCHANGE:
+                event = self._next_response()
+            elif state is _CLOSED or state is _TLS:
                 return self._without_lines()
             else:
-                event = self._next_line()
+                event = self._next_command()
             if event is not None:
                 return event
 
     def _without_lines(self) -> ServerEvent | Need:
-        if self.state is State.CLOSED:
+        if self.state is _CLOSED:
             return self._closed(clean=self._clean)
-        return self._before_handshake()
+        if self._eof:
+            return self._closed(clean=False)
+        if not len(self._buffer):
+            return Need.TLS
+        # No reply: the client expects a handshake and nothing else.
+        self._end()
+        reply = refusals.TOO_LATE_FOR_TLS
+        return Rejected(reply, reply.text)
 
-    def _next_line(self) -> ServerEvent | Need | None:
+    def _next_line(self) -> bytes | BadLine | ServerEvent | Need:
+        """The next line, or what is to be said in its place."""
+        line = self._lines.read()
+        if self._lines.dropped > self._limits.overlong:
+            # A line that never ends would be read for ever.
+            return self._reject(refusals.ENDLESS_LINE)
+        if line is None:
+            return self._closed(clean=False) if self._eof else _NEEDS_DATA
+        self._commands += 1
+        if self._commands > self._limits.commands:
+            return self._reject(refusals.TOO_MANY_COMMANDS)
+        return line
+
+    def _next_command(self) -> ServerEvent | Need | None:
         if self._deviant is not None:
             (command, octets), self._deviant = self._deviant, None
             return self._admit(command, octets)
         if not self._began:
             # A client that speaks TLS here may well send no CRLF at all.
             if self._buffer.peek(2) == _HANDSHAKE:
-                return self._reject(_TLS_TOO_EARLY)
+                return self._reject(refusals.TLS_TOO_EARLY)
             self._began = len(self._buffer) > 1
-        line = self._lines.read()
-        if self._lines.dropped > self._limits.overlong:
-            # A line that never ends would be read for ever.
-            return self._reject(_ENDLESS)
-        if line is None:
-            return self._closed(clean=False) if self._eof else _NEEDS_DATA
-        self._commands += 1
-        if self._commands > self._limits.commands:
-            return self._reject(_TOO_MANY)
-        if isinstance(line, BadLine):
-            reply = Reply(500, "5.5.2", _FAULTS[line.reason])
-            if self.state is State.EXCHANGE:
-                return self._refuse_response(reply)
-            self._observe("C", self._shown(line.start))
-            return self._refuse_line(reply, line.start)
-        if self.state is _EXCHANGE:
-            return self._next_response(line)
+        line = self._next_line()
+        if not isinstance(line, bytes):
+            if not isinstance(line, BadLine):
+                return line
+            self._show(line.start)
+            return self._refuse_line(refusals.bad_line(line.reason), line.start)
         try:
-            command, fault = read(line, self._grammar)
+            command, fault = read(line, self._in_force().grammar)
         except LocalProtocolError as error:
-            shown = self._shown(line)
-            self._observe("C", shown)
-            hidden = shown is not line and error.code == 500
-            return self._refuse_line(_NO_COMMAND if hidden else _reply_to(error), line)
+            hidden = self._show(line) and error.code == 500
+            return self._refuse_line(
+                refusals.NOT_SHOWN if hidden else refusals.reply_to(error), line
+            )
         if fault:
             self._deviant = (command, len(line) + 2)
             return Deviation(fault, command)
@@ -302,52 +262,32 @@ class Server(Connection):
         if self._observer is not None:
             self._observer("C", str(command).encode("utf-8"), False)
         if isinstance(command, DialogueCommand):
-            self._secrets_follow = True
-        row = command.row
+            self._secret_follows = True
+        row = self._rows[self.state].get(command.row)
         refusal = self._refusal(command, row, octets)
         if isinstance(command, CountedCommand):
             # Its octets follow whatever the reply will be, and must never be read as commands.
             self._begin_chunk(command, refusal)
             return None
         if refusal is not None:
-            in_flight = self._is_in_flight(row)
+            in_flight = row is not None and row.in_flight
             rejected = self._reject(refusal, counts=not (in_flight and self._failed))
             self._failed = not in_flight
             return rejected
         self._command, self._row = command, row
-        if self._text is not None and self.state is State.CHUNKS:
-            return self._between_chunks(command, self._text)
-        return command
-
-    def _shown(self, line: bytes) -> bytes:
-        """A line that is no command, as observers may see it.
-
-        It may be AUTH with a password behind it, or, once the client has tried AUTH and was
-        refused, the password alone.
-        """
-        match = _VERB.match(line)
-        verb = match[1].decode().upper() if match is not None else ""
-        is_command = verb in self._grammar.verbs or verb in self._grammar.known
-        found = (_AUTH_AND_MORE if is_command else _AUTH).search(line)
-        if found is not None:
-            self._secrets_follow = True
-            return line[: found.end()] + b" (not shown)"
-        kind = self._grammar.verbs.get(verb)
-        if kind is not None and kind.__str__ is not Command.__str__:
-            self._secrets_follow |= issubclass(kind, DialogueCommand)
-            return f"{verb} (not shown)".encode("ascii")
-        return line if is_command or not self._secrets_follow else _HIDDEN
-
-    def _between_chunks(self, command: Command, text: CountedText) -> ServerEvent:
-        """A command between chunks: if it brings content too, the text before it is complete."""
-        if command.brings_content:
-            if text.finish():
-                text.bad = text.bad or LineFault.BARE_CR
-            if text.bad is not None:
-                refused = Reply(550, "5.6.0", f"message refused: {_FAULTS[text.bad]}")
+        if command.brings_content and self._content is not None and self.state is _CHUNKS:
+            refused = self._content.finish_text()
+            if refused is not None:
                 self.send(refused)
                 return self._count(Rejected(refused, refused.text, content=True))
         return command
+
+    def _show(self, line: bytes) -> bool:
+        """Show observers a line that is no command; True: it may be a secret, and is hidden."""
+        shown = refusals.show(line, self._in_force().grammar, secret_follows=self._secret_follows)
+        self._secret_follows = shown.secret_follows
+        self._observe("C", shown.line)
+        return shown.hidden
 
     def _refuse_line(self, reply: Reply, line: bytes) -> Rejected:
         """Answer a line that could not be read.
@@ -355,32 +295,28 @@ class Server(Connection):
         If it was to announce content that follows at once, nobody can say how much: to go on would
         mean to take a message's content for the client's commands, so the session ends.
         """
-        match = _VERB.match(line)
-        verb = match[1].decode().upper() if match is not None else ""
-        kind = self._grammar.verbs.get(verb)
-        if kind is None and verb in _HTTP_METHODS:
-            return self._reject(_HTTP)
-        rejected = self._reject((kind and self._demanded(kind)) or reply)
-        if kind is not None and issubclass(kind, CountedCommand):
-            self._close(_CLOSING)
+        verb = refusals.intended_verb(line)
+        kind = self._in_force().grammar.verbs.get(verb)
+        if kind is None:
+            return self._reject(refusals.HTTP if refusals.is_http(verb) else reply)
+        rejected = self._reject(self._demanded(kind) or reply)
+        if issubclass(kind, CountedCommand):
+            self._close(refusals.CLOSING)
         return rejected
 
-    def _is_in_flight(self, row: str) -> bool:
-        """Whether a refusal may only follow from one just before it, to what was pipelined."""
-        step = self._rows[self.state].get(row)
-        return step is not None and step.in_flight
-
-    def _refusal(self, command: Command, row: str, octets: int) -> Reply | None:
+    def _refusal(self, command: Command, row: Row | None, octets: int) -> Reply | None:
         """Why a command of so many octets is not possible here and now, or None."""
-        demanded = self._demanded(command)
-        if demanded is not None:
-            return demanded
-        if octets > self._limits.command_line:
-            longest = self._catalogue.longest_line(type(command), self.session.offered)
-            if octets > longest:
-                return Reply(500, "5.5.2", _FAULTS[LineFault.TOO_LONG])
+        if self._demanding:
+            demanded = self._demanded(command)
+            if demanded is not None:
+                return demanded
+        force = self._in_force()
+        if octets > self._limits.command_line and octets > force.rules(type(command)).longest:
+            return refusals.bad_line(LineFault.TOO_LONG)
+        if row is None or row.in_flight:
+            return not_possible(command, self.state)
         transaction = self.transaction
-        refusal = self._catalogue.refusal(command, self.state, self.session, transaction)
+        refusal = force.refusal(command, self.session, transaction)
         if refusal is not None:
             return refusal
         if (
@@ -388,10 +324,10 @@ class Server(Connection):
             and transaction is not None
             and len(transaction.recipients) >= self._limits.recipients
         ):
-            return Reply(452, "4.5.3", "too many recipients (RFC 5321 section 4.5.3.1.10)")
-        if _TLS in self._rows[self.state][row].after and len(self._buffer):
+            return refusals.TOO_MANY_RECIPIENTS
+        if row.success is _TLS and len(self._buffer):
             # Asked last: what is refused anyhow must not depend on what has arrived behind it.
-            return _INJECTED
+            return refusals.AFTER_STARTTLS
         return None
 
     def _demanded(self, command: Command | type[Command]) -> Reply | None:
@@ -402,25 +338,29 @@ class Server(Connection):
                 return refusal
         return None
 
-    def _next_response(self, line: bytes) -> ServerEvent | None:
+    def _next_response(self) -> ServerEvent | Need:
         """Read the client's part of a dialogue that the pending command began."""
+        line = self._next_line()
+        if not isinstance(line, (bytes, BadLine)):
+            return line
+        self._row = self._rows[_EXCHANGE]["response"]
+        if isinstance(line, BadLine):
+            return self._refuse_response(refusals.bad_line(line.reason))
         self._observe("C", b"(response)")
-        self._row = "response"
         try:
             assert isinstance(self._command, DialogueCommand)
             return AuthResponse(self._command.parse_response(line))
         except LocalProtocolError as error:
-            return self._refuse_response(_reply_to(error))
+            return self._refuse_response(refusals.reply_to(error))
 
     def _refuse_response(self, reply: Reply) -> Rejected:
         """End a dialogue whose response cannot be read (RFC 4954 section 4); it is not shown."""
-        self._row = "response"
         self.send(reply)
         return self._count(Rejected(reply, reply.text))
 
     def _reject(self, reply: Reply, *, content: bool = False, counts: bool = True) -> Rejected:
         """Answer what the protocol refuses; the session stays where it is."""
-        self._write(reply, "")
+        self._write(reply, self._format(reply, ""))
         if reply.code == 421:
             self._end()
         rejected = Rejected(reply, reply.text, content)
@@ -428,8 +368,8 @@ class Server(Connection):
 
     def _close(self, reply: Reply) -> None:
         """Say 421 and end the session, unless it has ended already."""
-        if self.state is not State.CLOSED:
-            self._write(reply, "")
+        if self.state is not _CLOSED:
+            self._write(reply, self._format(reply, ""))
             self._end()
 
     def _count(self, rejected: Rejected) -> Rejected:
@@ -437,18 +377,8 @@ class Server(Connection):
         if rejected.reply.permanent:
             self._errors += 1
             if self._errors >= self._limits.errors:
-                self._close(Reply(421, "4.7.0", "too many errors"))
+                self._close(refusals.TOO_MANY_ERRORS)
         return rejected
-
-    def _before_handshake(self) -> ServerEvent | Need:
-        if self._eof:
-            return self._closed(clean=False)
-        if not len(self._buffer):
-            return Need.TLS
-        # No reply: the client expects a handshake and nothing else.
-        self._end()
-        reply = Reply(421, "4.7.0", "octets in plain text before the TLS handshake")
-        return Rejected(reply, reply.text)
 
     def _closed(self, *, clean: bool) -> ServerEvent | Need:
         self._end()
@@ -459,7 +389,7 @@ class Server(Connection):
 
     def _end(self) -> None:
         """The session is over: nothing more is read, and content under way is lost."""
-        self.state = State.CLOSED
+        self.state = _CLOSED
         self.transaction = None
         self._content = None
         self._row = None
@@ -467,102 +397,68 @@ class Server(Connection):
 
     # --- content ------------------------------------------------------------------------------
 
-    def _begin_content(self, command: Command, reader: DotDecoder | CountedReader) -> None:
-        self._command = command
-        self._content = reader
-        self._octets = 0
-        self._refused = None
+    def _begin_content(self, reader: DotDecoder | None) -> IncomingContent:
+        """Content begins; None: it comes in chunks, or by other commands (RFC 4468)."""
+        text = None
+        if reader is None and not (self.transaction and is_binary(self.transaction.mail)):
+            text = CountedText(self.line_endings)
+        content = self._content = IncomingContent(
+            reader, text, self.session, self._content_watchers, self._observer
+        )
+        return content
 
     def _begin_chunk(self, command: CountedCommand, refusal: Reply | None) -> None:
-        reader = CountedReader(self._buffer, command.octets)
-        if self.state is not State.CHUNKS:
-            self._begin_pieces()
-        self._command, self._content = command, reader
-        # So much is known beforehand: no chunk is handed out that will be refused in the end.
-        refusal = refusal or self._too_much(self._octets + command.octets)
-        if refusal is not None:
-            self._refused, self._refused_by_core = refusal, True
+        content = self._content
+        if content is None or self.state is not _CHUNKS:
+            content = self._begin_content(None)
+        self._command = command
+        content.begin_chunk(self._buffer, command.octets, refusal)
 
-    def _begin_pieces(self) -> None:
-        """Content in pieces begins: chunks, and what other commands bring (RFC 4468)."""
-        self._octets = 0
-        self._refused = None
-        transaction = self.transaction
-        binary = transaction is None or is_binary(transaction.mail)
-        self._text = None if binary else CountedText(self.line_endings)
-
-    def _too_much(self, octets: int) -> Reply | None:
-        """The reply that refuses content of so many octets, or None."""
-        for watcher in self._content_watchers:
-            refusal = watcher.check_content(octets, self.session)
-            if refusal is not None:
-                return refusal
-        return None
-
-    def _next_content(self, content: DotDecoder | CountedReader) -> ServerEvent | Need | None:
+    def _next_content(self, content: IncomingContent) -> ServerEvent | Need | None:
         chunk = content.read()
         if chunk is None:
             return self._closed(clean=False) if self._eof else _NEEDS_DATA
         if isinstance(chunk, ContentEnd):
             return self._end_content(content)
-        if self._refused is not None:
-            return None
-        self._observe("C", chunk, content=True)
-        self._octets += len(chunk)
-        if isinstance(content, DotDecoder):
-            refusal = self._too_much(self._octets)
-            if refusal is not None:
-                self._refused, self._refused_by_core = refusal, True
-                return None
-        elif self._text is not None:
-            chunk = self._text.feed(chunk)
         return ContentChunk(chunk) if chunk else None
 
-    def _end_content(self, content: DotDecoder | CountedReader) -> ServerEvent | None:
+    def _end_content(self, content: IncomingContent) -> ServerEvent | None:
         """The content, or one chunk of it, is complete: who answers it, and with what?"""
-        command, text = self._command, self._text
-        row, last, bad = "content", True, None
-        if isinstance(content, DotDecoder):
-            self._observe("C", b".")
-            bad = content.bad
-        else:
-            assert isinstance(command, CountedCommand)
-            row, last = command.row, command.last
-            if last and text is not None and self._refused is None:
-                rest = text.finish()
-                if rest:
-                    # The reader says once more that it has nothing left.
-                    return ContentChunk(rest)
-                bad = text.bad
-        self._content = None
-        if bad is not None and self._refused is None:
-            self._refused = Reply(550, "5.6.0", f"message refused: {_FAULTS[bad]}")
-            self._refused_by_core = True
-        if row not in self._rows[self.state]:
+        command, last, name = self._command, True, "content"
+        if isinstance(command, CountedCommand):
+            last, name = command.last, command.row
+        rest = content.finish(last=last)
+        if rest:
+            # The reader says once more that it has nothing left.
+            return ContentChunk(rest)
+        row = self._rows[self.state].get(name)
+        if row is None:
             # Counted octets behind a command that has no meaning here, such as before EHLO.
-            return self._reject(self._refused or _BAD_SEQUENCE, content=True)
-        return self._answer_content(row, last=last)
-
-    def _answer_content(self, row: str, *, last: bool) -> ServerEvent | None:
-        """Answer complete content if the core is to do that."""
-        follows = self._failed and self._is_in_flight(row)
-        refused, self._refused = self._refused, None
+            return self._reject(content.refused or refusals.BAD_SEQUENCE, content=True)
         self._row = row
         if last and self.session.protocol is Protocol.LMTP and self.transaction is not None:
             self._owed = max(1, len(self.transaction.recipients))
-        if refused is not None:
-            while self.owed:
-                self.send(refused)
-            # Only chunks of the same content follow from this.
-            self._failed = not last
-            rejected = Rejected(refused, refused.text, content=True)
-            if not self._refused_by_core:
-                return None
-            return rejected if follows else self._count(rejected)
+        if content.refused is not None:
+            return self._refuse_complete(content, content.refused, last=last)
         if last:
             return EndOfContent()
-        self.send(Reply(250, "2.0.0", f"{self._octets} octets received"))
+        self.send(Reply(250, "2.0.0", f"{content.octets} octets received"))
         return None
+
+    def _refuse_complete(
+        self, content: IncomingContent, refused: Reply, *, last: bool
+    ) -> ServerEvent | None:
+        """Answer complete content that is refused; the application knows if it did that itself."""
+        follows = self._failed and self._row is not None and self._row.in_flight
+        content.refused = None
+        while self.owed:
+            self.send(refused)
+        # Only chunks of the same content follow from this.
+        self._failed = not last
+        rejected = Rejected(refused, refused.text, content=True)
+        if not content.refused_by_core:
+            return None
+        return rejected if follows else self._count(rejected)
 
     # --- out: replies to bytes ----------------------------------------------------------------
 
@@ -584,61 +480,59 @@ class Server(Connection):
         """
         if not isinstance(message, Reply):
             raise TypeError(f"expected a Reply, found {message!r}")
-        reply, row, command = sendable(message), self._row, self._command
-        code = reply.code
-        if code == 421 and self.state is not State.CLOSED:
-            self._write(reply, "")
-            self._end()
-            return
-        if row is None:
+        reply, row = sendable(message), self._row
+        if reply.code == 421 and self.state is not _CLOSED:
+            self._close(reply)
+        elif row is None:
             self._refuse_content(reply)
-            return
-        step = self._rows[self.state][row]
-        if step.after[code // 100] is None:
-            raise LocalProtocolError(f"{code} does not answer {row} (RFC 5321 section 4.3.2)")
-        named = None
-        if isinstance(command, Hello) and code < 300 and row != "greeting":
-            named = self._named(command)
-            reply = _with_offers(reply, named)
-        if not reply.text.isascii() and command is not None:
-            reply = self._fit(reply, command)
-        self._write(reply, row if command is None or row == "content" else command.verb)
-        if self._owed > 1 or self._best < 559:
+        elif isinstance(self._command, Hello) and reply.positive and row.forget is _SESSION:
+            self._send_hello(reply, row, self._command)
+        else:
+            command = self._command
+            if command is not None and not reply.text.isascii():
+                reply = self._fit(reply, command)
+            verb = command.verb if command is not None and row.name != "content" else row.name
+            self._send(reply, self._format(reply, verb), row)
+
+    def _send(self, reply: Reply, lines: tuple[bytes, ...], row: Row) -> None:
+        """Answer what waits for a reply."""
+        code = reply.code
+        if row.after[code // 100] is None:
+            raise LocalProtocolError(f"{code} does not answer {row.name} (RFC 5321 section 4.3.2)")
+        self._write(reply, lines)
+        if self._owed > 1 or self._best < _WORST:
             # The lowest of several codes decides.
             self._best = code = min(self._best, code)
             self._owed -= 1
             if self._owed:
                 return
-            self._owed, self._best = 1, 559
-        self._row = None
-        self._answered(step, code, None if row == "content" else command)
-        if named is not None:
-            self._begin_session(named)
-
-    def _answered(self, step: Row, code: int, command: Command | None) -> None:
-        """Do what the reply to a command does; None: to the greeting, or the end of content."""
-        before = self.state
-        self._move(step, code)
+            self._owed, self._best = 1, _WORST
+        before, self._row = self.state, None
+        command = None if row.name == "content" else self._command
+        self._answered(row, code, command)
+        after = self.state
         if code < 300:
             self._forgive(command, before)
-        if command is not None:
-            offered = self.session.offered
-            self._tell(command, code)
-            if self.session.offered is not offered:
-                self._offers_changed()
-            if code < 400:
-                self._keep(command, code)
-        after = self.state
         if after is before:
             return
-        if after is State.CONTENT and command is not None:
-            self._begin_content(command, DotDecoder(self._buffer, self.line_endings))
-        elif after is State.CHUNKS and not isinstance(command, CountedCommand):
-            self._begin_pieces()
-        elif after is State.EXCHANGE:
+        if after is _CONTENT:
+            self._begin_content(DotDecoder(self._buffer, self.line_endings))
+        elif after is _CHUNKS and not isinstance(command, CountedCommand):
+            self._begin_content(None)
+        elif after is _EXCHANGE:
             self._lines.limit = self._limits.exchange_line
-        elif before is State.EXCHANGE:
+        elif before is _EXCHANGE:
             self._lines.limit = self._catalogue.longest
+
+    def _send_hello(self, reply: Reply, row: Row, command: Hello) -> None:
+        """Answer EHLO, HELO or LHLO; from now on what is offered is in force."""
+        session = named(command, self.session, self._extensions, self._plain)
+        reply = with_offers(reply, session)
+        if not reply.text.isascii():
+            reply = self._fit(reply, command)
+        self._send(reply, self._format(reply, command.verb), row)
+        # Facts may have been forgotten since.
+        self.session = replace(session, facts=self.session.facts)
 
     def _forgive(self, command: Command | None, before: State) -> None:
         """A positive reply: what brings a message nearer does not count."""
@@ -650,44 +544,16 @@ class Server(Connection):
 
     def _refuse_content(self, reply: Reply) -> None:
         """Keep a refusal of content under way until the content, or its chunk, has ended."""
-        if not reply.negative or (self._content is None and self.state is not State.CHUNKS):
+        content = self._content
+        under_way = content is not None and (self.in_content or self.state is _CHUNKS)
+        if content is None or not under_way or not reply.negative:
             raise LocalProtocolError("nothing waits for a reply (RFC 5321 section 4.3.1)")
-        if self._refused is None:
-            self._refused, self._refused_by_core = reply, False
+        if content.refused is None:
+            content.refused, content.refused_by_core = reply, False
 
-    def _begin_session(self, session: Session) -> None:
-        """The client has named itself, and knows what is offered."""
-        # Facts may have been forgotten since.
-        self.session = replace(session, facts=self.session.facts)
-        self._choose_grammar()
-
-    def _choose_grammar(self) -> None:
-        utf8 = any(isinstance(e, Extension) and e.utf8 for e in self.session.offered)
-        self._grammar = self._catalogue.utf8_grammar if utf8 else self._catalogue.grammar
-
-    def _offers_changed(self) -> None:
-        """A command of an extension has ended what was in force, as XCLIENT does."""
+    def _offers_ended(self) -> None:
         if self.state is State.GREETED:
             self._forget_session()
-        else:
-            self._choose_grammar()
-
-    def _named(self, command: Hello) -> Session:
-        """The session as it is once the client has named itself."""
-        session = replace(
-            self.session,
-            name=command.name,
-            extended=not isinstance(command, Helo),
-            offered=Offered(),
-        )
-        offering = self._extensions if session.extended else self._plain
-        return replace(session, offered=self._offers(offering, session))
-
-    @staticmethod
-    def _offers(extensions: Iterable[Extension], session: Session) -> Offered:
-        """What these extensions offer in a session."""
-        offers = [extension.offer(session) for extension in extensions]
-        return Offered([offer for offer in offers if offer is not None])
 
     def _fit(self, reply: Reply, command: Command) -> Reply:
         """A reply with other characters than ASCII, as it may be sent (RFC 6531 section 3.7.4)."""
@@ -696,13 +562,16 @@ class Server(Connection):
                 reply = extension.fit_reply(reply, command, self.transaction)
         return reply
 
-    def _write(self, reply: Reply, verb: str) -> None:
-        """Queue a reply."""
+    def _format(self, reply: Reply, verb: str) -> tuple[bytes, ...]:
+        """The lines of a reply; a verb of "": the core says it by itself."""
         # What the core says by itself answers nothing that may be answered in UTF-8.
-        utf8 = self._grammar.utf8 and verb != ""
-        lines = format_reply(reply, verb, enhanced=self._enhanced, utf8=utf8)
+        utf8 = verb != "" and self._in_force().utf8
+        return format_reply(reply, verb, enhanced=self._enhanced, utf8=utf8)
+
+    def _write(self, reply: Reply, lines: tuple[bytes, ...]) -> None:
+        """Queue a reply."""
         self._queue(*lines)
-        self._failed = reply.negative
+        self._failed = reply.code >= 400
         if self._observer is not None:
             if reply.intermediate and isinstance(self._command, DialogueCommand):
                 # What the client said may be in it.
@@ -720,25 +589,30 @@ class Server(Connection):
         Raises:
             LocalProtocolError: as `send`.
         """
-        hostname = self.session.hostname
-        command = self._command
-        if self._row == "greeting":
+        command, row = self._command, self._row
+        accepted, verb = _ACCEPTED, "content"
+        if row is not None and row.name == "greeting":
             usual = "LMTP" if self.session.protocol is Protocol.LMTP else "ESMTP"
-            reply = Reply(220, "", f"{hostname} {text or usual}")
-        elif self._row == "content" or command is None or isinstance(command, CountedCommand):
-            reply = Reply(250, "2.0.0", text or "OK")
-        elif isinstance(command, Hello):
-            reply = Reply(250, "", f"{hostname} {text}".rstrip())
-        else:
+            self.send(Reply(220, "", f"{self.session.hostname} {text or usual}"))
+            return
+        if isinstance(command, Hello):
+            self.send(Reply(250, "", f"{self.session.hostname} {text}".rstrip()))
+            return
+        if command is not None and row is not None and row.name != "content":
+            if not isinstance(command, CountedCommand):
+                accepted = command.accepted
+            verb = command.verb
+        if text or row is None:
             # Another text is not for keeping: it may be long, and another each time.
-            code, enhanced, _ = command.accepted
-            reply = Reply(code, enhanced, text) if text else _usual(command.accepted)
-        self.send(reply)
+            code, enhanced, usual = accepted
+            self.send(Reply(code, enhanced, text or usual))
+        else:
+            reply, line = _usual(accepted, verb, self._enhanced)
+            self._send(reply, (line,), row)
 
     def _forget_session(self) -> None:
-        self._grammar = self._catalogue.grammar
         if self._plain:
-            self.session = replace(self.session, offered=self._offers(self._plain, self.session))
+            self.session = replace(self.session, offered=offers(self._plain, self.session))
 
     def reject(self, code: int = 550, enhanced: str = "", text: str = "") -> None:
         """Answer with a negative reply.

@@ -79,18 +79,22 @@ BASE_TABLE: Table = {
 """The table of SMTP without extensions."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Row:
     """A row as the connections use it.
 
     Arguments:
+        name: the verb, or one of the names in lower case.
         after: the state after a reply, by the first digit of its code; None: no such reply is
             possible.
+        success: the state after the reply that a client hopes for: 3xx where there is one, or 2xx.
         forget: what is forgotten when the state changes or the reply is positive.
         in_flight: see `Transition`.
     """
 
+    name: str
     after: tuple[State | None, ...]
+    success: State
     forget: Effect
     in_flight: bool
 
@@ -108,7 +112,7 @@ def compile_table(additions: Iterable[Table] = ()) -> Rows:
         ValueError: two rows for the same verb in the same state.
     """
     rows = {
-        state: {verb: _step(state, go) for verb, go in verbs.items()}
+        state: {verb: _row(state, verb, go) for verb, go in verbs.items()}
         for state, verbs in BASE_TABLE.items()
     }
     for addition in additions:
@@ -116,16 +120,17 @@ def compile_table(additions: Iterable[Table] = ()) -> Rows:
             for verb, go in verbs.items():
                 if verb in rows[state]:
                     raise ValueError(f"{verb} has a row in {state.name} already")
-                rows[state][verb] = _step(state, go)
+                rows[state][verb] = _row(state, verb, go)
     return rows
 
 
-def _step(state: State, go: Transition) -> Row:
+def _row(state: State, name: str, go: Transition) -> Row:
     ok: State | None = go.ok or state
     if go.ok is None and go.more is not None:
         ok = None
     no = go.no or state
-    return Row((None, None, ok, go.more, no, no), go.forget, go.in_flight)
+    after = (None, None, ok, go.more, no, no)
+    return Row(name, after, go.more or go.ok or state, go.forget, go.in_flight)
 
 
 def check(rows: Rows) -> list[str]:
@@ -135,7 +140,7 @@ def check(rows: Rows) -> list[str]:
     reached from CONNECTED (TLS and EXCHANGE only where an extension leads there).
     """
     edges = {
-        state: {after for step in verbs.values() for after in step.after if after is not None}
+        state: {after for row in verbs.values() for after in row.after if after is not None}
         for state, verbs in rows.items()
     }
     edges[State.TLS] = {State.GREETED}

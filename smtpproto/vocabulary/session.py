@@ -70,6 +70,11 @@ class Offered:
         self._all = tuple(extensions)
         self._by_class: dict[type[Any], Any] = {type(each): each for each in self._all}
 
+    @property
+    def kinds(self) -> tuple[type, ...]:
+        """The classes of the extensions, in the same order."""
+        return tuple(self._by_class)
+
     def get(self, kind: type[T]) -> T | None:
         """Return the extension of this class, or None if it was not offered.
 

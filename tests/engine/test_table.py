@@ -113,13 +113,13 @@ class Pair:
         client, server = self.client, self.server
         return (
             client.state,
-            tuple(awaited.row for awaited in client._pending),
-            tuple(awaited.row for awaited, _ in client._held if awaited is not None),
+            tuple(row.name for row, _ in client._queued.sent),
+            tuple(awaited[0].name for awaited, _ in client._queued.held if awaited is not None),
             client._encoder is not None,
             recipients(client),
             server.state,
-            server._row,
-            server._content is not None,
+            server._row and server._row.name,
+            server.in_content,
             recipients(server),
             server._buffer.peek(4096),
             tuple(self.to_client),
@@ -138,18 +138,21 @@ class Pair:
             if twin.transaction is not None:
                 twin.transaction.recipients = list(twin.transaction.recipients)
             if isinstance(side, Client) and isinstance(twin, Client):
-                twin._pending, twin._held = side._pending.copy(), side._held.copy()
+                queued = twin._queued = copy.copy(side._queued)
+                queued.sent, queued.held = queued.sent.copy(), queued.held.copy()
                 twin._replies, twin._encoder = copy.deepcopy((side._replies, side._encoder))
                 pair.client = twin
             elif isinstance(side, Server) and isinstance(twin, Server):
-                twin._content = copy.deepcopy(side._content, {id(side._buffer): buffer})
+                twin._content = content = copy.copy(side._content)
+                if content is not None:
+                    content.reader = copy.deepcopy(content.reader, {id(side._buffer): buffer})
                 pair.server = twin
         return pair
 
     def actions(self) -> Iterator[tuple[str, Callable[[Pair], None]]]:
         client, server = self.client, self.server
         if server._row is not None:
-            codes = (ACCEPT, CLOSE) if server._row == "QUIT" else (ACCEPT, REJECT, CLOSE)
+            codes = (ACCEPT, CLOSE) if server._row.name == "QUIT" else (ACCEPT, REJECT, CLOSE)
             for answer in codes:
                 yield f"S {answer}", partial(Pair.answer, how=answer)
         elif len(server._buffer) and server.state is not State.CLOSED:

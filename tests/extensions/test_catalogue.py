@@ -197,11 +197,6 @@ def test_lines_may_be_longer() -> None:
     assert both.longest_line(Noop, Offered([Shouting(), Size()])) == 512
 
 
-def test_who_owns_a_command() -> None:
-    assert compiled(Shouting).owner(Shout) is Shouting
-    assert compiled(Shouting).owner(Noop) is None
-
-
 def test_what_suits_a_server_that_wants_nothing_special() -> None:
     extensions = standard(size=1000)
     assert Size(1000) in extensions

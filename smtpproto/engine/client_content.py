@@ -1,0 +1,61 @@
+"""The message content that a client sends in counted chunks: RFC 3030 section 2.
+
+Content after DATA needs no more than `DotEncoder`.
+"""
+
+from __future__ import annotations
+
+from ..errors import LocalProtocolError
+from ..extensions.chunking import is_binary
+from ..vocabulary.command_base import CountedCommand
+from ..vocabulary.commands import Mail
+from ..wire import CountedText, LineEndings
+
+__all__ = ["OutgoingChunks"]
+
+
+class OutgoingChunks:
+    """The content of one message on its way out in chunks, or by other commands (RFC 4468).
+
+    Arguments:
+        mail: the MAIL command of the transaction, which says whether the content is text.
+
+    Attributes:
+        owed: how many octets are still to be sent of the last chunk that was announced.
+    """
+
+    __slots__ = ("_last", "_text", "owed")
+
+    def __init__(self, mail: Mail) -> None:
+        # `NORMALIZE` would come too late: the octets are counted already.
+        self._text = None if is_binary(mail) else CountedText(LineEndings.REFUSE)
+        self._last = False
+        self.owed = 0
+
+    def announce(self, command: CountedCommand) -> None:
+        """The octets of this command are to come."""
+        self.owed, self._last = command.octets, command.last
+
+    def take(self, octets: bytes) -> None:
+        """Check octets that are about to be sent.
+
+        Raises:
+            LocalProtocolError: they are more than were announced, or hold a bare CR or LF.
+        """
+        if len(octets) > self.owed:
+            raise LocalProtocolError(
+                f"{len(octets)} octets of content, {self.owed} were announced (RFC 3030 section 2)"
+            )
+        text = self._text
+        if text is not None:
+            text.feed(octets)
+            if self._last and len(octets) == self.owed:
+                text.finish()
+            if text.bad is not None:
+                raise LocalProtocolError(
+                    f"content: expected CRLF, found {text.bad.value}; only BODY=BINARYMIME may "
+                    "have any octets (RFC 3030 section 3)",
+                    code=550,
+                    enhanced="5.6.0",
+                )
+        self.owed -= len(octets)

@@ -1,0 +1,110 @@
+"""Where a client holds commands back, and when they may leave: RFC 2920 section 3.1."""
+
+from __future__ import annotations
+
+from collections import deque
+
+from ..vocabulary.command_base import Command
+from ..vocabulary.states import Effect, State
+from .table import Row, Rows
+
+__all__ = ["Awaited", "CommandQueue"]
+
+Awaited = tuple[Row, Command | None]
+"""A reply that is to come: the row that was in the way of what it answers when that was sent, and
+the command, which for the end of content is DATA; None for the greeting."""
+
+_SESSION = Effect.SESSION
+
+
+class CommandQueue:
+    """What waits for replies: commands under way, and behind them those that are held back.
+
+    Arguments:
+        greeting: the row of the greeting, the first reply to come.
+        most: how many commands may be under way at once.
+
+    Attributes:
+        sent: the replies to come for what is under way, oldest first.
+        held: what is held back, each with its line, or with octets that belong to the counted
+            command before them (None).
+        unsettled: how many of both will make both sides forget what was offered.
+    """
+
+    __slots__ = ("_held_commands", "_most", "_released", "held", "sent", "unsettled")
+
+    def __init__(self, greeting: Row, most: int) -> None:
+        self.sent: deque[Awaited] = deque([(greeting, None)])
+        self.held: deque[tuple[Awaited | None, bytes]] = deque()
+        self.unsettled = 0
+        self._most = most
+        self._held_commands = 0
+        # How many of `sent` stand before the first that was held back and is not written yet.
+        self._released = -1
+
+    def __len__(self) -> int:
+        return len(self.sent) + self._held_commands
+
+    def may_leave(self, *, pipelining: bool) -> bool:
+        """Whether one more command may leave now.
+
+        Arguments:
+            pipelining: whether PIPELINING is in force.
+        """
+        sent = self.sent
+        if not sent:
+            return True
+        if not pipelining or len(sent) >= self._most:
+            return False
+        row, command = sent[-1]
+        return command is not None and (row.name == "content" or not command.ends_group)
+
+    def hold(self, awaited: Awaited, line: bytes) -> None:
+        """Hold a command back."""
+        self.held.append((awaited, line))
+        self._held_commands += 1
+
+    def release(self, *, pipelining: bool) -> tuple[Awaited | None, bytes] | None:
+        """What leaves next of what is held back, or None.  A command is to be added to `sent`."""
+        if not self.held:
+            return None
+        if self.held[0][0] is not None:
+            if not self.may_leave(pipelining=pipelining):
+                return None
+            self._held_commands -= 1
+            if self._released < 0:
+                self._released = len(self.sent)
+        return self.held.popleft()
+
+    @property
+    def begins_unwritten(self) -> bool:
+        """Whether the next reply would answer a command that is not written yet."""
+        return self._released == 0
+
+    def written(self) -> None:
+        """All that has left the queue is written now."""
+        self._released = -1
+
+    def answered(self) -> None:
+        """The oldest command has its last reply."""
+        row, _ = self.sent.popleft()
+        if row.forget is _SESSION:
+            self.unsettled -= 1
+        if self._released > 0:
+            self._released -= 1
+
+    def state_if_all_succeed(self, state: State, rows: Rows) -> State:
+        """Where a session in this state will be if all that waits succeeds."""
+        waiting = [*self.sent, *(awaited for awaited, _ in self.held if awaited is not None)]
+        for sent, _ in waiting:
+            row = rows[state].get(sent.name)
+            if row is not None:
+                state = row.success
+        return state
+
+    def clear(self) -> None:
+        """The session is over: nothing gets a reply any more."""
+        self.sent.clear()
+        self.held.clear()
+        self._held_commands = self.unsettled = 0
+        self._released = -1

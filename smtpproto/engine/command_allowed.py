@@ -1,0 +1,157 @@
+"""Whether a command may stand here and now; the same for both roles.
+
+Three things decide: the table of states (RFC 5321 section 4.1.4), whether the extensions that the
+command and its parameters belong to are in force (section 2.2), and what these extensions check.
+What does not depend on the command's arguments is compiled once for each set of extensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..extensions.base import Extension
+from ..vocabulary.replies import Reply
+
+if TYPE_CHECKING:
+    from ..limits import Limits
+    from ..vocabulary.command_base import Command, Grammar
+    from ..vocabulary.session import Session, Transaction
+    from ..vocabulary.states import State
+
+__all__ = ["CommandRules", "InForce", "keeps_facts", "not_possible"]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CommandRules:
+    """What holds for a class of command while certain extensions are in force.
+
+    Arguments:
+        not_offered: the reply that refuses it because its extension is not in force, or None.
+        longest: octets of the longest line with its CRLF (RFC 5321 section 4.5.3.1.4).
+        asked: the extensions in force whose `check` is asked.
+        told: the extensions whose `after` is told of the reply.
+    """
+
+    not_offered: Reply | None
+    longest: int
+    asked: tuple[type[Extension], ...]
+    told: tuple[type[Extension], ...]
+
+
+class InForce:
+    """What a set of extensions in force means for the commands.
+
+    Arguments:
+        kinds: the classes of the extensions in force.
+        known: the classes of all extensions that the connection understands.
+        grammar: for command lines.
+        limits: for the length of lines.
+
+    Attributes:
+        utf8: whether commands and replies may hold UTF-8 (RFC 6531).
+        grammar: as above.
+    """
+
+    __slots__ = ("_kinds", "_known", "_limits", "_rules", "grammar", "utf8")
+
+    def __init__(
+        self,
+        kinds: tuple[type, ...],
+        known: Sequence[type[Extension]],
+        grammar: Grammar,
+        limits: Limits,
+    ) -> None:
+        self._kinds = kinds
+        self._known = known
+        self._limits = limits
+        self._rules: dict[type[Command], CommandRules] = {}
+        self.grammar = grammar
+        self.utf8 = grammar.utf8
+
+    def rules(self, kind: type[Command]) -> CommandRules:
+        """What holds for a class of command."""
+        return self._rules.get(kind) or self._compile(kind)
+
+    def _compile(self, kind: type[Command]) -> CommandRules:
+        rules = self._rules[kind] = CommandRules(
+            self._not_offered(kind),
+            self._limits.command_line
+            + sum(each.extra_length.get(kind, 0) for each in self._known if each in self._kinds),
+            tuple(each for each in self._known if each in self._kinds and _asks(each, kind)),
+            tuple(each for each in self._known if _is_told(each, kind, self._kinds)),
+        )
+        return rules
+
+    def _not_offered(self, kind: type[Command]) -> Reply | None:
+        """The reply that refuses a command whose extension is not in force, or None: 502."""
+        owner = next((each for each in self._known if kind in each.commands), None)
+        if owner is None or owner in self._kinds or not kind.needs_offer:
+            return None
+        text = f"{kind.verb} is not offered in this session"
+        return owner.not_offered or Reply(502, "5.5.1", text)
+
+    def refusal(
+        self, command: Command, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """The reply by which the extensions refuse a command, wherever it stands, or None.
+
+        502: its extension is not in force; 555: a parameter's extension is not; else what the
+        extensions in force say.
+        """
+        rules = self.rules(type(command))
+        if rules.not_offered is not None:
+            return rules.not_offered
+        if command.parameters:
+            refusal = self._parameters_refusal(command, session)
+            if refusal is not None:
+                return refusal
+        for kind in rules.asked:
+            extension = session.offered.get(kind)
+            assert extension is not None
+            refusal = extension.check(command, session, transaction)
+            if refusal is not None:
+                return refusal
+        return None
+
+    def _parameters_refusal(self, command: Command, session: Session) -> Reply | None:
+        """The reply that refuses a command for one of its parameters, or None: 555."""
+        for parameter in command.parameters:
+            owners = [
+                session.offered.get(each)
+                for each in self._known
+                if type(parameter) in each.parameters.get(type(command), ())
+            ]
+            present = [extension for extension in owners if extension is not None]
+            if not any(extension.covers(parameter) for extension in present):
+                # Only where another value would do does the value matter.
+                name = str(parameter) if present else str(parameter).partition("=")[0]
+                return Reply(555, "5.5.4", f"{command.verb}: {name[:64]} is not offered here")
+        return None
+
+
+def not_possible(command: Command, state: State) -> Reply:
+    """The reply to a command that has no row in this state: 503."""
+    where = f"{state.value} (RFC 5321 section 4.1.4)"
+    return Reply(503, "5.5.1", f"{command.verb} is not possible here: {where}")
+
+
+def _asks(extension: type[Extension], command: type[Command]) -> bool:
+    if extension.check is Extension.check:
+        return False
+    concerned = (*extension.parameters, *extension.commands, *extension.watches)
+    return command in concerned
+
+
+def _is_told(
+    extension: type[Extension], command: type[Command], in_force: tuple[type, ...]
+) -> bool:
+    if not keeps_facts(extension):
+        return False
+    return command in extension.commands or (command in extension.watches and extension in in_force)
+
+
+def keeps_facts(extension: type[Extension]) -> bool:
+    """Whether an extension keeps facts of a session, see `Extension.after`."""
+    return extension.after.__func__ is not Extension.after.__func__  # type: ignore[attr-defined]

@@ -1,0 +1,139 @@
+"""The message content that a client sends: read, counted, and refused where it has to be.
+
+A bare CR or LF in content is refused here (RFC 5321 section 2.3.8), at its end, as no reply may be
+sent before (section 4.1.1.4).  The readers in `wire` find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from ..extensions import Extension
+from ..vocabulary.replies import Reply
+from ..vocabulary.session import Session
+from ..wire import ContentEnd, CountedReader, CountedText, DotDecoder, LineFault, ReceiveBuffer
+from .server_refusals import bad_content
+
+if TYPE_CHECKING:
+    from .connection import Observer
+
+__all__ = ["IncomingContent"]
+
+
+class IncomingContent:
+    """The content of one message on its way in.
+
+    Arguments:
+        reader: what reads it up to its end; None: it comes in chunks, see `begin_chunk`.
+        text: what watches the line endings of chunks; None: they are octets of any kind.
+        session: for the extensions.
+        watchers: the extensions that limit its size.
+        observer: told of each piece, or None.
+
+    Attributes:
+        reader: as above; None between chunks.
+        text: as above.
+        octets: how many have come so far.
+        refused: the reply that refuses it, sent once it is complete; or None.
+        refused_by_core: whether that comes from the engine, not from the application.
+    """
+
+    __slots__ = (
+        "_observer",
+        "_session",
+        "_watchers",
+        "octets",
+        "reader",
+        "refused",
+        "refused_by_core",
+        "text",
+    )
+
+    def __init__(
+        self,
+        reader: DotDecoder | None,
+        text: CountedText | None,
+        session: Session,
+        watchers: Iterable[Extension],
+        observer: Observer | None,
+    ) -> None:
+        self.reader: DotDecoder | CountedReader | None = reader
+        self.text = text
+        self._session = session
+        self._watchers = watchers
+        self._observer = observer
+        self.octets = 0
+        self.refused: Reply | None = None
+        self.refused_by_core = False
+
+    def begin_chunk(self, buffer: ReceiveBuffer, octets: int, refusal: Reply | None) -> None:
+        """Read a chunk of so many octets; with a refusal they are dropped."""
+        self.reader = CountedReader(buffer, octets)
+        # So much is known beforehand: no chunk is handed out that will be refused in the end.
+        refusal = refusal or self._too_much(self.octets + octets)
+        if refusal is not None:
+            self.refuse(refusal)
+
+    def refuse(self, reply: Reply) -> None:
+        """The engine refuses the content."""
+        self.refused, self.refused_by_core = reply, True
+
+    def read(self) -> bytes | ContentEnd | None:
+        """A piece of the content, empty if it is dropped; or as the readers say."""
+        reader = self.reader
+        assert reader is not None
+        chunk = reader.read()
+        if chunk is None or isinstance(chunk, ContentEnd):
+            return chunk
+        if self.refused is not None:
+            return b""
+        if self._observer is not None:
+            self._observer("C", chunk, True)
+        self.octets += len(chunk)
+        if isinstance(reader, DotDecoder):
+            refusal = self._too_much(self.octets)
+            if refusal is not None:
+                self.refuse(refusal)
+                return b""
+        elif self.text is not None:
+            return self.text.feed(chunk)
+        return chunk
+
+    def finish(self, *, last: bool) -> bytes:
+        """The content, or a chunk of it, is complete: refuse it if its line endings are wrong.
+
+        Returns:
+            What was still held back; call again then.
+        """
+        bad = None
+        if isinstance(self.reader, DotDecoder):
+            if self._observer is not None:
+                self._observer("C", b".", False)
+            bad = self.reader.bad
+        elif last and self.text is not None and self.refused is None:
+            rest = self.text.finish()
+            if rest:
+                return rest
+            bad = self.text.bad
+        self.reader = None
+        if bad is not None and self.refused is None:
+            self.refuse(bad_content(bad))
+        return b""
+
+    def finish_text(self) -> Reply | None:
+        """The text in the chunks so far is complete, as other content follows: why refuse it?"""
+        text = self.text
+        if text is None:
+            return None
+        if text.finish():
+            text.bad = text.bad or LineFault.BARE_CR
+        return None if text.bad is None else bad_content(text.bad)
+
+    def _too_much(self, octets: int) -> Reply | None:
+        """The reply that refuses content of so many octets, or None."""
+        for watcher in self._watchers:
+            refusal = watcher.check_content(octets, self._session)
+            if refusal is not None:
+                return refusal
+        return None

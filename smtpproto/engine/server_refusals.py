@@ -1,0 +1,136 @@
+"""What a server refuses by itself: its replies, and lines that are no command.
+
+A line with a bare CR or LF is one of these (RFC 5321 section 2.3.8); the reader of lines finds it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from ..errors import LocalProtocolError
+from ..vocabulary.command_base import Command, DialogueCommand, Grammar
+from ..vocabulary.replies import Reply
+from ..wire import LineFault
+
+__all__ = [
+    "AFTER_STARTTLS",
+    "BAD_SEQUENCE",
+    "CLOSING",
+    "ENDLESS_LINE",
+    "HTTP",
+    "NOT_SHOWN",
+    "TLS_TOO_EARLY",
+    "TOO_LATE_FOR_TLS",
+    "TOO_MANY_COMMANDS",
+    "TOO_MANY_ERRORS",
+    "TOO_MANY_RECIPIENTS",
+    "Shown",
+    "bad_content",
+    "bad_line",
+    "intended_verb",
+    "is_http",
+    "reply_to",
+    "show",
+]
+
+BAD_SEQUENCE = Reply(503, "5.5.1", "bad sequence of commands")
+ENDLESS_LINE = Reply(421, "4.7.0", "too long lines (RFC 5321 section 4.5.3.1.4)")
+AFTER_STARTTLS = Reply(421, "4.7.0", "octets follow STARTTLS in plain text (RFC 3207 section 4.2)")
+TOO_LATE_FOR_TLS = Reply(421, "4.7.0", "octets in plain text before the TLS handshake")
+CLOSING = Reply(421, "4.7.0", "closing: what follows cannot be told from commands")
+TOO_MANY_COMMANDS = Reply(421, "4.7.0", "too many commands without a message")
+TOO_MANY_ERRORS = Reply(421, "4.7.0", "too many errors")
+TOO_MANY_RECIPIENTS = Reply(452, "4.5.3", "too many recipients (RFC 5321 section 4.5.3.1.10)")
+HTTP = Reply(421, "4.7.0", "this is a mail server, and does not speak HTTP")
+TLS_TOO_EARLY = Reply(421, "4.7.0", "found a TLS handshake: this connection begins without TLS")
+NOT_SHOWN = Reply(500, "5.5.2", "the line is not a command (RFC 5321 section 4.1.1)")
+
+# What a reply has room for besides its code.
+_TEXT_MOST = 400
+_FAULTS = {
+    LineFault.TOO_LONG: "the line is too long (RFC 5321 section 4.5.3.1)",
+    LineFault.BARE_LF: "a line ends with CRLF, found LF alone (RFC 5321 section 2.3.8)",
+    LineFault.BARE_CR: "a line ends with CRLF, found CR alone (RFC 5321 section 2.3.8)",
+    LineFault.NUL: "a line holds a NUL octet (RFC 5321 section 2.4)",
+}
+# What observers see of a line that may be a secret.
+_HIDDEN = b"(a line that is no command)"
+_AUTH = re.compile(rb"AUTH", re.IGNORECASE)
+# Within the line of another command "AUTH=" is a parameter, and the word may be part of an address.
+_AUTH_AND_MORE = re.compile(rb"(?:^|[^A-Za-z])AUTH(?=[ \t])", re.IGNORECASE)
+# What a client meant as its verb, whatever is wrong with the rest of the line.
+_VERB = re.compile(rb"[ \t]*([A-Za-z]+)")
+# RFC 9110 section 9: what follows is for another protocol, and may hold commands for this one.
+_HTTP_METHODS = frozenset(
+    {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI"}
+)
+
+
+def bad_line(fault: LineFault) -> Reply:
+    """The reply to a command line that has this fault."""
+    return Reply(500, "5.5.2", _FAULTS[fault])
+
+
+def bad_content(fault: LineFault) -> Reply:
+    """The reply to message content that has this fault."""
+    return Reply(550, "5.6.0", f"message refused: {_FAULTS[fault]}")
+
+
+def reply_to(error: LocalProtocolError) -> Reply:
+    """The reply to what a parser refused."""
+    text = "".join([c if " " <= c <= "~" else "?" for c in str(error)[:_TEXT_MOST]])
+    # An extension may have said one for another class of code.
+    enhanced = error.enhanced if error.enhanced[:1] == str(error.code)[:1] else ""
+    return Reply(error.code, enhanced, text)
+
+
+def intended_verb(line: bytes) -> str:
+    """What a client meant as its verb, in upper case; "" if the line begins with none."""
+    match = _VERB.match(line)
+    return match[1].decode().upper() if match is not None else ""
+
+
+def is_http(verb: str) -> bool:
+    """Whether a verb that no command has is a method of HTTP."""
+    return verb in _HTTP_METHODS
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A line that is no command, as observers may see it.
+
+    Arguments:
+        line: the line, or what stands for it.
+        hidden: whether that is not the line itself.
+        secret_follows: whether the client has tried AUTH: a later line may be a password.
+    """
+
+    line: bytes
+    hidden: bool
+    secret_follows: bool
+
+
+def show(line: bytes, grammar: Grammar, *, secret_follows: bool) -> Shown:
+    """What observers may see of a line that is no command.
+
+    It may be AUTH with a password behind it, or, once the client has tried AUTH and was refused,
+    the password alone.
+
+    Arguments:
+        line: the line.
+        grammar: the verbs in use.
+        secret_follows: whether the client has tried AUTH before.
+    """
+    verb = intended_verb(line)
+    is_command = verb in grammar.verbs or verb in grammar.known
+    found = (_AUTH_AND_MORE if is_command else _AUTH).search(line)
+    if found is not None:
+        return Shown(line[: found.end()] + b" (not shown)", hidden=True, secret_follows=True)
+    kind = grammar.verbs.get(verb)
+    if kind is not None and kind.__str__ is not Command.__str__:
+        secret_follows |= issubclass(kind, DialogueCommand)
+        return Shown(f"{verb} (not shown)".encode("ascii"), True, secret_follows)
+    if is_command or not secret_follows:
+        return Shown(line, False, secret_follows)
+    return Shown(_HIDDEN, True, secret_follows)
