@@ -1,6 +1,7 @@
-"""A third kind of I/O: the conversations of a client over asyncio's streams.
+"""The conversations of a client over asyncio's streams.
 
-What a conversation needs, `run` sees to.  (STARTTLS would be one more case: `loop.start_tls`.)
+Run it as `python examples/asyncio_client.py`.  `run` does what a conversation asks for.  (STARTTLS
+would be one more case: `loop.start_tls`.)
 """
 
 from __future__ import annotations

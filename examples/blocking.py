@@ -24,7 +24,7 @@ from smtpproto.extensions.known import standard
 
 
 class Inbox:
-    """A handler: every method is optional but one of `message` and `content`."""
+    """A handler needs one of `message` and `content`; all other methods are optional."""
 
     # <alice@EXAMPLE.COM> is the same mailbox, and every server has a <postmaster>.
     mailboxes = frozenset(
@@ -45,7 +45,7 @@ class Inbox:
         return Reply(550, "5.1.1", "no such mailbox here")
 
     def message(self, session: Session, envelope: Envelope, content: bytes) -> None:
-        # Once this returns, the message is this server's responsibility.
+        # When this returns, this server is responsible for the message.
         (subject,) = (line for line in content.splitlines() if line.startswith(b"Subject:"))
         self.subjects.append(subject.decode())
 
@@ -70,12 +70,12 @@ def main() -> None:
         with sync.connect("127.0.0.1", server.port, name="client.example.org") as client:
             report(client.send_message(message))
 
-            # A message of any size is sent as it comes, from a file or from an iterable.
+            # The content may be a file or an iterable, of any size.
             envelope = Envelope.of("eve@example.org", ["bob@example.com"])
             parts = (part for part in (b"Subject: in parts\r\n", b"\r\n", b"one, two, three\r\n"))
             print("in parts:", client.send(envelope, parts).complete)
 
-            # The same as `send_message`, step by step: with a parameter more, for example.
+            # The steps of `send_message`.  Here MAIL gets a parameter.
             to_bob = envelope_of(message, recipients=["bob@example.com"])
             to_bob = replace(to_bob, mail=Mail(to_bob.reverse_path, (SizeParameter(200),)))
             content = content_of(message, client.offered)
@@ -84,7 +84,7 @@ def main() -> None:
             print("there still:", client.noop())
             print("is alice there?", client.verify("alice"))
 
-        # A pool keeps connections and uses them again, from any thread.
+        # A pool keeps connections open for later use by any thread.
         bounds = PoolLimits(connections=5, idle=30.0)
         with sync.Pool("127.0.0.1", server.port, bounds=bounds) as pool:
             for number in (1, 2):

@@ -1,15 +1,15 @@
-"""A relay that knows from DNS how a domain's mail exchangers have to prove who they are.
+"""A relay that finds in DNS what to demand of a mail exchanger's TLS.
 
-DANE (RFC 7672) and MTA-STS (RFC 8461) are looked up with dnspython, and become a `TLSPolicy`:
+It looks up DANE (RFC 7672) and MTA-STS (RFC 8461) with dnspython, and makes a `TLSPolicy`:
 
-* TLSA records that DNSSEC vouches for: TLS, and the certificate or key is one of those.
-* Otherwise an MTA-STS policy in mode "enforce": TLS, a verified certificate, and a mail exchanger
-  that the policy names.
-* Neither: TLS where it is offered, whoever is at the other end.
+* With TLSA records that DNSSEC has signed: TLS, with a certificate or key of these records.
+* Otherwise, with an MTA-STS policy in mode "enforce": TLS, a verified certificate, and a mail
+  exchanger that the policy names.
+* Otherwise: TLS if the server offers it, with any certificate.
 
-Run it as `python examples/dane_and_mta_sts.py`; needs dnspython and cryptography
-(`smtpproto-sansio[dns]`), and trustme (`smtpproto-sansio[cli]`) for throw-away certificates.  A
-name server and a mail server run on loopback meanwhile.
+Run it as `python examples/dane_and_mta_sts.py`; it needs dnspython and cryptography
+(`smtpproto-sansio[dns]`), and trustme (`smtpproto-sansio[cli]`) for throw-away certificates.  It
+runs a name server and a mail server on loopback.
 """
 
 from __future__ import annotations
@@ -49,11 +49,11 @@ OLDEST = 31_557_600  # seconds for which one may hold: a year (section 3.2)
 
 
 class NotNow(Exception):
-    """Nothing is known for sure, so the message has to wait (RFC 7672 section 2.1)."""
+    """DNS gave no certain answer, so the message has to wait (RFC 7672 section 2.1)."""
 
 
 def look_up(resolver: Resolver, name: str, kind: str) -> dns.resolver.Answer | None:
-    """An answer of DNS; None if there certainly are no such records."""
+    """An answer of DNS; None if it is certain that there are no such records."""
     try:
         return resolver.resolve(name, kind)
     except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
@@ -74,11 +74,10 @@ def mail_exchangers(resolver: Resolver, domain: str) -> list[str]:
 # --- DANE -------------------------------------------------------------------------------------
 
 # Certificate usage DANE-EE (RFC 6698 section 2.1.1): the record is about the server's own
-# certificate, and nobody else's word counts, nor does the name in it (RFC 7672 section 3.1.1).
+# certificate.  Its issuer and the names in it do not matter (RFC 7672 section 3.1.1).
 DANE_EE = 3
-# To check DANE-TA takes the chain that the server sent, which `ssl` does not tell before Python
-# 3.13, so here a message waits that depends on it.  Usages 0 and 1 mean nothing for mail (section
-# 3.1.3).
+# A check of DANE-TA needs the chain that the server sent, and `ssl` does not give it before Python
+# 3.13.  So here the message waits.  Usages 0 and 1 have no meaning for mail (section 3.1.3).
 DANE_TA = 2
 HASHES: dict[int, Callable[[bytes], bytes]] = {
     0: lambda octets: octets,
@@ -90,7 +89,7 @@ HASHES: dict[int, Callable[[bytes], bytes]] = {
 def tlsa_records(resolver: Resolver, host: str, port: int) -> list[TLSA]:
     """The TLSA records of a server, if the resolver found them signed (flag AD).
 
-    That flag is worth as much as the way to the resolver: ask one on this machine.
+    The flag is only as safe as the connection to the resolver: use a resolver on this machine.
     """
     answer = look_up(resolver, f"_{port}._tcp.{host}", "TLSA")
     if answer is None or not answer.response.flags & dns.flags.AD:
@@ -119,7 +118,7 @@ def dane(records: list[TLSA]) -> ConnectOptions:
         if any(record.usage == DANE_TA for record in records):
             return "its TLSA records name an authority (DANE-TA), which is not checked here"
         if not usable:
-            # With records, but none for mail, any certificate does (RFC 7672 section 2.2).
+            # There are records, but none for mail: any certificate will do (RFC 7672 section 2.2).
             return None
         return f"none of {len(usable)} TLSA records is about its certificate"
 
@@ -131,7 +130,7 @@ def dane(records: list[TLSA]) -> ConnectOptions:
 
 @dataclass(frozen=True)
 class StsPolicy:
-    """A policy of RFC 8461 section 3.2.  To keep it for `max_age` seconds is left to the reader."""
+    """A policy of RFC 8461 section 3.2.  A real relay keeps it for `max_age` seconds."""
 
     mode: str
     mx: tuple[str, ...]
@@ -139,7 +138,7 @@ class StsPolicy:
 
     @classmethod
     def parse(cls, text: str) -> StsPolicy:
-        """The policy that a text is, or ValueError."""
+        """The policy in a text; ValueError if there is none."""
         pairs = [line.partition(":") for line in text.splitlines() if line.strip()]
         fields = [(name.strip(), value.strip()) for name, _, value in pairs]
         first = dict(reversed(fields))
@@ -172,19 +171,19 @@ def sts_policy(resolver: Resolver, domain: str, fetch: Fetch) -> StsPolicy | Non
     try:
         return StsPolicy.parse(fetch(f"https://mta-sts.{domain}/.well-known/mta-sts.txt"))
     except (OSError, ValueError):
-        # As if there were none (section 3.3); whoever has an older one goes on with that.
+        # The domain counts as one without a policy, unless an older one is valid (section 3.3).
         return None
 
 
 class Nowhere(urllib.request.HTTPRedirectHandler):
-    """Follows no redirection: it comes out as an `HTTPError`, which is an `OSError`."""
+    """Follows no redirection; `open` raises an `HTTPError` for it, which is an `OSError`."""
 
     def redirect_request(self, *_: object) -> None:
         return None
 
 
 def fetch(url: str) -> str:
-    """What to use in earnest: at most 64 KiB, and no redirection is followed (section 3.3)."""
+    """Fetch at most 64 KiB, and follow no redirection (section 3.3)."""
     with urllib.request.build_opener(Nowhere).open(url, timeout=60) as response:
         text = response.read(LARGEST + 1)
     if len(text) > LARGEST:
@@ -198,7 +197,7 @@ def fetch(url: str) -> str:
 def how_to_connect(
     resolver: Resolver, host: str, port: int, policy: StsPolicy | None
 ) -> ConnectOptions | None:
-    """The options of `connect` for a mail exchanger; None: it must not be used.
+    """The options of `connect` for a mail exchanger; None if the policy forbids it.
 
     DANE comes first: MTA-STS must not weaken it (RFC 8461 section 2).
     """
@@ -215,7 +214,7 @@ def how_to_connect(
 def deliver(
     resolver: Resolver, domain: str, *, fetch: Fetch, port: int = 25, trust: ConnectOptions
 ) -> str:
-    """Deliver a message to the postmaster of a domain; what came of it, in words."""
+    """Deliver a message to the postmaster of a domain, and return the result in words."""
     envelope = Envelope.of("", f"postmaster@{domain}")
     try:
         policy = sts_policy(resolver, domain, fetch)
@@ -272,7 +271,7 @@ def name_server(zone: dict[tuple[str, str], str]) -> Iterator[Resolver]:
     thread.start()
     resolver = Resolver(configure=False)
     resolver.nameservers, resolver.port = [HOST], sock.getsockname()[1]
-    # To be told whether DNSSEC vouches for an answer one has to ask.
+    # This asks the resolver to say whether DNSSEC has signed an answer.
     resolver.use_edns(0, dns.flags.DO, 1232)
     resolver.flags = dns.flags.RD | dns.flags.AD
     try:

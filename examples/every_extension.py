@@ -1,6 +1,6 @@
 """Every service extension: how a server announces it, and what a client can say because of it.
 
-Run it as `python examples/every_extension.py`.  Each line is written, and read again as the same
+Run it as `python examples/every_extension.py`.  It writes each line, and reads it again as the same
 value.
 """
 
@@ -160,9 +160,9 @@ def main() -> None:
         grammar = everything.utf8_grammar
         assert parse(command.line().encode(), grammar) == command
 
-    # What nobody knows is kept as it was written; a server refuses it with 555.
+    # An unknown parameter keeps its text; a server refuses it with 555.
     unknown = Mail(EVE, (UnknownParameter("X-COLOUR", "red"),))
-    print("and whatever an extension of your own adds:", unknown, sep="\n  ")
+    print("and with an extension of your own:", unknown, sep="\n  ")
 
 
 if __name__ == "__main__":

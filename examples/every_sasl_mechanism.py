@@ -1,7 +1,7 @@
 """Every SASL mechanism, both halves, in memory.
 
-Run it as `python examples/every_sasl_mechanism.py`.  `AUTH` frames these octets in lines of base64;
-whoever has another protocol to authenticate in can use the exchanges as they are.
+Run it as `python examples/every_sasl_mechanism.py`.  `AUTH` sends these octets as lines of base64;
+you can use the exchanges in other protocols as well.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ CREDENTIALS = Credentials(
 )
 STORE = Users(
     {
-        # For SCRAM alone keys suffice, and nobody who reads the store can log in with them.
+        # SCRAM needs only these keys, and a thief of the store cannot log in with them.
         "bob": scram_keys("swordfish", secrets.token_bytes(16)),
         "ann": "open sesame",
     },
@@ -40,7 +40,7 @@ STORE = Users(
     delegates={"ann": ("office",)},
     anonymous=True,
 )
-# What both sides know of a session within TLS; an adapter fills it.
+# What both sides know of a session inside TLS; an adapter fills it in.
 CONTEXT = Context(
     nonce=lambda: secrets.token_urlsafe(18),
     host="mx.example.com",
@@ -59,7 +59,7 @@ def exchange(mechanism: Mechanism, credentials: Credentials, context: Context) -
     answered = initial is not None
     while server.request is not None:
         if not isinstance(server.request, Challenge):
-            # A question to the store, which may take its time: it knows, the exchange does not.
+            # A question for the credential store.
             method = server.request.asked_of(STORE)
             server.answer(method(*server.request.arguments()) if method is not None else None)
         elif not answered and client.initial is not None:
@@ -77,7 +77,7 @@ def main() -> None:
     context = replace(CONTEXT, offered=offered)
     print("the server can offer:", *offered)
     for name in MECHANISMS:
-        # As if it were all there is: where a stronger one is offered, some refuse to be used.
+        # Offer this mechanism alone: some cannot be used if a stronger one is offered.
         identity = exchange(MECHANISMS[name], CREDENTIALS, replace(CONTEXT, offered=(name,)))
         print(f"{name:20} lets in {identity.authorization!r}")
 

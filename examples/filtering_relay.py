@@ -1,7 +1,7 @@
-"""A relay in front of a mail server: looks at each message, and passes it on while it arrives.
+"""A relay in front of a mail server: it looks at each message, and passes it on while it arrives.
 
-Run it as `python examples/filtering_relay.py`.  Nothing is queued: the client is told what the
-server behind said, so the message is always in the responsibility of one of them.
+Run it as `python examples/filtering_relay.py`.  It queues nothing: the client gets the
+reply of the server behind it, so either the client or that server is responsible for the message.
 """
 
 from __future__ import annotations
@@ -37,17 +37,17 @@ class Relay:
             return TRY_LATER
         if delivery.complete:
             return None
-        # SMTP has one reply for all; with LMTP there would be one for each recipient.
+        # SMTP has one reply for all recipients; LMTP has one for each.
         for outcome in delivery.outcomes:
             if outcome.status is not Status.ACCEPTED:
                 return outcome.reply or TRY_LATER
         raise AssertionError
 
     def clean(self, chunks: Iterator[bytes]) -> Iterator[bytes]:
-        """The same octets as long as they are clean; then what was sent on stays incomplete."""
+        """The same chunks; raise Unwanted, so that the message stays incomplete."""
         tail = b""
         for chunk in chunks:
-            # It may begin in one chunk and end in the next.
+            # The unwanted octets may begin in one chunk and end in the next.
             if UNWANTED in tail + chunk:
                 raise Unwanted
             tail = (tail + chunk)[1 - len(UNWANTED) :]
@@ -55,7 +55,7 @@ class Relay:
 
 
 class Unwanted(Exception):
-    """Raised while the message passes, so that it is never complete behind the relay."""
+    """The message is unwanted; raised before it is complete on the server behind."""
 
 
 class Inbox:

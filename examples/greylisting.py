@@ -1,9 +1,9 @@
-"""Greylisting: a server that asks hosts which it does not know to come again later.
+"""Greylisting: a server asks unknown hosts to try again later.
 
-Run it as `python examples/greylisting.py`.  A triplet of client network, reverse-path and
-forward-path is refused with 451 at first, and taken once it comes again after a while.  So `rcpt`
-has to know what MAIL said (`session.transaction`) and where the client is (`session.peer`).  What
-is kept of one connection (`session.state`) ends sessions that name too many unknown recipients.
+Run it as `python examples/greylisting.py`.  The server refuses a new triplet of client
+network, reverse-path and forward-path with 451.  It accepts the triplet after a while.  So `rcpt`
+needs the sender (`session.transaction`) and the address of the client (`session.peer`).  A counter
+in `session.state` ends sessions with too many new recipients.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Triplet = tuple[str, str, str]
 
 
 class Greylist(Handler):
-    """Refuses what is new.
+    """Refuses new triplets.
 
     Arguments:
         clock: gives seconds.
@@ -35,7 +35,7 @@ class Greylist(Handler):
     def __init__(self, clock: Callable[[], float] = time.monotonic, delay: float = DELAY) -> None:
         self.clock = clock
         self.delay = delay
-        # A real one forgets, and lives in a database that all servers share.
+        # A real server keeps this in a database, and removes old entries.
         self.first_seen: dict[Triplet, float] = {}
         self.inbox: list[tuple[Envelope, bytes]] = []
 
@@ -57,7 +57,7 @@ class Greylist(Handler):
 
 
 def network(address: str) -> str:
-    """Where a client is: large senders try again from another host of the same network."""
+    """The client's network: large senders try again from another host of the same network."""
     ip = ipaddress.ip_address(address)
     return str(ipaddress.ip_network((ip, 24 if ip.version == 4 else 64), strict=False))
 

@@ -1,4 +1,4 @@
-"""What both engines do beyond the plain case, without a socket: devices, old clients, LMTP, AUTH.
+"""Less common uses of both engines, without a socket: wrong clients, HELO, LMTP, AUTH.
 
 Run it as `python examples/in_memory.py`.
 """
@@ -40,7 +40,7 @@ ME = Domain("client.example.org")
 
 
 def a_device_that_gets_it_wrong() -> None:
-    """A lenient server reads what is beyond doubt, and says so."""
+    """A lenient server repairs a wrong command whose meaning is clear, and reports it."""
     server = Server("mx.example.com", syntax=Syntax.LENIENT)
     server.accept()
     server.receive_data(b"HELO my_printer\r\nMAIL FROM: <scan@example.org>\r\n")
@@ -67,7 +67,7 @@ def a_server_that_breaks_the_protocol() -> None:
 
 
 def converse(client: Client, server: Server, *commands: Command) -> list[Reply]:
-    """Say several things at once; the replies."""
+    """Send several commands at once, and return the replies."""
     for command in commands:
         client.send(command)
     server.receive_data(client.data_to_send())
@@ -82,7 +82,7 @@ def converse(client: Client, server: Server, *commands: Command) -> list[Reply]:
 
 
 def lmtp() -> None:
-    """The same engines speak LMTP (RFC 2033), which begins with LHLO."""
+    """Both engines speak LMTP (RFC 2033), which begins with LHLO."""
     server = Server("mx.example.com", protocol=Protocol.LMTP)
     client = Client(protocol=Protocol.LMTP)
     server.accept()
@@ -95,7 +95,7 @@ def lmtp() -> None:
 
 
 def an_exchange_by_hand() -> None:
-    """AUTH as the engines see it: octets; what they mean is the affair of `smtpproto.sasl`."""
+    """To the engines AUTH is an exchange of octets; `smtpproto.sasl` knows their meaning."""
     auth = Auth(("PLAIN",), allow_plaintext=("PLAIN",))
     server, client = Server("mx.example.com", [auth]), Client()
     server.accept()
@@ -119,14 +119,14 @@ def an_exchange_by_hand() -> None:
 
 
 class Inbox:
-    """A handler; `Hooks.of` looks up which methods it has."""
+    """A handler; `Hooks.of` finds the methods that it has."""
 
     def message(self, session: Session, envelope: Envelope, content: bytes) -> None:
         print(f"received {len(content)} octets from {session.peer} for", *envelope.forward_paths)
 
 
 def a_whole_session_from_a_script(script: bytes) -> None:
-    """A service makes the conversation of each session; whoever runs it brings the octets."""
+    """A service makes the conversation of each session; this loop brings the octets."""
     assert Hooks.of(Inbox()).message is not None
     service = Service(Inbox(), hostname="mx.example.com")
     session = Session(peer="192.0.2.9")
@@ -138,7 +138,7 @@ def a_whole_session_from_a_script(script: bytes) -> None:
             case Send(data):
                 print(data.decode(), end="")
             case Receive():
-                # All at once, and then the end.
+                # All octets at once, and then the end of the input.
                 steps.result, script = script, b""
             case Call(function, arguments):
                 steps.result = function(*arguments)

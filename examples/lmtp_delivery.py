@@ -1,7 +1,7 @@
-"""Local delivery by LMTP (RFC 2033): after the content there is a reply for each recipient.
+"""Local delivery by LMTP (RFC 2033): the server sends one reply for each recipient.
 
 Run it as `python examples/lmtp_delivery.py`.  Postfix and Exim deliver to such a server with
-`lmtp:unix:PATH`; a Unix socket needs no TLS, as nobody can listen in.
+`lmtp:unix:PATH`; a Unix socket needs no TLS, because it stays on this machine.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class LocalDelivery:
         self.stores = {name: MaildirStore(folder / name) for name in ("alice", "bob", "carol")}
 
     def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
-        # Who wants it: "Alice@…" is somebody else, as RFC 5321 section 2.4 has it.
+        # A local part is case-sensitive (RFC 5321 section 2.4), so "Alice@…" is another user.
         user = str(rcpt.forward_path.mailbox).partition("@")[0]
         return None if user in self.stores else Reply(550, "5.1.1", "no such user here")
 
@@ -32,7 +32,7 @@ class LocalDelivery:
         return [self.deliver(rcpt, envelope, content) for rcpt in envelope.recipients]
 
     def deliver(self, rcpt: Rcpt, envelope: Envelope, content: bytes) -> Reply | None:
-        """For one user; None: delivered."""
+        """Deliver to one user; None if that worked."""
         name = str(rcpt.forward_path.mailbox).partition("@")[0]
         store = self.stores[name]
         used = sum(file.stat().st_size for file in (store.path / "new").iterdir())

@@ -1,8 +1,8 @@
 """A private service extension, used between our own client and server, in memory.
 
-Run it as `python examples/private_extension.py`.  The extension has all that one can have: a
-keyword with arguments, a parameter of MAIL, a verb with its row in the table of states, and a fact
-that it keeps.  Nothing in the package knows of it.
+Run it as `python examples/private_extension.py`.  The extension has everything that one can
+have: a keyword with arguments, a parameter of MAIL, a verb with its transition, and a fact that it
+keeps.  No file of the package knows it.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class Colours(Extension):
 
     @classmethod
     def after(cls, event: SessionEvent, session: Session) -> Session:
-        """Both sides remember that it was painted, for one mail transaction."""
+        """Remember, on both sides, that XPAINT came, for one mail transaction."""
         if isinstance(event, (TransactionOver, TLSBegun)):
             return session.without_fact(Painted)
         assert isinstance(event, Answered)
@@ -101,7 +101,7 @@ class Painted:
 
 
 def talk(client: Client, server: Server) -> None:
-    """Carry octets between the two until nobody has more to say."""
+    """Carry octets between client and server until both have no more."""
     while True:
         said = client.data_to_send()
         if said:

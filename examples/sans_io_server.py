@@ -1,7 +1,7 @@
-"""A mail server on nothing but the engine: octets in, events out, replies in, octets out.
+"""A mail server on the engine alone: octets in, events out, replies in, octets out.
 
-Run it as `python examples/sans_io_server.py`.  The sockets are the plainest there are; any other
-source of octets would do.  The standard library's smtplib is the client.
+Run it as `python examples/sans_io_server.py`.  The loop uses plain sockets; any other
+transport works as well.  The client is smtplib of the standard library.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class Mailbox:
         self.open = True
 
     def answer(self) -> bytes:
-        """Look at all that has arrived; what is to be sent now, in one write."""
+        """Handle everything that has arrived, and return the octets to send."""
         server = self.server
         while True:
             match server.next_event():

@@ -1,4 +1,4 @@
-"""Submission: TLS, users, a policy, and what is told when one of them fails.
+"""Submission with TLS, users and a policy, and the error when one of them fails.
 
 Run it as `python examples/tls_and_login.py`; needs trustme for a throw-away certificate
 (`smtpproto-sansio[cli]`).
@@ -40,7 +40,7 @@ ANN = Credentials(username="ann", password="open sesame")
 
 
 class Submission(Handler):
-    """Takes mail from users alone, and only in their own name."""
+    """Accepts mail from users only, and only in their own name."""
 
     def connect(self, session: Session) -> Answer:
         return Reply(554, "5.7.1", "go away") if session.peer == "192.0.2.1" else None
@@ -61,12 +61,12 @@ class Submission(Handler):
 
 
 def wanted(facts: TLSFacts) -> str | None:
-    """A policy of one's own: what is wrong with a TLS connection, or None."""
+    """A policy of your own: return what is wrong with a TLS connection, or None."""
     return None if facts.version == "TLSv1.3" else f"{facts.version} is too old"
 
 
 def submit(port: int, options: ConnectOptions, sender: str = "ann@example.org") -> None:
-    """Try to send a message; say what came of it."""
+    """Try to send a message, and print the result."""
     try:
         with sync.connect(HOST, port, **options) as client:
             envelope = Envelope.of(sender, ["bob@example.com"])
@@ -85,7 +85,7 @@ def submit(port: int, options: ConnectOptions, sender: str = "ann@example.org") 
 
 
 def first_line(error: Exception) -> str:
-    """What happened; the lines below it say what to check."""
+    """The error itself; its further lines say what to check."""
     return str(error).partition("\n")[0]
 
 
@@ -103,7 +103,7 @@ def main() -> None:
             Submission(),
             hostname="mx.example.org",
             tls=ServerTLS.STARTTLS,
-            # Looked at for each handshake: renew the files, nothing has to be restarted.
+            # The server reads renewed files at the next handshake, without a restart.
             tls_context=CertificateFiles(certificate, key),
             users=Users({"ann": "open sesame"}, secret=secrets.token_bytes(32)),
             limits=Limits(recipients=100),
@@ -125,7 +125,7 @@ def main() -> None:
             print("with a wrong password")
             guess = Credentials(username="ann", password="guess")
             submit(port, {**known, "credentials": guess})
-            print("to a server whom nobody vouches for")
+            print("to a server with an unknown authority")
             submit(port, {**known, "tls_context": None})
             print("to a server that should be another")
             submit(port, {**known, "server_hostname": "mx.example.com"})

@@ -1,4 +1,4 @@
-"""A server and a client over trio: the same names, awaited.
+"""A server and a client over trio: the same names as in `smtpproto.sync`, with await.
 
 Run it as `python examples/with_trio.py`; needs trio (`smtpproto-sansio[trio]`).
 """
@@ -56,7 +56,7 @@ async def main() -> None:
             for number in range(3):
                 submitting.start_soon(submit, server.port, number)
 
-        # What is sent may come asynchronously as well.
+        # The content may be an asynchronous iterable.
         async def content() -> AsyncIterator[bytes]:
             yield b"Subject: in parts\r\n\r\n"
             await trio.sleep(0.01)

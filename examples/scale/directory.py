@@ -1,4 +1,4 @@
-"""Tells nginx's mail module which server to take for a session: those that answer, in turn.
+"""Tells nginx's mail module which server to use: in turn, each one that answers.
 
 Run it as `python3 directory.py PORT SERVER_PORT...`.
 """
@@ -14,7 +14,7 @@ HOST = "127.0.0.1"
 
 
 def answers(port: int) -> bool:
-    """Whether somebody listens there."""
+    """Whether a server listens on a port."""
     try:
         socket.create_connection((HOST, port), 1).close()
     except OSError:
