@@ -9,8 +9,8 @@ from __future__ import annotations
 import asyncio
 from typing import TypeVar
 
-from smtpproto import Client, Domain, Session, sync
-from smtpproto.conversations import Envelope, Opening, TLSMode
+from smtpproto import Client, Session, sync
+from smtpproto.conversations import ClientSettings, Envelope, TLSMode
 from smtpproto.conversations.client import begin, deliver, end
 from smtpproto.conversations.requests import Flow, Receive, Send
 from smtpproto.conversations.steps import Steps
@@ -39,7 +39,7 @@ async def run(flow: Flow[T], reader: asyncio.StreamReader, writer: asyncio.Strea
 
 async def send(port: int, to: tuple[str, ...], content: bytes) -> None:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    engine, opening = Client(), Opening(name=Domain("client.example.org"), tls=TLSMode.NONE)
+    engine, opening = Client(), ClientSettings(name="client.example.org", tls=TLSMode.NONE)
     await run(begin(engine, opening), reader, writer)
     envelope = Envelope.of("eve@example.org", to)
     delivery = await run(deliver(engine, envelope, content), reader, writer)

@@ -21,7 +21,7 @@ import tempfile
 import threading
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import dns.flags
@@ -36,8 +36,8 @@ from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.TLSA import TLSA
 
 from smtpproto import ProtocolError, Session, TLSFacts, sync
-from smtpproto.adapters.options import ConnectOptions
-from smtpproto.adapters.tls import client_context, server_context
+from smtpproto.adapters.connecting import ConnectionSettings
+from smtpproto.adapters.tls import Context, client_context, server_context
 from smtpproto.conversations import Envelope, ServerTLS, SMTPError, TLSPolicy
 
 Resolver = dns.resolver.Resolver
@@ -107,8 +107,8 @@ def matches(record: TLSA, certificate: bytes) -> bool:
     return digest is not None and record.selector in (0, 1) and digest(octets) == record.cert
 
 
-def dane(records: list[TLSA]) -> ConnectOptions:
-    """How to connect to a server that has TLSA records."""
+def dane(records: list[TLSA]) -> TLSPolicy:
+    """What TLS with a server that has TLSA records has to be like."""
     usable = [record for record in records if record.usage == DANE_EE]
 
     def check(facts: TLSFacts) -> str | None:
@@ -122,7 +122,7 @@ def dane(records: list[TLSA]) -> ConnectOptions:
             return None
         return f"none of {len(usable)} TLSA records is about its certificate"
 
-    return {"policy": TLSPolicy(check=check), "tls_context": client_context(verify=False)}
+    return TLSPolicy(check=check)
 
 
 # --- MTA-STS ----------------------------------------------------------------------------------
@@ -195,40 +195,41 @@ def fetch(url: str) -> str:
 
 
 def how_to_connect(
-    resolver: Resolver, host: str, port: int, policy: StsPolicy | None
-) -> ConnectOptions | None:
-    """The options of `connect` for a mail exchanger; None if the policy forbids it.
+    resolver: Resolver, host: str, port: int, policy: StsPolicy | None, trust: Context | None
+) -> ConnectionSettings | None:
+    """The settings for a mail exchanger, but for its address; None if the policy forbids it.
 
     DANE comes first: MTA-STS must not weaken it (RFC 8461 section 2).
     """
     records = tlsa_records(resolver, host, port)
+    settings = ConnectionSettings(port=port, server_hostname=host)
     if records:
-        return {**dane(records), "server_hostname": host}
+        return replace(settings, policy=dane(records), tls_context=client_context(verify=False))
     if policy is not None and policy.mode == "enforce":
         if not policy.names(host):
             return None
-        return {"policy": TLSPolicy(), "server_hostname": host}
-    return {"server_hostname": host}
+        return replace(settings, policy=TLSPolicy(), tls_context=trust)
+    return settings
 
 
 def deliver(
-    resolver: Resolver, domain: str, *, fetch: Fetch, port: int = 25, trust: ConnectOptions
+    resolver: Resolver, domain: str, *, fetch: Fetch, port: int = 25, trust: Context | None = None
 ) -> str:
-    """Deliver a message to the postmaster of a domain, and return the result in words."""
+    """Deliver a message to the postmaster of a domain, and return the result in words.
+
+    The example gives `trust`: who signed the certificates, in place of the system's authorities.
+    """
     envelope = Envelope.of("", f"postmaster@{domain}")
     try:
         policy = sts_policy(resolver, domain, fetch)
         reason = "there is no mail exchanger"
         for host in mail_exchangers(resolver, domain):
-            options = how_to_connect(resolver, host, port, policy)
-            if options is None:
+            settings = how_to_connect(resolver, host, port, policy, trust)
+            if settings is None:
                 reason = f"{host} is not named by the MTA-STS policy"
                 continue
-            # For the example: who signed the certificates, in place of the system's authorities.
-            if "policy" in options:
-                options = {**trust, **options}
             for address in look_up(resolver, host, "A") or ():
-                with sync.connect(str(address), port, **options) as client:
+                with sync.open_client(replace(settings, host=str(address))) as client:
                     delivery = client.send(envelope, b"Subject: hello\r\n\r\nHello.\r\n")
                     tls = client.session.tls.version if client.session.tls else "no TLS"
                     return f"{delivery.outcomes[0].status.name} by {host} over {tls}"
@@ -347,9 +348,8 @@ def try_all(say: Callable[[str, str], None]) -> None:
             zone[f"_mta-sts.{domain}", "TXT"] = '"v=STSv1; id=20260101;"'
         with name_server(zone) as resolver:
             for domain in [name for name, kind in zone if kind == "MX"]:
-                trust: ConnectOptions = {"tls_context": trusting}
                 came = deliver(
-                    resolver, domain, fetch=sts.__getitem__, port=server.port, trust=trust
+                    resolver, domain, fetch=sts.__getitem__, port=server.port, trust=trusting
                 )
                 say(domain, came)
 

@@ -31,7 +31,7 @@ from smtpproto import (
     Syntax,
     explain,
 )
-from smtpproto.conversations import Envelope, Hooks, Service
+from smtpproto.conversations import Envelope, Hooks, ServerSettings, Service
 from smtpproto.conversations.requests import Call, CallWithContent, Receive, Send
 from smtpproto.conversations.steps import Steps
 from smtpproto.extensions import Auth, AuthCommand
@@ -128,7 +128,7 @@ class Inbox:
 def a_whole_session_from_a_script(script: bytes) -> None:
     """A service makes the conversation of each session; this loop brings the octets."""
     assert Hooks.of(Inbox()).message is not None
-    service = Service(Inbox(), hostname="mx.example.com")
+    service = Service(Inbox(), ServerSettings(hostname="mx.example.com"))
     session = Session(peer="192.0.2.9")
     flow = service.open(session)
     assert flow is not None

@@ -9,12 +9,13 @@ from __future__ import annotations
 import secrets
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import trustme
 
 from smtpproto import Limits, LineEndings, ProtocolError, Reply, Session, Syntax, TLSFacts, sync
-from smtpproto.adapters.options import ConnectOptions
+from smtpproto.adapters.connecting import ConnectionSettings
 from smtpproto.adapters.tls import CertificateFiles, client_context
 from smtpproto.conversations import (
     Admission,
@@ -65,10 +66,10 @@ def wanted(facts: TLSFacts) -> str | None:
     return None if facts.version == "TLSv1.3" else f"{facts.version} is too old"
 
 
-def submit(port: int, options: ConnectOptions, sender: str = "ann@example.org") -> None:
+def submit(settings: ConnectionSettings, sender: str = "ann@example.org") -> None:
     """Try to send a message, and print the result."""
     try:
-        with sync.connect(HOST, port, **options) as client:
+        with sync.open_client(settings) as client:
             envelope = Envelope.of(sender, ["bob@example.com"])
             for outcome in client.send(envelope, b"Subject: hello\r\n\r\nHello.\r\n").outcomes:
                 print("->", outcome.status.name, outcome.reply)
@@ -111,30 +112,31 @@ def main() -> None:
             line_endings=LineEndings.REFUSE,
             syntax=Syntax.STRICT,
         ) as server:
-            port = server.port
-            known: ConnectOptions = {
-                "tls_context": trusting,
-                "server_hostname": "mx.example.org",
-                "credentials": ANN,
-            }
+            known = ConnectionSettings(
+                HOST,
+                server.port,
+                tls_context=trusting,
+                server_hostname="mx.example.org",
+                credentials=ANN,
+            )
             print("as it should be")
             policy = TLSPolicy(hosts=("mx.example.org",), check=wanted)
-            submit(port, {**known, "policy": policy})
+            submit(replace(known, policy=policy))
             print("in another's name")
-            submit(port, known, "boss@example.org")
+            submit(known, "boss@example.org")
             print("with a wrong password")
             guess = Credentials(username="ann", password="guess")
-            submit(port, {**known, "credentials": guess})
+            submit(replace(known, credentials=guess))
             print("to a server with an unknown authority")
-            submit(port, {**known, "tls_context": None})
+            submit(replace(known, tls_context=None))
             print("to a server that should be another")
-            submit(port, {**known, "server_hostname": "mx.example.com"})
+            submit(replace(known, server_hostname="mx.example.com"))
             print("against the policy")
-            submit(port, {**known, "policy": TLSPolicy(hosts=("mx.example.net",))})
+            submit(replace(known, policy=TLSPolicy(hosts=("mx.example.net",))))
             print("with TLS from the start, which this port does not speak")
-            submit(port, {**known, "tls": TLSMode.IMPLICIT})
+            submit(replace(known, tls=TLSMode.IMPLICIT))
             print("and what is said meanwhile, without secrets")
-            submit(port, {**known, "observer": Transcript(print)})
+            submit(replace(known, observer=Transcript(print)))
 
 
 if __name__ == "__main__":

@@ -130,6 +130,6 @@ def test_what_dns_does_not_say_has_to_wait(example: ModuleType) -> None:
         def resolve(self, name: str, kind: str) -> Any:
             raise dns.exception.Timeout
 
-    assert example.deliver(Failing(), "example.org", fetch=str, port=25, trust={}).startswith(
+    assert example.deliver(Failing(), "example.org", fetch=str, port=25).startswith(
         "not delivered: TXT of _mta-sts.example.org"
     )

@@ -32,9 +32,9 @@ from smtpproto import (
     Rset,
     Server,
     Vrfy,
+    sync,
 )
-from smtpproto.adapters.options import listening
-from smtpproto.conversations import Opening
+from smtpproto.conversations import ClientSettings
 from smtpproto.conversations.client.base import ClientBase
 from smtpproto.extensions import Bdat, Chunking, Size
 
@@ -184,14 +184,20 @@ def test_parts_of_addresses_are_text(make: Callable[[Any], object], value: Any) 
 @pytest.mark.parametrize("credentials", [("alice", "secret"), "secret", {"password": "secret"}])
 def test_credentials_are_a_value_and_never_shown(credentials: Any) -> None:
     with pytest.raises(TypeError, match=r"credentials: expected Credentials\(username") as caught:
-        Opening(name=Domain("c.example"), credentials=credentials, nonce=str)
+        ClientSettings(name="c.example", credentials=credentials, nonce=str)
     assert "secret" not in str(caught.value)
     assert type(credentials).__name__ in str(caught.value)
 
 
+@pytest.mark.parametrize("name", [Domain("c.example"), b"c.example", 7])
+def test_the_name_of_a_client_is_text(name: Any) -> None:
+    with pytest.raises(TypeError, match="name: expected text, found"):
+        ClientSettings(name=name)
+
+
 @pytest.mark.parametrize("message", ["Subject: hi\r\n\r\ntext", b"Subject: hi", None])
 def test_a_message_is_one(message: Any) -> None:
-    client = ClientBase(ready(), None, {})
+    client = ClientBase(ready(), None, ClientSettings())
     with pytest.raises(
         TypeError, match=r"expected an email\.message\.Message, found .*`send` takes"
     ):
@@ -199,6 +205,7 @@ def test_a_message_is_one(message: Any) -> None:
 
 
 def test_an_option_that_there_is_not_is_named() -> None:
+    handler: Any = object()
     options: Any = {"hostnme": "mx.example"}
     with pytest.raises(TypeError, match=r"serve\(\) has no option hostnme"):
-        listening(object(), options)
+        sync.serve(handler, **options)

@@ -1,4 +1,4 @@
-"""What the adapters share: sockets, TLS, the transmission channel, options."""
+"""What the adapters share: sockets, TLS, the transmission channel, settings."""
 
 from __future__ import annotations
 

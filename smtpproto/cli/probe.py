@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
-    from ..adapters.options import ConnectOptions
     from ..vocabulary.session import TLSFacts
 
 __all__ = ["STATUS", "add_arguments", "run"]
@@ -97,23 +96,22 @@ def _reason(options: argparse.Namespace, error: BaseException) -> str:
 
 def _look(options: argparse.Namespace, tls: TLSMode, context: ssl.SSLContext | None = None) -> Seen:
     """Begin a session and end it."""
-    host, port = options.server
     said: list[tuple[str, str]] = []
 
     def observe(sender: str, octets: bytes, content: bool) -> None:  # noqa: ARG001, FBT001  # as it is called
         said.append((sender, octets.decode("utf-8", "backslashreplace")))
 
-    settings: ConnectOptions = {
-        "name": options.name,
-        "timeout": options.timeout,
-        "connect_timeout": options.timeout,
-        "protocol": Protocol.LMTP if options.lmtp else Protocol.SMTP,
-        "tls": tls,
-        "tls_context": context,
-        "server_hostname": options.tls_name,
-        "observer": observe,
-    }
-    with sync.connect(host, port, **settings) as client:
+    with sync.connect(
+        *options.server,
+        name=options.name,
+        timeout=options.timeout,
+        connect_timeout=options.timeout,
+        protocol=Protocol.LMTP if options.lmtp else Protocol.SMTP,
+        tls=tls,
+        tls_context=context,
+        server_hostname=options.tls_name,
+        observer=observe,
+    ) as client:
         first = [sender for sender, _ in said].index("C")
         greeting = " / ".join(line for _, line in said[:first])
         offered = tuple(each for each in client.offered if isinstance(each, Extension))

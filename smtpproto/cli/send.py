@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from .. import sync
+from ..adapters.connecting import ConnectionSettings
 from ..adapters.tls import client_context
 from ..conversations import SMTPError, Status, TLSMode
 from ..conversations.client.message import envelope_of, header_of, read_header
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from ..adapters.options import ConnectOptions
     from ..conversations import Delivery
     from ..conversations.client.base import ClientBase
 
@@ -47,7 +47,7 @@ __all__ = [
     "add_arguments",
     "add_session",
     "add_trust",
-    "connect_options",
+    "connection_settings",
     "place",
     "run",
     "trusting",
@@ -127,17 +127,13 @@ def run(options: argparse.Namespace) -> int:
     """Send one message; see `STATUS`."""
     if options.io == "trio":
         need("trio", "--io trio")
-    connecting = connect_options(options)
-    if options.unix:
-        connecting["path"] = options.unix
-    if options.transcript:
-        connecting["observer"] = transcript_to_stderr()
+    settings = connection_settings(options)
     try:
         if options.file == "-":
-            delivery = _send(options, connecting, sys.stdin.buffer)
+            delivery = _send(options, settings, sys.stdin.buffer)
         else:
             with Path(options.file).open("rb") as file:
-                delivery = _send(options, connecting, file)
+                delivery = _send(options, settings, file)
     except (OSError, SMTPError, ValueError, LocalProtocolError, RemoteProtocolError) as error:
         complain(f"not sent: {reason(error, place(options))}")
         return 2
@@ -160,31 +156,38 @@ def place(options: argparse.Namespace) -> str:
     return unix or "{} port {}".format(*where(options))
 
 
-def connect_options(options: argparse.Namespace) -> ConnectOptions:
-    """What `connect` of both adapters is to be told.
+def connection_settings(options: argparse.Namespace) -> ConnectionSettings:
+    """How to connect, and what the session is to be like.
 
     Raises:
         CannotRun: a file cannot be used, or there is no password.
     """
-    found: ConnectOptions = {
-        "name": options.name,
-        "timeout": options.timeout,
-        "protocol": Protocol.LMTP if options.lmtp else Protocol.SMTP,
-        "line_endings": LineEndings.NORMALIZE,
-    }
-    if options.tls:
-        found["tls"] = TLSMode[options.tls.upper()]
-    found["server_hostname"] = options.tls_name
-    if options.ca:
-        found["tls_context"] = trusting(options.ca)
-    if options.user is not None:
-        try:
-            found["credentials"] = Credentials(username=options.user, password=_password(options))
-        except SASLError as error:
-            raise CannotRun(f"--user: {error}") from None
-    elif options.password_file:
-        raise CannotRun("--password-file needs --user")
-    return found
+    host, port = where(options)
+    return ConnectionSettings(
+        host,
+        port,
+        path=getattr(options, "unix", None) or None,
+        name=options.name,
+        timeout=options.timeout,
+        protocol=Protocol.LMTP if options.lmtp else Protocol.SMTP,
+        line_endings=LineEndings.NORMALIZE,
+        tls=TLSMode[options.tls.upper()] if options.tls else None,
+        tls_context=trusting(options.ca) if options.ca else None,
+        server_hostname=options.tls_name,
+        credentials=_credentials(options),
+        observer=transcript_to_stderr() if getattr(options, "transcript", False) else None,
+    )
+
+
+def _credentials(options: argparse.Namespace) -> Credentials | None:
+    if options.user is None:
+        if options.password_file:
+            raise CannotRun("--password-file needs --user")
+        return None
+    try:
+        return Credentials(username=options.user, password=_password(options))
+    except SASLError as error:
+        raise CannotRun(f"--user: {error}") from None
 
 
 def trusting(path: str) -> ssl.SSLContext:
@@ -217,12 +220,11 @@ def _password(options: argparse.Namespace) -> str:
         ) from None
 
 
-def _send(options: argparse.Namespace, connecting: ConnectOptions, file: BinaryIO) -> Delivery:
+def _send(options: argparse.Namespace, settings: ConnectionSettings, file: BinaryIO) -> Delivery:
     """Send the message in a file, without holding more of it than its header."""
     header = read_header(file)
     message = BytesHeaderParser(policy=policy).parsebytes(header)
     envelope = envelope_of(message, options.sender, options.recipients)
-    host, port = where(options)
 
     def content(client: ClientBase) -> Iterator[bytes]:
         return _chunks(header_of(header, client.offered, client.to_ascii), file)
@@ -230,8 +232,8 @@ def _send(options: argparse.Namespace, connecting: ConnectOptions, file: BinaryI
     if options.io == "trio":
         from .sending_trio import send_over_trio
 
-        return send_over_trio(host, port, connecting, envelope, content)
-    with sync.connect(host, port, **connecting) as client:
+        return send_over_trio(settings, envelope, content)
+    with sync.open_client(settings) as client:
         return client.send(envelope, content(client))
 
 

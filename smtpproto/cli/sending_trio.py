@@ -11,7 +11,7 @@ from .. import trio as adapter
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from ..adapters.options import ConnectOptions
+    from ..adapters.connecting import ConnectionSettings
     from ..conversations import Delivery, Envelope
     from ..conversations.client.base import ClientBase
 
@@ -19,16 +19,14 @@ __all__ = ["send_over_trio"]
 
 
 def send_over_trio(
-    host: str,
-    port: int,
-    connecting: ConnectOptions,
+    settings: ConnectionSettings,
     envelope: Envelope,
     content: Callable[[ClientBase], Iterator[bytes]],
 ) -> Delivery:
     """Send one message; the errors are those of the blocking client."""
 
     async def main() -> Delivery:
-        async with adapter.connect(host, port, **connecting) as client:
+        async with await adapter.open_client(settings) as client:
             return await client.send(envelope, content(client))
 
     try:

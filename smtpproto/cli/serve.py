@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ..adapters import sockets
 from .common import CannotRun, complain, reason, say
 from .serving import serve_until
-from .settings import add_arguments, check, serve_options
+from .settings import add_arguments, check, server_settings
 
 if TYPE_CHECKING:
     import argparse
@@ -31,7 +31,7 @@ def run(options: argparse.Namespace) -> int:
         if options.self_signed:
             _make_certificate(options, stack)
         # Whatever is wrong in files is told before anybody can connect.
-        serve_options(options)
+        server_settings(options)
         places = _listen(options, stack)
         for listeners in places:
             stack.callback(sockets.close_listeners, listeners)

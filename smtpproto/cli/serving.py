@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import signal
 import socket
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .common import OutputClosed
 from .receiving import Receiver, sinks
-from .settings import serve_options
+from .settings import server_settings
 from .signals import STOPPING, Signals, held_back
 
 if TYPE_CHECKING:
@@ -48,9 +49,9 @@ def _serve_until(
     started: Callable[[], object],
     *others: int,
 ) -> None:
-    settings = serve_options(options)
-    settings["listeners"] = listeners
-    settings["listeners_shared"] = options.shared
+    settings = replace(
+        server_settings(options), listeners=listeners, listeners_shared=options.shared
+    )
     where = sinks(options)
     # SIGHUP: certificates are looked at for each handshake anyway; but it must not end us.
     with Signals(signal.SIGHUP), Signals(*STOPPING) as signals:
@@ -65,7 +66,7 @@ def _serve_until(
         from .. import sync
 
         with held_back(*STOPPING):
-            server = sync.serve(Receiver(where), **settings)
+            server = sync.start_server(Receiver(where), settings)
         with server:
             started()
             signals.wait(*others)

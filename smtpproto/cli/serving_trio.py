@@ -14,7 +14,7 @@ from .receiving import NOT_PRINTED
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
-    from ..adapters.options import ServeOptions
+    from ..adapters.listening import ListeningSettings
     from ..conversations import Envelope
     from ..vocabulary.replies import Reply
     from ..vocabulary.session import Session
@@ -45,7 +45,7 @@ class Receiver(AsyncHandler):
 
 def serve_over_trio(
     sinks: Sinks,
-    settings: ServeOptions,
+    settings: ListeningSettings,
     started: Callable[[], object],
     stop: list[int],
     stopping: Callable[[], None],
@@ -58,7 +58,7 @@ def serve_over_trio(
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-            serve = functools.partial(adapter.serve, Receiver(sinks), **settings)
+            serve = functools.partial(adapter.run_server, Receiver(sinks), settings)
             server: adapter.Server = await nursery.start(serve)
             started()
             async with trio.open_nursery() as waiting:

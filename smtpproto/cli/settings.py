@@ -1,4 +1,4 @@
-"""The options of `serve` on the command line, and what they are called inside."""
+"""The options of `serve` on the command line, and the settings that they make."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..adapters.listening import ListeningSettings
 from ..adapters.tls import CertificateFiles
 from ..conversations import ServerTLS, Transcript
 from ..errors import LocalProtocolError
 from ..extensions import Auth, Chunking, SmtpUtf8, StartTls
 from ..extensions.known import standard
 from ..sasl import SASLError, Users
-from ..timeouts import STOP_TIMEOUT
 from ..vocabulary.addresses import Domain
 from ..vocabulary.command_base import Syntax
 from ..vocabulary.session import Protocol
@@ -27,10 +27,9 @@ from .signals import ServerOutput
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..adapters.options import ServeOptions
     from ..vocabulary.session import Session
 
-__all__ = ["add_arguments", "check", "read_password", "serve_options"]
+__all__ = ["add_arguments", "check", "read_password", "server_settings"]
 
 SIZE = 50 * 1024 * 1024
 
@@ -69,7 +68,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     running.add_argument(
         "--grace",
         type=seconds,
-        default=STOP_TIMEOUT,
+        default=ListeningSettings.grace,
         metavar="SECONDS",
         help="for running transactions once SIGINT or SIGTERM came; a second one ends them at once",
     )
@@ -163,36 +162,36 @@ def check(options: argparse.Namespace) -> None:
     options.secret = secrets.token_bytes(32)
 
 
-def serve_options(options: argparse.Namespace) -> ServeOptions:
-    """What `serve` of both adapters is to be told; the files are read here.
+def server_settings(options: argparse.Namespace) -> ListeningSettings:
+    """How to serve, but for the sockets; the files are read here.
 
     Raises:
         CannotRun: a file or a network cannot be used.
     """
-    found: ServeOptions = {
-        "hostname": options.hostname,
-        "extensions": _extensions(options),
-        "grace": options.grace,
-        "protocol": Protocol.LMTP if options.lmtp else Protocol.SMTP,
-        "syntax": Syntax.LENIENT if options.lenient else Syntax.STRICT,
-        "line_endings": LineEndings.NORMALIZE if options.lenient else LineEndings.REFUSE,
-        "users": _users(options),
+    return ListeningSettings(
+        hostname=options.hostname,
+        extensions=_extensions(options),
+        grace=options.grace,
+        protocol=Protocol.LMTP if options.lmtp else Protocol.SMTP,
+        syntax=Syntax.LENIENT if options.lenient else Syntax.STRICT,
+        line_endings=LineEndings.NORMALIZE if options.lenient else LineEndings.REFUSE,
+        users=_users(options),
         # What is kept tells where it came from; what is only looked at stays as it was sent.
-        "received": bool(options.maildir or options.mbox),
-    }
-    if options.tls:
-        found["tls"] = ServerTLS[options.tls.upper()]
-        found["tls_context"] = _certificate(options)
-    if options.proxy_protocol:
-        try:
-            found["proxy"] = TrustedNetworks(options.proxy_protocol)
-        except ValueError as error:
-            raise CannotRun(
-                f"--proxy-protocol: expected an address or a network: {error}"
-            ) from None
-    if options.transcript:
-        found["observer"] = _observe(options.output)
-    return found
+        received=bool(options.maildir or options.mbox),
+        tls=ServerTLS[options.tls.upper()] if options.tls else None,
+        tls_context=_certificate(options) if options.tls else None,
+        proxy=_networks(options),
+        observer=_observe(options.output) if options.transcript else None,
+    )
+
+
+def _networks(options: argparse.Namespace) -> TrustedNetworks | None:
+    if not options.proxy_protocol:
+        return None
+    try:
+        return TrustedNetworks(options.proxy_protocol)
+    except ValueError as error:
+        raise CannotRun(f"--proxy-protocol: expected an address or a network: {error}") from None
 
 
 def _observe(output: ServerOutput) -> Callable[[Session], Transcript]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .. import sync
@@ -23,7 +24,7 @@ from ..vocabulary.events import AuthResponse, ContentChunk, EndOfContent
 from ..vocabulary.session import Protocol
 from ..vocabulary.states import State
 from .common import complain, reason, say, server_address
-from .send import add_session, connect_options, place, where
+from .send import add_session, connection_settings, place
 
 if TYPE_CHECKING:
     import argparse
@@ -49,11 +50,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Talk until QUIT or the end of standard input; see `STATUS`."""
-    host, port = where(options)
-    settings = connect_options(options)
-    settings["observer"] = Transcript(say)
+    settings = replace(connection_settings(options), observer=Transcript(say))
     try:
-        with sync.connect(host, port, **settings) as client:
+        with sync.open_client(settings) as client:
             return _talk(client, Protocol.LMTP if options.lmtp else Protocol.SMTP)
     except (OSError, SMTPError, RemoteProtocolError, LocalProtocolError) as error:
         complain(f"the session is over: {reason(error, place(options))}")

@@ -6,7 +6,7 @@ from .client.content_source import Content
 from .client.message import content_of, envelope_of
 from .client.outcome import Delivery, Outcome, Status
 from .client.pool import PoolLimits
-from .client.settings import Opening, TLSMode, TLSPolicy
+from .client.settings import ClientSettings, TLSMode, TLSPolicy
 from .envelope import Envelope
 from .errors import (
     AuthenticationError,
@@ -29,8 +29,9 @@ from .server.handler import (
     MessageHandler,
 )
 from .server.incoming_content import ContentLost
-from .server.service import Admission, ServerTLS, Service
+from .server.service import Service
 from .server.session import serve_session
+from .server.settings import Admission, ServerSettings, ServerTLS
 from .transcript import Transcript
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "AsyncHandler",
     "AsyncMessageHandler",
     "AuthenticationError",
+    "ClientSettings",
     "ConnectionLost",
     "Content",
     "ContentAnswer",
@@ -51,11 +53,11 @@ __all__ = [
     "Handler",
     "Hooks",
     "MessageHandler",
-    "Opening",
     "Outcome",
     "PermanentError",
     "PoolLimits",
     "SMTPError",
+    "ServerSettings",
     "ServerTLS",
     "Service",
     "Status",

@@ -8,52 +8,57 @@ from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from email.message import Message
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from ..adapters.connecting import ConnectionSettings, begin
 from ..adapters.host import connecting
-from ..adapters.options import ConnectOptions, begin, opening_of
+from ..adapters.parameters import fields_as_parameters
 from ..adapters.tls import NO_HANDSHAKE
 from ..conversations import Content, Delivery, Envelope
 from ..conversations.client.base import ClientBase
 from ..conversations.requests import Flow
-from ..timeouts import CONNECT_TIMEOUT
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from .link import Link, T, run
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-__all__ = ["Client", "connect"]
+__all__ = ["Client", "connect", "open_client"]
 
 
-def connect(host: str = "localhost", port: int = 25, **options: Unpack[ConnectOptions]) -> Client:
+@fields_as_parameters(ConnectionSettings)
+def connect(settings: ConnectionSettings) -> Client:
     """Connect to a server and begin a session.
 
-    Arguments and errors: see `smtpproto.adapters.options.ConnectOptions`.
+    Raises:
+        OSError: there is no connection.
+        SMTPError: the server does not want this client, or cannot be trusted.
+        RemoteProtocolError: what answers does not speak SMTP.
+        LocalProtocolError, TypeError, ValueError: an argument cannot be used.
     """
-    opening = opening_of(host, port, options)
-    with connecting(host, port, options.get("path")):
-        sock = _dial(host, port, options)
-    link = Link(sock, options.get("timeout"), NO_HANDSHAKE)
+    return open_client(settings)
+
+
+def open_client(settings: ConnectionSettings) -> Client:
+    """Do the same as `connect`, with settings that are made already."""
+    with connecting(settings.host, settings.port, settings.path):
+        sock = _dial(settings)
+    link = Link(sock, settings.timeout, NO_HANDSHAKE)
     try:
-        engine, beginning, link.handshake = begin(sock, opening, options)
+        engine, beginning, link.handshake = begin(sock, settings)
         run(beginning, link)
     except BaseException:
         link.close()
         raise
-    return Client(engine, link, options)
+    return Client(engine, link, settings)
 
 
-def _dial(host: str, port: int, options: ConnectOptions) -> socket.socket:
-    path, source = options.get("path"), options.get("source_address")
-    timeout = options.get("connect_timeout", CONNECT_TIMEOUT)
-    if path is None:
-        return socket.create_connection((host, port), timeout, (source, 0) if source else None)
+def _dial(settings: ConnectionSettings) -> socket.socket:
+    timeout, source = settings.connect_timeout, settings.source_address
+    if settings.path is None:
+        where = (settings.host, settings.port)
+        return socket.create_connection(where, timeout, (source, 0) if source else None)
     sock = socket.socket(socket.AF_UNIX)
     try:
         sock.settimeout(timeout)
-        sock.connect(path)
+        sock.connect(settings.path)
     except BaseException:
         sock.close()
         raise

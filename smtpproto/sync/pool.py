@@ -7,15 +7,12 @@ import time
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
 
-from ..adapters.options import ConnectOptions, opening_of
-from ..conversations.client.pool import PoolBase, PoolLimits
-from .client import Client, connect
+from ..adapters.connecting import PoolSettings
+from ..adapters.parameters import fields_as_parameters
+from ..conversations.client.pool import PoolBase
+from .client import Client, open_client
 from .link import run
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 __all__ = ["Pool"]
 
@@ -23,18 +20,11 @@ __all__ = ["Pool"]
 class Pool(PoolBase[Client], AbstractContextManager["Pool"]):
     """Clients of one server: see `PoolBase`."""
 
-    def __init__(
-        self,
-        host: str = "localhost",
-        port: int = 25,
-        *,
-        bounds: PoolLimits = PoolLimits(),
-        **options: Unpack[ConnectOptions],
-    ) -> None:
-        # What cannot be used is found now, and not with the first message.
-        opening_of(host, port, options)
-        open_client = partial(connect, host, port, **options)
-        super().__init__(bounds, open_client, time.monotonic, threading.Lock())
+    @fields_as_parameters(PoolSettings)
+    def __init__(self, settings: PoolSettings) -> None:
+        """Make a pool without connections."""
+        bounds = settings.bounds
+        super().__init__(bounds, partial(open_client, settings), time.monotonic, threading.Lock())
         self._slots = threading.Semaphore(bounds.connections)
 
     @contextmanager

@@ -13,7 +13,7 @@ from math import inf
 from typing import Any
 
 from ..adapters import host, sockets, tls
-from ..adapters.options import Arrival, Listening
+from ..adapters.listening import Arrival, Listening
 from ..conversations.requests import BeginTLS, Call, CallWithContent, Receive, Report, Request, Send
 from ..conversations.server.incoming_content import ContentLost
 from .accepted_connection import READ, AcceptedConnection

@@ -4,44 +4,62 @@ from __future__ import annotations
 
 import threading
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..adapters.options import Listening, Running, ServeOptions, listening
+from ..adapters.listening import Listening, ListeningSettings, Running, start_listening
+from ..adapters.parameters import fields_as_parameters
 from .selector_loop import Loop
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
     from ..conversations import ContentHandler, MessageHandler
 
-__all__ = ["Server", "serve"]
+__all__ = ["Server", "ThreadedSettings", "serve", "start_server"]
 
 THREADS = 64
-"""How many calls of handlers run at once at most, if the option `threads` is not given."""
 
 
-def serve(
-    handler: MessageHandler | ContentHandler,
-    *,
-    threads: int = THREADS,
-    **options: Unpack[ServeOptions],
-) -> Server:
+@dataclass(frozen=True, kw_only=True)
+class ThreadedSettings(ListeningSettings):
+    """How many threads the server has.
+
+    Arguments:
+        threads: how many calls of handlers run at once at most; the others wait in the order in
+            which they came.  A method `content` holds a thread while the content of its message
+            arrives.
+    """
+
+    threads: int = THREADS
+
+
+@fields_as_parameters(ThreadedSettings)
+def serve(handler: MessageHandler | ContentHandler, settings: ThreadedSettings) -> Server:
     """Start a server; it runs in threads of its own until it is stopped.
 
     One thread does all that the protocol asks for, for all sessions.  The methods of the handler,
     and the credential store, are called in other threads, which are started as they are needed.
     The first keeps the interpreter from ending, so stop the server.
 
-    Arguments:
-        handler: see `smtpproto.adapters.options.ServeOptions`.
-        threads: how many calls run at once at most; the others wait in the order in which they
-            came.  A method `content` holds a thread while the content of its message arrives.
+    The handler is an object with some of the methods of `Handler`, called for several sessions at
+    once.  What is kept for each thread (`threading.local`) is not kept for a session.
 
-    Options and errors: see `smtpproto.adapters.options.ServeOptions`.
+    Raises:
+        OSError: the server cannot listen there.
+        TypeError: the handler is none, or there is no such argument.
+        LocalProtocolError: the host name is no domain, so that no Received field can have it.
+        ValueError: TLS without a context or a context without TLS, a listener that does not listen,
+            or no thread.
     """
+    return start_server(handler, settings, settings.threads)
+
+
+def start_server(
+    handler: MessageHandler | ContentHandler, settings: ListeningSettings, threads: int = THREADS
+) -> Server:
+    """Do the same as `serve`, with settings that are made already."""
     if threads < 1:
         raise ValueError(f"threads: expected 1 or more, found {threads!r}")
-    return Server(listening(handler, options, waits=False), threads)
+    return Server(start_listening(handler, settings, waits=False), threads)
 
 
 class Server(Running, AbstractContextManager["Server"]):

@@ -19,12 +19,11 @@ from email.message import EmailMessage
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from ..conversations import Content, Delivery, Envelope, Opening, TLSMode
+from ..conversations import ClientSettings, Content, Delivery, Envelope, TLSMode
 from ..conversations.client.base import ClientBase
 from ..conversations.client.opening import begin
 from ..conversations.requests import Flow
 from ..engine.client import Client
-from ..vocabulary.addresses import Domain
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import Session
@@ -42,7 +41,7 @@ def connect(
     server: object,
     *,
     name: str = "client.example",
-    opening: Opening | None = None,
+    settings: ClientSettings | None = None,
     client: Client | None = None,
     **options: Any,
 ) -> MemoryClient:
@@ -51,7 +50,7 @@ def connect(
     Arguments:
         server: a handler, or any `Peer`, such as a `FakeServer`.
         name: what the client calls itself.
-        opening: how to begin; None: `name`, without TLS and credentials.
+        settings: of the client; None: `name`, without TLS and credentials.
         client: a new connection; None for one with every extension of this package.
         options: with a handler, as for `Served`.
 
@@ -67,10 +66,10 @@ def connect(
     elif options:
         raise TypeError(f"options are for handlers: {', '.join(options)}")
     engine = Client(session=Session(peer="192.0.2.2")) if client is None else client
-    if opening is None:
-        opening = Opening(name=Domain.parse(name), tls=TLSMode.NONE)
-    connected = MemoryClient(engine, peer)
-    connected.run(begin(engine, opening))
+    if settings is None:
+        settings = ClientSettings(name=name, tls=TLSMode.NONE)
+    connected = MemoryClient(engine, peer, settings)
+    connected.run(begin(engine, settings))
     return connected
 
 
@@ -84,8 +83,10 @@ class MemoryClient(ClientBase):
         peer: the other end.
     """
 
-    def __init__(self, engine: Client, peer: Peer) -> None:
-        super().__init__(engine, MemoryLink(), {})
+    def __init__(
+        self, engine: Client, peer: Peer, settings: ClientSettings = ClientSettings()
+    ) -> None:
+        super().__init__(engine, MemoryLink(), settings)
         self.engine = engine
         self.peer = peer
 

@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
-from ..conversations import ContentLost, Service, requests
+from ..conversations import ContentLost, ServerSettings, Service, requests
 from ..conversations.requests import Flow
 from ..conversations.server.session import BUSY
 from ..vocabulary.session import Session, TLSFacts
@@ -185,7 +185,7 @@ class Served:
             wait for nothing but content.
         session: what is known of the client; None for a client at 192.0.2.1.
         report: called with each exception of the handler; None: it is raised once both sides wait.
-        options: as for `smtpproto.conversations.Service`.
+        options: the fields of `smtpproto.conversations.ServerSettings`.
     """
 
     def __init__(
@@ -201,7 +201,7 @@ class Served:
         self.link = MemoryLink(report)
         self._over = False
         session = session or Session(peer="192.0.2.1")
-        service = Service(handler, **options)
+        service = Service(handler, ServerSettings(**options))
         flow = service.open(session)
         if flow is None:
             self.link.outgoing += service.farewell(BUSY)
@@ -258,7 +258,7 @@ def converse(
         octets: what the client sends, at once or in segments.
         session: what is known of the client.
         report: called with each exception of the handler; None: it is raised.
-        options: as for `smtpproto.conversations.Service`.
+        options: the fields of `smtpproto.conversations.ServerSettings`.
 
     Raises:
         Exception: what the handler raised.

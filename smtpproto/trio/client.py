@@ -8,63 +8,59 @@ from collections.abc import AsyncGenerator, Iterable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from email.message import Message
 from io import BufferedReader
-from typing import TYPE_CHECKING
 
 import trio
 
+from ..adapters.connecting import ConnectionSettings, begin
 from ..adapters.host import connecting
-from ..adapters.options import ConnectOptions, begin, opening_of
+from ..adapters.parameters import fields_as_parameters
 from ..adapters.tls import NO_HANDSHAKE
 from ..conversations import Content, Delivery, Envelope
 from ..conversations.client.base import ClientBase
 from ..conversations.requests import Flow
-from ..timeouts import CONNECT_TIMEOUT
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from .link import Link, T, run
 
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
-__all__ = ["Client", "connect"]
+__all__ = ["Client", "connect", "open_client"]
 
 
+@fields_as_parameters(ConnectionSettings)
 @asynccontextmanager
-async def connect(
-    host: str = "localhost", port: int = 25, **options: Unpack[ConnectOptions]
-) -> AsyncGenerator[Client, None]:
+async def connect(settings: ConnectionSettings) -> AsyncGenerator[Client, None]:
     """Connect to a server and begin a session; it ends with the block.
 
-    Arguments and errors: see `smtpproto.adapters.options.ConnectOptions`.
+    Raises:
+        Exception: as `connect` of `smtpproto.sync`.
     """
-    async with await open_client(host, port, options) as client:
+    async with await open_client(settings) as client:
         yield client
 
 
-async def open_client(host: str, port: int, options: ConnectOptions) -> Client:
-    """The client that `connect` gives, without its block."""
-    opening = opening_of(host, port, options)
-    with connecting(host, port, options.get("path")):
-        sock = await _dial(host, port, options)
-    link = Link(sock, options.get("timeout"), NO_HANDSHAKE)
+async def open_client(settings: ConnectionSettings) -> Client:
+    """Do the same as `connect`, with settings that are made already, and without a block."""
+    with connecting(settings.host, settings.port, settings.path):
+        sock = await _dial(settings)
+    link = Link(sock, settings.timeout, NO_HANDSHAKE)
     try:
-        engine, beginning, link.handshake = begin(sock, opening, options)
+        engine, beginning, link.handshake = begin(sock, settings)
         await run(beginning, link)
     except BaseException:
         link.close()
         raise
-    return Client(engine, link, options)
+    return Client(engine, link, settings)
 
 
-async def _dial(host: str, port: int, options: ConnectOptions) -> socket.socket:
-    path, source = options.get("path"), options.get("source_address")
-    timeout = options.get("connect_timeout", CONNECT_TIMEOUT)
+async def _dial(settings: ConnectionSettings) -> socket.socket:
+    timeout = settings.connect_timeout
     try:
         with trio.move_on_after(timeout):
-            if path is None:
-                stream = await trio.open_tcp_stream(host, port, local_address=source)
+            if settings.path is None:
+                stream = await trio.open_tcp_stream(
+                    settings.host, settings.port, local_address=settings.source_address
+                )
             else:
-                stream = await trio.open_unix_socket(path)
+                stream = await trio.open_unix_socket(settings.path)
             return socket.socket(fileno=stream.socket.detach())
     except OSError as error:
         # Trio sums up what became of each address; what became of the last one says more.

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
 
 import trio
 
-from ..adapters.options import ConnectOptions, opening_of
-from ..conversations.client.pool import PoolBase, PoolLimits
+from ..adapters.connecting import PoolSettings
+from ..adapters.parameters import fields_as_parameters
+from ..conversations.client.pool import PoolBase
 from .client import Client, open_client
 from .link import run
-
-if TYPE_CHECKING:
-    from typing_extensions import Unpack
 
 __all__ = ["Pool"]
 
@@ -23,18 +20,11 @@ __all__ = ["Pool"]
 class Pool(PoolBase[Client], AbstractAsyncContextManager["Pool"]):
     """Clients of one server: see `PoolBase`."""
 
-    def __init__(
-        self,
-        host: str = "localhost",
-        port: int = 25,
-        *,
-        bounds: PoolLimits = PoolLimits(),
-        **options: Unpack[ConnectOptions],
-    ) -> None:
-        # What cannot be used is found now, and not with the first message.
-        opening_of(host, port, options)
-        connect = partial(open_client, host, port, options)
-        super().__init__(bounds, connect, trio.current_time, nullcontext())
+    @fields_as_parameters(PoolSettings)
+    def __init__(self, settings: PoolSettings) -> None:
+        """Make a pool without connections."""
+        bounds = settings.bounds
+        super().__init__(bounds, partial(open_client, settings), trio.current_time, nullcontext())
         self._slots = trio.Semaphore(bounds.connections)
 
     @asynccontextmanager

@@ -4,37 +4,65 @@ from __future__ import annotations
 
 import functools
 import socket
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import trio
 
 from ..adapters import host, sockets
-from ..adapters.options import Arrival, Listening, Running, ServeOptions, listening
+from ..adapters.listening import (
+    Arrival,
+    Listening,
+    ListeningSettings,
+    Running,
+    start_listening,
+)
+from ..adapters.parameters import fields_as_parameters
 from .link import Link, run
 
 if TYPE_CHECKING:
-    from typing_extensions import Unpack
-
     from ..conversations import AsyncContentHandler, AsyncMessageHandler
 
-__all__ = ["Server", "serve"]
+__all__ = ["Server", "TaskSettings", "run_server", "serve"]
 
 _LAST = 0.5  # seconds that handlers have to return after their sessions were cut off
 
 
-async def serve(
-    handler: AsyncMessageHandler | AsyncContentHandler,
-    *,
-    task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
-    **options: Unpack[ServeOptions],
-) -> None:
+@dataclass(frozen=True, kw_only=True)
+class TaskSettings(ListeningSettings):
+    """How the server's task is started.
+
+    Arguments:
+        task_status: what `nursery.start` passes; it is told the `Server` once that listens.
+    """
+
+    task_status: trio.TaskStatus[Server] = field(default=trio.TASK_STATUS_IGNORED, repr=False)
+
+
+@fields_as_parameters(TaskSettings)
+async def serve(handler: AsyncMessageHandler | AsyncContentHandler, settings: TaskSettings) -> None:
     """Run a server until it is cancelled or stopped; `nursery.start` gives its `Server`.
 
     To cancel it is to stop it gently, as `Server.stop` does.  It cannot end before every method of
     the handler has: one that shields itself, or waits for a thread, holds it up.
-    Handler, options and errors: see `smtpproto.adapters.options.ServeOptions`.
+
+    The handler is an object with some of the methods of `AsyncHandler`, which are called in the
+    task of the session, for several sessions at once.
+
+    Raises:
+        Exception: as `serve` of `smtpproto.sync`.
     """
-    prepare = functools.partial(listening, handler, options, waits=True)
+    await run_server(handler, settings, task_status=settings.task_status)
+
+
+async def run_server(
+    handler: AsyncMessageHandler | AsyncContentHandler,
+    settings: ListeningSettings,
+    *,
+    task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Do the same as `serve`, with settings that are made already."""
+    prepare = functools.partial(start_listening, handler, settings, waits=True)
     # In a thread, as names may have to be looked up.
     server = Server(await trio.to_thread.run_sync(prepare))
     await server._run(task_status)  # noqa: SLF001  # only this function runs a server

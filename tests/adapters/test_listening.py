@@ -1,243 +1,144 @@
-"""Where a server listens, and how many it lets in."""
-
 from __future__ import annotations
 
-import errno
-import itertools
 import socket
-import threading
-import time
-from pathlib import Path
+import ssl
 from typing import Any
 
 import pytest
 
-from smtpproto import Limits
-from smtpproto.adapters import sockets
-from smtpproto.conversations import Admission
-from tests.adapters.test_host import HAS_IPV6
-from tests.adapters.worlds import ENVELOPE, Inbox, Raw, World, sessions, wait_until
-
-CONTENT = b"Hello\r\n"
+from smtpproto.adapters import host, sockets, tls
+from smtpproto.adapters.listening import ListeningSettings, Running, start_listening
+from smtpproto.conversations import Admission, ServerTLS
 
 
-def test_a_unix_socket(world: World, tmp_path: Path) -> None:
+class Discard:
+    def message(self, session: object, envelope: object, content: bytes) -> None:
+        """Take it."""
+
+
+def test_a_server_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(host, "hostname", lambda: "mx.example.org")
+    settings = start_listening(Discard(), ListeningSettings())
+    running = Running(settings)
+    assert running.addresses == [("127.0.0.1", running.port)]
+    assert settings.service.hostname == "mx.example.org"
+    assert settings.service.settings.clock is host.now
+    assert settings.service.settings.nonce is host.nonce
+    assert settings.timeout is None
+    assert settings.grace == 30.0
+    with pytest.raises(ssl.SSLError):
+        settings.handshake.current()
+    settings.close()
+    assert settings.listeners[0].fileno() == -1
+
+
+def test_who_comes_is_let_in_or_told_why_not() -> None:
+    settings = start_listening(
+        Discard(), ListeningSettings(hostname="mx.example.org", admission=Admission(most=1))
+    )
+    (listener,) = settings.listeners
+    try:
+        assert settings.accept(listener) is None
+        with socket.create_connection(settings.addresses[0]) as one:
+            assert not settings.service.sessions
+            arrival = settings.accept(listener)
+            assert arrival is not None
+            with arrival.sock:
+                assert arrival.session.peer == "127.0.0.1"
+                assert arrival.sock.getpeername() == one.getsockname()
+                with socket.create_connection(settings.addresses[0]) as other:
+                    assert settings.accept(listener) is None
+                    assert other.recv(1000).startswith(b"421 too many connections")
+                    assert other.recv(1000) == b""
+            settings.leave(arrival.session)
+            assert settings.service.sessions == 0
+    finally:
+        settings.close()
+
+
+def test_listeners_may_be_given(tmp_path: Any) -> None:
+    """Whose path, if any, is not ours to remove."""
     path = str(tmp_path / "smtp")
-    inbox = Inbox()
-    with world.serve(inbox, path=path) as server:
-        assert server.addresses == [(path, 0)]
-        with world.connect(("localhost", 25), path=path) as client:
-            assert client.session.secure
-            assert client.session.peer == path
-            assert client.send(ENVELOPE, CONTENT).complete
-    assert inbox.messages == [CONTENT]
-    assert inbox.peers == [""]
-    assert not Path(path).exists()
-    with (
-        pytest.raises(FileNotFoundError),
-        world.connect(("localhost", 25), path=path),
-    ):
-        raise AssertionError("there is no server")
+    settings = start_listening(
+        Discard(), ListeningSettings(listeners=sockets.listen(path=path), path=path)
+    )
+    settings.close()
+    assert (tmp_path / "smtp").exists()
+    settings = start_listening(Discard(), ListeningSettings(path=path, grace=1.0, timeout=2.0))
+    assert (settings.grace, settings.timeout) == (1.0, 2.0)
+    settings.close()
+    assert not (tmp_path / "smtp").exists()
 
 
-def test_listeners_handed_in(world: World, tmp_path: Path) -> None:
-    """As from a service manager: they are closed with the server, and a path is not removed."""
-    path = tmp_path / "smtp"
-    listeners = [*sockets.listen(), *sockets.listen(path=str(path))]
-    inbox = Inbox()
-    with world.serve(inbox, listeners=listeners) as server:
-        assert len(server.addresses) == 2
-        with world.connect(server) as client:
-            assert client.send(ENVELOPE, CONTENT).complete
-        with world.connect(("localhost", 25), path=str(path)) as client:
-            assert client.send(ENVELOPE, CONTENT).complete
-    assert len(inbox.messages) == 2
-    assert [listener.fileno() for listener in listeners] == [-1, -1]
-    assert path.exists()
+@pytest.mark.parametrize(
+    "options, error, complaint",
+    [
+        ({"tls": ServerTLS.IMPLICIT}, ValueError, "needs a tls_context"),
+        ({"tls": ServerTLS.STARTTLS}, ValueError, "needs a tls_context"),
+        ({"tls": ServerTLS.NONE, "tls_context": object()}, ValueError, "would not use it"),
+    ],
+)
+def test_what_makes_no_server(options: Any, error: type[Exception], complaint: str) -> None:
+    with pytest.raises(error, match=complaint):
+        start_listening(Discard(), ListeningSettings(**options))
 
 
-def test_what_does_not_listen_is_refused(world: World) -> None:
-    with (
-        socket.socket() as sock,
-        pytest.raises(ValueError, match="listening"),
-        world.serve(Inbox(), listeners=[sock]),
-    ):
-        raise AssertionError("there is no server")
+def test_who_has_a_certificate_offers_starttls() -> None:
+    settings = start_listening(Discard(), ListeningSettings(tls_context=tls.client_context()))
+    settings.close()
+    assert settings.service.settings.tls is ServerTLS.STARTTLS
+    settings = start_listening(Discard(), ListeningSettings(tls_context=None))
+    settings.close()
+    assert settings.service.settings.tls is ServerTLS.NONE
 
 
-@pytest.mark.skipif(not HAS_IPV6, reason="this machine has no IPv6")
-def test_ipv6(world: World) -> None:
-    inbox = Inbox()
-    with world.serve(inbox, host="::1") as server, world.connect(server) as client:
-        assert client.session.peer == "::1"
-        assert client.send(ENVELOPE, CONTENT).complete
-    assert inbox.peers == ["::1"]
+def test_what_does_not_listen_makes_no_server() -> None:
+    with socket.socket() as sock, pytest.raises(ValueError, match="listening socket"):
+        start_listening(Discard(), ListeningSettings(listeners=[sock]))
 
 
-@pytest.mark.skipif(not HAS_IPV6, reason="this machine has no IPv6")
-def test_all_addresses_have_one_port(world: World) -> None:
-    with world.serve(Inbox(), host=None) as server:
-        assert len(server.addresses) == 2
-        for address in ("127.0.0.1", "::1"):
-            with Raw((address, server.port)) as raw:
-                assert raw.reply().startswith("220")
+# --- who waits in the queue when a server stops -----------------------------------------------
 
 
-def test_several_servers_share_a_port(world: World) -> None:
-    with (
-        world.serve(Inbox(), reuse_port=True) as one,
-        world.serve(Inbox(), port=one.port, reuse_port=True) as other,
-    ):
-        assert one.port == other.port
-        with pytest.raises(OSError, match="in use"), world.serve(Inbox(), port=one.port):
-            raise AssertionError("there is no third")
+def queue(listener: socket.socket, many: int = 3) -> list[socket.socket]:
+    """Clients that have connected and were not accepted yet."""
+    return [socket.create_connection(listener.getsockname(), 10) for _ in range(many)]
 
 
-def test_a_source_address(world: World) -> None:
-    inbox = Inbox()
-    with world.serve(inbox) as server, world.connect(server, source_address="127.0.0.2") as client:
-        client.send(ENVELOPE, CONTENT)
-    assert inbox.peers == ["127.0.0.2"]
+def heard(client: socket.socket) -> bytes:
+    with client, client.makefile("rb") as file:
+        return file.read()
 
 
-# --- how many ---------------------------------------------------------------------------------
+def test_who_waits_is_told_that_the_server_stops() -> None:
+    settings = start_listening(Discard(), ListeningSettings(hostname="mx.example.org"))
+    clients = queue(settings.listeners[0])
+    settings.close()
+    stops = b"421 the server is being stopped, try again later\r\n"
+    assert [heard(client) for client in clients] == [stops] * 3
 
 
-def test_no_more_sessions_than_allowed(world: World) -> None:
-    with world.serve(Inbox(), admission=Admission(most=2)) as server:
-        with Raw(server) as one, Raw(server) as two, Raw(server) as three:
-            assert one.reply().startswith("220")
-            assert two.reply().startswith("220")
-            assert three.rest().startswith(b"421")
-            assert sessions(server) == 2
-            assert one.ask("NOOP").startswith("250")
-        wait_until(lambda: not sessions(server))
-        with Raw(server) as four:
-            assert four.reply().startswith("220")
+def test_nothing_is_said_where_it_would_not_be_understood() -> None:
+    context = tls.client_context()
+    settings = start_listening(
+        Discard(), ListeningSettings(tls=ServerTLS.IMPLICIT, tls_context=context)
+    )
+    clients = queue(settings.listeners[0])
+    settings.close()
+    assert [heard(client) for client in clients] == [b""] * 3
 
 
-def test_no_more_sessions_from_one_address_than_allowed(world: World) -> None:
-    with world.serve(Inbox(), admission=Admission(each=1)) as server:
-        with Raw(server) as one, Raw(server) as two:
-            assert one.reply().startswith("220")
-            assert two.rest().startswith(b"421")
-            with world.connect(server, source_address="127.0.0.2") as client:
-                assert client.noop().positive
-        wait_until(lambda: not sessions(server))
-        with Raw(server) as three:
-            assert three.reply().startswith("220")
-
-
-def test_overload_passes(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without a file number to be had, the server waits and does not end."""
-    real, left = sockets.accept, 2
-
-    def accept(listener: socket.socket) -> Any:
-        nonlocal left
-        left -= 1
-        if left >= 0:
-            raise sockets.Overloaded
-        return real(listener)
-
-    monkeypatch.setattr(sockets, "accept", accept)
-    with world.serve(Inbox()) as server, Raw(server) as raw:
-        assert raw.reply().startswith("220")
-    assert left < 0
-
-
-def test_a_connection_that_is_gone_is_no_session(
-    world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = sockets.accept
-    gone: list[Any] = []
-
-    def accept(listener: socket.socket) -> Any:
-        accepted = real(listener)
-        if accepted is not None and not gone:
-            gone.append(accepted)
-            accepted[0].close()
-            return None
-        return accepted
-
-    monkeypatch.setattr(sockets, "accept", accept)
-    with world.serve(Inbox()) as server, Raw(server) as first, Raw(server) as second:
-        assert first.rest() == b""
-        assert second.reply().startswith("220")
-        assert sessions(server) == 1
-
-
-def test_an_exception_while_accepting_costs_one_connection(
-    world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    real, failed = sockets.prepare, threading.Event()
-
-    def prepare(sock: socket.socket) -> None:
-        if not failed.is_set():
-            failed.set()
-            raise OSError(errno.EINVAL, "Invalid argument")
-        real(sock)
-
-    monkeypatch.setattr(sockets, "prepare", prepare)
-    with world.serve(Inbox()) as server:
-        with Raw(server) as first:
-            assert first.rest() == b""
-        with Raw(server) as second:
-            assert second.reply().startswith("220")
-            assert sessions(server) == 1
-        wait_until(lambda: not sessions(server))
-    assert "was lost while it was accepted" in caplog.text
-
-
-@pytest.mark.parametrize("how", ["shut down", "closed"])
-def test_a_listener_that_listens_no_more(
-    world: World, how: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Somebody else ended it: it is not looked at for ever, and the sessions go on."""
-    real, looks = sockets.accept, itertools.count()
-
-    def accept(listener: socket.socket) -> Any:
-        next(looks)
-        return real(listener)
-
-    monkeypatch.setattr(sockets, "accept", accept)
-    one, other = (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
-    with world.serve(Inbox(), listeners=[one, other]) as server, Raw(server) as before:
-        before.reply()
-        one.shutdown(socket.SHUT_RDWR) if how == "shut down" else one.close()
-        time.sleep(0.3)
-        assert before.ask("NOOP").startswith("250")
-        with Raw(other.getsockname()) as after:
-            assert after.reply().startswith("220")
-        assert next(looks) < 10
-
-
-def test_a_connection_that_says_much_at_once_gives_way(world: World) -> None:
-    """Another one that waits has its turn after a few of ten thousand commands."""
-    log: list[int] = []
-    sent = threading.Event()
-
-    class Waiting(Inbox):
-        def vrfy(self, session: Any, vrfy: Any) -> Any:
-            assert sent.wait(10)
-            return super().vrfy(session, vrfy)
-
-    numbers = itertools.count()
-
-    def observer(_: Any) -> Any:
-        number = next(numbers)
-        return lambda sender, octets, content: log.append(number) if sender == "C" else None
-
-    limits = Limits(commands=20_000)
-    with (
-        world.serve(Waiting(), observer=observer, limits=limits) as server,
-        Raw(server) as many,
-        Raw(server) as one,
-    ):
-        many.reply()
-        one.reply()
-        many.sock.sendall(b"VRFY one\r\n" + b"NOOP\r\n" * 10_000)
-        wait_until(lambda: log)
-        one.say("NOOP")
-        sent.set()
-        assert one.reply().startswith("250")
-        assert log.index(1) < 1000
+def test_who_waits_at_a_shared_listener_is_left_to_the_others() -> None:
+    (kept,) = sockets.listen()
+    (shared,) = sockets.adopt([kept.dup()])
+    settings = start_listening(
+        Discard(), ListeningSettings(listeners=[shared], listeners_shared=True)
+    )
+    clients = queue(kept)
+    settings.close()
+    for client in clients:
+        accepted, _ = kept.accept()
+        accepted.sendall(b"220 hello\r\n")
+        accepted.close()
+        assert heard(client) == b"220 hello\r\n"
+    kept.close()

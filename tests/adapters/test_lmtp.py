@@ -9,7 +9,7 @@ import pytest
 from smtpproto import Protocol, Reply
 from smtpproto.conversations import Envelope, Status, TLSError
 from smtpproto.conversations.client.settings import TLSMode
-from smtpproto.conversations.server.service import ServerTLS
+from smtpproto.conversations.server.settings import ServerTLS
 from smtpproto.extensions import Chunking, Pipelining, StartTls
 from tests.adapters.test_tls import CLIENT, SERVER
 from tests.adapters.worlds import Inbox, World, sessions, wait_until

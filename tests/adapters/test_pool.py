@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 import trio
 
-from smtpproto.adapters.options import ConnectOptions
 from smtpproto.conversations import TLSMode
 from smtpproto.conversations.client.pool import PoolLimits
 from smtpproto.extensions import ServerLimits
@@ -171,12 +170,13 @@ class SilentAtQuit:
 
     @contextlib.asynccontextmanager
     async def pool(self, bounds: PoolLimits) -> AsyncGenerator[Pool, None]:
-        options: ConnectOptions = {"name": "client.example", "tls": TLSMode.NONE}
         async with trio.open_nursery() as nursery:
             serving = partial(trio.serve_tcp, self.serve, 0, host="127.0.0.1")
             (listener,) = await nursery.start(serving)
             port = listener.socket.getsockname()[1]
-            async with Pool("127.0.0.1", port, bounds=bounds, **options) as pool:
+            async with Pool(
+                "127.0.0.1", port, bounds=bounds, name="client.example", tls=TLSMode.NONE
+            ) as pool:
                 yield pool
             nursery.cancel_scope.cancel()
 

@@ -17,7 +17,7 @@ from smtpproto import Limits, NameKind, RemoteProtocolError
 from smtpproto.adapters import tls
 from smtpproto.conversations import AuthenticationError, SMTPError, TLSError
 from smtpproto.conversations.client.settings import TLSMode
-from smtpproto.conversations.server.service import ServerTLS
+from smtpproto.conversations.server.settings import ServerTLS
 from smtpproto.extensions import Auth
 from smtpproto.extensions.known import standard
 from smtpproto.sasl import Credentials, Users

@@ -16,7 +16,7 @@ import trustme
 from smtpproto import LocalProtocolError
 from smtpproto.adapters import tls
 from smtpproto.conversations.client.settings import TLSMode
-from smtpproto.conversations.server.service import ServerTLS
+from smtpproto.conversations.server.settings import ServerTLS
 from smtpproto.trio import Client, Pool, Server, connect, serve
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over, wait_until
 

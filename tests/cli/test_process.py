@@ -263,7 +263,7 @@ def test_ctrl_c_while_modules_are_loaded(module: str) -> None:
         assert end_of(process) == (INTERRUPTED, b"")
 
 
-@pytest.mark.parametrize("point", ["serve_options", "_listen", "check"])
+@pytest.mark.parametrize("point", ["server_settings", "_listen", "check"])
 def test_ctrl_c_before_a_server_listens(point: str) -> None:
     code = f"""if True:
         import os, signal

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from smtpproto.cli.certificate import Files, throw_away
 from smtpproto.cli.common import CannotRun
-from smtpproto.cli.settings import add_arguments, check, read_password, serve_options
+from smtpproto.cli.settings import add_arguments, check, read_password, server_settings
 from smtpproto.conversations import ServerTLS
 from smtpproto.extensions import Auth, Size, StartTls
 from smtpproto.vocabulary.command_base import Syntax
@@ -80,69 +81,69 @@ def test_options_that_do_not_fit_together(arguments: list[str], complaint: str) 
 
 
 def test_what_is_the_default() -> None:
-    found = serve_options(checked())
-    assert "tls" not in found
-    assert found["users"] is None
-    assert found["protocol"] is Protocol.SMTP
-    assert found["line_endings"] is LineEndings.REFUSE
-    assert found["syntax"] is Syntax.STRICT
-    assert found["received"] is False
-    assert found["grace"] == 30
+    found = server_settings(checked())
+    assert found.tls is None
+    assert found.users is None
+    assert found.protocol is Protocol.SMTP
+    assert found.line_endings is LineEndings.REFUSE
+    assert found.syntax is Syntax.STRICT
+    assert found.received is False
+    assert found.grace == 30
 
 
 def test_what_is_spoken() -> None:
     options = ["--lmtp", "--lenient", "--hostname", "mx.example", "--grace", "1.5"]
-    found = serve_options(checked(*options, "--size", "1000", "--proxy-protocol", "10.0.0.0/8"))
-    assert found["protocol"] is Protocol.LMTP
-    assert found["line_endings"] is LineEndings.NORMALIZE
-    assert found["syntax"] is Syntax.LENIENT
-    assert found["hostname"] == "mx.example"
-    assert found["grace"] == 1.5
-    assert Size(1000) in list(found["extensions"] or ())
-    assert found["proxy"] is not None
-    assert "10.1.2.3" in found["proxy"]
-    assert "127.0.0.1" not in found["proxy"]
+    found = server_settings(checked(*options, "--size", "1000", "--proxy-protocol", "10.0.0.0/8"))
+    assert found.protocol is Protocol.LMTP
+    assert found.line_endings is LineEndings.NORMALIZE
+    assert found.syntax is Syntax.LENIENT
+    assert found.hostname == "mx.example"
+    assert found.grace == 1.5
+    assert Size(1000) in list(found.extensions or ())
+    assert found.proxy is not None
+    assert "10.1.2.3" in found.proxy
+    assert "127.0.0.1" not in found.proxy
 
 
 def test_a_network_that_is_none() -> None:
     with pytest.raises(CannotRun, match=r"expected an address or a network: 10\.1\.2\.3/8"):
-        serve_options(checked("--proxy-protocol", "10.1.2.3/8"))
+        server_settings(checked("--proxy-protocol", "10.1.2.3/8"))
 
 
 def test_tls(files: Files) -> None:
     pair = ["--cert", str(files.certificate), "--key", str(files.key)]
-    found = serve_options(checked(*pair, "--require-tls"))
-    assert found["tls"] is ServerTLS.STARTTLS
-    assert StartTls(required=True) in list(found["extensions"] or ())
-    found = serve_options(checked(*pair, "--tls", "implicit"))
-    assert found["tls"] is ServerTLS.IMPLICIT
-    assert not any(isinstance(each, StartTls) for each in found["extensions"] or ())
+    found = server_settings(checked(*pair, "--require-tls"))
+    assert found.tls is ServerTLS.STARTTLS
+    assert StartTls(required=True) in list(found.extensions or ())
+    found = server_settings(checked(*pair, "--tls", "implicit"))
+    assert found.tls is ServerTLS.IMPLICIT
+    assert not any(isinstance(each, StartTls) for each in found.extensions or ())
 
 
 def test_a_certificate_that_is_none(files: Files, tmp_path: Path) -> None:
     with pytest.raises(CannotRun, match=r"--cert .*missing: .*No such file"):
-        serve_options(checked("--cert", str(tmp_path / "missing")))
+        server_settings(checked("--cert", str(tmp_path / "missing")))
     junk = tmp_path / "junk"
     junk.write_text("nothing", encoding="ascii")
     with pytest.raises(CannotRun, match="expected a certificate and its private key in PEM"):
-        serve_options(checked("--cert", str(junk)))
+        server_settings(checked("--cert", str(junk)))
     with pytest.raises(CannotRun, match="expected a certificate and its private key in PEM"):
-        serve_options(checked("--cert", str(files.certificate)))
+        server_settings(checked("--cert", str(files.certificate)))
 
 
 def test_users(tmp_path: Path) -> None:
     file = tmp_path / "users"
     file.write_text("# who\n\nann:pass:with colons \nbob:secret\n", encoding="utf-8")
     options = checked("--users", str(file), "--user", "eve:other", "--require-auth")
-    found = serve_options(options)
-    assert Auth(required=True) in list(found["extensions"] or ())
-    users = found["users"]
+    found = server_settings(options)
+    assert Auth(required=True) in list(found.extensions or ())
+    users: Any = found.users
     assert users.check_password("ann", "pass:with colons ")
     assert users.check_password("bob", "secret")
     assert users.check_password("eve", "other")
     assert not users.check_password("bob", "secret ")
     # Another worker reads the same file, and salts come out the same.
-    again = serve_options(options)["users"]
+    again: Any = server_settings(options).users
     assert again.fetch_secret("SCRAM-SHA-256", "x") == users.fetch_secret("SCRAM-SHA-256", "x")
 
 
@@ -161,15 +162,15 @@ def test_users_that_are_none(lines: str, complaint: str, tmp_path: Path) -> None
     file = tmp_path / "users"
     file.write_bytes(lines.encode("utf-8", "surrogateescape"))
     with pytest.raises(CannotRun, match=complaint) as error:
-        serve_options(checked("--users", str(file)))
+        server_settings(checked("--users", str(file)))
     assert "hunter2" not in str(error.value)
 
 
 def test_users_that_are_not_there(tmp_path: Path) -> None:
     with pytest.raises(CannotRun, match="No such file"):
-        serve_options(checked("--users", str(tmp_path / "missing")))
+        server_settings(checked("--users", str(tmp_path / "missing")))
     with pytest.raises(CannotRun, match="--user: expected NAME:PASSWORD"):
-        serve_options(checked("--user", "hunter2"))
+        server_settings(checked("--user", "hunter2"))
 
 
 def test_a_password_is_the_first_line(tmp_path: Path) -> None:

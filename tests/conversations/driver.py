@@ -13,7 +13,6 @@ from typing import Any
 
 from smtpproto import (
     Client,
-    Domain,
     NameKind,
     PeerName,
     Protocol,
@@ -22,7 +21,14 @@ from smtpproto import (
     Session,
     TLSFacts,
 )
-from smtpproto.conversations import Delivery, Envelope, Opening, Service, TLSMode
+from smtpproto.conversations import (
+    ClientSettings,
+    Delivery,
+    Envelope,
+    ServerSettings,
+    Service,
+    TLSMode,
+)
 from smtpproto.conversations import client as submit
 from smtpproto.conversations.requests import (
     BeginTLS,
@@ -40,7 +46,7 @@ CLIENT_FACTS = TLSFacts(
     "TLSv1.3", server_name="mx.example", peer_names=(PeerName(NameKind.DNS, "mx.example"),)
 )
 SERVER_FACTS = TLSFacts("TLSv1.3", cipher="TLS_AES_128_GCM_SHA256", server_name="mx.example")
-NAME = Domain("client.example")
+NAME = "client.example"
 CONTENT = b"Subject: test\r\n\r\n.a line with a dot\r\n"
 
 
@@ -361,15 +367,15 @@ def serve(
     handler: object | None = None, *, peer: str = "192.0.2.1", link: Any = None, **settings: Any
 ) -> Link:
     """A link to a server."""
-    service = Service(handler or Inbox(), **{"hostname": "mx.example", **settings})
+    service = Service(handler or Inbox(), ServerSettings(**{"hostname": "mx.example", **settings}))
     flow = service.open(Session(peer=peer))
     assert flow is not None
     return Link(flow, **(link or {}))
 
 
-def opening(**settings: Any) -> Opening:
+def opening(**settings: Any) -> ClientSettings:
     """How to begin; without TLS if nothing else is said."""
-    return Opening(**{"name": NAME, "tls": TLSMode.NONE, "host": "mx.example", **settings})
+    return ClientSettings(**{"name": NAME, "tls": TLSMode.NONE, "host": "mx.example", **settings})
 
 
 def begin(link: Link, client: Client | None = None, **settings: Any) -> Client:

@@ -144,9 +144,9 @@ def test_the_state_lives_as_long_as_the_connection() -> None:
 
 def test_address_and_port_are_there() -> None:
     handler = Watching()
-    from smtpproto.conversations import Service
+    from smtpproto.conversations import ServerSettings, Service
 
-    service = Service(handler, hostname="mx.example")
+    service = Service(handler, ServerSettings(hostname="mx.example"))
     link = Link(service.open(Session(peer="192.0.2.1", peer_port=2525)))
     link.feed(HELLO + b"QUIT\r\n")
     link.end()

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smtpproto import Command, Reply, Session
-from smtpproto.conversations import Service
+from smtpproto.conversations import ServerSettings, Service
 from smtpproto.extensions import Burl, BurlCommand, Chunking, EightBitMime, Pipelining
 from tests.conversations.driver import Inbox, Link
 
@@ -33,7 +33,7 @@ class Chunks:
 
 
 def start(handler: object) -> Link:
-    flow = Service(handler, hostname="mx.example", extensions=EXTENSIONS).open(
+    flow = Service(handler, ServerSettings(hostname="mx.example", extensions=EXTENSIONS)).open(
         Session(identity="harry")
     )
     assert flow is not None

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smtpproto import Domain, Mail, Rcpt, Session
-from smtpproto.conversations import Admission, Opening, ServerTLS, TLSMode
+from smtpproto import Mail, Rcpt, Session
+from smtpproto.conversations import Admission, ClientSettings, ServerTLS, TLSMode
 from smtpproto.testing import connect, converse
 from smtpproto.testing import strategies as smtp
 from tests.testing.handlers import ENVELOPE, SESSION, AsyncStream, Broken, Inbox, Stream
@@ -98,8 +98,8 @@ def test_tls_in_memory() -> None:
         def mail(self, session: Session, mail: Mail) -> None:
             seen.append(session)
 
-    opening = Opening(name=Domain("client.example"), tls=TLSMode.STARTTLS)
-    with connect(Secure(), opening=opening, tls=ServerTLS.STARTTLS) as client:
+    settings = ClientSettings(name="client.example", tls=TLSMode.STARTTLS)
+    with connect(Secure(), settings=settings, tls=ServerTLS.STARTTLS) as client:
         assert client.send(ENVELOPE, b"").complete
     assert seen[0].secure
     assert seen[0].tls is not None

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from ...engine.client import Client
     from ...sasl import Mechanism
     from ...vocabulary.replies import Reply
-    from .settings import Opening
+    from .settings import ClientSettings
 
 __all__ = ["log_in"]
 
@@ -38,8 +38,8 @@ _LINE = 512
 _CREDENTIALS = 535
 
 
-def log_in(client: Client, opening: Opening) -> Flow[Reply]:
-    """Authenticate with the credentials of an opening.
+def log_in(client: Client, settings: ClientSettings) -> Flow[Reply]:
+    """Authenticate with the credentials of an settings.
 
     Returns:
         The reply that says so.
@@ -49,7 +49,7 @@ def log_in(client: Client, opening: Opening) -> Flow[Reply]:
         TransientError: the server cannot tell now.
         ConnectionLost, RemoteProtocolError: see `next_reply`.
     """
-    login = _Login(client, opening)
+    login = _Login(client, settings)
     for mechanism in login.candidates():
         if login.in_vain(mechanism):
             continue
@@ -70,24 +70,24 @@ class _Login:
             within the exchange.
     """
 
-    def __init__(self, client: Client, opening: Opening) -> None:
-        assert opening.credentials is not None
-        assert opening.nonce is not None
+    def __init__(self, client: Client, settings: ClientSettings) -> None:
+        assert settings.credentials is not None
+        assert settings.nonce is not None
         self.client = client
-        self.opening = opening
-        self.credentials = opening.credentials
+        self.settings = settings
+        self.credentials = settings.credentials
         self.identity = self.credentials.authorization or self.credentials.username
         tls = client.session.tls
         auth = client.offered.get(Auth)
         self.offered = auth.mechanisms if auth is not None else ()
         self.context = Context.of(
             client.session,
-            opening.nonce,
-            host=opening.host or (tls.server_name if tls is not None else "") or "",
-            port=opening.port,
+            settings.nonce,
+            host=settings.host or (tls.server_name if tls is not None else "") or "",
+            port=settings.port,
             offered=self.offered,
         )
-        self.known = known_mechanisms(opening.mechanisms)
+        self.known = known_mechanisms(settings.mechanisms)
         self.refusals: list[tuple[Mechanism, Reply, str]] = []
 
     def candidates(self) -> list[Mechanism]:
@@ -99,7 +99,7 @@ class _Login:
         chosen = choose(
             self.credentials,
             self.context,
-            allowed=self.opening.allow_plaintext,
+            allowed=self.settings.allow_plaintext,
             mechanisms=self.known,
         )
         if not chosen:
@@ -120,7 +120,7 @@ class _Login:
         found = obstacles(
             self.credentials,
             self.context,
-            allowed=self.opening.allow_plaintext,
+            allowed=self.settings.allow_plaintext,
             mechanisms=self.known,
         )
         lines = [f"{name}: {obstacle}" for name, obstacle in found.items()]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator
 from dataclasses import replace
 from email.message import Message
 from typing import TYPE_CHECKING, Any
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from ..requests import Flow
     from .content_source import Content
     from .outcome import Delivery
-    from .plan import ToASCII
+    from .settings import ClientSettings
 
 __all__ = ["ClientBase"]
 
@@ -45,16 +45,14 @@ class ClientBase:
     Attributes:
         closed: whether it is.
         deliveries: messages that were to be delivered so far.
-        chunking: whether content goes in counted chunks where the server offers that (RFC 3030).
-        to_ascii: what makes A-labels of U-labels where the server does not offer SMTPUTF8, such as
-            `smtpproto.idn.to_ascii`; None: such addresses are refused.
+        chunking, to_ascii: see `ClientSettings`.
     """
 
-    def __init__(self, engine: Client, link: Any, options: Mapping[str, Any]) -> None:
+    def __init__(self, engine: Client, link: Any, settings: ClientSettings) -> None:
         self.closed = False
         self.deliveries = 0
-        self.chunking: bool = options.get("chunking", False)
-        self.to_ascii: ToASCII | None = options.get("to_ascii")
+        self.chunking = settings.chunking
+        self.to_ascii = settings.to_ascii
         self._engine = engine
         self._link = link
         self._busy = False

@@ -25,6 +25,7 @@ def client_name(
         to_ascii: what makes A-labels of U-labels; None: `given` has to be in ASCII.
 
     Raises:
+        TypeError: `given` is no text.
         LocalProtocolError: `given` is neither a domain nor an address literal with a tag that is
             registered, or has no form in ASCII.
     """
@@ -39,6 +40,8 @@ def client_name(
 
 
 def _given(name: str, to_ascii: ToASCII | None) -> Domain | AddressLiteral:
+    if not isinstance(name, str):
+        raise TypeError(f"name: expected text, found {name!r:.80}")
     if not name.isascii():
         # Also where SMTPUTF8 is offered: that is not known yet.
         if to_ascii is None or name.startswith("["):

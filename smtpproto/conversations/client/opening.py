@@ -17,7 +17,7 @@ from ..errors import ConnectionLost, TLSError, error_for
 from ..requests import Flow, Send
 from .authentication import log_in
 from .command_and_reply import ask, end, next_reply
-from .settings import Opening, TLSMode
+from .settings import ClientSettings, TLSMode
 from .tls import handshake
 
 if TYPE_CHECKING:
@@ -31,56 +31,60 @@ __all__ = ["begin", "hello"]
 _PATIENCE = 5.0
 
 
-def begin(client: Client, opening: Opening) -> Flow[Reply]:
+def begin(
+    client: Client, settings: ClientSettings, name: Domain | AddressLiteral | None = None
+) -> Flow[Reply]:
     """From a new connection to a session in which mail transactions can begin.
 
     Arguments:
         client: a new connection.
-        opening: what the session is to be like.
+        settings: what the session is to be like.
+        name: the argument for EHLO; None: that of the settings, or "localhost" without one.
 
     Returns:
         The last reply to EHLO, HELO or LHLO.
 
     Raises:
         SMTPError: the server does not want this client, or TLS or authentication cannot be had as
-            `opening` asks.
+            `settings` ask.
         RemoteProtocolError: the server broke the protocol.
 
     Where that leaves the session in step, the server is told with QUIT before (section 4.1.1.10).
     """
     try:
-        return (yield from _begin(client, opening))
+        name = settings.ehlo_name("localhost", None) if name is None else name
+        return (yield from _begin(client, settings, name))
     except Exception:
         if client.pending == 0:
             yield from end(client, _PATIENCE)
         raise
 
 
-def _begin(client: Client, opening: Opening) -> Flow[Reply]:
-    if opening.proxy is not None:
+def _begin(client: Client, settings: ClientSettings, name: Domain | AddressLiteral) -> Flow[Reply]:
+    if settings.proxy is not None:
         try:
-            yield Send(opening.proxy.to_bytes(), client.timeout)
+            yield Send(settings.proxy.to_bytes(), client.timeout)
         except OSError as error:
             raise ConnectionLost(f"the link broke: {error}") from error
-    if opening.tls is TLSMode.IMPLICIT:
-        yield from handshake(client, opening)
-    greeting = yield from _greeting(client, opening)
+    if settings.tls_mode is TLSMode.IMPLICIT:
+        yield from handshake(client, settings)
+    greeting = yield from _greeting(client, settings)
     if greeting.negative:
         raise error_for(greeting)
-    reply = yield from hello(client, opening.name)
-    wanted = opening.tls in (TLSMode.OPPORTUNISTIC, TLSMode.STARTTLS)
-    if wanted and (yield from _start_tls(client, opening)):
-        reply = yield from hello(client, opening.name)
-    if opening.credentials is not None:
-        yield from log_in(client, opening)
+    reply = yield from hello(client, name)
+    wanted = settings.tls_mode in (TLSMode.OPPORTUNISTIC, TLSMode.STARTTLS)
+    if wanted and (yield from _start_tls(client, settings)):
+        reply = yield from hello(client, name)
+    if settings.credentials is not None:
+        yield from log_in(client, settings)
     return reply
 
 
-def _greeting(client: Client, opening: Opening) -> Flow[Reply]:
+def _greeting(client: Client, settings: ClientSettings) -> Flow[Reply]:
     try:
         return (yield from next_reply(client))
     except ConnectionLost as error:
-        if opening.tls is TLSMode.IMPLICIT:
+        if settings.tls_mode is TLSMode.IMPLICIT:
             raise
         raise ConnectionLost(
             f"{error}\n- Before the greeting: a server that expects TLS from the start, as on port "
@@ -101,37 +105,37 @@ def hello(client: Client, name: Domain | AddressLiteral) -> Flow[Reply]:
     return reply
 
 
-def _start_tls(client: Client, opening: Opening) -> Flow[bool]:
+def _start_tls(client: Client, settings: ClientSettings) -> Flow[bool]:
     """Begin TLS if that is wanted and possible; whether it has begun."""
-    if client.session.secure and opening.policy is None:
+    if client.session.secure and settings.policy is None:
         # A channel that keeps secrets by itself, such as a Unix socket.
         return False
     if StartTls not in client.offered:
-        if opening.requires_tls:
-            raise _not_offered(client, opening)
+        if settings.requires_tls:
+            raise _not_offered(client, settings)
         return False
     reply = yield from ask(client, StartTLSCommand())
     if reply.positive:
         # Raises if plain text follows the reply, before any handshake.
         client.next_event()
-        yield from handshake(client, opening)
+        yield from handshake(client, settings)
         return True
     if reply.code == 421:
         raise error_for(reply)
-    if opening.requires_tls:
+    if settings.requires_tls:
         raise TLSError(
-            f"{opening.host or 'the server'} offers STARTTLS and refuses it: {reply}\n"
+            f"{settings.host or 'the server'} offers STARTTLS and refuses it: {reply}\n"
             f"{reply.explain()}",
             reply=reply,
         )
     return False
 
 
-def _not_offered(client: Client, opening: Opening) -> TLSError:
+def _not_offered(client: Client, settings: ClientSettings) -> TLSError:
     """The error for a missing STARTTLS."""
     names = [getattr(each, "name", "") or each.keyword for each in client.offered]
     return TLSError(
-        f"{opening.host or 'the server'} does not offer STARTTLS; it offers "
+        f"{settings.host or 'the server'} does not offer STARTTLS; it offers "
         f"{', '.join(names) or 'no service extension'} (RFC 3207 section 4)\n"
         "- The port may be another one: 587 for STARTTLS, 465 for TLS from the start "
         "(TLSMode.IMPLICIT).\n"

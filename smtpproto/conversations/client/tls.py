@@ -16,7 +16,7 @@ from ..requests import BeginTLS, Call, Flow
 if TYPE_CHECKING:
     from ...engine.client import Client
     from ...vocabulary.session import TLSFacts
-    from .settings import Opening
+    from .settings import ClientSettings
 
 __all__ = ["handshake", "tls_error"]
 
@@ -79,7 +79,7 @@ _NO_TLS = (
 )
 
 
-def handshake(client: Client, opening: Opening) -> Flow[None]:
+def handshake(client: Client, settings: ClientSettings) -> Flow[None]:
     """Do the handshake, and hold it to the policy.
 
     Raises:
@@ -94,15 +94,15 @@ def handshake(client: Client, opening: Opening) -> Flow[None]:
     except ConnectionError as error:
         raise ConnectionLost(f"the link broke within the TLS handshake: {error}") from error
     except OSError as error:
-        raise tls_error(error, opening.host) from error
+        raise tls_error(error, settings.host) from error
     client.tls_established(facts)
-    policy = opening.policy
+    policy = settings.policy
     if policy is not None:
         problem = policy.names(facts)
         if problem is None and policy.check is not None:
             problem = yield Call(policy.check, (facts,))
         if problem:
-            who = opening.host or "the server"
+            who = settings.host or "the server"
             raise TLSError(f"TLS with {who} is not what the policy asks for: {problem}")
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import enum
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...engine.catalogue import catalogue
@@ -19,11 +18,9 @@ from ...sasl import CHANNEL_BINDINGS, Context
 from ...sasl.choice import available, known_mechanisms
 from ...timeouts import HANDSHAKE_TIMEOUT
 from ...vocabulary.addresses import Domain
-from ...vocabulary.command_base import Syntax
 from ...vocabulary.events import Rejected
 from ...vocabulary.replies import Reply
-from ...vocabulary.session import Protocol, Session
-from ...wire import LineEndings
+from ...vocabulary.session import Session
 from ..requests import BeginTLS, Call, Draining, Flow, Report, Send
 from .authentication import Authenticator
 from .handler import Hooks
@@ -32,39 +29,16 @@ from .observer import Notes
 from .proxied import from_proxy, read_header
 from .received import received as received_field
 from .session import BUSY, serve_session, tell
+from .settings import ServerSettings, ServerTLS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Container, Iterable
+    from collections.abc import Iterable
     from contextlib import AbstractContextManager
-    from datetime import datetime
 
     from ...engine.connection import Observer
-    from ...sasl import Mechanism
-    from ...vocabulary.session import NameKind
     from ..envelope import Envelope
 
-__all__ = ["Admission", "ServerTLS", "Service"]
-
-
-class ServerTLS(enum.Enum):
-    """When a server begins TLS."""
-
-    NONE = "never"
-    STARTTLS = "when the client says STARTTLS (RFC 3207)"
-    IMPLICIT = "before all else (RFC 8314 section 3.3)"
-
-
-@dataclass(frozen=True, slots=True)
-class Admission:
-    """How many sessions a server has at once.
-
-    Arguments:
-        most: in all.
-        each: from one client address; None: no bound of its own.
-    """
-
-    most: int = 1000
-    each: int | None = None
+__all__ = ["Service"]
 
 
 class Service:
@@ -72,32 +46,7 @@ class Service:
 
     Arguments:
         handler: see `Handler`.
-        hostname: the server's own domain.
-        extensions: the service extensions to offer; None for `extensions.standard()`.
-        limits: bounds on what a client can make it hold or do.
-        protocol: SMTP or LMTP.
-        line_endings: what happens to a bare CR or LF.
-        syntax: whether command lines that real clients get wrong are read.
-        admission: how many sessions at once.
-        observer: called for each session; gives the observer of its transcript, or None.
-        tls: when TLS begins; with STARTTLS the extension is added, unless it is there already.
-        proxy: the networks whose PROXY header is read and believed, such as `TrustedNetworks`;
-            everybody there has to send one.
-        users: a credential store (`sasl.CredentialStore`); with one, AUTH is offered.
-        mechanisms: the SASL mechanisms to offer, as far as `users` can serve them: names, or a
-            mapping by name that may hold private ones; None for those of `sasl.MECHANISMS` that
-            suit all clients.
-        external: of which kind the names in a client's verified certificate are identities, such as
-            `NameKind.EMAIL`; None: of none, and EXTERNAL is not offered.
-        clock: what time it is, with its zone; needed with `received`.
-        nonce: gives something that was never there before, see `sasl.Context`; needed with `users`
-            and `received`.
-        received: whether each message gets a Received field on top, as every server owes it (RFC
-            5321 section 4.4).  It takes a clock and a nonce, so it is off here and on in `serve` of
-            the adapters.  Off is right where a server behind the handler writes the field, or where
-            what arrived is compared with what was sent.
-        refuse_early_talkers: whether a client that speaks before it is greeted gets 554 in place of
-            a greeting; otherwise the session has the fact `EarlyTalk`.
+        settings: of the server.
         lock: held while sessions are counted; for adapters that use threads.
         waits: whether the adapter awaits what is asynchronous, see `Hooks.of`.
 
@@ -105,66 +54,37 @@ class Service:
         ValueError: STARTTLS or AUTH is among the extensions, and what it needs is not there; or
             what `users` or `received` need; or `users` can serve no mechanism.
         LocalProtocolError: a Received field cannot name this host.
-        TypeError: the handler is none (see `Hooks.of`), `users` is no store, one of the extensions
-            is none, or `tls` is no `ServerTLS`.
+        TypeError: the handler is none (see `Hooks.of`), `users` is no store, or one of the
+            extensions is none.
     """
 
     def __init__(
         self,
         handler: object,
+        settings: ServerSettings = ServerSettings(),
         *,
-        hostname: str = "localhost",
-        extensions: Iterable[Extension] | None = None,
-        limits: Limits | None = None,
-        protocol: Protocol = Protocol.SMTP,
-        line_endings: LineEndings = LineEndings.REFUSE,
-        syntax: Syntax = Syntax.STRICT,
-        admission: Admission | None = None,
-        observer: Callable[[Session], Observer | None] | None = None,
-        tls: ServerTLS = ServerTLS.NONE,
-        proxy: Container[str] | None = None,
-        users: object | None = None,
-        mechanisms: Mapping[str, Mechanism] | Collection[str] | None = None,
-        external: NameKind | None = None,
-        clock: Callable[[], datetime] | None = None,
-        nonce: Callable[[], str] | None = None,
-        received: bool = False,
-        refuse_early_talkers: bool = False,
         lock: AbstractContextManager[object] | None = None,
         waits: bool | None = None,
     ) -> None:
-        # Anything else would be taken for none of the modes, and so for no TLS.
-        if not isinstance(tls, ServerTLS):
-            raise TypeError(f"tls: expected a ServerTLS, found {tls!r}")
         self.hooks = Hooks.of(handler, waits=waits)
-        self.hostname = hostname
-        self.limits = limits or Limits()
-        self.protocol = protocol
-        self.line_endings = line_endings
-        self.syntax = syntax
-        self.admission = admission or Admission()
-        self.tls = tls
-        self.proxy = proxy
-        self.users = users
-        self.mechanisms = known_mechanisms(mechanisms)
-        self.external = external
+        self.settings = settings
+        self.hostname = settings.hostname or "localhost"
+        self.limits = settings.limits or Limits()
+        asked = settings.mechanisms
+        self.mechanisms = known_mechanisms(asked)
         # By a name one gets what is not offered unasked, too.
-        check_store(users, mechanisms=self.mechanisms.values(), waits=waits)
-        self._asked = None if mechanisms is None or isinstance(mechanisms, Mapping) else mechanisms
-        self.clock = clock
-        self.nonce = nonce
-        self.extensions = self._complete(standard() if extensions is None else extensions)
+        check_store(settings.users, mechanisms=self.mechanisms.values(), waits=waits)
+        self._asked = None if asked is None or isinstance(asked, Mapping) else asked
+        given = settings.extensions
+        self.extensions = self._complete(standard() if given is None else given)
         # What is wrong with them is found out here, and not with each session.
-        catalogue(map(type, self.extensions), protocol, self.limits, syntax)
-        if received:
-            if clock is None or nonce is None:
+        catalogue(map(type, self.extensions), settings.protocol, self.limits, settings.syntax)
+        if settings.received:
+            if settings.clock is None or settings.nonce is None:
                 raise ValueError("a Received field takes a clock and a source of nonces")
             # Found out here, and not with each message.
-            Domain.parse(hostname)
-        self._received = received
-        self._refuses_early_talk = refuse_early_talkers
+            Domain.parse(self.hostname)
         self.stopping = False
-        self._observer = observer
         self._lock = lock or contextlib.nullcontext()
         self._sessions = 0
         self._by_peer: Counter[str] = Counter()
@@ -173,16 +93,16 @@ class Service:
         """The extensions, with those that other settings bring along."""
         complete = list(extensions)
         starts = any(isinstance(each, StartTls) for each in complete)
-        if self.tls is ServerTLS.STARTTLS and not starts:
+        if self.settings.tls is ServerTLS.STARTTLS and not starts:
             complete.insert(0, StartTls())
-        elif starts and self.tls is ServerTLS.NONE:
+        elif starts and self.settings.tls in (None, ServerTLS.NONE):
             raise ValueError("STARTTLS is to be offered: say tls=ServerTLS.STARTTLS")
         given = next((each for each in complete if isinstance(each, Auth)), None)
-        if self.users is None:
+        if self.settings.users is None:
             if given is not None:
                 raise ValueError("AUTH is to be offered: give users")
             return tuple(complete)
-        if self.nonce is None:
+        if self.settings.nonce is None:
             raise ValueError("to authenticate users takes a source of nonces")
         auth = self._auth(given or Auth())
         if given is None:
@@ -191,7 +111,7 @@ class Service:
 
     def _auth(self, given: Auth) -> Auth:
         """AUTH with the mechanisms that the store can serve, session by session."""
-        users, names = self.users, given.mechanisms or self._asked
+        users, names = self.settings.users, given.mechanisms or self._asked
         allowed, mechanisms = given.allow_plaintext, self.mechanisms
         unknown = sorted({*given.mechanisms, *allowed} - mechanisms.keys())
         if unknown:
@@ -206,7 +126,7 @@ class Service:
         best = replace(
             self._context(Session(secure=True)),
             channel_bindings=bindings,
-            external=() if self.external is None else ("?",),
+            external=() if self.settings.external is None else ("?",),
         )
         known = available(best, users, names=names, mechanisms=mechanisms)
         if not known and given.in_session is None:
@@ -215,14 +135,14 @@ class Service:
         return replace(given, mechanisms=known, in_session=given.in_session or in_session)
 
     def _context(self, session: Session) -> Context:
-        assert self.nonce is not None
+        assert self.settings.nonce is not None
         offered = session.offered.get(Auth)
         return Context.of(
             session,
-            self.nonce,
+            self.settings.nonce,
             host=self.hostname,
             offered=offered.mechanisms if offered is not None else (),
-            external=self.external,
+            external=self.settings.external,
         )
 
     # --- sessions -----------------------------------------------------------------------------
@@ -246,7 +166,7 @@ class Service:
         """
         proxy = self._is_proxy(session)
         with self._lock:
-            if self._sessions >= self.admission.most:
+            if self._sessions >= self.settings.admission.most:
                 return None
             if not proxy and not self._admit(session.peer):
                 return None
@@ -269,18 +189,18 @@ class Service:
 
         Empty where it would not be understood; a proxy passes it on.
         """
-        if self.tls is ServerTLS.IMPLICIT:
+        if self.settings.tls is ServerTLS.IMPLICIT:
             return b""
         server = Server(self.hostname)
         server.send(reply)
         return server.data_to_send()
 
     def _is_proxy(self, session: Session) -> bool:
-        return self.proxy is not None and session.peer in self.proxy
+        return self.settings.proxy is not None and session.peer in self.settings.proxy
 
     def _admit(self, peer: str) -> bool:
         """Count one more session from an address, if it may have one more."""
-        each = self.admission.each
+        each = self.settings.admission.each
         # A Unix socket gives no address.
         if each is not None and peer and self._by_peer[peer] >= each:
             return False
@@ -316,7 +236,7 @@ class Service:
 
     def _session(self, session: Session, *, admitted: bool = True) -> Flow[None]:
         """Begin TLS if it comes first, then serve the client."""
-        if self.tls is ServerTLS.IMPLICIT:
+        if self.settings.tls is ServerTLS.IMPLICIT:
             try:
                 facts = yield BeginTLS(HANDSHAKE_TIMEOUT)
             except OSError as error:
@@ -335,10 +255,10 @@ class Service:
 
     def _notes(self, session: Session) -> Flow[Notes | None]:
         """What notes a session for its observer; None if it has none."""
-        if self._observer is None:
+        if self.settings.observer is None:
             return None
         try:
-            observer = yield Call(self._observer, (session,))
+            observer = yield Call(self.settings.observer, (session,))
         except Exception as error:  # noqa: BLE001  the observer's
             yield Report(error)
             return None
@@ -349,31 +269,31 @@ class Service:
             self.hostname,
             self.extensions,
             limits=self.limits,
-            protocol=self.protocol,
-            line_endings=self.line_endings,
-            syntax=self.syntax,
+            protocol=self.settings.protocol,
+            line_endings=self.settings.line_endings,
+            syntax=self.settings.syntax,
             session=session,
             observer=observer,
         )
 
     def _serve(self, server: Server) -> Flow[None]:
         desk = None
-        if self.users is not None:
-            desk = Authenticator(self.users, self._context, mechanisms=self.mechanisms)
-        stamp = self._stamp if self._received else None
+        if self.settings.users is not None:
+            desk = Authenticator(self.settings.users, self._context, mechanisms=self.mechanisms)
+        stamp = self._stamp if self.settings.received else None
         return serve_session(
             server,
             self.hooks,
             desk,
             stamp,
             stopping=lambda: self.stopping,
-            refuse_early_talkers=self._refuses_early_talk,
+            refuse_early_talkers=self.settings.refuse_early_talkers,
         )
 
     def _stamp(self, session: Session, envelope: Envelope) -> bytes:
-        assert self.clock is not None
-        assert self.nonce is not None
-        return received_field(session, envelope, self.clock(), self.nonce())
+        assert self.settings.clock is not None
+        assert self.settings.nonce is not None
+        return received_field(session, envelope, self.settings.clock(), self.settings.nonce())
 
     def _refused(self, session: Session, reason: str) -> Flow[None]:
         """Let the handler know of a connection that ended before the greeting, without a word."""

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from smtpproto import LocalProtocolError
-from smtpproto.conversations import Envelope
+from smtpproto.conversations import ClientSettings, Envelope
 from smtpproto.conversations.client.base import ClientBase
 from smtpproto.extensions import ExpnExtension, ServerLimits
 from smtpproto.extensions.known import standard
@@ -28,7 +28,7 @@ class Engine:
 
 def client_with(**options: Any) -> tuple[ClientBase, Any]:
     engine: Any = Engine()
-    return ClientBase(engine, None, options), engine
+    return ClientBase(engine, None, ClientSettings(**options)), engine
 
 
 def test_it_shows_what_the_engine_knows() -> None:
@@ -91,7 +91,7 @@ def test_what_it_says() -> None:
     """Each of its conversations, with a server in memory."""
     inbox = Inbox()
     link = serve(inbox, extensions=[*standard(), ExpnExtension()])
-    client = ClientBase(begin(link), None, {"to_ascii": str.lower})
+    client = ClientBase(begin(link), None, ClientSettings(to_ascii=lambda domain: domain))
     assert client.ready
     assert client.to_ascii is not None
     assert link.run(client._noop()).code == 250
@@ -140,7 +140,7 @@ class Pieces(AsyncGenerator[bytes, None]):
 
 def test_an_asynchronous_generator_is_closed_in_the_end() -> None:
     link = serve()
-    client = ClientBase(begin(link), None, {})
+    client = ClientBase(begin(link), None, ClientSettings())
     pieces = Pieces(ZeroDivisionError("a defect of the caller"))
     envelope = Envelope.of("alice@client.example", ["bob@mx.example"])
     with pytest.raises(ZeroDivisionError):
@@ -150,7 +150,7 @@ def test_an_asynchronous_generator_is_closed_in_the_end() -> None:
 
 def test_what_is_raised_when_it_is_closed_hides_no_delivery() -> None:
     link = serve()
-    client = ClientBase(begin(link), None, {})
+    client = ClientBase(begin(link), None, ClientSettings())
     envelope = Envelope.of("alice@client.example", ["bob@mx.example"])
     pieces = Pieces(CONTENT)
     assert link.run(client._delivery(envelope, pieces)).error is None

@@ -21,7 +21,7 @@ from smtpproto import (
     ReversePath,
     State,
 )
-from smtpproto.conversations import Envelope, Status
+from smtpproto.conversations import ClientSettings, Envelope, Status
 from smtpproto.conversations import client as submit
 from smtpproto.conversations.client.base import ClientBase
 from smtpproto.conversations.requests import Call, Receive, Send
@@ -513,7 +513,7 @@ def test_what_is_seen_later_ends_the_transaction(
     inbox = Inbox({"rcpt": {"<b@mx.example>": NO}})
     extensions += () if protocol is Protocol.SMTP or Pipelining() in extensions else (Pipelining(),)
     link, client = start(*extensions, *offered, inbox=inbox, protocol=protocol)
-    base = ClientBase(client, None, {"chunking": True})
+    base = ClientBase(client, None, ClientSettings(chunking=True))
     with base._conversation():
         delivery = link.run(base._delivery(Envelope.of("", THREE), iter(content)))
     assert statuses(delivery) == ["FAILED", "REFUSED", "FAILED"]
@@ -779,7 +779,7 @@ def test_content_that_fails_when_it_is_read_again(
     """What was delivered is told, and the error with it."""
     inbox = Inbox()
     link, client = start(*extensions, ServerLimits(rcptmax=1), inbox=inbox)
-    base = ClientBase(client, None, {"chunking": True})
+    base = ClientBase(client, None, ClientSettings(chunking=True))
     with base._conversation():
         delivery = link.run(base._delivery(Envelope.of("", THREE), Failing(None, error)))
     assert statuses(delivery) == ["ACCEPTED", "FAILED", "FAILED"]

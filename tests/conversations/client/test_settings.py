@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from smtpproto import Domain, NameKind, PeerName, TLSFacts
-from smtpproto.conversations import Opening, ServerTLS, TLSMode, TLSPolicy
+from smtpproto import NameKind, PeerName, TLSFacts
+from smtpproto.conversations import ClientSettings, ServerTLS, TLSMode, TLSPolicy
 from smtpproto.sasl import Credentials
 
-NAME = Domain("client.example")
+NAME = "client.example"
 ALICE = Credentials(username="alice", password="wonderland")
 
 
@@ -64,33 +64,33 @@ def test_names_of_another_kind_satisfy_no_policy(kind: NameKind) -> None:
 
 
 def test_what_is_required() -> None:
-    assert not Opening(name=NAME).requires_tls
-    assert not Opening(name=NAME).verifies
-    assert Opening(name=NAME, tls=TLSMode.STARTTLS).verifies
-    assert Opening(name=NAME, policy=TLSPolicy()).requires_tls
-    assert not Opening(name=NAME, policy=TLSPolicy(required=False)).requires_tls
-    assert Opening(name=NAME, credentials=ALICE, nonce=str).verifies
+    assert not ClientSettings(name=NAME).requires_tls
+    assert not ClientSettings(name=NAME).verifies
+    assert ClientSettings(name=NAME, tls=TLSMode.STARTTLS).verifies
+    assert ClientSettings(name=NAME, policy=TLSPolicy()).requires_tls
+    assert not ClientSettings(name=NAME, policy=TLSPolicy(required=False)).requires_tls
+    assert ClientSettings(name=NAME, credentials=ALICE, nonce=str).verifies
 
 
 def test_openings_that_contradict_themselves() -> None:
     with pytest.raises(ValueError, match="policy requires TLS"):
-        Opening(name=NAME, tls=TLSMode.NONE, policy=TLSPolicy())
+        ClientSettings(name=NAME, tls=TLSMode.NONE, policy=TLSPolicy())
     with pytest.raises(ValueError, match="source of nonces"):
-        Opening(name=NAME, credentials=ALICE)
+        ClientSettings(name=NAME, credentials=ALICE)
 
 
 def test_mechanisms_that_there_are_not() -> None:
     with pytest.raises(ValueError, match="PLIAN is not known here"):
-        Opening(name=NAME, mechanisms=["PLAIN", "PLIAN"])
+        ClientSettings(name=NAME, mechanisms=["PLAIN", "PLIAN"])
     with pytest.raises(ValueError, match="allow_plaintext: LOGIN is not among the mechanisms"):
-        Opening(name=NAME, mechanisms=["PLAIN"], allow_plaintext=["LOGIN"])
+        ClientSettings(name=NAME, mechanisms=["PLAIN"], allow_plaintext=["LOGIN"])
 
 
-@pytest.mark.parametrize("tls", ["starttls", True, ServerTLS.STARTTLS, None])
+@pytest.mark.parametrize("tls", ["starttls", True, ServerTLS.STARTTLS])
 def test_what_is_no_mode_is_not_taken_for_no_tls(tls: Any) -> None:
     with pytest.raises(TypeError, match="tls: expected a TLSMode, found"):
-        Opening(name=NAME, tls=tls)
+        ClientSettings(name=NAME, tls=tls)
 
 
 def test_no_secret_is_shown() -> None:
-    assert "wonderland" not in repr(Opening(name=NAME, credentials=ALICE, nonce=str))
+    assert "wonderland" not in repr(ClientSettings(name=NAME, credentials=ALICE, nonce=str))

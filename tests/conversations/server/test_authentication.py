@@ -185,13 +185,15 @@ def test_required() -> None:
 def test_external() -> None:
     """Who shows a certificate is known by the names in it that are of the kind that was chosen."""
     from smtpproto import NameKind, PeerName, TLSFacts
-    from smtpproto.conversations import Service
+    from smtpproto.conversations import ServerSettings, Service
 
     names = (PeerName(NameKind.DNS, "bob"), PeerName(NameKind.EMAIL, "alice"))
     facts = TLSFacts("TLSv1.3", peer_names=names)
 
     def served(kind: NameKind | None) -> tuple[Link, bytes]:
-        service = Service(Inbox(), users=USERS, nonce=lambda: "n" * 24, external=kind)
+        service = Service(
+            Inbox(), ServerSettings(users=USERS, nonce=lambda: "n" * 24, external=kind)
+        )
         link = Link(service.open(Session(secure=True, tls=facts)))
         return link, link.feed(HELLO)
 

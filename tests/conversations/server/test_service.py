@@ -8,7 +8,14 @@ from typing import Any
 import pytest
 
 from smtpproto import LocalProtocolError, Session
-from smtpproto.conversations import Admission, ServerTLS, Service, TLSMode, Transcript
+from smtpproto.conversations import (
+    Admission,
+    ServerSettings,
+    ServerTLS,
+    Service,
+    TLSMode,
+    Transcript,
+)
 from smtpproto.conversations.requests import BeginTLS, Draining, Send
 from smtpproto.conversations.server.session import BUSY
 from smtpproto.extensions import Auth, Size, StartTls
@@ -56,7 +63,7 @@ def test_what_cannot_be_offered_is_told_at_once(
     extensions: Any, error: type[Exception], complaint: str
 ) -> None:
     with pytest.raises(error, match=complaint):
-        Service(Inbox(), extensions=extensions)
+        Service(Inbox(), ServerSettings(extensions=extensions))
 
 
 def test_starttls() -> None:
@@ -98,24 +105,26 @@ def test_auth() -> None:
 )
 def test_settings_that_lack_something(settings: dict[str, Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
-        Service(Inbox(), **settings)
+        Service(Inbox(), ServerSettings(**settings))
 
 
 def test_a_received_field_cannot_name_the_host() -> None:
     with pytest.raises(LocalProtocolError):
         Service(
             Inbox(),
-            hostname="my host",
-            received=True,
-            nonce=nonce,
-            clock=lambda: datetime.now(timezone.utc),
+            ServerSettings(
+                hostname="my host",
+                received=True,
+                nonce=nonce,
+                clock=lambda: datetime.now(timezone.utc),
+            ),
         )
 
 
-@pytest.mark.parametrize("tls", ["starttls", True, TLSMode.STARTTLS, None])
+@pytest.mark.parametrize("tls", ["starttls", True, TLSMode.STARTTLS])
 def test_what_is_no_mode_is_not_taken_for_no_tls(tls: Any) -> None:
     with pytest.raises(TypeError, match="tls: expected a ServerTLS, found"):
-        Service(Inbox(), tls=tls)
+        Service(Inbox(), ServerSettings(tls=tls))
 
 
 def test_starttls_is_not_offered_where_tls_comes_first() -> None:
@@ -133,7 +142,7 @@ def test_a_transcript_for_each_session() -> None:
         peers.append(session.peer)
         return Transcript(lines.append) if len(peers) == 1 else None
 
-    service = Service(Inbox(), hostname="mx.example", observer=observe)
+    service = Service(Inbox(), ServerSettings(hostname="mx.example", observer=observe))
     for peer in ("192.0.2.1", "192.0.2.2"):
         flow = service.open(Session(peer=peer))
         assert flow is not None
@@ -146,7 +155,7 @@ def test_a_transcript_for_each_session() -> None:
 
 
 def test_so_many_in_all() -> None:
-    service = Service(Inbox(), admission=Admission(most=2))
+    service = Service(Inbox(), ServerSettings(admission=Admission(most=2)))
     sessions = [Session(peer=f"192.0.2.{number}") for number in range(3)]
     assert service.open(sessions[0]) is not None
     assert service.open(sessions[1]) is not None
@@ -158,7 +167,7 @@ def test_so_many_in_all() -> None:
 
 
 def test_so_many_from_one_address() -> None:
-    service = Service(Inbox(), admission=Admission(each=1))
+    service = Service(Inbox(), ServerSettings(admission=Admission(each=1)))
     one, other, unix = (Session(peer=peer) for peer in ("192.0.2.1", "192.0.2.2", ""))
     assert service.open(one) is not None
     assert service.open(one) is None
@@ -190,11 +199,15 @@ def test_a_lock_is_held_while_they_are_counted() -> None:
 
 
 def test_a_proxy_passes_on_what_too_many_are_told() -> None:
-    assert Service(Inbox(), proxy=PROXY).farewell(BUSY).startswith(b"421 too many connections")
+    assert (
+        Service(Inbox(), ServerSettings(proxy=PROXY))
+        .farewell(BUSY)
+        .startswith(b"421 too many connections")
+    )
 
 
 def test_where_nothing_can_be_said_to_too_many() -> None:
-    assert Service(Inbox(), tls=ServerTLS.IMPLICIT).farewell(BUSY) == b""
+    assert Service(Inbox(), ServerSettings(tls=ServerTLS.IMPLICIT)).farewell(BUSY) == b""
 
 
 # --- implicit TLS -----------------------------------------------------------------------------
@@ -294,7 +307,9 @@ def test_the_header_does_not_come(happens: BaseException | bytes) -> None:
 
 
 def test_a_proxy_counts_as_its_clients() -> None:
-    service = Service(Inbox(), proxy=PROXY, admission=Admission(most=3, each=1), extensions=())
+    service = Service(
+        Inbox(), ServerSettings(proxy=PROXY, admission=Admission(most=3, each=1), extensions=())
+    )
     links = []
     for _ in range(3):
         flow = service.open(Session(peer="10.0.0.1"))
@@ -317,7 +332,7 @@ def test_a_proxy_counts_as_its_clients() -> None:
 
 def test_too_many_and_gone_already() -> None:
     def one_too_many() -> Link:
-        service = Service(Inbox(), proxy=PROXY, admission=Admission(each=1))
+        service = Service(Inbox(), ServerSettings(proxy=PROXY, admission=Admission(each=1)))
         assert service.open(Session(peer="198.51.100.7")) is not None
         flow = service.open(Session(peer="10.0.0.1"))
         assert flow is not None

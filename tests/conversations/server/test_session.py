@@ -23,7 +23,15 @@ from smtpproto import (
     Session,
     Syntax,
 )
-from smtpproto.conversations import ContentLost, Envelope, Handler, ServerTLS, Service, TLSMode
+from smtpproto.conversations import (
+    ContentLost,
+    Envelope,
+    Handler,
+    ServerSettings,
+    ServerTLS,
+    Service,
+    TLSMode,
+)
 from smtpproto.conversations import client as submit
 from smtpproto.conversations.requests import (
     Call,
@@ -286,7 +294,9 @@ def test_the_link_is_lost_at_each_request(error: type[OSError]) -> None:
 
 def greeted(handler: object, said: bytes, **settings: Any) -> Link:
     """A session in which the client has said something before the greeting."""
-    flow = Service(handler, hostname="mx.example", **settings).open(Session(peer="192.0.2.1"))
+    flow = Service(handler, ServerSettings(hostname="mx.example", **settings)).open(
+        Session(peer="192.0.2.1")
+    )
     assert flow is not None
     link = Link()
     link.server.inbox += said
@@ -404,7 +414,7 @@ def test_a_stop_while_the_handler_works_is_seen_at_once() -> None:
             return super().message(session, envelope, content)
 
     inbox = Stopping()
-    service = Service(inbox, hostname="mx.example", extensions=ALL)
+    service = Service(inbox, ServerSettings(hostname="mx.example", extensions=ALL))
     flow = service.open(Session(peer="192.0.2.1"))
     assert flow is not None
     link = Link(flow)

@@ -1,0 +1,99 @@
+"""A client that connects, as both adapters do it: its settings, and how its session begins."""
+
+from __future__ import annotations
+
+import functools
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from ..conversations import ClientSettings, PoolLimits
+from ..conversations.client.opening import begin as begin_session
+from ..conversations.requests import Flow
+from ..engine.client import Client
+from ..extensions.known import KNOWN
+from ..timeouts import CONNECT_TIMEOUT
+from ..vocabulary.replies import Reply
+from ..vocabulary.session import Session
+from . import host as machine
+from . import tls as security
+
+__all__ = ["ConnectionSettings", "PoolSettings", "begin"]
+
+
+@dataclass(frozen=True)
+class ConnectionSettings(ClientSettings):
+    """How the client reaches the server.
+
+    Arguments:
+        host: a name or an IP address.
+        port: 25 for relaying, 587 or 465 for submission (RFC 6409, RFC 8314), by custom 24 for
+            LMTP.
+        path: a Unix socket to use instead of host and port.
+        source_address: the IP address to connect from.
+        connect_timeout: seconds to wait for the connection.
+        timeout: seconds that no wait may pass; None: what RFC 5321 section 4.5.3.2 allows, which is
+            minutes.
+        tls_context: None for `smtpproto.adapters.tls.client_context()`.
+        server_hostname: the name that the server's certificate has to have; None: the host.
+        nonce: if not given, the host has the randomness.
+    """
+
+    host: str = "localhost"
+    port: int = 25
+    path: str | None = field(default=None, kw_only=True)
+    source_address: str | None = field(default=None, kw_only=True)
+    connect_timeout: float = field(default=CONNECT_TIMEOUT, kw_only=True)
+    timeout: float | None = field(default=None, kw_only=True)
+    tls_context: security.Context | None = field(default=None, kw_only=True)
+    server_hostname: str | None = field(default=None, kw_only=True)
+    nonce: Callable[[], str] | None = field(default=machine.nonce, repr=False, kw_only=True)
+
+
+@dataclass(frozen=True)
+class PoolSettings(ConnectionSettings):
+    """How many connections a pool keeps.
+
+    Arguments:
+        bounds: how many clients, for how long.
+    """
+
+    bounds: PoolLimits = field(default=PoolLimits(), kw_only=True)
+
+
+def begin(
+    sock: socket.socket, settings: ConnectionSettings
+) -> tuple[Client, Flow[Reply], security.Handshake]:
+    """A client's engine, the conversation that begins its session, and how it does the handshake.
+
+    Arguments:
+        sock: connected.
+        settings: of the session.
+    """
+    path, extensions = settings.path, settings.extensions
+    engine = Client(
+        KNOWN if extensions is None else extensions,
+        limits=settings.limits,
+        protocol=settings.protocol,
+        line_endings=settings.line_endings,
+        session=_session_with(sock, path),
+        observer=settings.observer,
+    )
+    # Only now it is known by which address this host is reached.
+    address = sock.getsockname()[0] if path is None else None
+    name = settings.ehlo_name(machine.hostname(), address)
+    handshake = security.Handshake(
+        # Made only if there is a handshake: reading the system's certificates takes a while.
+        settings.tls_context
+        or functools.partial(security.client_context, verify=settings.verifies),
+        settings.server_hostname or settings.host,
+    )
+    return engine, begin_session(engine, settings, name), handshake
+
+
+def _session_with(sock: socket.socket, path: str | None) -> Session:
+    if path is not None:
+        # What goes through a Unix socket stays on this machine.
+        return Session(peer=path, secure=True)
+    address, port, *_ = sock.getpeername()
+    return Session(peer=address, peer_port=port)

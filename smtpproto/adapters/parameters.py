@@ -1,0 +1,64 @@
+"""Functions whose parameters are the fields of a settings class."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import fields, is_dataclass
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+__all__ = ["fields_as_parameters"]
+
+A = TypeVar("A")
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+
+
+class fields_as_parameters(Generic[P, S]):  # noqa: N801  # a decorator
+    """Decorator: give a function the fields of a settings class in place of its last argument.
+
+    So names, types, defaults and documentation stand in the class alone, and `help` of the function
+    shows them.
+
+    Arguments:
+        settings: a dataclass.
+    """
+
+    def __init__(self, settings: Callable[P, S]) -> None:
+        self._settings = settings
+
+    @overload
+    def __call__(self, function: Callable[[S], R]) -> Callable[P, R]: ...
+    @overload
+    def __call__(self, function: Callable[[A, S], R]) -> Callable[Concatenate[A, P], R]: ...
+    def __call__(self, function: Callable[..., R]) -> Callable[..., R]:
+        settings: Any = self._settings
+        own = inspect.signature(function)
+        *leading, _ = own.parameters.values()
+        names, count = frozenset(each.name for each in fields(settings)), len(leading)
+        # The constructor of a class is called by the name of the class.
+        called = function.__qualname__.removesuffix(".__init__")
+
+        @functools.wraps(function)
+        def with_fields(*args: Any, **given: Any) -> R:
+            unknown = given.keys() - names
+            if unknown:
+                raise TypeError(f"{called}() has no option {', '.join(sorted(unknown))}")
+            if len(args) < count:
+                raise TypeError(f"{called}() needs {leading[-1].name} as its first argument")
+            return function(*args[:count], settings(*args[count:], **given))
+
+        taken = inspect.signature(settings).parameters.values()
+        signature = own.replace(parameters=[*leading, *taken])
+        with_fields.__signature__ = signature  # type: ignore[attr-defined]  # `inspect` looks for it
+        with_fields.__doc__ = _documentation(function, settings)
+        return with_fields
+
+
+def _documentation(function: Callable[..., object], settings: type) -> str:
+    """What a function does, then what the settings are, those of base classes last."""
+    classes = [each for each in settings.__mro__ if is_dataclass(each)]
+    parts = [inspect.cleandoc(each.__doc__ or "") for each in (function, *classes)]
+    return "\n\n".join(parts)
