@@ -36,7 +36,7 @@ from . import server_refusals as refusals
 from .catalogue import catalogue
 from .command_allowed import not_possible
 from .connection import Connection, Observer
-from .server_content import IncomingContent
+from .server_content import ServerContent
 from .server_hello import named, offers, with_offers
 from .table import Row
 
@@ -147,7 +147,7 @@ class Server(Connection):
         # The lowest code so far of several replies to one command (LMTP).
         self._best = _WORST
         # The content under way; between its chunks it stays.
-        self._content: IncomingContent | None = None
+        self._content: ServerContent | None = None
         self._errors = 0
         # Lines since the last message; whether the last reply was negative; whether any line came.
         self._commands = 0
@@ -397,12 +397,12 @@ class Server(Connection):
 
     # --- content ------------------------------------------------------------------------------
 
-    def _begin_content(self, reader: DotDecoder | None) -> IncomingContent:
+    def _begin_content(self, reader: DotDecoder | None) -> ServerContent:
         """Content begins; None: it comes in chunks, or by other commands (RFC 4468)."""
         text = None
         if reader is None and not (self.transaction and is_binary(self.transaction.mail)):
             text = CountedText(self.line_endings)
-        content = self._content = IncomingContent(
+        content = self._content = ServerContent(
             reader, text, self.session, self._content_watchers, self._observer
         )
         return content
@@ -414,7 +414,7 @@ class Server(Connection):
         self._command = command
         content.begin_chunk(self._buffer, command.octets, refusal)
 
-    def _next_content(self, content: IncomingContent) -> ServerEvent | Need | None:
+    def _next_content(self, content: ServerContent) -> ServerEvent | Need | None:
         chunk = content.read()
         if chunk is None:
             return self._closed(clean=False) if self._eof else _NEEDS_DATA
@@ -422,7 +422,7 @@ class Server(Connection):
             return self._end_content(content)
         return ContentChunk(chunk) if chunk else None
 
-    def _end_content(self, content: IncomingContent) -> ServerEvent | None:
+    def _end_content(self, content: ServerContent) -> ServerEvent | None:
         """The content, or one chunk of it, is complete: who answers it, and with what?"""
         command, last, name = self._command, True, "content"
         if isinstance(command, CountedCommand):
@@ -446,7 +446,7 @@ class Server(Connection):
         return None
 
     def _refuse_complete(
-        self, content: IncomingContent, refused: Reply, *, last: bool
+        self, content: ServerContent, refused: Reply, *, last: bool
     ) -> ServerEvent | None:
         """Answer complete content that is refused; the application knows if it did that itself."""
         follows = self._failed and self._row is not None and self._row.in_flight

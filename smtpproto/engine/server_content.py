@@ -18,10 +18,10 @@ from .server_refusals import bad_content
 if TYPE_CHECKING:
     from .connection import Observer
 
-__all__ = ["IncomingContent"]
+__all__ = ["ServerContent"]
 
 
-class IncomingContent:
+class ServerContent:
     """The content of one message on its way in.
 
     Arguments:
