@@ -113,18 +113,7 @@ class ClientBase:
         flow = deliver(
             self._engine, envelope, content, chunking=self.chunking, to_ascii=self.to_ascii
         )
-        if not isinstance(content, AsyncGenerator):
-            return (yield from flow)
-        try:
-            delivery = yield from flow
-        except BaseException:
-            yield Call(content.aclose)
-            raise
-        try:
-            yield Call(content.aclose)
-        except Exception as error:  # noqa: BLE001  # what was delivered stays delivered
-            return replace(delivery, error=delivery.error or error)
-        return delivery
+        return _and_close(flow, content) if isinstance(content, AsyncGenerator) else flow
 
     def _message(
         self, message: Message, sender: str | None, recipients: Iterable[str] | None
@@ -173,3 +162,17 @@ class ClientBase:
 
     def _help(self, string: str) -> Flow[Reply]:
         return self._answer(Help(string))
+
+
+def _and_close(flow: Flow[Delivery], content: AsyncGenerator[bytes, None]) -> Flow[Delivery]:
+    """Deliver content, and close the generator that it comes from."""
+    try:
+        delivery = yield from flow
+    except BaseException:
+        yield Call(content.aclose)
+        raise
+    try:
+        yield Call(content.aclose)
+    except Exception as error:  # noqa: BLE001  # what was delivered stays delivered
+        return replace(delivery, error=delivery.error or error)
+    return delivery

@@ -59,7 +59,7 @@ def reply_after(event: ClientEvent | Need, client: Client, most: float = inf) ->
             raise LocalProtocolError(f"no reply is due: {event.value}")
         timeout = min(client.timeout, most)
         try:
-            written = not client.queued or (yield from flush(client, most))
+            written = not client.queued or (yield from flush(client, timeout))
             if written:
                 client.receive_data((yield Receive(timeout, fresh)))
                 fresh = False
@@ -74,14 +74,17 @@ def reply_after(event: ClientEvent | Need, client: Client, most: float = inf) ->
     return event
 
 
-def flush(client: Client, most: float = inf) -> Flow[bool]:
+def flush(client: Client, timeout: float) -> Flow[bool]:
     """Write what is queued; whether all of it has left, or the server had something to say before.
 
     In that case look at what it said and call this again, so that neither side waits for the other
     to read (RFC 2920 section 3.1).  A server that closes early may have said why, so an error here
     is passed over if there is still something to read.
+
+    Arguments:
+        client: a connection.
+        timeout: seconds without progress after which the server takes too long.
     """
-    timeout = min(client.timeout, most)
     try:
         received = yield Send(client.data_to_send(), timeout, reads=True)
     except TimeoutError:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import AsyncIterable, Iterable, Iterator
-from functools import cached_property
+from collections.abc import AsyncIterable, Iterable
 from io import TextIOBase
 from typing import TYPE_CHECKING, Any, Union
 
@@ -51,6 +50,8 @@ class ContentSource:
     def __init__(self, content: Content) -> None:
         self.octets: bytes | None = None
         self.ended = False
+        # Of what is in memory: whether all line endings are CRLF; None: not looked at.
+        self._clean: bool | None = None
         self._content: Any = content
         self._next: Any = None
         self._arguments: tuple[Any, ...] = ()
@@ -91,7 +92,7 @@ class ContentSource:
             return None if octets is None else len(octets)
         # A CR or LF alone is sent as CRLF, or not at all; the last line gets one if it has none.
         missing = 0 if not octets or octets.endswith((b"\n", b"\r")) else 2
-        if not self._has_clean_lines:
+        if not self._has_clean_lines():
             pairs = octets.count(b"\r\n")
             missing += octets.count(b"\n") + octets.count(b"\r") - 2 * pairs
         return len(octets) + missing
@@ -143,17 +144,18 @@ class ContentSource:
         """
         if self.octets is None or line_endings is not LineEndings.REFUSE:
             return
-        if not self._has_clean_lines:
+        if not self._has_clean_lines():
             raise LocalProtocolError(
                 "the content holds a CR or LF that is not part of a CRLF (RFC 5321 section 2.3.8); "
                 "LineEndings.NORMALIZE makes line endings of them"
             )
 
-    @cached_property
     def _has_clean_lines(self) -> bool:
         """Whether each CR and LF of what is in memory is part of a CRLF."""
         assert self.octets is not None
-        return all(map(is_clean, _pieces(self.octets)))
+        if self._clean is None:
+            self._clean = _is_clean(self.octets)
+        return self._clean
 
     # --- reading ------------------------------------------------------------------------------
 
@@ -234,12 +236,15 @@ def _refuse_text(content: Content) -> None:
         )
 
 
-def _pieces(octets: bytes) -> Iterator[bytes]:
-    """Octets in pieces, none of which begins or ends within a CRLF."""
+def _is_clean(octets: bytes) -> bool:
+    """Whether each CR and LF is part of a CRLF; looked at in pieces, as that makes copies."""
     start = 0
     while start < len(octets):
         end = start + CHUNK
+        # No piece may end within a CRLF.
         if octets[end - 1 : end] == b"\r":
             end += 1
-        yield octets[start:end]
+        if not is_clean(octets[start:end]):
+            return False
         start = end
+    return True

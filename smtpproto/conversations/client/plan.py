@@ -42,7 +42,7 @@ ToASCII = Callable[[Domain], Domain]
 P = TypeVar("P", ReversePath, ForwardPath)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Plan:
     """How a message goes to a server.
 
@@ -98,7 +98,8 @@ def make_plan(
             "this content can be read only once: give bytes, a file that can be rewound, or what "
             "can be iterated over again"
         )
-    yield from source.look()
+    if source.octets is None:
+        yield from source.look()
     binary = is_binary(envelope.mail)
     if not binary:
         source.check(line_endings)
@@ -139,7 +140,7 @@ def _with_parameters(
             parameters.append(SmtpUtf8Parameter())
         elif source.octets is None:
             source.utf8_refusal = _late_utf8(offered)
-    return replace(mail, parameters=tuple(parameters))
+    return Mail(mail.reverse_path, tuple(parameters))
 
 
 def _body(given: Body | None, source: ContentSource, offered: Offered) -> Body | None:
@@ -182,10 +183,11 @@ def unfit(what: str, enhanced: str, rfc: str) -> Unfit:
 
 
 def _is_ascii(envelope: Envelope) -> bool:
-    commands: tuple[Mail | Rcpt, ...] = (envelope.mail, *envelope.recipients)
-    parameters = [str(p) for each in commands if each.parameters for p in each.parameters]
-    paths = (envelope.reverse_path, *envelope.forward_paths)
-    return all(map(str.isascii, map(str, paths))) and all(map(str.isascii, parameters))
+    mail, recipients = envelope.mail, envelope.recipients
+    words = [str(rcpt.forward_path) for rcpt in recipients]
+    words += [str(parameter) for rcpt in recipients for parameter in rcpt.parameters]
+    words += [str(mail.reverse_path), *map(str, mail.parameters)]
+    return "".join(words).isascii()
 
 
 def _without_utf8(envelope: Envelope, source: ContentSource, to_ascii: ToASCII | None) -> Envelope:

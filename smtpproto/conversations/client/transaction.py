@@ -18,7 +18,7 @@ from ...vocabulary.states import State
 from ...wire import CountedText
 from ..errors import ConnectionLost
 from ..requests import Flow
-from .command_and_reply import NotWritten, flush, next_reply, reply_after
+from .command_and_reply import NotWritten, flush, reply_after
 from .content_source import CHUNK
 
 if TYPE_CHECKING:
@@ -122,7 +122,9 @@ class MailTransaction:
         Raises:
             ConnectionLost: besides the usual, it is a 421.
         """
-        reply = yield from next_reply(self.client)
+        reply = self.client.next_event()
+        if not isinstance(reply, Reply):
+            reply = yield from reply_after(reply, self.client)
         self._check_open(reply)
         return reply
 
@@ -195,7 +197,7 @@ class MailTransaction:
         done, lost = False, None
         while not done:
             try:
-                done = yield from flush(self.client)
+                done = yield from flush(self.client, self.client.timeout)
             except OSError as error:
                 done, lost = True, error
             # Whoever closes early may have said why, and that may have been read already.
