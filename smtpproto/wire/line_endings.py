@@ -43,20 +43,23 @@ _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 
 
 # Each octet as 1 or 0: is it a CR, is it an LF?
-_CRS = bytes([octet == 13 for octet in range(256)])
-
-
-_LFS = bytes([octet == 10 for octet in range(256)])
+_CRS = bytes([octet == CR for octet in range(256)])
+_LFS = bytes([octet == LF for octet in range(256)])
+# Lines shorter than 16 octets, judged by the first of them, are many for their octets.
+_SAMPLE, _MANY = 1024, 64
 
 
 def is_clean(octets: bytes) -> bool:
     """Whether each CR and LF is part of a CRLF; the octets must not begin or end within one.
 
-    The positions of the CRs, moved by one, must be those of the LFs.  Counting CR, LF and CRLF
-    takes twice as long for ordinary text.  Octets without CR and LF are ten times faster.
+    Removing the CRs and putting one before each LF must give the same octets.  Python finds single
+    octets with the processor's help.  For short lines it is faster to compare positions: those of
+    the CRs, moved by one, must be those of the LFs.  Counting CR, LF and CRLF is the slowest way.
     """
     if LF not in octets and CR not in octets:
         return True
+    if octets.count(LF, 0, _SAMPLE) <= _MANY:
+        return octets.replace(b"\r", b"").replace(b"\n", b"\r\n") == octets
     return b"\0" + octets.translate(_CRS) == octets.translate(_LFS) + b"\0"
 
 
