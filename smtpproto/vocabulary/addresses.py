@@ -34,6 +34,8 @@ from ..grammar.patterns import DOMAIN, DOT_STRING_UTF8, FULL_MAILBOX, ipv4_addre
 from ..limits import Limits
 
 if TYPE_CHECKING:
+    import re
+
     from typing_extensions import Self
 
 __all__ = ["AddressLiteral", "Domain", "ForwardPath", "Mailbox", "Path", "ReversePath"]
@@ -258,11 +260,12 @@ class Path:
             LocalProtocolError: 501: it is no mailbox, or too long.
         """
         _require(address, (str,), "an address as text")
+        text = f"<{address}>"
+        match = FULL_MAILBOX.fullmatch(text)
+        if match is not None and len(text) <= _ANY_BOUNDS:
+            return cls._trusted(match)
         if address.lower() == cls.bare:
             return cls(None)
-        text = f"<{address}>"
-        if len(text) <= _ANY_BOUNDS and FULL_MAILBOX.fullmatch(text) is not None:
-            return cls.parse_prefix(text)[0]
         rules = Rules(cls.what, cls.enhanced, True, limits)
         try:
             mailbox, end = _read_mailbox(address, 0, rules)
@@ -313,11 +316,17 @@ class Path:
                 and len(local_part) <= limits.local_part
                 and len(name) <= limits.domain
             ):
-                path = _new(cls)
-                _set(path, "mailbox", _trusted_mailbox(local_part, _trusted_domain(name)))
-                _set(path, "_text", match[0])
-                return path, end
+                return cls._trusted(match), end
         return cls._read(text, start, Rules(cls.what, cls.enhanced, utf8, limits), limits)
+
+    @classmethod
+    def _trusted(cls, match: re.Match[str]) -> Self:
+        """Return the path that `FULL_MAILBOX` has matched."""
+        path = _new(cls)
+        local_part, name = match.groups()
+        _set(path, "mailbox", _trusted_mailbox(local_part, _trusted_domain(name)))
+        _set(path, "_text", match[0])
+        return path
 
     @classmethod
     def _read(cls, text: str, start: int, rules: Rules, limits: Limits) -> tuple[Self, int]:
