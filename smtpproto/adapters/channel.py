@@ -52,7 +52,7 @@ class Channel:
     def put(self, data: bytes) -> None:
         """Take octets that are to be sent after those that are unsent; `push` sends them."""
         if self._tls is None:
-            self._append(data)
+            self.unsent = bytes(self.unsent) + data if self.unsent else data
         elif data:
             self._tls.write(data)
             self._append(self._outgoing.read())
@@ -90,7 +90,10 @@ class Channel:
             OSError: the link broke.
         """
         if self._tls is None:
-            return self._take(most)
+            try:
+                return self.sock.recv(most)
+            except BlockingIOError:
+                return None
         octets = self._decrypted(most)
         if octets is None and self._fetch():
             # Once only: records without content, however many come, hold no other session up.

@@ -90,16 +90,17 @@ class AcceptedConnection(Channel):
     def expect(self, request: Waited) -> None:
         """Note what the conversation waits for, and until when."""
         self.awaited = request
-        now = time.monotonic()
         if type(request) is Receive:
-            self._receive_until = request.deadline(now, self._receive_until, self._most)
-            self.deadline = self._receive_until
+            until = request.deadline(time.monotonic(), self._receive_until, self._most)
+            self.deadline = self._receive_until = until
         elif type(request) is Send:
-            self.deadline = now + self._limit(request.timeout)
-            self.sent += len(request.data)
-            self.put(request.data)
+            data = request.data
+            self.sent += len(data)
+            self.put(data)
+            # Before it has tried to send them, nothing has to be over.
+            self.deadline = inf
         elif type(request) is BeginTLS:
-            self.deadline = now + self._limit(request.timeout)
+            self.deadline = time.monotonic() + self._limit(request.timeout)
 
     def attempt(self) -> int:
         """Try to do what is awaited.
@@ -109,8 +110,6 @@ class AcceptedConnection(Channel):
             of the socket after which to try again.
         """
         try:
-            if self._is_cut:
-                raise ConnectionAbortedError("the server cut the connection off")
             missing = self._attempt()
             if missing:
                 return missing
@@ -123,14 +122,18 @@ class AcceptedConnection(Channel):
         return 0
 
     def _attempt(self) -> int:
+        if self._is_cut:
+            raise ConnectionAbortedError("the server cut the connection off")
         request = self.awaited
         # In other waits there may be something that TLS has to say by itself.
         took = self.push() if self.unsent else False
         if type(request) is Send:
-            if took and self.unsent:
+            if not self.unsent:
+                return 0
+            if took or self.deadline == inf:
                 # The peer has time for as long as it takes something.
                 self.deadline = time.monotonic() + self._limit(request.timeout)
-            return WRITE if self.unsent else 0
+            return WRITE
         result: Any
         if type(request) is Receive:
             result = self.read(request.most)

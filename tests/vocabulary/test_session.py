@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 from smtpproto.extensions import Extension
 from smtpproto.vocabulary.addresses import Domain, ForwardPath, ReversePath
@@ -81,3 +81,15 @@ def test_a_transaction_begins_without_recipients() -> None:
     assert transaction.recipients == []
     transaction.recipients.append(Rcpt(ForwardPath(None)))
     assert Transaction(mail).recipients == []
+
+
+def test_another_transaction_changes_nothing_else() -> None:
+    """Each field gets a value of its own, so that none can be left out or take another's place."""
+    values: dict[str, object] = {each.name: object() for each in fields(Session)}
+    session = Session(**values)  # type: ignore[arg-type]
+    transaction = Transaction(Mail(ReversePath(None)))
+    changed = session.within(transaction)
+    assert changed.transaction is transaction
+    others = [name for name in values if name != "transaction"]
+    assert [getattr(changed, name) for name in others] == [values[name] for name in others]
+    assert changed.within(None).transaction is None

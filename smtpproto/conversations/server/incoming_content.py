@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from ...vocabulary.command_base import Command
 from ...vocabulary.events import ContentChunk, Deviation, EndOfContent, Rejected, ServerEvent
 from ...vocabulary.replies import Reply
+from ...wire.buffer import CHUNK
 from ..requests import Flow
 from .received import Separator
 
@@ -30,6 +31,11 @@ FAILED = Reply(451, "4.3.0", "local error in processing")
 
 FULL = Reply(452, "4.3.1", "insufficient system storage")
 """What a client is told where there is no memory or no room on the disk: it may try again."""
+
+# Octets after which a handler gets what has come: its thread is not woken for each piece.
+_TOGETHER = 262144
+# Where more has come, the reader's piece is longer.
+_SHORT = CHUNK // 2
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM})
 
@@ -74,58 +80,92 @@ class IncomingContent:
         self.lost: ServerEvent | Exception | None = None
 
     def read(self) -> Flow[bytes | None]:
-        """The next chunk; None at the end.
+        """What has come of the content, or else what comes next; None at the end.
 
         Raises:
             ContentLost: the content does not become complete.
         """
-        if self.top:
-            top, self.top = self.top, b""
-            self._separator = Separator()
-            return top
-        octets: bytes | None = b""
-        while not octets:
-            if self.complete:
-                return None
-            octets = yield from self.sent()
-            if self._separator is not None:
-                separator = self._separator
-                octets = separator.finish() if octets is None else separator.feed(octets)
-            elif octets is None:
-                return None
-        return octets
+        pieces = yield from self.pieces()
+        if not pieces:
+            return None
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
-    def sent(self) -> Flow[bytes | None]:
-        """The next chunk as it was sent; None at the end.
+    def pieces(self) -> Flow[list[bytes]]:
+        """The same in pieces, of which none is empty; no piece at the end.
+
+        Pieces that came together are read together, so that a handler's thread is not woken for
+        each.  A short piece ends them: what follows it may be the end of a chunk (RFC 3030), whose
+        reply the handler may want to decide.
+        """
+        pieces: list[bytes] = []
+        size = 0
+        if self.top:
+            pieces.append(self.top)
+            self.top, self._separator = b"", Separator()
+        separator = self._separator
+        more = True
+        while more and size < _TOGETHER and not self.complete:
+            event = yield from self.next_event(wait=not pieces)
+            if event is None:
+                break
+            if isinstance(event, ContentChunk):
+                octets = event.octets
+                size += len(octets)
+                more = len(octets) > _SHORT
+                if separator is not None:
+                    octets = separator.feed(octets)
+            else:
+                octets = yield from self.take(event)
+            if octets:
+                pieces.append(octets)
+            else:
+                more = True
+        return pieces
+
+    def next_event(self, *, wait: bool) -> Flow[ServerEvent | None]:
+        """The next event; None where the client would have to be waited for, and that is not asked.
 
         Raises:
-            ContentLost: as `read`.
+            ContentLost: the link was lost.
         """
-        event: ServerEvent | None
-        event, self.first = self.first, None
-        if event is None:
-            event = yield from self.next_event()
-        while isinstance(event, (Command, Deviation)) or (
-            isinstance(event, Rejected) and not event.content
-        ):
-            yield from self.between_chunks(event)
-            event = yield from self.next_event()
-        if isinstance(event, ContentChunk):
-            return event.octets
+        if self.first is not None:
+            event, self.first = self.first, None
+            return event
+        if self.lost is not None:
+            raise ContentLost("the content was lost before")
+        try:
+            dialogue = self.dialogue
+            return (yield from (dialogue.next_event() if wait else dialogue.event_at_hand()))
+        except (OSError, Over, MemoryError) as error:
+            self.lost = error
+            raise ContentLost(f"the link was lost within the content: {error}") from error
+
+    def take(self, event: ServerEvent) -> Flow[bytes]:
+        """Do what an event means for the content that is no piece of it.
+
+        Returns:
+            At the end what was held back until then.
+
+        Raises:
+            ContentLost: the content does not become complete.
+        """
         if isinstance(event, EndOfContent):
             self.complete = True
-            return None
-        if isinstance(event, Rejected):
+            return b"" if self._separator is None else self._separator.finish()
+        if isinstance(event, Rejected) and event.content:
             self.lost = event
             yield from self.dialogue.rejected(event)
             raise ContentLost(event.reason)
+        if isinstance(event, (Command, Deviation, Rejected)):
+            yield from self.between_chunks(event)
+            return b""
         self.lost = Over()
         raise ContentLost("the client closed before the end of the content")
 
     def rest(self) -> Flow[None]:
         """Read to the end, where the handler did not."""
         while not self.complete:
-            yield from self.read()
+            yield from self.pieces()
 
     def between_chunks(self, event: Command | Deviation | Rejected) -> Flow[None]:
         """What a client says between two chunks (RFC 3030): nothing, or that it gives up.
@@ -147,15 +187,6 @@ class IncomingContent:
             self.lost = event
             raise ContentLost("the mail transaction was over before the end of the content")
 
-    def next_event(self) -> Flow[ServerEvent]:
-        if self.lost is not None:
-            raise ContentLost("the content was lost before")
-        try:
-            return (yield from self.dialogue.next_event())
-        except (OSError, Over, MemoryError) as error:
-            self.lost = error
-            raise ContentLost(f"the link was lost within the content: {error}") from error
-
     def whole(self) -> Flow[bytes]:
         """All of the content.
 
@@ -166,8 +197,8 @@ class IncomingContent:
         # A list of chunks of one octet each would take sixty times their octets.
         octets = io.BytesIO()
         try:
-            while (chunk := (yield from self.read())) is not None:
-                octets.write(chunk)
+            while pieces := (yield from self.pieces()):
+                octets.writelines(pieces)
             return octets.getvalue()
         except MemoryError as error:
             raise NoMemory("no memory was left for the content of a message") from error

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ...extensions import AuthCommand
@@ -61,6 +60,12 @@ NO_MEMORY = Reply(421, "4.3.1", "no memory, try again later")
 # the server hold that asks for long replies, and the work after which an adapter lets other
 # sessions have their turn: this is what a group of 100 recipients gets.
 _MOST_QUEUED = 2048
+
+# Octets to read at once: of commands, of which few come together, and of content.
+_COMMANDS, _CONTENT = 65536, 262144
+
+# In CPython 3.11 to name a member of an enum takes three times as long as to name this.
+_NEEDS_DATA = Need.DATA
 
 
 def serve_session(
@@ -167,9 +172,10 @@ class ServerSession:
     def session(self) -> Session:
         """The session as the handler sees it: with the mail transaction so far."""
         server = self.server
-        if server.session.transaction is not server.transaction:
-            server.session = replace(server.session, transaction=server.transaction)
-        return server.session
+        session = server.session
+        if session.transaction is not server.transaction:
+            session = server.session = session.within(server.transaction)
+        return session
 
     def envelope(self) -> Envelope:
         """Who sends a message, and to whom."""
@@ -187,17 +193,18 @@ class ServerSession:
             # `next_event` and `command` do the same; a generator for each event is what costs here.
             event = following or server.next_event()
             following = None
-            if isinstance(event, Need):
-                event = yield from self.wait(event)
             kind = type(event)
+            if kind is Need:
+                event = yield from self.wait(event)
+                kind = type(event)
             if kind is Mail and self.stops():
                 self.end(DRAINING)
             if kind in unasked:
                 server.accept()
-            elif isinstance(event, AuthCommand):
-                following = yield from self.authenticate(event)
             elif isinstance(event, (ContentChunk, EndOfContent)):
                 yield from self.content(event)
+            elif isinstance(event, AuthCommand):
+                following = yield from self.authenticate(event)
             elif isinstance(event, Command):
                 yield from self.command(event)
             elif isinstance(event, Rejected):
@@ -236,9 +243,16 @@ class ServerSession:
 
     def next_event(self) -> Flow[ServerEvent]:
         """The next event, with as much reading and writing as it takes."""
+        event = yield from self.event_at_hand()
+        if event is None:
+            event = yield from self.wait(self.server.next_event())
+        return event
+
+    def event_at_hand(self) -> Flow[ServerEvent | None]:
+        """The next event if the client need not be waited for, otherwise None."""
         event = self.server.next_event()
         if isinstance(event, Need):
-            return (yield from self.wait(event))
+            return None
         if self.server.queued > _MOST_QUEUED:
             yield Send(self.server.data_to_send(), self.server.timeout)
         return event
@@ -248,17 +262,19 @@ class ServerSession:
         server = self.server
         fresh = True
         while isinstance(event, Need):
-            for_data = event is Need.DATA
+            for_data = event is _NEEDS_DATA
             if for_data and server.transaction is None and self.stops():
                 self.end(DRAINING)
+            timeout = server.timeout
             data = server.data_to_send()
             if data:
-                yield Send(data, server.timeout)
+                yield Send(data, timeout)
             if for_data:
                 try:
                     within = self.find_budget()
-                    fresh = fresh or server.in_content
-                    received = yield Receive(server.timeout, fresh, within=within)
+                    in_content = server.in_content
+                    most = _CONTENT if in_content else _COMMANDS
+                    received = yield Receive(timeout, fresh or in_content, most, within)
                 except Draining:
                     self.draining = True
                 except TimeoutError:

@@ -781,15 +781,15 @@ def test_no_memory_for_the_whole_of_a_message(monkeypatch: pytest.MonkeyPatch) -
     """The message is refused for now, and the session goes on."""
     inbox = Inbox()
     link = start(inbox)
-    read = IncomingContent.read
+    read = IncomingContent.pieces
 
-    def fail(self: IncomingContent) -> Flow[bytes | None]:
-        if (yield from read(self)) is None:
+    def fail(self: IncomingContent) -> Flow[list[bytes]]:
+        if not (yield from read(self)):
             raise MemoryError
-        return b"body"
+        return [b"body"]
 
     with monkeypatch.context() as patched:
-        patched.setattr(IncomingContent, "read", fail)
+        patched.setattr(IncomingContent, "pieces", fail)
         assert codes(link.feed(ENVELOPE + MESSAGE)) == [250, 250, 354, 452]
     assert [type(each) for each in link.server.reports] == [NoMemory]
     assert codes(link.feed(ENVELOPE + MESSAGE)) == [250, 250, 354, 250]
