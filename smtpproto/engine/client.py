@@ -10,11 +10,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError, RemoteProtocolError
-from ..extensions import Extension, Pipelining
+from ..extensions import Extension
 from ..extensions.known import KNOWN
 from ..limits import DEFAULT, Limits
 from ..timeouts import CONTENT_CHUNK_TIMEOUT, END_OF_CONTENT_TIMEOUT, GREETING_TIMEOUT
-from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
+from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand, Framing
 from ..vocabulary.commands import Hello, Helo, Mail, Rcpt
 from ..vocabulary.events import (
     AuthResponse,
@@ -33,7 +33,7 @@ from .catalogue import catalogue, read_offers
 from .client_content import OutgoingChunks
 from .client_pipelining import Awaited, CommandQueue
 from .command_allowed import CommandRules, InForce, not_possible
-from .connection import Connection, Observer
+from .connection import Connection, Observer, check_line
 from .table import Row
 
 if TYPE_CHECKING:
@@ -46,8 +46,11 @@ _WORST = 599
 _NOTHING = Offered()
 # In CPython 3.11 to name a member of an enum takes three times as long as to name these.
 _CLOSED, _CONTENT, _CHUNKS, _TLS = State.CLOSED, State.CONTENT, State.CHUNKS, State.TLS
-_SESSION = Effect.SESSION
+_SESSION, _LMTP = Effect.SESSION, Protocol.LMTP
 _NEEDS_DATA = Need.DATA
+_COUNTED = Framing.COUNTED
+# The codes of replies that may come unasked: none, or the end of the session.
+_NO_ANSWER = (b"", b"421")
 
 
 class Client(Connection):
@@ -141,7 +144,7 @@ class Client(Connection):
 
     def data_to_send(self) -> bytes:
         queued = self._queued
-        if queued.begins_unwritten and self._unread_code() not in (b"", b"421"):
+        if queued.begins_unwritten and self._unread_code() not in _NO_ANSWER:
             # Something to answer it is there already: `next_event` refuses that.
             return b""
         queued.written()
@@ -196,13 +199,14 @@ class Client(Connection):
         if queued.unsettled:
             force = self._catalogue.in_force(_NOTHING)
             session = replace(session, offered=_NOTHING)
+        rules = force.rules(type(command))
         row = self._row(command, state, force, session)
-        line = self._line(command, force.rules(type(command)), utf8=force.utf8)
+        line = self._line(command, rules, utf8=force.utf8)
         awaited = (row, command)
-        if queued.held or not queued.may_leave(pipelining=self._pipelining):
+        if queued.held or (queued.sent and not queued.may_leave(force.pipelining)):
             queued.hold(awaited, line)
         else:
-            if not queued.sent and self._unread_code() not in (b"", b"421"):
+            if not queued.sent and self._unread_code() not in _NO_ANSWER:
                 raise _early(command.verb)
             self._leave(awaited, command, line)
         if row.forget is _SESSION:
@@ -213,7 +217,7 @@ class Client(Connection):
             self._last_mail.recipients.append(command)
         elif isinstance(command, Mail):
             self._last_mail = Transaction(command)
-        elif after is _CHUNKS or isinstance(command, CountedCommand):
+        elif after is _CHUNKS or command.framing is _COUNTED:
             self._begin_chunk(command, state)
 
     def _row(self, command: Command, state: State, force: InForce, session: Session) -> Row:
@@ -256,33 +260,31 @@ class Client(Connection):
             )
 
     def _line(self, command: Command, rules: CommandRules, *, utf8: bool) -> bytes:
-        """The command line, without its CRLF.
+        """The command line, with its CRLF.
 
         Raises:
-            LocalProtocolError: it is too long, or not ASCII where it must be.
+            LocalProtocolError: it is too long, not ASCII where it must be, or more than one line.
         """
-        line = command.line().encode("utf-8")
-        if not utf8 and not line.isascii():
+        text = command.line()
+        line = f"{text}\r\n".encode()
+        if not utf8 and not text.isascii():
             raise LocalProtocolError(
                 f"{command.verb}: only ASCII, as SMTPUTF8 was not offered (RFC 5321 section 2.4)",
                 code=553,
                 enhanced="5.6.7",
             )
-        if len(line) + 2 > rules.longest:
+        if len(line) > rules.longest:
             raise LocalProtocolError(
-                f"{command.verb}: the line has {len(line) + 2} octets with its CRLF, "
+                f"{command.verb}: the line has {len(line)} octets with its CRLF, "
                 f"{rules.longest} are allowed (RFC 5321 section 4.5.3.1.4)"
             )
-        self._check_lines(line)
+        if not text.isprintable():
+            check_line(text.encode())
         return line
-
-    @property
-    def _pipelining(self) -> bool:
-        return Pipelining in self.session.offered
 
     def _leave(self, awaited: Awaited, command: Command, line: bytes) -> None:
         """Queue a command: its reply is the next one to come behind those that are pending."""
-        self._queue(line)
+        self._out += line
         if self._observer is not None:
             self._observer("C", str(command).encode("utf-8"), False)
         self._queued.sent.append(awaited)
@@ -296,6 +298,8 @@ class Client(Connection):
         421 may be said at any time (RFC 5321 section 3.8).
         """
         begun = self._replies.code
+        if not begun and not self._buffer.octets:
+            return b""
         code = b"%d" % begun if begun else self._buffer.peek(3)
         # It may be the first half.
         return b"421" if code and b"421".startswith(code) else code
@@ -311,10 +315,8 @@ class Client(Connection):
     def _release(self) -> None:
         """Let leave what may leave (RFC 2920 section 3.1)."""
         queued = self._queued
-        while queued.held:
-            released = queued.release(pipelining=self._pipelining)
-            if released is None:
-                return
+        pipelining = self._in_force().pipelining
+        while (released := queued.release(pipelining)) is not None:
             awaited, octets = released
             if awaited is None:
                 self._out += octets
@@ -373,7 +375,7 @@ class Client(Connection):
                 f"the response has more than {self._limits.exchange_line} octets "
                 "(RFC 4954 section 4)"
             )
-        if self._unread_code() not in (b"", b"421"):
+        if self._unread_code() not in _NO_ANSWER:
             raise _early("the response")
         self._queue(line)
         self._observe("C", b"(response)")
@@ -465,19 +467,21 @@ class Client(Connection):
         queued = self._queued
         if not queued.sent:
             return self._unasked(code, lines)
-        awaited = queued.sent[0]
-        command = awaited[1]
-        reply = build_reply(code, lines, command, self._lmtp_recipient(awaited))
+        sent, command = queued.sent[0]
+        recipient = None
+        if self.session.protocol is _LMTP:
+            recipient = self._lmtp_recipient(sent, command)
+        reply = build_reply(code, lines, command, recipient)
         if code == 421:
             self._end(_CLOSED)
             return reply
-        row = self._rows[self.state].get(awaited[0].name)
-        self._check_answer(code, awaited[0].name, row)
-        self._best = min(code, self._best)
-        if reply.recipient is not None and self._more_recipients():
-            return reply
-        code, self._best = self._best, _WORST
-        self._answers = 0
+        row = self._rows[self.state].get(sent.name)
+        self._check_answer(code, sent.name, row)
+        if recipient is not None:
+            self._best = min(code, self._best)
+            if self._more_recipients():
+                return reply
+            code, self._best, self._answers = self._best, _WORST, 0
         queued.answered()
         if not queued.sent:
             self._lines.limit = self._limits.reply_line
@@ -486,7 +490,7 @@ class Client(Connection):
                 self._projected = None
             self._answered(row, code, None if row.name == "content" else command)
             if code < 400:
-                self._succeeded(row, reply)
+                self._succeeded(reply)
         if queued.held:
             self._release()
         return reply
@@ -525,11 +529,10 @@ class Client(Connection):
         self._end(State.CLOSED)
         return build_reply(code, lines, command)
 
-    def _lmtp_recipient(self, awaited: Awaited) -> Rcpt | None:
+    def _lmtp_recipient(self, row: Row, command: Command | None) -> Rcpt | None:
         """The recipient that the next reply is about, if it is one of several (RFC 2033)."""
-        if self.session.protocol is not Protocol.LMTP or self.transaction is None:
+        if self.transaction is None:
             return None
-        row, command = awaited
         final = row.name == "content" or (isinstance(command, CountedCommand) and command.last)
         recipients = self.transaction.recipients
         return recipients[self._answers] if final and recipients else None
@@ -539,7 +542,7 @@ class Client(Connection):
         self._answers += 1
         return self._answers < len(self.transaction.recipients)
 
-    def _succeeded(self, row: Row, reply: Reply) -> None:
+    def _succeeded(self, reply: Reply) -> None:
         """Keep what a positive or intermediate reply tells."""
         command = reply.command
         if reply.code >= 300:

@@ -45,8 +45,8 @@ class CommandQueue:
     def __len__(self) -> int:
         return len(self.sent) + self._held_commands
 
-    def may_leave(self, *, pipelining: bool) -> bool:
-        """Whether one more command may leave now.
+    def may_leave(self, pipelining: bool) -> bool:  # noqa: FBT001  what the server allows
+        """Whether one more command may leave now, behind those that were held back before.
 
         Arguments:
             pipelining: whether PIPELINING is in force.
@@ -64,12 +64,12 @@ class CommandQueue:
         self.held.append((awaited, line))
         self._held_commands += 1
 
-    def release(self, *, pipelining: bool) -> tuple[Awaited | None, bytes] | None:
+    def release(self, pipelining: bool) -> tuple[Awaited | None, bytes] | None:  # noqa: FBT001
         """What leaves next of what is held back, or None.  A command is to be added to `sent`."""
         if not self.held:
             return None
         if self.held[0][0] is not None:
-            if not self.may_leave(pipelining=pipelining):
+            if not self.may_leave(pipelining):
                 return None
             self._held_commands -= 1
             if self._released < 0:

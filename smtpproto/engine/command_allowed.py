@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..extensions.base import Extension
+from ..extensions.pipelining import Pipelining
 from ..vocabulary.replies import Reply
 
 if TYPE_CHECKING:
@@ -51,10 +52,11 @@ class InForce:
 
     Attributes:
         utf8: whether commands and replies may hold UTF-8 (RFC 6531).
+        pipelining: whether PIPELINING is among them (RFC 2920).
         grammar: as above.
     """
 
-    __slots__ = ("_kinds", "_known", "_limits", "_rules", "grammar", "utf8")
+    __slots__ = ("_kinds", "_known", "_limits", "_rules", "grammar", "pipelining", "utf8")
 
     def __init__(
         self,
@@ -69,6 +71,7 @@ class InForce:
         self._rules: dict[type[Command], CommandRules] = {}
         self.grammar = grammar
         self.utf8 = grammar.utf8
+        self.pipelining = Pipelining in kinds
 
     def rules(self, kind: type[Command]) -> CommandRules:
         """What holds for a class of command."""

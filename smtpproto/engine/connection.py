@@ -28,7 +28,7 @@ from .table import Row
 if TYPE_CHECKING:
     from ..limits import Limits
 
-__all__ = ["Connection", "Observer"]
+__all__ = ["Connection", "Observer", "check_line"]
 
 # In CPython 3.11 to name a member of an enum takes three times as long as to name these.
 _NOTHING, _SESSION = Effect.NOTHING, Effect.SESSION
@@ -201,16 +201,9 @@ class Connection:
             LocalProtocolError: a line holds CR, LF or NUL, which would make it more than one line;
                 nothing is queued.
         """
-        self._check_lines(*lines)
-        self._out += b"\r\n".join(lines) + b"\r\n"
-
-    @staticmethod
-    def _check_lines(*lines: bytes) -> None:
         for line in lines:
-            if LF in line or CR in line or NUL in line:
-                raise LocalProtocolError(
-                    "a line to be sent holds CR, LF or NUL (RFC 5321 section 2.3.8)"
-                )
+            check_line(line)
+        self._out += b"\r\n".join(lines) + b"\r\n"
 
     def _answered(self, row: Row, code: int, command: Command | None) -> None:
         """Do what the last reply to a command does; the table allows it.
@@ -237,9 +230,10 @@ class Connection:
         self.state = after
         if command is None or 300 <= code < 400:
             return
-        told = self._in_force().rules(type(command)).told
-        if told:
-            self._tell(told, command, code)
+        if self._catalogue.concerned:
+            told = self._in_force().rules(type(command)).told
+            if told:
+                self._tell(told, command, code)
         if code < 300:
             if isinstance(command, Mail):
                 self.transaction = Transaction(command)
@@ -275,3 +269,13 @@ class Connection:
         """Let all extensions know of something that concerns the session."""
         for kind in self._catalogue.concerned:
             self.session = kind.after(event, self.session)
+
+
+def check_line(line: bytes) -> None:
+    """Refuse to send a line that holds CR, LF or NUL, which would make it more than one line.
+
+    Raises:
+        LocalProtocolError: it does.
+    """
+    if LF in line or CR in line or NUL in line:
+        raise LocalProtocolError("a line to be sent holds CR, LF or NUL (RFC 5321 section 2.3.8)")

@@ -15,7 +15,7 @@ from ..extensions import EnhancedStatusCodes, Extension
 from ..extensions.chunking import is_binary
 from ..limits import DEFAULT, Limits
 from ..timeouts import CONTENT_CHUNK_TIMEOUT, NEXT_COMMAND_TIMEOUT
-from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand, Syntax
+from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand, Framing, Syntax
 from ..vocabulary.commands import Hello, Rcpt, Rset
 from ..vocabulary.events import (
     AuthResponse,
@@ -34,7 +34,7 @@ from ..vocabulary.states import Effect, State
 from ..wire import BadLine, ContentEnd, CountedText, DotDecoder, LineEndings, LineFault
 from . import server_refusals as refusals
 from .catalogue import catalogue
-from .command_allowed import not_possible
+from .command_allowed import InForce, not_possible
 from .connection import Connection, Observer
 from .server_content import ServerContent
 from .server_hello import named, offers, with_offers
@@ -49,7 +49,7 @@ __all__ = ["Server"]
 _OWES_REPLY, _NEEDS_DATA = Need.REPLY, Need.DATA
 _CLOSED, _CONTENT, _CHUNKS = State.CLOSED, State.CONTENT, State.CHUNKS
 _EXCHANGE, _TLS = State.EXCHANGE, State.TLS
-_SESSION = Effect.SESSION
+_SESSION, _COUNTED = Effect.SESSION, Framing.COUNTED
 
 # The usual reply to content (RFC 5321 section 4.3.2).
 _ACCEPTED = (250, "2.0.0", "OK")
@@ -233,7 +233,7 @@ class Server(Connection):
     def _next_command(self) -> ServerEvent | Need | None:
         if self._deviant is not None:
             (command, octets), self._deviant = self._deviant, None
-            return self._admit(command, octets)
+            return self._admit(command, self._in_force(), octets)
         if not self._began:
             # A client that speaks TLS here may well send no CRLF at all.
             if self._buffer.peek(2) == _HANDSHAKE:
@@ -245,8 +245,9 @@ class Server(Connection):
                 return line
             self._show(line.start)
             return self._refuse_line(refusals.bad_line(line.reason), line.start)
+        force = self._in_force()
         try:
-            command, fault = read(line, self._in_force().grammar)
+            command, fault = read(line, force.grammar)
         except LocalProtocolError as error:
             hidden = self._show(line) and error.code == 500
             return self._refuse_line(
@@ -255,17 +256,18 @@ class Server(Connection):
         if fault:
             self._deviant = (command, len(line) + 2)
             return Deviation(fault, command)
-        return self._admit(command, len(line) + 2)
+        return self._admit(command, force, len(line) + 2)
 
-    def _admit(self, command: Command, octets: int) -> ServerEvent | None:
+    def _admit(self, command: Command, force: InForce, octets: int) -> ServerEvent | None:
         """Give a command that had so many octets to the application, or refuse it."""
         if self._observer is not None:
             self._observer("C", str(command).encode("utf-8"), False)
         if isinstance(command, DialogueCommand):
             self._secret_follows = True
         row = self._rows[self.state].get(command.row)
-        refusal = self._refusal(command, row, octets)
-        if isinstance(command, CountedCommand):
+        refusal = self._refusal(command, force, row, octets)
+        if command.framing is _COUNTED:
+            assert isinstance(command, CountedCommand)
             # Its octets follow whatever the reply will be, and must never be read as commands.
             self._begin_chunk(command, refusal)
             return None
@@ -304,13 +306,14 @@ class Server(Connection):
             self._close(refusals.CLOSING)
         return rejected
 
-    def _refusal(self, command: Command, row: Row | None, octets: int) -> Reply | None:
+    def _refusal(
+        self, command: Command, force: InForce, row: Row | None, octets: int
+    ) -> Reply | None:
         """Why a command of so many octets is not possible here and now, or None."""
         if self._demanding:
             demanded = self._demanded(command)
             if demanded is not None:
                 return demanded
-        force = self._in_force()
         if octets > self._limits.command_line and octets > force.rules(type(command)).longest:
             return refusals.bad_line(LineFault.TOO_LONG)
         if row is None or row.in_flight:
@@ -511,10 +514,13 @@ class Server(Connection):
         command = None if row.name == "content" else self._command
         self._answered(row, code, command)
         after = self.state
-        if code < 300:
+        if code < 300 and (after is not before or before in _WITH_RECIPIENTS):
             self._forgive(command, before)
-        if after is before:
-            return
+        if after is not before:
+            self._entered(after, before, command)
+
+    def _entered(self, after: State, before: State, command: Command | None) -> None:
+        """Get ready for what comes in a state that was just entered."""
         if after is _CONTENT:
             self._begin_content(DotDecoder(self._buffer, self.line_endings))
         elif after is _CHUNKS and not isinstance(command, CountedCommand):

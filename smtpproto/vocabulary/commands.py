@@ -138,8 +138,6 @@ class _WithParameters(Command):
     @classmethod
     def _parameters(cls, text: str, end: int, grammar: Grammar) -> tuple[Parameter, ...]:
         """Read the parameters behind a path that ended at offset `end` of `text`."""
-        if end == len(text):
-            return ()
         if text[end] != " ":
             raise LocalProtocolError(
                 f"{cls.verb}: expected a space or the end of the line after the path, found "
@@ -151,7 +149,7 @@ class _WithParameters(Command):
     @classmethod
     def _after_label(cls, text: str) -> int:
         label = cls.label
-        if text[: len(label)].upper() != label:
+        if not text.startswith(label) and text[: len(label)].upper() != label:
             raise LocalProtocolError(
                 f"{cls.verb}: expected '{label}<', found {text[:64]!a} (RFC 5321 section 4.1.1)"
             )
@@ -162,9 +160,9 @@ class _WithParameters(Command):
 class Mail(_WithParameters):
     """MAIL: begin a mail transaction (RFC 5321 section 4.1.1.2).
 
-    reverse_path: the address for reports of failure; the null reverse-path for none.
-    parameters: the parameters of service extensions.
-        parameters: what service extensions add.
+    Arguments:
+        reverse_path: the address for reports of failure; the null reverse-path for none.
+        parameters: the parameters of service extensions.
     """
 
     verb = "MAIL"
@@ -187,9 +185,12 @@ class Mail(_WithParameters):
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
         """Read the reverse-path and the parameters."""
+        start = cls._after_label(arguments)
         path, end = ReversePath.parse_prefix(
-            arguments, cls._after_label(arguments), utf8=grammar.utf8, limits=grammar.limits
+            arguments, start, utf8=grammar.utf8, limits=grammar.limits
         )
+        if end == len(arguments):
+            return cls(path)
         return cls(path, cls._parameters(arguments, end, grammar))
 
 
@@ -226,9 +227,12 @@ class Rcpt(_WithParameters):
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
         """Read the forward-path and the parameters."""
+        start = cls._after_label(arguments)
         path, end = ForwardPath.parse_prefix(
-            arguments, cls._after_label(arguments), utf8=grammar.utf8, limits=grammar.limits
+            arguments, start, utf8=grammar.utf8, limits=grammar.limits
         )
+        if end == len(arguments):
+            return cls(path)
         return cls(path, cls._parameters(arguments, end, grammar))
 
 
