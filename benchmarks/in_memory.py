@@ -35,7 +35,7 @@ from .rows import Row, cpu
 
 __all__ = ["rows"]
 
-MANY = Limits(recipients=20_000)
+MANY = Limits(recipients=20_000, commands=20_000)
 KIB = b"Subject: a message\r\n\r\n" + (b"x" * 62 + b"\r\n") * 15
 OFFERS = b"".join(b"250-%b\r\n" % each.line().encode() for each in standard())
 HELLO_REPLY = b"250-mx.example\r\n" + OFFERS + b"250 X-LAST\r\n"

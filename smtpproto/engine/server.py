@@ -1,22 +1,20 @@
-"""The server's connection: bytes from a client to events, replies to bytes.
+"""The server's connection: octets from a client to events (RFC 5321 sections 3 and 4).
 
-RFC 5321 sections 3 and 4.  Whatever the protocol itself must refuse is answered here and shown as
+  Whatever the protocol itself must refuse is answered here and shown as
 `Rejected`; everything else is the application's to answer.
 """
 
 from __future__ import annotations
 
-import functools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
-from ..extensions import EnhancedStatusCodes, Extension
-from ..extensions.chunking import is_binary
+from ..extensions import Extension
 from ..limits import DEFAULT, Limits
 from ..timeouts import CONTENT_CHUNK_TIMEOUT, NEXT_COMMAND_TIMEOUT
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand, Framing, Syntax
-from ..vocabulary.commands import Hello, Rcpt, Rset
+from ..vocabulary.commands import Rcpt
 from ..vocabulary.events import (
     AuthResponse,
     ConnectionClosed,
@@ -28,16 +26,16 @@ from ..vocabulary.events import (
     ServerEvent,
 )
 from ..vocabulary.lenient_commands import read
-from ..vocabulary.replies import Reply, format_reply, sendable
+from ..vocabulary.replies import Reply
 from ..vocabulary.session import Protocol, Session
 from ..vocabulary.states import Effect, State
-from ..wire import BadLine, ContentEnd, CountedText, DotDecoder, LineEndings, LineFault
+from ..wire import BadLine, ContentEnd, LineEndings, LineFault
 from . import server_refusals as refusals
 from .catalogue import catalogue
 from .command_allowed import InForce, not_possible
-from .connection import Connection, Observer
+from .connection import Observer
 from .server_content import ServerContent
-from .server_hello import named, offers, with_offers
+from .server_replies import ServerReplies
 from .table import Row
 
 if TYPE_CHECKING:
@@ -61,15 +59,7 @@ _WITH_RECIPIENTS = frozenset({State.RCPT, State.CONTENT, State.CHUNKS})
 _WORST = 559
 
 
-@functools.lru_cache(maxsize=256)
-def _usual(accepted: tuple[int, str, str], verb: str, enhanced: bool) -> tuple[Reply, bytes]:  # noqa: FBT001
-    """The usual reply to a command, and its line: made and checked once."""
-    reply = Reply(*accepted)
-    (line,) = format_reply(reply, verb, enhanced=enhanced)
-    return reply, line
-
-
-class Server(Connection):
+class Server(ServerReplies):
     """The server's side of a session, without I/O.
 
     Feed it with `receive_data`, ask `next_event` until it gives a `Need`, send what `data_to_send`
@@ -88,25 +78,7 @@ class Server(Connection):
         observer: called with every line and chunk, for transcripts.
     """
 
-    _on_server = True
-    __slots__ = (
-        "_began",
-        "_best",
-        "_command",
-        "_commands",
-        "_content",
-        "_content_watchers",
-        "_demanding",
-        "_deviant",
-        "_enhanced",
-        "_errors",
-        "_extensions",
-        "_failed",
-        "_owed",
-        "_plain",
-        "_row",
-        "_secret_follows",
-    )
+    __slots__ = ("_began", "_demanding", "_deviant", "_errors", "_secret_follows")
 
     def __init__(
         self,
@@ -120,51 +92,31 @@ class Server(Connection):
         session: Session | None = None,
         observer: Observer | None = None,
     ) -> None:
-        self._extensions = tuple(extensions)
+        extensions = tuple(extensions)
         limits = limits or DEFAULT
         super().__init__(
-            catalogue(map(type, self._extensions), protocol, limits, syntax),
+            catalogue(map(type, extensions), protocol, limits, syntax),
             Session(hostname, protocol)
             if session is None
             else replace(session, hostname=hostname, protocol=protocol),
             limits,
-            line_endings,
-            observer,
+            line_endings=line_endings,
+            observer=observer,
+            extensions=extensions,
         )
         self._lines.limit = self._catalogue.longest
-        self._enhanced = any(isinstance(e, EnhancedStatusCodes) for e in self._extensions)
-        self._content_watchers = [
-            e for e in self._extensions if type(e).check_content is not Extension.check_content
-        ]
-        self._plain = [e for e in self._extensions if e.plain]
-        self._demanding = [e for e in self._extensions if type(e).demand is not Extension.demand]
+        self._demanding = [e for e in extensions if type(e).demand is not Extension.demand]
         # A command that was read leniently and comes after the event that says so, with its octets.
         self._deviant: tuple[Command, int] | None = None
-        # What waits for a reply: its row, the command, and how many replies are owed.
-        self._row: Row | None = self._rows[State.CONNECTED]["greeting"]
-        self._command: Command | None = None
-        self._owed = 1
-        # The lowest code so far of several replies to one command (LMTP).
-        self._best = _WORST
-        # The content under way; between its chunks it stays.
-        self._content: ServerContent | None = None
+        # Refused commands; whether any line came; whether one may be a secret.
         self._errors = 0
-        # Lines since the last message; whether the last reply was negative; whether any line came.
-        self._commands = 0
-        self._failed = False
         self._began = False
         self._secret_follows = False
-        self._forget_session()
 
     @property
     def timeout(self) -> float:
         """Seconds to wait for the client (RFC 5321 section 4.5.3.2.7; 4.5.3.2.5 within content)."""
         return CONTENT_CHUNK_TIMEOUT if self.in_content else NEXT_COMMAND_TIMEOUT
-
-    @property
-    def limits(self) -> Limits:
-        """The bounds on what a client can make it hold or do."""
-        return self._limits
 
     @property
     def in_content(self) -> bool:
@@ -174,13 +126,6 @@ class Server(Connection):
         they do not.
         """
         return self._content is not None and self._content.reader is not None
-
-    @property
-    def owed(self) -> int:
-        """How many replies are due before the next event: 0, 1, or on LMTP one per recipient."""
-        return 0 if self._row is None else self._owed
-
-    # --- in: bytes to events ------------------------------------------------------------------
 
     def next_event(self) -> ServerEvent | Need:
         """The next event, or what the connection waits for.
@@ -369,12 +314,6 @@ class Server(Connection):
         rejected = Rejected(reply, reply.text, content)
         return self._count(rejected) if counts else rejected
 
-    def _close(self, reply: Reply) -> None:
-        """Say 421 and end the session, unless it has ended already."""
-        if self.state is not _CLOSED:
-            self._write(reply, self._format(reply, ""))
-            self._end()
-
     def _count(self, rejected: Rejected) -> Rejected:
         """Count an error of the client; too many close the session."""
         if rejected.reply.permanent:
@@ -389,26 +328,6 @@ class Server(Connection):
             return Need.DATA
         self._closing_told = True
         return ConnectionClosed(clean)
-
-    def _end(self) -> None:
-        """The session is over: nothing more is read, and content under way is lost."""
-        self.state = _CLOSED
-        self.transaction = None
-        self._content = None
-        self._row = None
-        self._buffer.clear()
-
-    # --- content ------------------------------------------------------------------------------
-
-    def _begin_content(self, reader: DotDecoder | None) -> ServerContent:
-        """Content begins; None: it comes in chunks, or by other commands (RFC 4468)."""
-        text = None
-        if reader is None and not (self.transaction and is_binary(self.transaction.mail)):
-            text = CountedText(self.line_endings)
-        content = self._content = ServerContent(
-            reader, text, self.session, self._content_watchers, self._observer
-        )
-        return content
 
     def _begin_chunk(self, command: CountedCommand, refusal: Reply | None) -> None:
         content = self._content
@@ -462,175 +381,3 @@ class Server(Connection):
         if not content.refused_by_core:
             return None
         return rejected if follows else self._count(rejected)
-
-    # --- out: replies to bytes ----------------------------------------------------------------
-
-    def send(self, message: Reply) -> None:
-        """Answer the command, or the end of the content, that came last.
-
-        A negative reply while content is still arriving is kept until the content has ended (RFC
-        5321 section 4.1.1.4); the rest of the content is dropped and no `EndOfContent` comes.
-        A 421 may be sent at any time and ends the session.  On LMTP one reply is due for each
-        accepted recipient after `EndOfContent`, in their order (RFC 2033 section 4.2).
-
-        A reply that a client received with a code that RFC 5321 section 4.2 does not have is passed
-        on with the general one of its class: 571 leaves as 554.
-
-        Raises:
-            LocalProtocolError: nothing waits for a reply, the code is no answer to the command, or
-                the text does not fit a line; nothing is queued then.
-            TypeError: it is no `Reply`; nothing is queued.
-        """
-        if not isinstance(message, Reply):
-            raise TypeError(f"expected a Reply, found {message!r}")
-        reply, row = sendable(message), self._row
-        if reply.code == 421 and self.state is not _CLOSED:
-            self._close(reply)
-        elif row is None:
-            self._refuse_content(reply)
-        elif isinstance(self._command, Hello) and reply.positive and row.forget is _SESSION:
-            self._send_hello(reply, row, self._command)
-        else:
-            command = self._command
-            if command is not None and not reply.text.isascii():
-                reply = self._fit(reply, command)
-            verb = command.verb if command is not None and row.name != "content" else row.name
-            self._send(reply, self._format(reply, verb), row)
-
-    def _send(self, reply: Reply, lines: tuple[bytes, ...], row: Row) -> None:
-        """Answer what waits for a reply."""
-        code = reply.code
-        if row.after[code // 100] is None:
-            raise LocalProtocolError(f"{code} does not answer {row.name} (RFC 5321 section 4.3.2)")
-        self._write(reply, lines)
-        if self._owed > 1 or self._best < _WORST:
-            # The lowest of several codes decides.
-            self._best = code = min(self._best, code)
-            self._owed -= 1
-            if self._owed:
-                return
-            self._owed, self._best = 1, _WORST
-        before, self._row = self.state, None
-        command = None if row.name == "content" else self._command
-        self._answered(row, code, command)
-        after = self.state
-        if code < 300 and (after is not before or before in _WITH_RECIPIENTS):
-            self._forgive(command, before)
-        if after is not before:
-            self._entered(after, before, command)
-
-    def _entered(self, after: State, before: State, command: Command | None) -> None:
-        """Get ready for what comes in a state that was just entered."""
-        if after is _CONTENT:
-            self._begin_content(DotDecoder(self._buffer, self.line_endings))
-        elif after is _CHUNKS and not isinstance(command, CountedCommand):
-            self._begin_content(None)
-        elif after is _EXCHANGE:
-            self._lines.limit = self._limits.exchange_line
-        elif before is _EXCHANGE:
-            self._lines.limit = self._catalogue.longest
-
-    def _send_hello(self, reply: Reply, row: Row, command: Hello) -> None:
-        """Answer EHLO, HELO or LHLO; from now on what is offered is in force."""
-        session = named(command, self.session, self._extensions, self._plain)
-        reply = with_offers(reply, session)
-        if not reply.text.isascii():
-            reply = self._fit(reply, command)
-        self._send(reply, self._format(reply, command.verb), row)
-        # Facts may have been forgotten since.
-        self.session = replace(session, facts=self.session.facts)
-
-    def _forgive(self, command: Command | None, before: State) -> None:
-        """A positive reply: what brings a message nearer does not count."""
-        if type(command) is Rcpt or (isinstance(command, CountedCommand) and command.octets):
-            self._commands -= 1
-        accepted = before in _WITH_RECIPIENTS and self.state is State.READY
-        if accepted and not isinstance(command, (Hello, Rset)):
-            self._commands = 0
-
-    def _refuse_content(self, reply: Reply) -> None:
-        """Keep a refusal of content under way until the content, or its chunk, has ended."""
-        content = self._content
-        under_way = content is not None and (self.in_content or self.state is _CHUNKS)
-        if content is None or not under_way or not reply.negative:
-            raise LocalProtocolError("nothing waits for a reply (RFC 5321 section 4.3.1)")
-        if content.refused is None:
-            content.refused, content.refused_by_core = reply, False
-
-    def _offers_ended(self) -> None:
-        if self.state is State.GREETED:
-            self._forget_session()
-
-    def _fit(self, reply: Reply, command: Command) -> Reply:
-        """A reply with other characters than ASCII, as it may be sent (RFC 6531 section 3.7.4)."""
-        for extension in self.session.offered:
-            if isinstance(extension, Extension) and extension.utf8:
-                reply = extension.fit_reply(reply, command, self.transaction)
-        return reply
-
-    def _format(self, reply: Reply, verb: str) -> tuple[bytes, ...]:
-        """The lines of a reply; a verb of "": the core says it by itself."""
-        # What the core says by itself answers nothing that may be answered in UTF-8.
-        utf8 = verb != "" and self._in_force().utf8
-        return format_reply(reply, verb, enhanced=self._enhanced, utf8=utf8)
-
-    def _write(self, reply: Reply, lines: tuple[bytes, ...]) -> None:
-        """Queue a reply."""
-        self._queue(*lines)
-        self._failed = reply.code >= 400
-        if self._observer is not None:
-            if reply.intermediate and isinstance(self._command, DialogueCommand):
-                # What the client said may be in it.
-                lines = (b"334 (challenge)",)
-            for line in lines:
-                self._observer("S", line, False)
-
-    def accept(self, text: str = "") -> None:
-        """Answer with the usual positive reply to what waits for one (RFC 5321 section 4.3.2).
-
-        Arguments:
-            text: in place of the usual text; in the greeting and the reply to EHLO, HELO and LHLO
-                it follows the server's host name.
-
-        Raises:
-            LocalProtocolError: as `send`.
-        """
-        command, row = self._command, self._row
-        accepted, verb = _ACCEPTED, "content"
-        if row is not None and row.name == "greeting":
-            usual = "LMTP" if self.session.protocol is Protocol.LMTP else "ESMTP"
-            self.send(Reply(220, "", f"{self.session.hostname} {text or usual}"))
-            return
-        if isinstance(command, Hello):
-            self.send(Reply(250, "", f"{self.session.hostname} {text}".rstrip()))
-            return
-        if command is not None and row is not None and row.name != "content":
-            if not isinstance(command, CountedCommand):
-                accepted = command.accepted
-            verb = command.verb
-        if text or row is None:
-            # Another text is not for keeping: it may be long, and another each time.
-            code, enhanced, usual = accepted
-            self.send(Reply(code, enhanced, text or usual))
-        else:
-            reply, line = _usual(accepted, verb, self._enhanced)
-            self._send(reply, (line,), row)
-
-    def _forget_session(self) -> None:
-        if self._plain:
-            self.session = replace(self.session, offered=offers(self._plain, self.session))
-
-    def reject(self, code: int = 550, enhanced: str = "", text: str = "") -> None:
-        """Answer with a negative reply.
-
-        Arguments:
-            code: 400 to 559.
-            enhanced: the enhanced status code; if empty, the general one for this code.
-            text: for people.
-
-        Raises:
-            LocalProtocolError: as `send`, or the code is not negative.
-        """
-        if code < 400:
-            raise LocalProtocolError(f"{code} rejects nothing (RFC 5321 section 4.2.1)")
-        self.send(Reply(code, enhanced, text))
