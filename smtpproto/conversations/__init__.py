@@ -1,4 +1,4 @@
-"""Whole conversations as generators, without I/O; see `requests` for what an adapter has to do."""
+"""Whole conversations as generators without I/O; `requests` says what an adapter must do."""
 
 from __future__ import annotations
 

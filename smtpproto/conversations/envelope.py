@@ -17,7 +17,7 @@ __all__ = ["Envelope"]
 
 @dataclass(frozen=True, slots=True)
 class Envelope:
-    """Who sends a message, and to whom: the MAIL and RCPT commands of a mail transaction.
+    """The sender and the recipients of a message: the MAIL and RCPT commands of a transaction.
 
     Arguments:
         mail: the MAIL command, with its parameters.
@@ -33,16 +33,15 @@ class Envelope:
         sender: str | ReversePath,
         recipients: str | ForwardPath | Iterable[str | ForwardPath],
     ) -> Envelope:
-        """An envelope without parameters from addresses.
+        """Return an envelope without parameters.
 
         Arguments:
             sender: "user@example.org"; empty for the null reverse-path.
-            recipients: the same, one for each recipient; where there is only one, it may stand
-                alone.
+            recipients: the recipients' addresses; a single one may be given as a string.
 
         Raises:
-            LocalProtocolError: one of them is no mailbox.
-            ValueError: no recipient.
+            LocalProtocolError: an address is not a mailbox.
+            ValueError: there is no recipient.
         """
         reverse_path = sender if isinstance(sender, ReversePath) else ReversePath.of(sender)
         if isinstance(recipients, (str, ForwardPath)):
@@ -54,7 +53,7 @@ class Envelope:
 
     @property
     def reverse_path(self) -> ReversePath:
-        """Where reports of failure go."""
+        """The address for reports of failure."""
         return self.mail.reverse_path
 
     @property

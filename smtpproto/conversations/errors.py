@@ -1,4 +1,4 @@
-"""What goes wrong in a conversation, for people who submit mail.
+"""The errors of conversations, for people who submit mail.
 
     SMTPError
     ├── ConnectionLost            the link broke, or a time limit ran out
@@ -7,8 +7,7 @@
     │   └── AuthenticationError   5xx to AUTH, or no mechanism in common
     └── TLSError                  TLS was required and cannot be had
 
-Each has `reply` and `command` where there are any, and a text that says what it means and what to
-check.
+Each has `reply` and `command` if there are any.  Its text says what it means and what to check.
 """
 
 from __future__ import annotations
@@ -35,8 +34,8 @@ class SMTPError(Exception):
 
     Arguments:
         message: what happened.
-        reply: the reply that says so, if one does.
-        command: the command it answers.
+        reply: the reply that caused it, if there is one.
+        command: the command that the reply answers.
     """
 
     def __init__(
@@ -64,11 +63,11 @@ class AuthenticationError(PermanentError):
 
 
 class TLSError(SMTPError):
-    """TLS was required and cannot be had, or the server's certificate is not to be trusted."""
+    """TLS was required but is not available, or the server's certificate is not trusted."""
 
 
 def error_for(reply: Reply) -> SMTPError:
-    """The error that a negative reply stands for, with its explanation."""
+    """Return the error for a negative reply, with its explanation."""
     kind = PermanentError if reply.permanent else TransientError
     what = f"{reply.command.verb}: " if reply.command is not None else ""
     return kind(f"{what}{reply}\n{reply.explain()}", reply=reply)

@@ -1,22 +1,21 @@
-"""What a conversation may ask of the adapter that runs it.
+"""The requests of a conversation, and what an adapter must do for each.
 
-A conversation is a generator: it yields a request and is resumed with the result.  An adapter is
-the loop that fulfils requests by whatever kind of I/O it has:
+A conversation is a generator: it yields a request and is resumed with the result.  An adapter is a
+loop that fulfils the requests with its kind of I/O:
 
-* `Send`: write all the octets; resume with None.  Where the peer does not take them and says
-  something itself, resume with that, if the request is one that `reads`.
-* `Receive`: resume with what arrived, `b""` once the peer has closed.
-* `Look`: resume with whether octets have arrived that were not read; read none and do not wait.
+* `Send`: write all octets; resume with None.  If the request `reads`, and the peer sends octets
+  while it does not accept ours, resume with these.
+* `Receive`: resume with the octets that arrived, or `b""` once the peer has closed.
+* `Look`: resume with whether unread octets have arrived; read none and do not wait.
 * `BeginTLS`: do the handshake; resume with `TLSFacts`.
-* `Call`: call the function (and await what it gives, where the adapter can); resume with the
-  result.
-* `CallWithContent`: the same, with an iterator of chunks as last argument; each chunk is what a run
-  of the generator from `read` returns, None at the end.
+* `Call`: call the function (and await its result, if the adapter can); resume with the result.
+* `CallWithContent`: the same, with an iterator of chunks as last argument.  To get a chunk, run the
+  generator from `read`, which returns it; None is the end.
 * `Report`: log an exception of a handler; resume with None.
 
-What goes wrong is thrown into the conversation, because only it knows what was under way: `OSError`
-(a time limit that ran out is `TimeoutError`) for the link, `Draining` once when the server is to
-stop while the conversation waits, and whatever a called function raised.
+The adapter throws errors into the conversation, because only the conversation knows its state:
+`OSError` of the link (`TimeoutError` after a time limit), any exception of a called function, and
+`Draining` once if the server shall stop while the conversation waits.
 """
 
 from __future__ import annotations
@@ -41,7 +40,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-# None of these is frozen: that would make them take four times as long to make, and a server makes
+# These classes are not frozen: creating a frozen one takes four times as long, and a server creates
 # eight for each message.
 
 
@@ -51,12 +50,12 @@ class Send:
 
     Arguments:
         data: octets.
-        timeout: seconds without progress after which the peer takes too long: they begin anew
-            whenever it takes some octets (RFC 5321 section 4.5.3.2.5).
-        reads: whether to resume early with octets that come while the peer does not take what is
-            written, `b""` if it has closed.  Two sides that both write and do not read wait for
-            each other for ever (RFC 2920 section 3.1).  The adapter keeps what is left; it leaves
-            with the next `Send`, or before the next `Receive` waits.
+        timeout: seconds that the peer may take without accepting octets; they begin again when it
+            accepts some (RFC 5321 section 4.5.3.2.5).
+        reads: whether to resume early with octets that arrive while the peer does not accept ours,
+            `b""` if it has closed.  Otherwise two sides that both write and do not read wait for
+            each other for ever (RFC 2920 section 3.1).  The adapter keeps the unsent octets and
+            writes them with the next `Send`, or before the next `Receive` waits.
     """
 
     data: bytes
@@ -66,18 +65,18 @@ class Send:
 
 @dataclass(slots=True, eq=False)
 class Budget:
-    """The time that several waits have together.
+    """A time limit for several waits together.
 
     Attributes:
-        seconds: from the first of these waits to the end of the last one; may grow meanwhile.
-        began: when the first one began, on the clock of the adapter, which sets it.
+        seconds: the time from the start of the first wait to the end of the last; it may grow.
+        began: when the first wait began, on the adapter's clock; the adapter sets it.
     """
 
     seconds: float
     began: float | None = None
 
     def end(self, now: float) -> float:
-        """When the time is over; it begins now if it has not begun."""
+        """Return when the time is over; start it now if it has not started."""
         if self.began is None:
             self.began = now
         return self.began + self.seconds
@@ -88,11 +87,11 @@ class Receive:
     """Read some octets.
 
     Arguments:
-        timeout: seconds to wait at most.
-        fresh: whether a new wait begins; otherwise the time since the last fresh one counts on, so
-            that a peer that sends an octet now and then gains nothing.
-        most: octets to take at most, where what follows them belongs to somebody else (TLS).
-        within: what bounds this wait besides; None: nothing does.
+        timeout: the most seconds to wait.
+        fresh: whether a new wait begins.  If not, the time since the last fresh one counts, so a
+            peer cannot extend it by sending single octets.
+        most: the most octets to read, if others must read those that follow (TLS).
+        within: a further time limit for this wait, or None.
     """
 
     timeout: float
@@ -101,12 +100,12 @@ class Receive:
     within: Budget | None = None
 
     def deadline(self, now: float, before: float, most: float | None) -> float:
-        """When the wait is over, on the clock of the adapter.
+        """Return when the wait is over, on the adapter's clock.
 
         Arguments:
-            now: what time it is.
-            before: what this gave for the wait before.
-            most: seconds that no wait may pass; None: no bound.
+            now: the current time.
+            before: the result of this method for the wait before.
+            most: seconds that no wait may exceed; None: no bound.
         """
         until = before
         if self.fresh:
@@ -116,7 +115,7 @@ class Receive:
 
 @dataclass(slots=True)
 class Look:
-    """Look whether octets have arrived that were not read."""
+    """Check whether unread octets have arrived."""
 
 
 @dataclass(slots=True)
@@ -124,7 +123,7 @@ class BeginTLS:
     """Do the TLS handshake.
 
     Arguments:
-        timeout: seconds for all of it.
+        timeout: seconds for the whole handshake.
     """
 
     timeout: float
@@ -132,7 +131,7 @@ class BeginTLS:
 
 @dataclass(slots=True)
 class Call:
-    """Call a function of the user's."""
+    """Call a function of the user."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...] = ()
@@ -140,7 +139,7 @@ class Call:
 
 @dataclass(slots=True)
 class CallWithContent:
-    """Call a function of the user's with an iterator over message content."""
+    """Call a function of the user with an iterator over message content."""
 
     function: Callable[..., Any]
     arguments: tuple[Any, ...]
@@ -155,7 +154,7 @@ class Report:
 
 
 class Draining(Exception):
-    """Thrown into a server's conversation that waits: the server is to stop."""
+    """Thrown into a server's conversation that waits, because the server shall stop."""
 
 
 Request = Send | Receive | Look | BeginTLS | Call | CallWithContent | Report

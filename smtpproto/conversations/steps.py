@@ -1,4 +1,4 @@
-"""A conversation as a sequence of requests: what the loop of every adapter steps through."""
+"""`Steps`: a conversation as an iterator of requests, for the loops of the adapters."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class Steps(Generic[T]):
     """An iterator over the requests of a conversation.
 
     Attributes:
-        result: what fulfilled the request; None again with each new one.
-        error: what is to be raised in the conversation instead; likewise.
-        returned: what the conversation returned.
+        result: the result of the last request; None again for each new one.
+        error: the error to throw into the conversation instead; None again for each new one.
+        returned: the conversation's return value.
     """
 
     __slots__ = ("_flow", "error", "result", "returned")

@@ -1,4 +1,4 @@
-"""Transcripts: what both sides say, as the C: and S: lines of the textbooks and RFCs."""
+"""Transcripts: the lines of both sides with C: and S:, as RFCs show them."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ if TYPE_CHECKING:
 
 __all__ = ["Transcript", "escaped", "printable"]
 
-# Octets of a line of content that are shown.
+# Octets of a content line to show.
 LONGEST = 2000
 
 
 def printable(octets: bytes) -> str:
-    """Octets as text that is safe to show: whatever is not printable becomes an escape."""
+    """Return octets as text that is safe to show; escapes replace unprintable ones."""
     return escaped(octets.decode("utf-8", "backslashreplace"))
 
 
 def escaped(text: str) -> str:
-    """Text that is safe to show: whatever is not printable becomes an escape."""
+    """Return text that is safe to show; escapes replace unprintable characters."""
     if text.isprintable():
         return text
     return "".join(c if c.isprintable() or c == "\t" else f"\\x{ord(c):02x}" for c in text)
 
 
 class Transcript:
-    """An observer that writes each line with its speaker in front.
+    """An observer that writes each line with its sender, C or S, in front.
 
     Arguments:
         write: called with one line at a time, without a line end.
@@ -58,11 +58,11 @@ class Transcript:
             self._hidden += octets.count(b"\n")
             self._rest = b""
             return
-        # What is sent may have had bare LFs before it was normalised.
+        # The content of a client may have bare LFs before they are normalized.
         *lines, rest = (self._rest + octets).split(b"\n")
         for line in lines:
             self._line(sender, line.removesuffix(b"\r"))
-        # Nobody reads on that far in one line, and it may have no end.
+        # People do not read longer lines, and this one may have no end.
         self._rest = rest[:LONGEST]
 
     def _line(self, sender: str, line: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What a client says: begin a session, deliver a message, ask, end.  Each is a generator."""
+"""A client's conversations: begin a session, deliver a message, ask, end.  All are generators."""
 
 from __future__ import annotations
 

@@ -1,12 +1,12 @@
-"""Logging in: the client's half of AUTH, RFC 4954.
+"""A client's login: the client's half of AUTH, RFC 4954.
 
-The strongest mechanism that both sides have comes first.  Where the server refuses a mechanism, the
-next one is tried; where it refuses the credentials, one more try is made with a mechanism that
-works differently, since a server may keep what one of them needs and not the other.
+It tries the strongest mechanism of both sides first.  If the server refuses the mechanism, it tries
+the next one.  If the server refuses the credentials, it makes one more try with a mechanism of
+another kind, because a server may have stored only what that one needs.
 
-A mechanism that sends a reusable secret is used inside TLS only, unless its name is among those
-that are allowed without.  It takes the place of one that sends none only where it is certain who
-the server is: otherwise somebody in between has only to say no to the one to be given the secret.
+A mechanism that sends a reusable secret is used inside TLS only, unless the user allows it by name.
+After a refusal it is used only if the server's identity is verified.  Otherwise an attacker between
+the two could refuse the safe mechanism to be sent the secret.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ __all__ = ["log_in"]
 
 # RFC 4954 section 6: the user has to log in once with a password in plain text.
 _TRANSITION = 432
-# Octets of a command line (RFC 5321 section 4.5.3.1.4): AUTH makes none longer for clients.
+# Octets of a command line (RFC 5321 section 4.5.3.1.4); AUTH does not raise this for clients.
 _LINE = 512
 _CREDENTIALS = 535
 
@@ -42,11 +42,11 @@ def log_in(client: Client, settings: ClientSettings) -> Flow[Reply]:
     """Authenticate with the credentials of an settings.
 
     Returns:
-        The reply that says so.
+        The positive reply to AUTH.
 
     Raises:
-        AuthenticationError: it is not possible, or the server refuses.
-        TransientError: the server cannot tell now.
+        AuthenticationError: no mechanism can be used, or the server refuses.
+        TransientError: the server refused for now.
         ConnectionLost, RemoteProtocolError: see `next_reply`.
     """
     login = _Login(client, settings)
@@ -63,11 +63,11 @@ def log_in(client: Client, settings: ClientSettings) -> Flow[Reply]:
 
 
 class _Login:
-    """One login under way.
+    """One login.
 
     Attributes:
-        refusals: what the server said to each mechanism that was tried, and what it explained
-            within the exchange.
+        refusals: the reply to each mechanism that was tried, and the server's explanation within
+            the exchange.
     """
 
     def __init__(self, client: Client, settings: ClientSettings) -> None:
@@ -107,7 +107,7 @@ class _Login:
         return list(chosen)
 
     def why_not(self) -> list[str]:
-        """Why there is nothing to log in with: what it is, and for each mechanism the obstacle."""
+        """Return why no mechanism can be used: the reason, and for each mechanism its obstacle."""
         session = self.client.session
         if not self.offered:
             first = "the server offers no authentication"
@@ -127,7 +127,7 @@ class _Login:
         return ["no mechanism that the server offers can be used", *lines]
 
     def in_vain(self, mechanism: Mechanism) -> bool:
-        """Whether a refusal of the credentials makes it senseless, or unsafe, to try this one."""
+        """Whether to skip this mechanism after a refusal: it would fail too, or it is unsafe."""
         return any(
             tried.plaintext is mechanism.plaintext or not self.is_certain_of_server(tried)
             for tried, reply, _ in self.refusals
@@ -135,23 +135,24 @@ class _Login:
         )
 
     def is_certain_of_server(self, tried: Mechanism) -> bool:
-        """Whether nobody in between can have refused a mechanism.
+        """Whether no attacker can have refused a mechanism in the server's name.
 
-        Not after one that binds to the channel: to fail with the right credentials is how it tells
-        that the channel ends somewhere else (RFC 5802 section 6).
+        It is False after a mechanism that binds to the channel: with the right credentials it fails
+        only if the channel ends elsewhere (RFC 5802 section 6).
         """
         session = self.client.session
         verified = session.tls is None or bool(session.tls.peer_names)
         return session.secure and verified and not tried.name.endswith("-PLUS")
 
     def attempt(self, mechanism: Mechanism) -> Flow[Reply]:
-        """Try one mechanism, and give the final reply to it."""
+        """Try one mechanism; return the final reply to it."""
         try:
             exchange = ClientExchange(mechanism, self.credentials, self.context)
         except SASLError as error:
             raise AuthenticationError(f"{mechanism.name}: {error}") from None
         command = AuthCommand(mechanism.name, exchange.initial)
-        # What is too long for the command leaves after the first challenge (RFC 4954 section 4).
+        # An initial response too long for the command follows the first challenge (RFC 4954 section
+        # 4).
         later = exchange.initial if len(f"AUTH {command.arguments()}\r\n") > _LINE else None
         if later is not None:
             command = AuthCommand(mechanism.name)
@@ -164,7 +165,7 @@ class _Login:
                     response, later = later, None
                 self.client.send(AuthResponse(response))
             except LocalProtocolError as error:
-                # `from None`: what it came from may hold what is secret.
+                # `from None`: the original error may hold a secret.
                 problem = AuthenticationError(f"{mechanism.name}: {error}")
             else:
                 reply = yield from next_reply(self.client)
@@ -182,7 +183,7 @@ class _Login:
         return reply
 
     def error(self) -> AuthenticationError:
-        """Why all that was tried failed."""
+        """Return the error that lists all failed tries."""
         decisive = [reply for _, reply, _ in self.refusals if reply.code == _CREDENTIALS]
         reply = decisive[0] if decisive else self.refusals[-1][1]
         tried = [f"{mechanism.name}: {reply}{why}" for mechanism, reply, why in self.refusals]
@@ -191,5 +192,5 @@ class _Login:
 
 
 def explanation(refused: SASLRefused) -> str:
-    """What the server explained within the exchange, as bearers of tokens are told (RFC 7628)."""
+    """Return the server's explanation within the exchange, as for bearer tokens (RFC 7628)."""
     return "" if str(refused) == UNEXPLAINED else f"; {refused}"

@@ -1,4 +1,4 @@
-"""What the clients of all adapters share: the engine, its conversations, when it may be used."""
+"""The base class of both adapters' clients: the engine, its conversations, when it is usable."""
 
 from __future__ import annotations
 
@@ -32,15 +32,15 @@ if TYPE_CHECKING:
 
 __all__ = ["ClientBase"]
 
-# Also within content: nothing but the end of the connection keeps it from being delivered.
+# Also within content: only the end of the connection keeps the server from delivering it.
 _NO_WAY_BACK = (State.CONTENT, State.CHUNKS, State.CLOSED, State.ERROR)
 
 
 class ClientBase:
     """A session with a server, one conversation at a time.
 
-    After an error that leaves the session in doubt it is closed, and every method raises
-    `LocalProtocolError`.
+    If an error leaves the state of the session unknown, the client closes it.  Then every method
+    raises `LocalProtocolError`.
 
     Attributes:
         closed: whether it is.
@@ -74,16 +74,16 @@ class ClientBase:
 
     @property
     def most_deliveries(self) -> int | None:
-        """How many mail transactions the server accepts in one session, if it says (RFC 9422)."""
+        """How many mail transactions the server accepts in one session, if known (RFC 9422)."""
         limits = self.offered.get(ServerLimits)
         return limits.mailmax if limits is not None else None
 
     @contextlib.contextmanager
     def _conversation(self) -> Iterator[None]:
-        """The time of one conversation; the adapter looks at `closed` afterwards.
+        """Guard one conversation; the adapter reads `closed` after it.
 
         Raises:
-            LocalProtocolError: the client is closed, or has another one under way.
+            LocalProtocolError: the client is closed, or another conversation is running.
         """
         if self.closed:
             raise LocalProtocolError("this client is closed: connect again")
@@ -98,16 +98,16 @@ class ClientBase:
             self.closed |= not is_ready(engine)
             raise
         except BaseException:
-            # Interrupted, nobody knows where.
+            # After an interruption the state of the session is unknown.
             self.closed = True
             raise
         finally:
             self._busy = False
 
     def _delivery(self, envelope: Envelope, content: Content) -> Flow[Delivery]:
-        """Deliver content to the recipients of an envelope; see `submit.deliver`.
+        """Deliver content to the recipients of an envelope; see `delivery.deliver`.
 
-        An asynchronous generator is closed in the end, as its like does not end by itself.
+        It closes an asynchronous generator, which does not close itself.
         """
         self.deliveries += 1
         flow = deliver(
@@ -126,8 +126,8 @@ class ClientBase:
             recipients: None: taken from To, Cc and Bcc.
 
         Raises:
-            LocalProtocolError: an address cannot be used, or the server cannot take this content.
-            TypeError: it is no `email.message.Message`.
+            LocalProtocolError: an address cannot be used, or the server cannot accept this content.
+            TypeError: the message is not an `email.message.Message`.
             ValueError: there is no sender or no recipient.
         """
         if not isinstance(message, Message):
@@ -144,7 +144,7 @@ class ClientBase:
         return (yield from ask(self._engine, command))
 
     def _goodbye(self) -> Flow[None]:
-        """Say QUIT if that is still possible."""
+        """Say QUIT if the session allows it."""
         if not self.closed:
             yield from end(self._engine)
 

@@ -1,4 +1,4 @@
-"""What every conversation of a client is made of: send a command, read a reply, take leave.
+"""The parts of every client conversation: send a command, read a reply, end the session.
 
 RFC 5321 sections 4.2 and 4.1.1.10; time limits are those of section 4.5.3.2.
 """
@@ -25,15 +25,15 @@ __all__ = ["NotWritten", "ask", "end", "flush", "is_ready", "next_reply", "reply
 
 
 class NotWritten(ConnectionLost):
-    """The server closed the connection before it had taken all that was to be written to it."""
+    """The server closed the connection before everything was written."""
 
 
 def next_reply(client: Client, most: float = inf) -> Flow[Reply]:
-    """The next reply, with as much writing and reading as it takes.
+    """Return the next reply; write and read as needed.
 
     Arguments:
         client: a connection that has sent something.
-        most: seconds to wait for it at most, where RFC 5321 section 4.5.3.2 allows more.
+        most: the most seconds to wait, if RFC 5321 section 4.5.3.2 allows more.
 
     Raises:
         ConnectionLost: the link broke, the server closed it, or the time ran out.
@@ -43,9 +43,9 @@ def next_reply(client: Client, most: float = inf) -> Flow[Reply]:
 
 
 def reply_after(event: ClientEvent | Need, client: Client, most: float = inf) -> Flow[Reply]:
-    """The next reply, beginning with what `client.next_event` has given already.
+    """Return the next reply, beginning with an event that `client.next_event` has returned.
 
-    A caller that expects many replies looks for itself first, as they come together.
+    It is for callers that expect many replies, which arrive together, and call `next_event`.
 
     Arguments and errors: see `next_reply`.
     """
@@ -64,7 +64,7 @@ def reply_after(event: ClientEvent | Need, client: Client, most: float = inf) ->
                 client.receive_data((yield Receive(timeout, fresh)))
                 fresh = False
         except TimeoutError as error:
-            # An adapter may have been told to wait less long, and says so.
+            # The adapter's own time limit may be shorter; its error says so.
             raise ConnectionLost(
                 f"no reply: {str(error) or f'none within {timeout:g} seconds'}"
             ) from error
@@ -100,7 +100,7 @@ def flush(client: Client, timeout: float) -> Flow[bool]:
 
 
 def ask(client: Client, command: Command) -> Flow[Reply]:
-    """Send one command and get its reply, whatever it says.
+    """Send one command and return its reply, positive or negative.
 
     Raises:
         LocalProtocolError: the command is not possible now; nothing was sent.
@@ -111,7 +111,7 @@ def ask(client: Client, command: Command) -> Flow[Reply]:
 
 
 def end(client: Client, most: float = inf) -> Flow[None]:
-    """Say QUIT and wait for the answer, if there still is somebody to answer (section 4.1.1.10).
+    """Say QUIT and wait for the reply, if the connection is still usable (section 4.1.1.10).
 
     Arguments:
         client: a connection.
@@ -121,10 +121,10 @@ def end(client: Client, most: float = inf) -> Flow[None]:
         client.send(Quit())
         yield from next_reply(client, most)
     except (LocalProtocolError, RemoteProtocolError, ConnectionLost):
-        # The session is over in any case, and nothing depends on how.
+        # The session is over in any case, and an error changes nothing.
         return
 
 
 def is_ready(client: Client) -> bool:
-    """Whether a new command may be sent: nothing is under way, nothing is broken."""
+    """Whether a new command may be sent: no reply is due and the session is intact."""
     return client.state in (State.GREETED, State.READY) and client.pending == 0

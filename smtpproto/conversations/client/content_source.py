@@ -1,4 +1,4 @@
-"""Message content on its way out: whatever a caller has, as a stream of chunks."""
+"""A client's message content as a stream of chunks, from bytes, a file or an iterable."""
 
 from __future__ import annotations
 
@@ -27,24 +27,24 @@ __all__ = ["CHUNK", "Content", "ContentSource"]
 Content = Union[bytes, "Readable", Iterable[bytes], AsyncIterable[bytes]]
 """bytes, a binary file or an iterable of chunks.
 
-Where the adapter can wait, file and iterable may be asynchronous."""
+With an adapter that can await, the file and the iterable may be asynchronous."""
 
 CHUNK = 65536
-# A header that is longer is looked at as it passes.
+# A longer header is examined as it passes, not beforehand.
 LOOK_MOST = 1024 * 1024
 
 
 class ContentSource:
-    """Content as a stream of chunks of about 64 KiB, which are looked at as they pass.
+    """Content as a stream of chunks of about 64 KiB, examined as they pass.
 
     Attributes:
-        octets: all of it, where it is in memory; else None.
-        ended: whether what was read was the end.  Of a stream that is known once `next` gave None.
-        eight_bit_refusal: what is wrong with octets above 127; None if they may pass.
-        utf8_refusal: what is wrong with UTF-8 in a header; None if it may pass.
+        octets: all the content if it is in memory; else None.
+        ended: whether the end was read.  For a stream this is known after `next` returned None.
+        eight_bit_refusal: the error for octets above 127; None if they are allowed.
+        utf8_refusal: the error for UTF-8 in a header; None if it is allowed.
 
     Raises:
-        TypeError: it is text, or nothing that can be read.
+        TypeError: the content is text, or cannot be read.
     """
 
     def __init__(self, content: Content) -> None:
@@ -56,9 +56,9 @@ class ContentSource:
         self._next: Any = None
         self._arguments: tuple[Any, ...] = ()
         self._offset = 0
-        # Where a file stood at first.
+        # The position of a file at the beginning.
         self._start: int | None = None
-        # What was read before it was asked for.
+        # Chunks that were read in advance.
         self._ahead: deque[bytes] = deque()
         self._examiner = Examiner()
         self.eight_bit_refusal: LocalProtocolError | None = None
@@ -82,7 +82,7 @@ class ContentSource:
     # --- what is known of it ------------------------------------------------------------------
 
     def octets_sent(self, *, binary: bool) -> int | None:
-        """Octets as they count for SIZE (RFC 1870 section 5); None where that is not known.
+        """Return the size as SIZE counts it (RFC 1870 section 5); None if it is unknown.
 
         Arguments:
             binary: whether they are sent as they are (RFC 3030 section 3).
@@ -90,7 +90,7 @@ class ContentSource:
         octets = self.octets
         if octets is None or binary:
             return None if octets is None else len(octets)
-        # A CR or LF alone is sent as CRLF, or not at all; the last line gets one if it has none.
+        # A bare CR or LF is sent as CRLF, or not at all; a last line without CRLF gets one.
         missing = 0 if not octets or octets.endswith((b"\n", b"\r")) else 2
         if not self._has_clean_lines():
             pairs = octets.count(b"\r\n")
@@ -99,15 +99,15 @@ class ContentSource:
 
     @property
     def eight_bit(self) -> bool | None:
-        """Whether there are octets above 127; None where that is not known yet."""
+        """Whether there are octets above 127; None if that is unknown."""
         known = self.octets is not None or self._examiner.finished
         return self._examiner.eight_bit or (False if known else None)
 
     @property
     def utf8_header(self) -> bool:
-        """Whether a header is known to hold UTF-8, so that it takes SMTPUTF8 (RFC 6531).
+        """Whether a header holds UTF-8 and so needs SMTPUTF8 (RFC 6531).
 
-        Of a stream that is known of what was read.
+        Of a stream only the part that was read counts.
         """
         return self._examiner.utf8_header
 
@@ -115,8 +115,8 @@ class ContentSource:
         """Read a stream up to the end of its header, before anything is said to the server.
 
         Raises:
-            TypeError: it gives something else than bytes.
-            Exception: whatever reading it raised.
+            TypeError: it returns something other than bytes.
+            Exception: any error of reading it.
         """
         if self.octets is not None:
             return
@@ -137,10 +137,10 @@ class ContentSource:
             self._examiner.finish()
 
     def check(self, line_endings: LineEndings) -> None:
-        """Refuse bare CR and LF before anything is sent, where the content is in memory.
+        """Refuse a bare CR or LF before anything is sent, if the content is in memory.
 
         Raises:
-            LocalProtocolError: there is one, and the policy is to refuse it.
+            LocalProtocolError: there is one, and the policy is `REFUSE`.
         """
         if self.octets is None or line_endings is not LineEndings.REFUSE:
             return
@@ -151,7 +151,7 @@ class ContentSource:
             )
 
     def _has_clean_lines(self) -> bool:
-        """Whether each CR and LF of what is in memory is part of a CRLF."""
+        """Whether each CR and LF of the content in memory is part of a CRLF."""
         assert self.octets is not None
         if self._clean is None:
             self._clean = _is_clean(self.octets)
@@ -160,10 +160,10 @@ class ContentSource:
     # --- reading ------------------------------------------------------------------------------
 
     def next(self) -> Flow[bytes | None]:
-        """The next chunk; None at the end.
+        """Return the next chunk; None at the end.
 
         Raises:
-            LocalProtocolError: it holds what the server cannot take.
+            LocalProtocolError: it holds something that the server cannot accept.
         """
         if self._ahead:
             return self._ahead.popleft()
@@ -192,14 +192,14 @@ class ContentSource:
                 return None
             if chunk is not None and not isinstance(chunk, (bytes, bytearray, memoryview)):
                 raise TypeError(f"content: expected bytes, found {chunk!r:.64}")
-            # From an iterable an empty chunk means nothing, from a file it is the end.
+            # An empty chunk of an iterable means nothing; of a file it is the end.
             if chunk or chunk is None or self._arguments == (CHUNK,):
                 return bytes(chunk) if chunk else None
 
     def keep(self) -> Flow[bool]:
-        """Make sure that it can be read more than once; whether that is so.
+        """Prepare to read the content again; return whether that is possible.
 
-        To be asked before the first chunk is read.
+        Call it before the first chunk is read.
         """
         content = self._content
         if self.octets is not None:
@@ -210,12 +210,12 @@ class ContentSource:
                 return False
             self._start = yield Call(content.tell)
             return True
-        # An iterator is its own iterable, and used up by the first use.
+        # An iterator is its own iterable and can be read only once.
         iterator = content.__aiter__ if isinstance(content, AsyncIterable) else content.__iter__
         return iterator() is not content
 
     def rewind(self) -> Flow[None]:
-        """Begin from the start again, after `keep` has said that this is possible."""
+        """Go back to the beginning, after `keep` has returned True."""
         if self._start is not None:
             yield Call(self._content.seek, (self._start,))
         self.ended = False
@@ -227,7 +227,7 @@ class ContentSource:
 
 
 def _refuse_text(content: Content) -> None:
-    # A text file in the clothes of another library is known by its encoding.
+    # Trio wraps text files; the wrapper has an `encoding`.
     has_encoding = isinstance(getattr(content, "encoding", None), str)
     if isinstance(content, (str, TextIOBase)) or has_encoding:
         raise TypeError(

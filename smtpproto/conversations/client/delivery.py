@@ -1,7 +1,7 @@
 """Delivering a message to the recipients of an envelope: RFC 5321 section 3.3.
 
-One mail transaction, or as many as the server's limits make of it (RFC 9422), and one outcome for
-each recipient, whatever happens.
+It makes one mail transaction, or several if the server's limits require that (RFC 9422), and
+always returns one outcome for each recipient.
 """
 
 from __future__ import annotations
@@ -37,34 +37,34 @@ def deliver(
 ) -> Flow[Delivery]:
     """Deliver one message to the recipients of an envelope.
 
-    MAIL, every RCPT and DATA leave at once where the server allows it.  What becomes of the message
-    is told recipient by recipient, also when the link breaks.  MAIL gets the parameters that this
-    content needs (SIZE, BODY, SMTPUTF8), besides those that it has.
+    MAIL, every RCPT and DATA are sent together if the server allows it.  There is one outcome for
+    each recipient, even if the link breaks.  MAIL gets the parameters that this content needs
+    (SIZE, BODY, SMTPUTF8) in addition to its own.
 
-    A stream is looked at: up to the end of its header before MAIL, then as it passes.  What the
-    server cannot take (octets above 127 without 8BITMIME, RFC 6152 section 3; UTF-8 in a header
-    without SMTPUTF8, RFC 6531 section 3.2) ends the mail transaction before the end of the content,
-    and the outcomes say why.  The parameters BODY and SMTPUTF8 of the envelope declare beforehand
-    what a stream holds.
+    A stream is examined up to the end of its header before MAIL, and the rest as it passes.  The
+    server may be unable to accept it: octets above 127 without 8BITMIME (RFC 6152 section 3), or
+    UTF-8 in a header without SMTPUTF8 (RFC 6531 section 3.2).  Then the mail transaction ends
+    before the end of the content, and the outcomes say why.  To declare what a stream holds, give
+    the envelope the parameters BODY and SMTPUTF8.
 
     Arguments:
         client: a connection with a session.
-        envelope: sender and recipients, with whatever parameters they are to have.
+        envelope: sender and recipients, with any parameters.
         content: the message, with CRLF line endings.
-        chunking: whether to send it in counted chunks where the server offers that (RFC 3030); done
-            anyhow for an envelope with BODY=BINARYMIME.
-        to_ascii: what makes A-labels of U-labels where the server does not offer SMTPUTF8, such as
+        chunking: whether to send it in counted chunks if the server offers that (RFC 3030); always
+            done for an envelope with BODY=BINARYMIME.
+        to_ascii: converts U-labels to A-labels if the server does not offer SMTPUTF8, such as
             `smtpproto.idn.to_ascii`.
 
     Returns:
         One outcome for each recipient, in the order of the envelope.
 
     Raises:
-        LocalProtocolError: the content or a command is not possible with this server; nothing was
+        LocalProtocolError: this server cannot accept the content or a command; nothing was
             delivered and the session can go on.
-        Exception: whatever reading the content raised in the first mail transaction; the link must
-            be closed, as there is no other way not to deliver what was sent of it.  Once a mail
-            transaction was made, such an error is told by `Delivery.error` and its outcomes.
+        Exception: any error of reading the content in the first mail transaction.  Close the link,
+            because nothing else keeps the server from delivering the part that was sent.  After a
+            finished mail transaction, `Delivery.error` and the outcomes hold the error instead.
     """
     source = ContentSource(content)
     plan = yield from make_plan(
@@ -77,7 +77,7 @@ def deliver(
     )
     delivery = _Delivery(client, plan, source)
     yield from delivery.run()
-    # The paths are those that were asked for, whatever was made of them.
+    # The outcomes name the paths that the caller gave, even if they were converted.
     return Delivery(delivery.outcomes(envelope.forward_paths), delivery.error)
 
 
@@ -85,11 +85,11 @@ class _Delivery:
     """The mail transactions of one message.
 
     Attributes:
-        replies: what decided over a recipient, by index.
-        unknown: the recipients, by index, for whom the end of the content may have been read.
+        replies: the reply that decided for a recipient, by index.
+        unknown: the recipients, by index, for whom the server may have read the end of content.
         closing: the 421 that ended the session.
-        reason: why what is not decided will not be.
-        error: what was raised then.
+        reason: why the other recipients will not be decided.
+        error: the error that ended the delivery.
     """
 
     def __init__(self, client: Client, plan: Plan, source: ContentSource) -> None:
@@ -103,7 +103,7 @@ class _Delivery:
         self.error: Exception | None = None
 
     def run(self) -> Flow[None]:
-        """Make one after the other, until what happens makes further ones impossible.
+        """Make the mail transactions one after the other, until one cannot go on.
 
         Raises:
             Exception: as `deliver`.
@@ -120,7 +120,7 @@ class _Delivery:
             except (ConnectionLost, RemoteProtocolError, Unfit) as error:
                 self.reason, self.error = str(error), error
             except Exception as error:
-                # After the first, something was delivered.
+                # After the first one, something has been delivered.
                 if not number:
                     raise
                 self.reason, self.error = str(error), error
@@ -140,7 +140,7 @@ class _Delivery:
         return limits is None or limits.allows(recipients, self.client.session)
 
     def outcomes(self, paths: tuple[ForwardPath, ...]) -> tuple[Outcome, ...]:
-        """What became of each recipient."""
+        """Return the outcome of each recipient."""
         outcomes = []
         for index, path in enumerate(paths):
             reply = self.replies.get(index, self.closing)

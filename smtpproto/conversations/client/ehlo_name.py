@@ -1,4 +1,4 @@
-"""What a client calls itself: RFC 5321 sections 4.1.1.1 and 4.1.4."""
+"""The name that a client gives in EHLO: RFC 5321 sections 4.1.1.1 and 4.1.4."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["client_name"]
 def client_name(
     given: str | None, host: str, address: str | None, to_ascii: ToASCII | None = None
 ) -> Domain | AddressLiteral:
-    """The argument for EHLO.
+    """Return the argument for EHLO.
 
     Arguments:
-        given: what the user wants, a domain or an address literal in brackets; None: choose.
+        given: the user's choice, a domain or an address literal in brackets; None: choose one.
         host: the host's own name; used if it has a domain.
         address: the IP address of this end of the connection; None on a Unix socket.
-        to_ascii: what makes A-labels of U-labels; None: `given` has to be in ASCII.
+        to_ascii: converts U-labels to A-labels; None: `given` must be ASCII.
 
     Raises:
         TypeError: `given` is no text.
@@ -43,7 +43,7 @@ def _given(name: str, to_ascii: ToASCII | None) -> Domain | AddressLiteral:
     if not isinstance(name, str):
         raise TypeError(f"name: expected text, found {name!r:.80}")
     if not name.isascii():
-        # Also where SMTPUTF8 is offered: that is not known yet.
+        # Also if the server offers SMTPUTF8: a client does not know that yet.
         if to_ascii is None or name.startswith("["):
             raise LocalProtocolError(
                 f"name: expected ASCII, found {name[:64]!a}: a domain has A-labels here (xn--...), "

@@ -1,7 +1,7 @@
-"""Header fields in ASCII: encoded-words (RFC 2047), A-labels, and parameters (RFC 2231).
+"""Converting header fields to ASCII: encoded-words (RFC 2047), A-labels, parameters (RFC 2231).
 
-A field that is ASCII already is none of this module's business: it stays octet by octet as it is,
-since refolding breaks signatures (RFC 6376 section 5.3).
+Fields that are ASCII already stay unchanged, octet by octet: refolding them would break signatures
+(RFC 6376 section 5.3).
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ _RESENT = ("from", "sender", "reply-to", "to", "cc", "bcc")
 ADDRESS_FIELDS = frozenset(
     {*_RESENT, *(f"resent-{name}" for name in _RESENT), "disposition-notification-to"}
 )
-"""The fields that hold nothing but an address list, in lower case."""
+"""The names of the fields that are address lists, in lower case."""
 
 _WITH_PARAMETERS = frozenset({"content-type", "content-disposition"})
-# Structured fields in which encoded-words have no place, or no place that could be found without
-# knowing more of them; all that is not named here is text (RFC 5322 section 3.6.8).
+# Structured fields in which encoded-words are not allowed, or allowed in places that only a parser
+# of the field finds.  All other fields are text (RFC 5322 section 3.6.8).
 _WITHOUT_WORDS = frozenset(
     {"arc-authentication-results", "arc-message-signature", "arc-seal", "authentication-results"}
     | {"content-id", "content-location", "content-transfer-encoding", "date", "dkim-signature"}
@@ -53,14 +53,14 @@ _COMMA = re.compile(r"[ \t]*>?,(?=[^ \t])")
 
 
 def in_ascii(field: bytes, to_ascii: ToASCII | None) -> bytes:
-    """A field that is not ASCII in a form that is.
+    """Convert a field to ASCII.
 
     Arguments:
         field: name and body, with any line endings.
-        to_ascii: what makes A-labels of U-labels; None: addresses with U-labels are refused.
+        to_ascii: converts U-labels to A-labels; None: addresses with U-labels are refused.
 
     Raises:
-        LocalProtocolError: there is no such form, or what its octets mean is not known.
+        LocalProtocolError: it has no ASCII form, or its charset is unknown.
     """
     name = field.partition(b":")[0].strip().decode("latin-1")
     try:
@@ -91,11 +91,11 @@ def in_ascii(field: bytes, to_ascii: ToASCII | None) -> bytes:
 
 
 def fold(line: bytes) -> bytes:
-    """A field in lines of up to 76 octets, as far as it has white space, with CRLF at its end."""
+    """Fold a field at white space into lines of up to 76 octets, with CRLF at its end."""
     name, *pieces = _BEFORE_SPACE.split(line)
     lines = [name]
     for index, piece in enumerate(pieces):
-        # Some readers take a line with nothing but the name for an empty field.
+        # Some programs read a line with nothing but the name as an empty field.
         if index and len(lines[-1]) + len(piece) > _LINE_OCTETS:
             lines.append(b"")
         lines[-1] += piece
@@ -106,7 +106,7 @@ def fold(line: bytes) -> bytes:
 
 
 def _text(text: str, name: str) -> str:
-    """Text (RFC 5322 section 2.2.1) with encoded-words from its first to its last word in need."""
+    """Convert text (RFC 5322 section 2.2.1): the words from the first to the last non-ASCII one."""
     needy = [match.span() for match in _WORDS.finditer(text) if not match[0].isascii()]
     if not needy:
         return text
@@ -115,10 +115,10 @@ def _text(text: str, name: str) -> str:
 
 
 def _encoded(text: str, name: str) -> str:
-    """Encoded-words that say the text; those within it are read first."""
-    # White space between two of them means nothing.
+    """Return the text as encoded-words; encoded-words within it are decoded first."""
+    # Readers ignore white space between two encoded-words.
     text = _ENCODED_WORD.sub(lambda match: _decoded(match[0], name), _BETWEEN.sub("", text))
-    # The first one may stand in a line with the name of the field.
+    # The first one may follow the name of the field on the same line.
     words, piece, most = [], b"", max(12, _WORD_OCTETS - len(name))
     for character in text:
         octets = character.encode("utf-8")
@@ -145,15 +145,15 @@ def _decoded(word: str, name: str) -> str:
 
 
 def _addresses(text: str, name: str, to_ascii: ToASCII | None) -> str:
-    """An address list whose names, comments and domains are ASCII; addresses stay what they are.
+    """Convert names, comments and domains of an address list to ASCII.
 
-    An encoded-word stands in a display name or a comment, never in an address (RFC 2047 section 5).
+    Encoded-words are allowed in display names and comments, not in addresses (RFC 2047 section 5).
     """
     listed = read_address_list(text, name)
     changes: list[tuple[int, int, str]] = []
     for span in listed.names:
         if not span.text.isascii():
-            # White space keeps it apart from what stands beside it.
+            # White space separates it from its neighbours.
             before = " " if text[span.start - 1 : span.start] not in ("", " ", "\t") else ""
             after = "" if text[span.end] in " \t" else " "
             changes.append((span.start, span.end, before + _encoded(span.text, name) + after))
@@ -166,7 +166,7 @@ def _addresses(text: str, name: str, to_ascii: ToASCII | None) -> str:
     for address in listed.addresses:
         if not (address.local_part + address.domain).isascii():
             changes.append((address.start, address.end, _address(address, name, to_ascii)))
-        # Here a line may end.
+        # A line may be folded here.
         comma = _COMMA.match(text, address.end)
         if comma is not None and comma.end() not in starts:
             changes.append((comma.end(), comma.end(), " "))
@@ -208,7 +208,7 @@ def _changed(text: str, changes: list[tuple[int, int, str]], name: str) -> str:
 
 
 def _parameters(text: str, name: str) -> str:
-    """A field of MIME whose parameters are ASCII (RFC 2231 section 4)."""
+    """Convert the parameters of a MIME field to ASCII (RFC 2231 section 4)."""
     body = text.encode("utf-8")
     pieces, at = [], 0
     for parameter, value, (start, end) in parameters(body):

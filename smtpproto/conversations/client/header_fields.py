@@ -1,7 +1,7 @@
-"""The header fields of a message of the email package, as they were written: RFC 5322 section 2.2.
+"""The header fields of an `email` message, as they were written: RFC 5322 section 2.2.
 
-What the email package makes of a field is not asked for where that can be helped: it leaves out
-what it cannot read, and differs from one version of Python to the next.
+This avoids the `email` package's own output of fields where it can: the package drops text that it
+cannot read, and its output differs between Python versions.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _CUT_SHORT = (FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDef
 
 
 def check_header(message: Message) -> None:
-    """Refuse a header with a line that is no field: recipients behind it were not read.
+    """Refuse a header with a line that is no field: recipients after it were not read.
 
     Raises:
         LocalProtocolError: there is such a line.
@@ -55,7 +55,7 @@ def check_header(message: Message) -> None:
 
 
 def mailboxes_of(message: Message, name: str) -> list[str]:
-    """The mailboxes in all fields of a name, without display names, comments and white space.
+    """Return the mailboxes in all fields of a name, without display names and comments.
 
     Raises:
         LocalProtocolError: a field is no address list, or an address is no mailbox.
@@ -80,17 +80,17 @@ def _mailbox(address: Found, name: str) -> str:
 
 
 def field_texts(message: Message, name: str) -> Iterator[str]:
-    """The bodies of all fields of a name, unfolded.
+    """Return the bodies of all fields of a name, unfolded.
 
     Raises:
-        LocalProtocolError: the email package made a value of a field and found a defect in it.
+        LocalProtocolError: the `email` package parsed a field and found a defect.
     """
     for found, value in message.raw_items():
         if found.lower() != name.lower():
             continue
         defects = getattr(value, "defects", ())
         for defect in defects:
-            # What is obsolete was read as it is meant.
+            # Obsolete syntax was read correctly.
             if not isinstance(defect, ObsoleteHeaderDefect):
                 raise LocalProtocolError(
                     f"{name}: {defect}, in {_source(value)[:100]!a} (RFC 5322 section 3.4)"
@@ -99,19 +99,19 @@ def field_texts(message: Message, name: str) -> Iterator[str]:
 
 
 def _source(value: Any) -> str:
-    """What a value was made of, which is not the text that it shows."""
+    """Return the text that a value was parsed from, which its own text may not show."""
     _, _, body = str(value.fold(policy=_NO_FOLDING)).partition(":")
     return _unfolded(body.strip("\r\n")).strip()
 
 
 def _unfolded(text: str) -> str:
-    """The body of a field in one line, in UTF-8 where its octets are that."""
+    """Return the body of a field in one line, decoded as UTF-8 if possible."""
     text = _FOLD.sub("", text)
     if not text.isascii():
         try:
             return text.encode("ascii", "surrogateescape").decode("utf-8", "surrogateescape")
         except UnicodeEncodeError:
-            # It holds characters already, not octets.
+            # The text holds characters already, not octets.
             return text
     return text
 
@@ -120,18 +120,18 @@ def _unfolded(text: str) -> str:
 
 
 def written(name: str, value: Any, message: Message) -> bytes:
-    """A field in octets, with CRLF line endings.
+    """Return a field in octets, with CRLF line endings.
 
-    Text that came with the message stays as it is.  Text that was set gets encoded-words where that
-    is all it takes to make ASCII of it.
+    Text that arrived with the message stays unchanged.  Text that the application set gets
+    encoded-words if these suffice to make it ASCII.
 
     Arguments:
         name: its name.
-        value: what `raw_items` gives: text, or a value of the email package.
-        message: where it stands.
+        value: the value from `raw_items`: text, or a value of the `email` package.
+        message: the message of the field.
 
     Raises:
-        LocalProtocolError: it is more than one field, or none.
+        LocalProtocolError: it is more than one field, or not a field.
     """
     if _NAME.fullmatch(name) is None:
         raise LocalProtocolError(f"{name[:64]!a} is no name of a field (RFC 5322 section 2.2)")
@@ -147,7 +147,7 @@ def written(name: str, value: Any, message: Message) -> bytes:
     octets = "\r\n".join(lines).encode("utf-8", "surrogateescape")
     field = f"{name}: ".encode("ascii") + octets + b"\r\n"
     if not (text.isascii() or _came(text)):
-        # An address takes more than encoded-words.
+        # Addresses need more than encoded-words.
         with contextlib.suppress(LocalProtocolError):
             field = in_ascii(field, None)
     if max(map(len, field.split(b"\r\n"))) > _LINE_MOST:
@@ -156,7 +156,7 @@ def written(name: str, value: Any, message: Message) -> bytes:
 
 
 def _came(text: str) -> bool:
-    """Whether text came as octets: what is not ASCII is surrogates then, else characters."""
+    """Whether text arrived as octets: then surrogates stand for those above 127."""
     try:
         text.encode("ascii", "surrogateescape")
     except UnicodeEncodeError:
@@ -165,21 +165,21 @@ def _came(text: str) -> bool:
 
 
 def _address_text(value: Any) -> str:
-    """The text of an address list that is a value of the email package, comments included."""
+    """Return an address list of the `email` package as text, with comments."""
     if not hasattr(value, "fold"):
         return str(value)
     source = _source(value)
     try:
         found = read_address_list(source, "").addresses
     except LocalProtocolError:
-        # An encoded-word that stands there in clear may look like something else.
+        # A decoded encoded-word may look like other syntax.
         return source if value.defects else str(value)
     addresses = [(address.username, address.domain) for address in value.addresses]
     return source if addresses == [(a.local_part, a.domain) for a in found] else str(value)
 
 
 def _folded(name: str, value: Any, message: Message) -> bytes:
-    """What the email package makes of a value of its own: ASCII, and folded."""
+    """Return the field as the `email` package writes its own values: ASCII, and folded."""
     if hasattr(value, "fold"):
         policy = SMTP.clone(max_line_length=message.policy.max_line_length)
         return str(value.fold(policy=policy)).encode("ascii")

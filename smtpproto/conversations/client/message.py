@@ -1,7 +1,7 @@
 """From an `EmailMessage` to an envelope and content: RFC 5321 section 3.3, RFC 5322 section 3.6.
 
-A server without 8BITMIME gets the message in 7 bits (RFC 6152 section 3), one without SMTPUTF8 gets
-A-labels in place of U-labels where that is all it takes (RFC 6531 section 3.2).
+For a server without 8BITMIME it converts the message to 7 bits (RFC 6152 section 3).  For a server
+without SMTPUTF8 it converts U-labels to A-labels if that suffices (RFC 6531 section 3.2).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["content_of", "envelope_of", "header_of", "read_header", "without_bcc"]
 
 HEADER_MOST = 1024 * 1024
-# The field's name, its line, and those that continue it; a CR alone is sent as CRLF, too.
+# The field's name, its line, and its continuation lines; a bare CR is sent as CRLF too.
 _END = rb"(?:\r\n?|\n)"
 _BCC = re.compile(
     rb"(?:\A|(?<=[\r\n]))(?:resent-)?bcc[ \t]*:"
@@ -53,18 +53,18 @@ _DEPTH_MOST = 100
 def envelope_of(
     message: Message, sender: str | None = None, recipients: Iterable[str] | None = None
 ) -> Envelope:
-    """Sender and recipients as the header gives them, where they are not given.
+    """Return the envelope: sender and recipients from the header, unless they are given.
 
-    Of a message that was resent, those of the Resent- fields (RFC 5322 section 3.6.6).
+    For a resent message it uses the Resent- fields (RFC 5322 section 3.6.6).
 
     Arguments:
-        message: its Sender, else From, and its To, Cc and Bcc are used; all of them have to be
-            address lists to their last character (RFC 5322 section 3.4).
+        message: its Sender, else From, and its To, Cc and Bcc are used.  The whole of each must be
+            an address list (RFC 5322 section 3.4).
         sender: the reverse-path instead; empty for the null reverse-path.
         recipients: the recipients instead.
 
     Raises:
-        LocalProtocolError: a field or line of the header that could name somebody cannot be read,
+        LocalProtocolError: a field or line of the header that may name a recipient cannot be read,
             or an address is no mailbox.
         ValueError: there is no sender or no recipient, or the message was resent more than once.
     """
@@ -80,7 +80,7 @@ def envelope_of(
 
 
 def _sender(message: Message, prefix: str) -> str:
-    """The mailbox in Sender; where there is none, the first one in From."""
+    """Return the mailbox in Sender; without Sender, the first one in From."""
     authors = mailboxes_of(message, f"{prefix}From")
     senders = mailboxes_of(message, f"{prefix}Sender")
     if len(senders) > 1:
@@ -93,7 +93,7 @@ def _sender(message: Message, prefix: str) -> str:
 
 
 def _prefix(message: Message) -> str:
-    """What the names of the fields begin with that tell where the message goes now."""
+    """Return the prefix of the fields that name the current recipients: "Resent-" or ""."""
     names = [name.lower() for name, _ in message.raw_items()]
     counts = {name: names.count(name.lower()) for name in _RESENT}
     if counts["Resent-Date"] > 1:
@@ -108,21 +108,21 @@ def _prefix(message: Message) -> str:
 
 
 def content_of(message: Message, offered: Offered, to_ascii: ToASCII | None = None) -> bytes:
-    """The message as content that a server can take, with CRLF line endings, without Bcc.
+    """Return the message as content that a server can accept, with CRLF line endings, without Bcc.
 
-    What the server can take stays as it came; header fields are not folded again, since signatures
-    depend on that (RFC 6376 section 5.3).  Without 8BITMIME parts are encoded in 7 bits, without
-    SMTPUTF8 header fields get encoded-words (RFC 2047) and addresses A-labels.
+    Whatever the server can accept stays unchanged.  Header fields are not folded again, because
+    signatures depend on that (RFC 6376 section 5.3).  Without 8BITMIME parts are encoded in 7 bits.
+    Without SMTPUTF8 header fields get encoded-words (RFC 2047) and addresses A-labels.
 
     Arguments:
-        message: it stays as it is.
-        offered: by the server.
-        to_ascii: what makes A-labels of U-labels where the server does not offer SMTPUTF8, such as
+        message: the message; it is not changed.
+        offered: the server's service extensions.
+        to_ascii: converts U-labels to A-labels if the server does not offer SMTPUTF8, such as
             `smtpproto.idn.to_ascii`.
 
     Raises:
-        LocalProtocolError: the message needs what the server does not offer, or cannot be converted
-            without loss: a signed or encrypted part, text or header fields in an unknown charset.
+        LocalProtocolError: the message needs an extension that the server does not offer, or cannot
+            be converted: a signed or encrypted part, text or header fields in an unknown charset.
     """
     eight_bit, utf8 = EightBitMime in offered, SmtpUtf8 in offered
     octets = _octets(message, hidden=_HIDDEN)
@@ -139,7 +139,7 @@ def content_of(message: Message, offered: Offered, to_ascii: ToASCII | None = No
 
 
 def _octets(message: Message, *, hidden: frozenset[str] = frozenset(), depth: int = 0) -> bytes:
-    """A message or part as it is, with CRLF line endings but in what is binary."""
+    """Return a message or part unchanged, with CRLF line endings except in binary parts."""
     if depth > _DEPTH_MOST:
         raise LocalProtocolError(f"the message has parts within parts, {depth} deep")
     body = b""
@@ -155,12 +155,12 @@ def _octets(message: Message, *, hidden: frozenset[str] = frozenset(), depth: in
 
 
 def _parts(message: Message, depth: int) -> tuple[Message, bytes]:
-    """The body of a message with parts, and the message itself, or a copy that has a boundary."""
+    """Return the body of a multipart; and the message, or a copy with a boundary."""
     parts: Any = message.get_payload()
     written_parts = [_octets(part, depth=depth + 1) for part in parts]
     if message.get_content_maintype() != "multipart":
         body = b"".join(written_parts)
-        # Blocks of fields with empty lines between them (RFC 3464 section 2.1).
+        # Groups of fields with empty lines between them (RFC 3464 section 2.1).
         blocks = message.get_content_type() == "message/delivery-status"
         return message, body[:-2] if blocks else body
     boundary = message.get_boundary()
@@ -176,7 +176,7 @@ def _parts(message: Message, depth: int) -> tuple[Message, bytes]:
 
 
 def _boundary(parts: list[bytes]) -> str:
-    """A boundary that no line of the parts begins with."""
+    """Return a boundary that no line of the parts begins with."""
     number = 0
     while any(b"--=_%d_" % number in part for part in parts):
         number += 1
@@ -184,20 +184,20 @@ def _boundary(parts: list[bytes]) -> str:
 
 
 def _leaf(message: Message, fields: list[bytes]) -> bytes:
-    """A body that is no list of parts."""
-    # The method decodes what came as octets.
+    """Return a body without parts."""
+    # The method decodes text that arrived as octets.
     text: str = vars(message)["_payload"] or ""
     octets = _octets_of(text, str(message.get_content_charset("")))
     return _LINE_ENDING.sub(b"\r\n", octets) if has_lines(fields) else octets
 
 
 def _lines(text: str) -> bytes:
-    """Text outside of parts, with CRLF line endings."""
+    """Encode text outside of parts, with CRLF line endings."""
     return _LINE_ENDING.sub(b"\r\n", _octets_of(text, ""))
 
 
 def _octets_of(text: str, charset: str) -> bytes:
-    """Text as octets, as it came; text that was set, in its charset."""
+    """Encode text as it arrived; text that the application set, in its charset."""
     try:
         return text.encode("ascii", "surrogateescape")
     except UnicodeEncodeError:
@@ -213,10 +213,10 @@ def _octets_of(text: str, charset: str) -> bytes:
 
 
 def read_header(file: BinaryIO) -> bytes:
-    """The header of a message in a file, with the empty line that ends it if there is one.
+    """Return the header of a message in a file, with the empty line at its end if there is one.
 
     Arguments:
-        file: at the beginning of a message, with any line endings; left where the body begins.
+        file: at the beginning of a message, with any line endings; left at the body.
 
     Raises:
         ValueError: the header has more than a MiB.
@@ -234,20 +234,20 @@ def read_header(file: BinaryIO) -> bytes:
 
 
 def header_of(header: bytes, offered: Offered, to_ascii: ToASCII | None = None) -> bytes:
-    """A header that a server can take, without Bcc (RFC 5322 section 3.6.3).
+    """Return a header that a server can accept, without Bcc (RFC 5322 section 3.6.3).
 
     Arguments:
-        header: as it came, with any line endings and with the empty line that ends it.
-        offered: by the server.
-        to_ascii: what makes A-labels of U-labels where the server does not offer SMTPUTF8.
+        header: the header with any line endings and the empty line at its end.
+        offered: the server's service extensions.
+        to_ascii: converts U-labels to A-labels if the server does not offer SMTPUTF8.
 
     Raises:
-        LocalProtocolError: the header needs what the server does not offer.
+        LocalProtocolError: the header needs an extension that the server does not offer.
     """
     eight_bit, utf8 = EightBitMime in offered, SmtpUtf8 in offered
     return convert_header(without_bcc(header), eight_bit=eight_bit, utf8=utf8, to_ascii=to_ascii)
 
 
 def without_bcc(header: bytes) -> bytes:
-    """A header, with any line endings, without its Bcc fields (RFC 5322 section 3.6.3)."""
+    """Remove the Bcc fields of a header with any line endings (RFC 5322 section 3.6.3)."""
     return _BCC.sub(b"", header)

@@ -1,6 +1,6 @@
 """The MIME structure of content in octets: header fields, types, boundaries (RFC 2045, RFC 2046).
 
-As much of it as SMTP has to know: where headers stand, which may hold UTF-8 (RFC 6531 section 3.2),
+It reads only what SMTP needs: where headers are, which of them hold UTF-8 (RFC 6531 section 3.2),
 and which parts have octets above 127 (RFC 6152).
 """
 
@@ -26,17 +26,17 @@ __all__ = [
     "unfold",
 ]
 
-# What holds a message of its own, with a header (RFC 2046 section 5.2.1, RFC 6532 section 3.7).
+# The types that contain a message with a header (RFC 2046 section 5.2.1, RFC 6532 section 3.7).
 MEDIA_MESSAGES = frozenset({"message/rfc822", "message/global", "message/news"})
 # The longest header line and Content-Type that are kept together, and the deepest structure.
 _LINE_MOST = 65536
 _DEPTH_MOST = 100
-# A line that is longer than this is no delimiter: a boundary has 70 octets at most.
+# A longer line is no delimiter: a boundary has at most 70 octets.
 _DELIMITER_MOST = 300
 
 _FOLD = re.compile(rb"(?:\r\n|\r|\n)(?=[ \t])")
 _FIELD = re.compile(rb"[^\r\n]*(?:\r\n?|\n|\Z)(?:[ \t][^\r\n]*(?:\r\n?|\n|\Z))*")
-# RFC 2045 section 5.1; a value that is not quoted may be malformed, and goes up to the next space.
+# RFC 2045 section 5.1; an unquoted value may be malformed and ends at the next space.
 _TYPE = re.compile(rb"[ \t]*([^\s;/]+/[^\s;]+)")
 _PARAMETER = re.compile(
     rb';[ \t]*([^\s=;"]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))', re.DOTALL
@@ -46,7 +46,7 @@ _QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class ContentType:
-    """What a Content-Type field says.
+    """The parsed Content-Type field.
 
     Arguments:
         media: type and subtype, in lower case.
@@ -60,7 +60,7 @@ class ContentType:
 
     @property
     def multipart(self) -> bool:
-        """Whether it is made of parts that can be told from each other."""
+        """Whether it has parts, and a boundary to separate them."""
         return self.media.startswith("multipart/") and bool(self.boundary)
 
 
@@ -75,7 +75,7 @@ def unfold(field: bytes) -> bytes:
 
 
 def fields_of(octets: bytes) -> tuple[list[bytes], int]:
-    """The fields of a header, as they are, and the offset of the line that ends it.
+    """Return the fields of a header unchanged, and the offset of the line that ends it.
 
     Arguments:
         octets: they begin with a header, with any line endings.
@@ -91,7 +91,7 @@ def fields_of(octets: bytes) -> tuple[list[bytes], int]:
 
 
 def content_type(body: bytes) -> ContentType | None:
-    """What a Content-Type says; None if it cannot be read.
+    """Parse a Content-Type; None if it is malformed.
 
     Arguments:
         body: the body of the field, in one line.
@@ -105,34 +105,34 @@ def content_type(body: bytes) -> ContentType | None:
 
 
 def parameters(body: bytes) -> Iterator[tuple[str, bytes, tuple[int, int]]]:
-    """The parameters of a field: name in lower case, value, and where both stand."""
+    """Return the parameters of a field: name in lower case, value, and the offsets of both."""
     for match in _PARAMETER.finditer(body):
         value = match[3] if match[2] is None else _QUOTED_PAIR.sub(rb"\1", match[2])
         yield match[1].lower().decode("latin-1"), value, (match.start(1), match.end())
 
 
 def delimiters(boundaries: Sequence[bytes], ending: bytes) -> re.Pattern[bytes]:
-    """A pattern for the lines between parts, with the line ending before them, not the one behind.
+    """Return a pattern for the lines between parts, with the line ending before each, not after.
 
-    Group 1 is the boundary, group 2 is `--` where no further part follows (RFC 2046 section 5.1.1).
+    Group 1 is the boundary; group 2 is `--` after the last part (RFC 2046 section 5.1.1).
 
     Arguments:
-        boundaries: of those multiparts that are open.
-        ending: the line ending; the octets to be searched have one before their first line, too.
+        boundaries: the boundaries of the open multiparts.
+        ending: the line ending; the searched octets must have one before their first line too.
     """
     either = b"|".join(map(re.escape, boundaries))
     return re.compile(ending + rb"--(" + either + rb")(--)?[ \t]*(?=" + ending + rb"|\Z)")
 
 
 class Examiner:
-    """Looks at content as it passes: what does it need of a server?
+    """Examines content as it passes: which extensions of the server does it need?
 
     Attributes:
         eight_bit: whether there was an octet above 127.
-        utf8_header: whether a header, at any level of the structure, had UTF-8 that is not ASCII.
-            Octets that are not UTF-8 are an old mistake that SMTPUTF8 does not cover either.
+        utf8_header: whether a header, at any level of the structure, had UTF-8 outside ASCII.
+            Octets that are not UTF-8 do not count, because SMTPUTF8 does not allow them either.
         header_ended: whether the header of the message is complete, or has a line that is no field.
-        finished: whether the content is.
+        finished: whether the content is complete.
     """
 
     def __init__(self) -> None:
@@ -141,30 +141,30 @@ class Examiner:
         self.header_ended = False
         self.finished = False
         self._in_header = True
-        # The beginning of a line whose end has not come.
+        # The beginning of a line whose end has not arrived.
         self._line = b""
-        # The Content-Type field of the header that is being read, and whether it may go on.
+        # The Content-Type field of the current header, and whether it may continue.
         self._type = b""
         self._type_goes_on = False
         self._boundaries: list[bytes] = []
-        # Those whose parts are messages where nothing else is said (RFC 2046 section 5.1.5).
+        # Multiparts whose parts are messages by default (RFC 2046 section 5.1.5).
         self._digests: set[bytes] = set()
         self._delimiter: re.Pattern[bytes] | None = None
 
     def feed(self, octets: bytes) -> None:
-        """Look at some octets."""
+        """Examine some octets."""
         self.eight_bit = self.eight_bit or not octets.isascii()
         if not self._in_header and self._delimiter is None:
             return
         octets = self._line + octets
         held = b"\r" if octets.endswith(b"\r") else b""
         if not self._in_header and b"--" not in octets:
-            # Without a delimiter only the last line matters, which may become one.
+            # Without a delimiter only the last line matters, because it may become one.
             end = max(octets.rfind(b"\n"), octets.rfind(b"\r", 0, -1)) + 1
             self._line = octets[end:] if len(octets) - end <= _DELIMITER_MOST else b"\0" + held
             return
         if b"\r" in octets:
-            # One kind of line endings; a CR at the end waits for what follows it.
+            # Normalize line endings; a CR at the end is kept until the next octet arrives.
             octets = octets[: len(octets) - len(held)].replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         end = octets.rfind(b"\n") + 1
         rest = octets[end:]
@@ -176,12 +176,12 @@ class Examiner:
         self._line = (rest if self._in_header or len(rest) <= _DELIMITER_MOST else b"\0") + held
 
     def finish(self) -> None:
-        """The content has ended; its last line may have no line ending."""
+        """End the content; its last line may have no line ending."""
         self.feed(b"\n")
         self.header_ended = self.finished = True
 
     def _lines(self, octets: bytes) -> None:
-        """Look at lines; each has a line feed before it, and the last one behind it."""
+        """Examine lines; each has a line feed before it, and the last one after it."""
         at, last = 0, len(octets) - 1
         while at < last:
             if self._in_header:
@@ -201,7 +201,7 @@ class Examiner:
             return
         match = None if self._delimiter is None else self._delimiter.match(b"\n" + line)
         if match is not None:
-            # A part that has nothing but a header.
+            # A part with nothing but a header.
             self._part_ends(match)
             return
         if not line.isascii():
@@ -210,7 +210,7 @@ class Examiner:
             if self._type_goes_on and len(self._type) < _LINE_MOST:
                 self._type += line
         else:
-            # A line that is no field may as well be the body of a message without a header.
+            # A line that is no field may be the body of a message without a header.
             self.header_ended = self.header_ended or b":" not in line
             self._type_goes_on = not self._type and name_of(line) == "content-type"
             if self._type_goes_on:
@@ -221,7 +221,7 @@ class Examiner:
         self._type, self._type_goes_on = b"", False
         self.header_ended = True
         if found is None and self._boundaries and self._boundaries[-1] in self._digests:
-            return  # the header of the message within comes next
+            return  # the header of the inner message comes next
         if found is not None and found.media in MEDIA_MESSAGES:
             return
         self._in_header = False
@@ -243,7 +243,7 @@ class Examiner:
 
 
 def is_utf8(octets: bytes) -> bool:
-    """Whether octets are text in UTF-8."""
+    """Whether octets are valid UTF-8."""
     try:
         octets.decode("utf-8")
     except UnicodeDecodeError:

@@ -1,7 +1,7 @@
 """The beginning of a client's session: PROXY header, greeting, EHLO, TLS, authentication.
 
-RFC 5321 sections 3.1 and 3.2, RFC 3207, RFC 4954.  After the handshake EHLO is said again, because
-what was heard before it may have been said by anybody (RFC 3207 section 4.2).
+RFC 5321 sections 3.1 and 3.2, RFC 3207, RFC 4954.  After the handshake the client says EHLO again,
+because an attacker may have sent everything before it (RFC 3207 section 4.2).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["begin", "hello"]
 
-# Seconds to wait for the answer to QUIT where there is no session in the end.
+# Seconds to wait for the reply to QUIT if the session cannot begin.
 _PATIENCE = 5.0
 
 
@@ -49,7 +49,7 @@ def begin(
             `settings` ask.
         RemoteProtocolError: the server broke the protocol.
 
-    Where that leaves the session in step, the server is told with QUIT before (section 4.1.1.10).
+        Before it raises, it says QUIT if the session still allows that (section 4.1.1.10).
     """
     try:
         name = settings.ehlo_name("localhost", None) if name is None else name
@@ -93,7 +93,7 @@ def _greeting(client: Client, settings: ClientSettings) -> Flow[Reply]:
 
 
 def hello(client: Client, name: Domain | AddressLiteral) -> Flow[Reply]:
-    """Name oneself, with HELO where the server does not know EHLO (RFC 5321 section 3.2)."""
+    """Say EHLO, or HELO if the server does not know EHLO (RFC 5321 section 3.2)."""
     if client.session.protocol is Protocol.LMTP:
         reply = yield from ask(client, Lhlo(name))
     else:
@@ -116,7 +116,7 @@ def _start_tls(client: Client, settings: ClientSettings) -> Flow[bool]:
         return False
     reply = yield from ask(client, StartTLSCommand())
     if reply.positive:
-        # Raises if plain text follows the reply, before any handshake.
+        # Raises an error if plain text follows the reply, before any handshake.
         client.next_event()
         yield from handshake(client, settings)
         return True

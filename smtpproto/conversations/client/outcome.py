@@ -1,7 +1,7 @@
-"""Envelopes, and what became of each recipient.
+"""The outcome of a delivery for each recipient: `Status`, `Outcome`, `Delivery`.
 
-RFC 5321 sections 2.3.1 and 4.2.5: whether responsibility for a message has passed to the server is
-decided recipient by recipient, and by the reply to the end of the content.
+RFC 5321 section 4.2.5: the reply to the end of the content decides whether the server has taken
+responsibility for the message.  RCPT decides for each recipient.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ __all__ = ["Delivery", "Outcome", "Status"]
 
 
 class Status(enum.Enum):
-    """What became of a message for one recipient."""
+    """The outcome for one recipient."""
 
     ACCEPTED = "the server has taken responsibility"
     REFUSED = "the server refused"
@@ -29,13 +29,13 @@ class Status(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of a message for one recipient.
+    """The outcome for one recipient.
 
     Arguments:
         forward_path: the recipient.
-        status: what became of it.
-        reply: the reply that says so; None if there is none.
-        reason: for `UNKNOWN` and `FAILED`, what happened.
+        status: what happened.
+        reply: the reply that decided it; None if there is none.
+        reason: for `UNKNOWN` and `FAILED`, the cause.
     """
 
     forward_path: ForwardPath
@@ -52,12 +52,12 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """What became of a message: one outcome for each recipient, in the order of the envelope.
+    """The result of a delivery: one outcome for each recipient, in the order of the envelope.
 
     Arguments:
         outcomes: one for each recipient.
-        error: what ended the delivery before its time, such as the error of a file that could not
-            be read again; None if nothing did.
+        error: the error that ended the delivery early, such as that of a file that could not be
+            read again; None if there was none.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -84,7 +84,7 @@ class Delivery:
 
     @property
     def unknown(self) -> tuple[ForwardPath, ...]:
-        """The recipients of whom nobody knows: trying again may deliver twice."""
+        """The recipients whose outcome is unknown: trying again may deliver twice."""
         return tuple(o.forward_path for o in self.outcomes if o.status is Status.UNKNOWN)
 
     @property

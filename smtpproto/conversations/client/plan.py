@@ -1,8 +1,8 @@
-"""What a message needs of a server, and the plan that follows from it.
+"""`make_plan`: what a message needs of a server, and how it is sent.
 
-The plan has the smallest set of service extensions that can carry the message: 8BITMIME (RFC 6152),
-SMTPUTF8 (RFC 6531), SIZE (RFC 1870).  What the server does not offer is found out before MAIL, so
-that nothing is sent in vain.  BINARYMIME (RFC 3030) has to be asked for in the envelope.
+The plan uses the fewest service extensions that can carry the message: 8BITMIME (RFC 6152),
+SMTPUTF8 (RFC 6531), SIZE (RFC 1870).  It is made before MAIL, so nothing is sent if the server
+lacks one of them.  The envelope must ask for BINARYMIME (RFC 3030).
 """
 
 from __future__ import annotations
@@ -37,22 +37,22 @@ if TYPE_CHECKING:
 __all__ = ["Plan", "ToASCII", "Unfit", "make_plan", "unfit"]
 
 ToASCII = Callable[[Domain], Domain]
-"""Gives a domain with A-labels for one with U-labels, such as `smtpproto.idn.to_ascii`."""
+"""Converts the U-labels of a domain to A-labels, such as `smtpproto.idn.to_ascii`."""
 
 P = TypeVar("P", ReversePath, ForwardPath)
 
 
 @dataclass(slots=True)
 class Plan:
-    """How a message goes to a server.
+    """How to send a message to a server.
 
     Arguments:
         mail: MAIL with all its parameters.
         recipients: an RCPT for each recipient of the envelope.
         batches: the recipients of each mail transaction, by index.
-        pipelined: whether the envelope leaves in one group (RFC 2920).
-        chunked: whether the content goes in counted chunks (RFC 3030), else after DATA.
-        binary: whether the content may be any octets, so that line endings mean nothing in it.
+        pipelined: whether the envelope is sent in one group (RFC 2920).
+        chunked: whether the content is sent in counted chunks (RFC 3030), else after DATA.
+        binary: whether the content may be any octets, so that it has no line endings.
     """
 
     mail: Mail
@@ -72,22 +72,22 @@ def make_plan(
     chunking: bool = False,
     to_ascii: ToASCII | None = None,
 ) -> Flow[Plan]:
-    """Look at an envelope and at content, and plan how both go to a server.
+    """Examine an envelope and its content, and plan how to send them.
 
     Arguments:
-        envelope: parameters that it has already stay as they are.
-        source: the content.  A stream is read up to the end of its header; what is not known of it
-            then is refused when it comes, unless the parameters of the envelope allow for it.
-        offered: by the server.
+        envelope: its own parameters are kept.
+        source: the content.  A stream is read up to the end of its header.  What the rest needs is
+            refused later, unless the parameters of the envelope declare it.
+        offered: the server's service extensions.
         line_endings: what happens to a bare CR or LF in content that is not binary.
-        chunking: whether the content is to go in chunks where that is possible.
-        to_ascii: what to do about domains with U-labels where SMTPUTF8 is not offered; None:
-            nothing.
+        chunking: whether to send the content in chunks if possible.
+        to_ascii: converts U-labels to A-labels if the server does not offer SMTPUTF8; None: such
+            addresses are refused.
 
     Raises:
-        LocalProtocolError: the message needs what the server does not offer, or several mail
-            transactions (RFC 9422) where the content can be read only once.
-        Exception: whatever reading the content raised.
+        LocalProtocolError: the message needs an extension that the server does not offer, or
+            several mail transactions (RFC 9422) with content that can be read only once.
+        Exception: any error of reading the content.
     """
     limits = offered.get(ServerLimits)
     everyone = list(range(len(envelope.recipients)))
@@ -117,7 +117,7 @@ def make_plan(
 def _with_paths(
     envelope: Envelope, source: ContentSource, offered: Offered, to_ascii: ToASCII | None
 ) -> tuple[Envelope, bool]:
-    """The envelope with paths that the server can take, and whether it needs SMTPUTF8."""
+    """Return the envelope with paths that the server can accept, and whether it needs SMTPUTF8."""
     utf8 = source.utf8_header or not _is_ascii(envelope)
     if utf8 and SmtpUtf8 not in offered:
         return _without_utf8(envelope, source, to_ascii), False
@@ -127,7 +127,7 @@ def _with_paths(
 def _with_parameters(
     mail: Mail, source: ContentSource, offered: Offered, *, binary: bool, utf8: bool
 ) -> Mail:
-    """MAIL with the parameters that it needs besides those that it has."""
+    """Return MAIL with the parameters that it needs in addition to its own."""
     parameters = list(mail.parameters)
     size = source.octets_sent(binary=binary)
     if size is not None and Size in offered and mail.get(SizeParameter) is None:
@@ -144,7 +144,7 @@ def _with_parameters(
 
 
 def _body(given: Body | None, source: ContentSource, offered: Offered) -> Body | None:
-    """What MAIL says of the body, and what the source must not hold then."""
+    """Return the BODY parameter, and set what the source must not hold then."""
     if given is None:
         if source.eight_bit is False:
             return None
@@ -162,7 +162,7 @@ def _body(given: Body | None, source: ContentSource, offered: Offered) -> Body |
 
 
 def _late_utf8(offered: Offered) -> LocalProtocolError:
-    """What is wrong with UTF-8 in the header of a part, once MAIL was sent without SMTPUTF8."""
+    """Return the error for UTF-8 in the header of a part after MAIL without SMTPUTF8."""
     if SmtpUtf8 not in offered:
         return unfit("a header in UTF-8, and the server does not offer SMTPUTF8", "5.6.7", "6531")
     return unfit(
@@ -174,11 +174,11 @@ def _late_utf8(offered: Offered) -> LocalProtocolError:
 
 
 class Unfit(LocalProtocolError):
-    """The message holds what the server cannot take."""
+    """The message holds something that the server cannot accept."""
 
 
 def unfit(what: str, enhanced: str, rfc: str) -> Unfit:
-    """The error for a message that a server cannot take."""
+    """Return the error for a message that a server cannot accept."""
     return Unfit(f"the message has {what} (RFC {rfc})", code=554, enhanced=enhanced)
 
 
@@ -191,7 +191,7 @@ def _is_ascii(envelope: Envelope) -> bool:
 
 
 def _without_utf8(envelope: Envelope, source: ContentSource, to_ascii: ToASCII | None) -> Envelope:
-    """The same envelope in ASCII, if it has such a form."""
+    """Return the same envelope in ASCII, if it has such a form."""
     if source.utf8_header:
         raise unfit("a header in UTF-8, and the server does not offer SMTPUTF8", "5.6.7", "6531")
     if to_ascii is not None:

@@ -1,9 +1,9 @@
-"""Clients that are used again: which one to take, which to try out first, which to give up.
+"""Idle clients to be used again: which one to take, which to check first, which to close.
 
-RFC 5321 section 4.5.4.1 recommends to use a connection for several messages.  Servers end idle
-ones (section 4.5.3.2.7 asks them to wait five minutes, few do), and some tell how many messages one
-may carry (RFC 9422).  No I/O: the adapter opens, checks and closes clients when it is asked to, and
-says what time it is.
+RFC 5321 section 4.5.4.1 recommends to use a connection for several messages.  Servers close idle
+connections (section 4.5.3.2.7 asks them to wait five minutes, few do), and some announce how many
+messages one may carry (RFC 9422).  This does no I/O: the adapter opens, checks and closes clients
+when asked, and reads the clock.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ __all__ = ["PoolBase", "PoolLimits", "Poolable"]
 
 
 class Poolable(Protocol):
-    """A client as a pool sees it; what its methods give may have to be waited for.
+    """A client as a pool needs it; the results of its methods may have to be awaited.
 
-    A method that is interrupted closes the client.
+    If a method is interrupted, it closes the client.
     """
 
     @property
@@ -46,12 +46,12 @@ class PoolLimits:
     """Bounds of a pool.
 
     Arguments:
-        connections: how many at once; who wants one more waits.
-        messages: mail transactions on one connection, None for no bound; a server's own bound
-            (LIMITS MAILMAX, RFC 9422) counts if it is lower.
-        idle: seconds after which an unused connection is given up.
-        trusted: seconds for which an unused connection is taken to be alive; after them it is
-            tried out with a NOOP before it is used again.
+        connections: how many clients at once; further callers wait.
+        messages: mail transactions on one connection; None for no bound.  A lower bound of the
+            server (LIMITS MAILMAX, RFC 9422) takes precedence.
+        idle: seconds after which an unused connection is closed.
+        trusted: seconds for which an unused connection is assumed to work; after that it is
+            checked with NOOP before it is used again.
 
     Raises:
         ValueError: a bound is out of range.
@@ -74,16 +74,16 @@ class PoolLimits:
 class PoolBase(Generic[K]):
     """Clients of one server that are used again; `connection` of a pool lends one.
 
-    A pool is a context manager that closes them.  It takes the host, port and options of `connect`
-    (one of the blocking pools may be used from several threads), and raises its errors.
+    A pool is a context manager that closes its clients.  It takes the host, port and options of
+    `connect` and raises its errors.  Several threads may use a blocking pool.
 
-    The client that came back last is used first, so that a pool which is needed less grows smaller.
+    It lends the client that came back last, so a pool that is used less becomes smaller.
 
     Arguments:
-        bounds: how many clients, for how long.
-        connect: gives a new client, which the adapter may have to wait for.
-        clock: seconds on a clock that never goes back.
-        lock: held while the list of idle clients is changed; for adapters that use threads.
+        bounds: the bounds of the pool.
+        connect: a function that returns a new client, and may have to be awaited.
+        clock: a function that returns monotonic seconds.
+        lock: held while the list of idle clients is changed; for adapters with threads.
     """
 
     def __init__(
@@ -102,10 +102,10 @@ class PoolBase(Generic[K]):
         self._idle: list[tuple[K, float]] = []
 
     def _take(self) -> Flow[K]:
-        """A client that works, as far as one can know.
+        """Return a client that works, as far as known.
 
-        At each wait at most one client is out of the list, the one that is waited for: whatever
-        interrupts the wait closes that one, and the others are still in the list.
+        During each wait at most one client is out of the list.  An interruption of the wait closes
+        that one, and the others stay in the list.
         """
         while (expired := self._pop_expired()) is not None:
             yield Call(expired.quit)
@@ -113,10 +113,10 @@ class PoolBase(Generic[K]):
             client, since = found
             if self._clock() - since < self._bounds.trusted or (yield from _works(client)):
                 return client
-        return (yield Call(self._connect))  # type: ignore[no-any-return]  # so it says
+        return (yield Call(self._connect))  # type: ignore[no-any-return]  # `connect` returns a K
 
     def _put(self, client: K) -> Flow[None]:
-        """Take a client back: keep it, or say QUIT where it works and is not to be used again."""
+        """Take a client back: keep it; or say QUIT if it works but must not be used again."""
         most = (client.most_deliveries, self._bounds.messages)
         spent = any(bound is not None and client.deliveries >= bound for bound in most)
         ready = client.ready
@@ -128,7 +128,7 @@ class PoolBase(Generic[K]):
             yield Call(client.quit if ready else client.close)
 
     def _close(self) -> Flow[None]:
-        """Say QUIT to all idle clients; one that is in use is closed when it comes back."""
+        """Say QUIT to all idle clients; one in use is closed when it comes back."""
         with self._lock:
             self._closed = True
         error: BaseException | None = None
@@ -141,20 +141,20 @@ class PoolBase(Generic[K]):
             raise error
 
     def _pop_expired(self) -> K | None:
-        """A client that was idle for too long, taken out of the list; None if there is none."""
+        """Remove a client that was idle too long and return it, or None."""
         with self._lock:
             if self._idle and self._clock() - self._idle[0][1] >= self._bounds.idle:
                 return self._idle.pop(0)[0]
             return None
 
     def _pop_newest(self) -> tuple[K, float] | None:
-        """The client that came back last, taken out of the list, and when; None if it is empty."""
+        """Remove the client that came back last; return it and the time, or None."""
         with self._lock:
             return self._idle.pop() if self._idle else None
 
 
 def _works(client: Poolable) -> Flow[bool]:
-    """Whether the server is still there; if not, the client closes itself."""
+    """Whether the server still replies; if not, the client closes itself."""
     try:
         yield Call(client.noop)
     except (SMTPError, RemoteProtocolError):

@@ -1,7 +1,8 @@
-"""Content made ready for a server without 8BITMIME or SMTPUTF8: RFC 6152 section 3, RFC 2045.
+"""Converting content for a server without 8BITMIME or SMTPUTF8: RFC 6152 section 3, RFC 2045.
 
-Works on octets: what needs no change stays as it is, to the octet.  What cannot be changed without
-loss is refused: signed and encrypted parts (RFC 1847 section 2.1), text of an unknown charset.
+It works on octets and leaves everything unchanged that need not change.  It refuses parts that
+cannot be converted without loss: signed and encrypted ones (RFC 1847 section 2.1), and text of an
+unknown charset.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["convert", "convert_header", "has_lines", "is_wide"]
 
 _SEALED = frozenset({"multipart/signed", "multipart/encrypted"})
-# What is not encoded.
+# The values that mean "not encoded".
 _RAW = ("", "7bit", "8bit", "binary")
 _TEXT = ContentType("text/plain", None, "")
 _MESSAGE = ContentType("message/rfc822", None, "")
@@ -40,7 +41,7 @@ _BASE64_LINE = 57
 
 
 def is_wide(charset: str) -> bool:
-    """Whether the units of a charset are wider than an octet, so that it has no lines in octets."""
+    """Whether a charset has units wider than an octet, so that it has no lines of octets."""
     return _WIDE.fullmatch(charset) is not None
 
 
@@ -51,16 +52,16 @@ def has_lines(fields: list[bytes]) -> bool:
 
 
 def convert(octets: bytes, *, eight_bit: bool, utf8: bool, to_ascii: ToASCII | None) -> bytes:
-    """A message that a server can take.
+    """Convert a message so that a server can accept it.
 
     Arguments:
-        octets: the message, with CRLF line endings but for parts that say that they are binary.
-        eight_bit: whether octets above 127 may stay.
-        utf8: whether UTF-8 in headers may stay.
-        to_ascii: what makes A-labels of U-labels.
+        octets: the message, with CRLF line endings except in parts declared as binary.
+        eight_bit: whether octets above 127 are allowed.
+        utf8: whether UTF-8 in headers is allowed.
+        to_ascii: converts U-labels to A-labels.
 
     Raises:
-        LocalProtocolError: it has no such form.
+        LocalProtocolError: it cannot be converted.
     """
     converter = _Converter(eight_bit=eight_bit, utf8=utf8, to_ascii=to_ascii)
     return converter.entity(octets, _Place())
@@ -69,16 +70,16 @@ def convert(octets: bytes, *, eight_bit: bool, utf8: bool, to_ascii: ToASCII | N
 def convert_header(
     header: bytes, *, eight_bit: bool, utf8: bool, to_ascii: ToASCII | None
 ) -> bytes:
-    """The header of a message that a server can take; what follows it is not looked at.
+    """Convert the header of a message so that a server can accept it; the body is not read.
 
     Arguments:
-        header: with any line endings, and with the empty line that ends it.
+        header: with any line endings, and with the empty line at its end.
         eight_bit: as for `convert`.
         utf8: the same.
         to_ascii: the same.
 
     Raises:
-        LocalProtocolError: it has no such form.
+        LocalProtocolError: it cannot be converted.
     """
     fields, at = fields_of(header)
     may_stay = [_may_stay(field, eight_bit=eight_bit, utf8=utf8) for field in fields]
@@ -88,17 +89,17 @@ def convert_header(
 
 
 def _may_stay(field: bytes, *, eight_bit: bool, utf8: bool) -> bool:
-    # What is not UTF-8 is an old mistake, for which 8BITMIME has to do.
+    # Octets that are not UTF-8 need 8BITMIME.
     return utf8 or field.isascii() or (eight_bit and not is_utf8(field))
 
 
 @dataclass(frozen=True, slots=True)
 class _Place:
-    """Where an entity stands.
+    """Where an entity is within the message.
 
     Attributes:
-        sealed: within something signed or encrypted.
-        type: what it is where it does not say so itself.
+        sealed: within a signed or encrypted part.
+        type: its default type if it has no Content-Type.
         message: whether its header is that of a message.
     """
 
@@ -113,7 +114,7 @@ class _Entity:
     def __init__(self, octets: bytes, place: _Place) -> None:
         self.place = place
         self.fields, at = fields_of(octets)
-        # The empty line between the two, where there is one.
+        # The empty line between the two, if there is one.
         self.body = octets[at + 2 :]
         self.separator = octets[at : at + 2]
         self.type = place.type
@@ -126,7 +127,7 @@ class _Entity:
 
     @property
     def wide(self) -> bool:
-        """Whether it is text whose units are wider than an octet, as it is."""
+        """Whether it is text, not encoded, whose units are wider than an octet."""
         text = self.type.media.startswith("text/") and is_wide(self.type.charset)
         return text and self.encoding in _RAW
 
@@ -135,7 +136,7 @@ class _Entity:
         return next((unfold(field) for field in self.fields if name_of(field) == name), None)
 
     def put(self, name: str, body: str) -> None:
-        """Set a field: in its place, or at the end of the header."""
+        """Set a field: replace it, or add it at the end of the header."""
         line = f"{name}: {body}\r\n".encode("ascii")
         for index, field in enumerate(self.fields):
             if name_of(field) == name.lower():
@@ -172,7 +173,7 @@ class _Converter:
         return bytes(entity)
 
     def header(self, entity: _Entity) -> None:
-        """Fields in ASCII, where UTF-8 may not stay."""
+        """Convert fields to ASCII if UTF-8 is not allowed."""
         for index, field in enumerate(entity.fields):
             if not _may_stay(field, eight_bit=self.eight_bit, utf8=self.utf8):
                 if entity.place.sealed:
@@ -185,7 +186,7 @@ class _Converter:
                 entity.fields[index] = in_ascii(field, self.to_ascii)
 
     def parts(self, entity: _Entity) -> None:
-        """The parts of a multipart; what stands between them stays (RFC 2046 section 5.1.1)."""
+        """Convert the parts of a multipart; text between them stays (RFC 2046 section 5.1.1)."""
         if not entity.type.boundary:
             if entity.encoding == "binary" or not (self.eight_bit or entity.body.isascii()):
                 raise self.refusal("a multipart without a boundary", "2046")
@@ -207,16 +208,16 @@ class _Converter:
         self.label(entity)
 
     def between(self, octets: bytes, place: _Place, *, outside: bool) -> bytes:
-        """What stands between two delimiters: a part, or what belongs to none."""
+        """Convert the octets between two delimiters: a part, or text outside of parts."""
         if not outside:
-            # It begins with the end of the delimiter's line.
+            # They begin with the end of the delimiter's line.
             return octets[:2] + self.entity(octets[2:], place)
         if not (self.eight_bit or octets.isascii()):
             raise self.refusal("octets above 127 outside of the parts of a multipart", "2046")
         return octets
 
     def label(self, entity: _Entity) -> None:
-        """What holds others says what they need at most (RFC 2045 section 6.4)."""
+        """Set the encoding of a container to what its parts need (RFC 2045 section 6.4)."""
         fits = "8bit" if self.eight_bit else "7bit"
         if entity.encoding not in ("8bit", "binary") or entity.encoding == fits:
             return
@@ -226,7 +227,7 @@ class _Converter:
             raise self.sealed()
 
     def leaf(self, entity: _Entity) -> None:
-        """Encode a body that cannot stay as it is (RFC 6152 section 3, RFC 3030 section 3)."""
+        """Encode a body that the server cannot accept (RFC 6152 section 3, RFC 3030 section 3)."""
         body, kind = entity.body, entity.type
         if entity.encoding != "binary" and not entity.wide and (self.eight_bit or body.isascii()):
             return
@@ -250,21 +251,21 @@ class _Converter:
         entity.put("Content-Transfer-Encoding", encoding)
 
     def sealed(self) -> LocalProtocolError:
-        """The refusal of a part that must not be touched."""
+        """Return the error for a part that must not be changed."""
         return self.refusal(
             "a signed or encrypted part that would have to be encoded, which breaks it", "6152"
         )
 
     def refusal(self, what: str, rfc: str) -> LocalProtocolError:
-        """The refusal of what has no other form."""
+        """Return the error for a part that cannot be converted."""
         missing = "BINARYMIME" if self.eight_bit else "8BITMIME"
         return unfit(f"{what}; the server does not offer {missing}", "5.6.3", rfc)
 
 
 def _quoted_printable(octets: bytes) -> bytes:
-    """RFC 2045 section 6.7: CRLF ends a line, a CR or LF alone is encoded."""
+    """RFC 2045 section 6.7: CRLF ends a line; a bare CR or LF is encoded."""
     lines = [b2a_qp(line, istext=False) for line in octets.split(b"\r\n")]
-    # What is left of line feeds are soft line breaks.
+    # The remaining line feeds are soft line breaks.
     return b"\r\n".join([line.replace(b"\n", b"\r\n") for line in lines])
 
 

@@ -1,8 +1,7 @@
-"""The TLS handshake of a client, and what to tell people when it fails.
+"""The TLS handshake of a client, and explanations of its failures.
 
-RFC 3207 section 4.1, RFC 8314.  Why a certificate was refused is read from the `verify_code` of the
-error that was thrown, as OpenSSL numbers it, so that nothing here knows which library did the
-handshake.
+RFC 3207 section 4.1, RFC 8314.  The reason why a certificate was refused comes from `verify_code`
+of the error, which has OpenSSL's numbers.  So this does not depend on the library of the handshake.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["handshake", "tls_error"]
 
-# By verify_code (X509_V_ERR_... of OpenSSL): what it is, and what to check.
+# By verify_code (X509_V_ERR_... of OpenSSL): the fault, and what to check.
 _EXPIRED = (
     "the certificate has expired",
     "Check the clock of this host.",
@@ -83,9 +82,9 @@ def handshake(client: Client, settings: ClientSettings) -> Flow[None]:
     """Do the handshake, and hold it to the policy.
 
     Raises:
-        TLSError: it failed, or the policy is not satisfied.
+        TLSError: the handshake failed, or the connection does not satisfy the policy.
         ConnectionLost: the link broke, or the time ran out.
-        RemoteProtocolError: octets in plain text came before it.
+        RemoteProtocolError: octets in plain text came before the handshake.
     """
     try:
         facts: TLSFacts = yield BeginTLS(HANDSHAKE_TIMEOUT)
@@ -107,11 +106,11 @@ def handshake(client: Client, settings: ClientSettings) -> Flow[None]:
 
 
 def tls_error(error: OSError, host: str) -> TLSError:
-    """The error for a failed handshake, with what to check.
+    """Return the error for a failed handshake, with what to check.
 
     Arguments:
-        error: as it was thrown.
-        host: whom one connected to.
+        error: the error of the handshake.
+        host: the host that the client connected to.
     """
     code = getattr(error, "verify_code", None)
     if code is None:
@@ -120,8 +119,8 @@ def tls_error(error: OSError, host: str) -> TLSError:
         what, *checks = _REASONS.get(code, _OTHER_CERTIFICATE)
     detail = f" ({getattr(error, 'verify_message', None) or error.strerror or error})"
     if code == _SELF_SIGNED_IN_CHAIN:
-        # OpenSSL calls the chain self-signed because its last certificate is, as that of every
-        # authority is.
+        # OpenSSL calls a chain self-signed if its last certificate is, but every authority's own
+        # certificate is.
         detail = ""
     lines = [f"TLS with {host or 'the server'}: {what}{detail}"]
     return TLSError("\n- ".join([*lines, *checks]))

@@ -1,6 +1,6 @@
 """One mail transaction, in as few round trips as the server allows: RFC 5321 section 3.3, RFC 2920.
 
-The content goes after DATA, or in counted chunks (RFC 3030).
+The content is sent after DATA, or in counted chunks (RFC 3030).
 """
 
 from __future__ import annotations
@@ -28,22 +28,22 @@ if TYPE_CHECKING:
 
 __all__ = ["MailTransaction"]
 
-# Chunks under way without a reply: a link is kept busy, and a refusal is not noticed too late.
+# Chunks sent before their replies: enough to keep the link busy, few enough to notice a refusal.
 _CHUNKS_UNANSWERED = 4
 
 
 class MailTransaction:
-    """One mail transaction under way.
+    """One mail transaction.
 
     Arguments:
         client: a connection with a session, outside a mail transaction.
-        plan: how the message goes.
+        plan: how to send the message.
         batch: the recipients, by index.
         source: the content, at its beginning.
 
     Attributes:
-        replies: what decided over a recipient, by index.
-        ended: whether the end of the content may have reached the server.
+        replies: the reply that decided for a recipient, by index.
+        ended: whether the server may have received the end of the content.
         closing: the 421 that ended the session.
     """
 
@@ -59,14 +59,14 @@ class MailTransaction:
         self.open: list[int] = []
 
     def run(self) -> Flow[None]:
-        """The whole transaction.
+        """Make the whole transaction.
 
         Raises:
-            LocalProtocolError: a command or the content is not possible with this server.
-            Exception: whatever reading the content raised.  After this and the one before the
-                session can go on, but not within the content that follows DATA.
-            ConnectionLost, RemoteProtocolError: the session is over; what is not in `replies` is
-                not decided.
+            LocalProtocolError: this server cannot accept a command or the content.
+            Exception: any error of reading the content.  After this and the one before the session
+                can go on, except within the content that follows DATA.
+            ConnectionLost, RemoteProtocolError: the session is over; recipients without an entry in
+                `replies` are undecided.
         """
         try:
             if self.plan.pipelined:
@@ -76,8 +76,8 @@ class MailTransaction:
         except (ConnectionLost, RemoteProtocolError):
             raise
         except Exception:
-            # Within content that follows DATA, or is owed after BDAT, nothing but the end of the
-            # connection keeps it from being delivered: then RSET is not possible.
+            # Within content after DATA, or octets owed after BDAT, RSET is not possible: only the
+            # end of the connection keeps the server from delivering.
             with contextlib.suppress(ConnectionLost, ProtocolError):
                 yield from self._abandon()
             raise
@@ -85,7 +85,7 @@ class MailTransaction:
     # --- the envelope -------------------------------------------------------------------------
 
     def _pipelined(self) -> Flow[None]:
-        """Everything before the content in one round trip."""
+        """Send everything before the content in one round trip."""
         plan, client = self.plan, self.client
         client.send(plan.mail)
         for index in self.batch:
@@ -104,7 +104,7 @@ class MailTransaction:
             yield from self._data()
 
     def _one_by_one(self) -> Flow[None]:
-        """A round trip for each command, and no content without a recipient."""
+        """Wait for each reply, and send no content without a recipient."""
         self.client.send(self.plan.mail)
         mail = yield from self._mail()
         for index in self.batch if mail.positive else ():
@@ -117,10 +117,10 @@ class MailTransaction:
             yield from self._data()
 
     def _reply(self) -> Flow[Reply]:
-        """The next reply.
+        """Return the next reply.
 
         Raises:
-            ConnectionLost: besides the usual, it is a 421.
+            ConnectionLost: the link broke, or the reply is 421.
         """
         reply = self.client.next_event()
         if not isinstance(reply, Reply):
@@ -129,20 +129,20 @@ class MailTransaction:
         return reply
 
     def _check_open(self, reply: Reply) -> None:
-        """Note a 421 (RFC 5321 section 3.8), after which no reply comes any more."""
+        """Note a 421 (RFC 5321 section 3.8), after which the server sends no more replies."""
         if reply.code == 421:
             self.closing = reply
             raise ConnectionLost(f"the server closed the connection: {reply}", reply=reply)
 
     def _mail(self) -> Flow[Reply]:
-        """The reply to MAIL; a refusal decides over all recipients, whatever is said to RCPT."""
+        """Read the reply to MAIL; a refusal decides for all recipients, despite RCPT."""
         reply = yield from self._reply()
         if reply.negative:
             self.replies = dict.fromkeys(self.batch, reply)
         return reply
 
     def _decide_for_one(self, index: int, rcpt: Reply) -> None:
-        """Note what became of a recipient by RCPT, unless MAIL was refused."""
+        """Note the reply to RCPT for its recipient, unless MAIL was refused."""
         if rcpt.positive and index not in self.replies:
             self.open.append(index)
             return
@@ -150,12 +150,12 @@ class MailTransaction:
         self.replies.setdefault(index, rcpt)
 
     def _decide_for_all(self, reply: Reply) -> None:
-        """One reply tells what becomes of the message for all who were still to have it."""
+        """Note one reply for all recipients that are not decided."""
         for index in self.open:
             self.replies[index] = reply
 
     def _abandon(self) -> Flow[None]:
-        """Give up the mail transaction, so that the session can go on."""
+        """Abort the mail transaction, so that the session can go on."""
         client = self.client
         if client.pending or client.state not in (State.READY, State.CLOSED):
             client.send(Rset())
@@ -165,7 +165,7 @@ class MailTransaction:
     # --- content after DATA -------------------------------------------------------------------
 
     def _data(self) -> Flow[None]:
-        """Read the reply to DATA, and send the content if there is somebody to have it."""
+        """Read the reply to DATA, and send the content if a recipient was accepted."""
         reply = yield from self._reply()
         if reply.intermediate:
             yield from self._content()
@@ -174,12 +174,12 @@ class MailTransaction:
             yield from self._abandon()
 
     def _content(self) -> Flow[None]:
-        """Stream the content; to nobody, a lone dot (RFC 2920 section 3.1)."""
+        """Send the content; without a recipient, a single dot (RFC 2920 section 3.1)."""
         client, source = self.client, self.source
         while self.open and (chunk := (yield from source.next())) is not None:
             client.send(ContentChunk(chunk))
             if source.ended:
-                # This one leaves with the end of the content.
+                # This piece is sent together with the end of the content.
                 break
             early = yield from self._write()
             if early is not None:
@@ -193,14 +193,14 @@ class MailTransaction:
             yield from self._reply()
 
     def _write(self) -> Flow[Reply | None]:
-        """Write what is queued; the refusal of a server that did not want to wait for its end."""
+        """Write what is queued; return the refusal of a server that did not wait for the end."""
         done, lost = False, None
         while not done:
             try:
                 done = yield from flush(self.client, self.client.timeout)
             except OSError as error:
                 done, lost = True, error
-            # Whoever closes early may have said why, and that may have been read already.
+            # A server that closes early may have sent its reason, and that may be read already.
             while isinstance(event := self.client.next_event(), Reply):
                 if event.negative:
                     return event
@@ -211,7 +211,7 @@ class MailTransaction:
         return None
 
     def _results(self) -> Flow[None]:
-        """Read what became of the message: one reply, or on LMTP one for each recipient."""
+        """Read the result: one reply, or on LMTP one for each recipient."""
         try:
             reply = yield from self._reply()
         except NotWritten:
@@ -228,14 +228,14 @@ class MailTransaction:
     # --- content in chunks --------------------------------------------------------------------
 
     def _chunks_if_any(self, mail: Reply) -> Flow[None]:
-        """Send the content in chunks if there is somebody to have it."""
+        """Send the content in chunks if a recipient was accepted."""
         if self.open:
             yield from self._chunks()
         elif mail.positive:
             yield from self._abandon()
 
     def _chunks(self) -> Flow[None]:
-        """The content in chunks: in one where all of it is there, else as it comes."""
+        """Send the content in chunks: in one if all of it is in memory, else as it is read."""
         text = None if self.plan.binary else CountedText(self.client.line_endings)
         octets = self.source.octets
         if octets is not None:
@@ -248,7 +248,7 @@ class MailTransaction:
         yield from self._abandon()
 
     def _all_but_the_last(self, text: CountedText | None) -> Flow[bytes | None]:
-        """Send chunks as they come; the octets of the last one, or None if one was refused."""
+        """Send all chunks but the last; return the last one's octets, or None after a refusal."""
         client = self.client
         unanswered = _CHUNKS_UNANSWERED if self.plan.pipelined else 0
         chunk = b""
@@ -261,7 +261,7 @@ class MailTransaction:
                     self._decide_for_all(refusal)
                     return None
             chunk = following
-        # The end of the content is announced once it is known that nothing before it was refused.
+        # The last chunk is sent once the server has accepted all chunks before it.
         while client.pending:
             reply = yield from self._reply()
             if reply.negative:
@@ -270,7 +270,7 @@ class MailTransaction:
         return chunk + (text.finish() if text is not None else b"")
 
     def _chunk(self, octets: bytes, unanswered: int) -> Flow[Reply | None]:
-        """Send one chunk that is not the last; the refusal of it or of one before."""
+        """Send one chunk that is not the last; return the refusal of it or of one before."""
         client = self.client
         client.send(Bdat(len(octets)))
         client.send(ContentChunk(octets))
@@ -281,13 +281,13 @@ class MailTransaction:
         return refusal
 
     def _last(self, octets: bytes) -> Flow[None]:
-        """Send the last chunk, and read what became of the message."""
+        """Send the last chunk, and read the result."""
         client, refusal = self.client, None
         client.send(Bdat(len(octets), last=True))
         for at in range(0, len(octets), CHUNK):
             client.send(ContentChunk(octets[at : at + CHUNK]))
             self.ended = at + CHUNK >= len(octets)
-            # What was announced is sent to its end, also where nobody wants it any more.
+            # All announced octets must be sent, even if the server refuses the message.
             refusal = refusal or (yield from self._write())
             if client.state is State.CLOSED:
                 break
