@@ -49,7 +49,7 @@ def begin(
             `settings` ask.
         RemoteProtocolError: the server broke the protocol.
 
-        Before it raises, it says QUIT if the session still allows that (section 4.1.1.10).
+    Before it raises, it says QUIT if the session still allows that (section 4.1.1.10).
     """
     try:
         name = settings.ehlo_name("localhost", None) if name is None else name
