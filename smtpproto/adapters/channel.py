@@ -1,8 +1,8 @@
-"""The transmission channel of both adapters: a connected socket that never waits.
+"""The connected socket of both adapters, with or without TLS; no method waits.
 
-TLS stands between two buffers in memory and not around the socket, so the socket stays the same
-one for as long as the session lasts: it is waited for, shut down and closed as what it is, and the
-octets that the peer has taken are counted alike with and without TLS.
+TLS works between two buffers in memory, not around the socket.  So the socket stays the same for
+the whole session: adapters wait for it, shut it down and close it in one way, and the octets that
+the peer has accepted are counted in one way.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from . import sockets, tls
 
 __all__ = ["Channel"]
 
-# Octets of TLS records to take from the socket at once: one record of the greatest size, and more.
+# Octets of TLS records to read from the socket at once: more than one record of maximum size.
 _RECORDS = 32768
 
 
@@ -25,10 +25,10 @@ class Channel:
     """A connected stream socket, with or without TLS; it is made non-blocking.
 
     Attributes:
-        sock: the socket itself, to be waited for.
-        handshake: how TLS begins.
-        unsent: octets that the peer has not taken yet; while there are some, wait for the socket to
-            be writable and call `push`.
+        sock: the socket, for the adapter to wait for.
+        handshake: how to begin TLS.
+        unsent: octets that the peer has not accepted yet.  While there are any, wait until the
+            socket is writable and call `push`.
     """
 
     __slots__ = ("_incoming", "_outgoing", "_tls", "handshake", "sock", "unsent")
@@ -50,7 +50,7 @@ class Channel:
     # --- out ----------------------------------------------------------------------------------
 
     def put(self, data: bytes) -> None:
-        """Take octets that are to be sent after those that are unsent; `push` sends them."""
+        """Queue octets behind the unsent ones; `push` sends them."""
         if self._tls is None:
             self.unsent = bytes(self.unsent) + data if self.unsent else data
         elif data:
@@ -58,7 +58,7 @@ class Channel:
             self._append(self._outgoing.read())
 
     def push(self) -> bool:
-        """Send what the peer takes at once; whether it took any.
+        """Send what the peer accepts at once; return whether it accepted any octets.
 
         Raises:
             OSError: the link broke.
@@ -79,12 +79,13 @@ class Channel:
     # --- in -----------------------------------------------------------------------------------
 
     def read(self, most: int) -> bytes | None:
-        """What has come; `b""` at the end, None if nothing has come yet.
+        """Return octets that arrived; `b""` at the end, None if there are none yet.
 
-        To be called before any wait: octets that were decrypted make no socket readable.
+        Call it before waiting: octets that TLS has already decrypted do not make the socket
+        readable.
 
         Arguments:
-            most: octets to take at most.
+            most: the most octets to return.
 
         Raises:
             OSError: the link broke.
@@ -96,18 +97,18 @@ class Channel:
                 return None
         octets = self._decrypted(most)
         if octets is None and self._fetch():
-            # Once only: records without content, however many come, hold no other session up.
+            # Only once: a peer that sends many empty records must not delay other sessions.
             octets = self._decrypted(most)
         return octets
 
     def has_input(self) -> bool:
-        """Whether octets have come that were not read, in plain text or in records of TLS."""
+        """Whether unread octets have arrived, in plain text or as TLS records."""
         if self._tls is not None and (self._tls.pending() or self._incoming.pending):
             return True
         try:
             return bool(self.sock.recv(1, socket.MSG_PEEK))
         except OSError:
-            # Nothing is there, or the link broke, which the next read finds out.
+            # There is nothing, or the link broke; the next read finds out.
             return False
 
     def _decrypted(self, most: int) -> bytes | None:
@@ -117,14 +118,14 @@ class Channel:
         except ssl.SSLWantReadError:
             return None
         except ssl.SSLEOFError:
-            # Closed without a word within TLS: SMTP itself tells what is complete.
+            # The peer closed without closing TLS; SMTP itself shows whether data is complete.
             return b""
         finally:
-            # TLS may have something to say by itself, such as a new key.
+            # TLS may have to send something itself, such as a new key.
             self._append(self._outgoing.read())
 
     def _fetch(self) -> bool:
-        """Take records from the socket; whether there were some, or the end."""
+        """Read records from the socket; return whether there were any, or the end."""
         octets = self._take(_RECORDS)
         if octets is None:
             return False
@@ -143,12 +144,12 @@ class Channel:
     # --- TLS ----------------------------------------------------------------------------------
 
     def shake_hands(self) -> TLSFacts | None:
-        """Begin the TLS handshake, or go on with it; None: the peer has to send something first.
+        """Begin or continue the TLS handshake; return None if the peer has to send something first.
 
-        What is unsent then has to leave as well.
+        Before waiting, also send what is unsent.
 
         Raises:
-            OSError: it failed, or the link broke.
+            OSError: the handshake failed, or the link broke.
         """
         if self._tls is None:
             self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -162,7 +163,7 @@ class Channel:
                 if not self._fetch():
                     return None
             except OSError:
-                # The alert that says why is for the peer, and what went wrong is for the caller.
+                # The alert with the reason goes to the peer, the error to the caller.
                 with contextlib.suppress(OSError):
                     self._speak()
                 raise
@@ -177,15 +178,15 @@ class Channel:
     # --- the end ------------------------------------------------------------------------------
 
     def cut(self) -> None:
-        """End what waits for the channel elsewhere, such as in another thread."""
+        """Shut the socket down, to end waits for it, such as in another thread."""
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
 
     def say_goodbye(self) -> None:
-        """Say within TLS that nothing follows, if the peer takes that at once.
+        """Close TLS, if the peer accepts the octets at once and no octets are unsent.
 
-        Where octets are unsent it would let these leave, such as the end of content that was told
-        to have failed.
+        Otherwise it would send these too, such as the end of content whose delivery was reported as
+        failed.
         """
         if self._tls is not None and not self.unsent:
             with contextlib.suppress(OSError, ValueError):

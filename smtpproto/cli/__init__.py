@@ -1,7 +1,7 @@
 """The command line: `python -m smtpproto VERB`, one file for each verb.
 
-A verb's module has `add_arguments(parser)`, `run(options) -> int`, the exit status, and `STATUS`,
-what that says.
+The module of a verb has `add_arguments(parser)`, `run(options) -> int`, which returns the exit
+status, and `STATUS`, which explains it.
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "smtpproto") 
     """Run the command line.
 
     Arguments:
-        arguments: without the program's name; None: those of the process.
-        program: what help and errors call it.
+        arguments: the arguments without the program's name; None: those of the process.
+        program: the program's name in help and errors.
 
     Returns:
         The exit status.
 
     Raises:
-        OutputClosed: the reader of standard output or standard error is gone.
+        OutputClosed: the reader of standard output or standard error has closed it.
         KeyboardInterrupt: the user typed Ctrl-C, and the verb does not handle it.
-        SystemExit: the arguments cannot be used, or ask for help or the version.
+        SystemExit: the arguments are wrong, or ask for help or the version.
     """
     try:
         return _run(_parser(program), arguments)

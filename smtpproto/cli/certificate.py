@@ -14,7 +14,7 @@ __all__ = ["Files", "throw_away"]
 
 
 class Files(NamedTuple):
-    """Where the parts lie, all in PEM."""
+    """The paths of the files, all in PEM."""
 
     authority: Path
     certificate: Path
@@ -23,9 +23,9 @@ class Files(NamedTuple):
 
 @contextlib.contextmanager
 def throw_away(*names: str) -> Iterator[Files]:
-    """A certificate for some names and addresses, and the authority it comes from.
+    """Create a certificate for some names and addresses, and its authority.
 
-    The files are there for the time of the block, readable for this user alone.
+    The files exist during the block, and only this user can read them.
     """
     import trustme
 

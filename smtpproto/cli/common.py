@@ -1,4 +1,4 @@
-"""What several verbs use: addresses of servers, outcomes for people, what ends a verb early."""
+"""Shared by several verbs: server addresses, outcomes for people, reasons to end early."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ __all__ = [
     "usual_port",
 ]
 
-# What errors of the library name, and how a user of the shell says the same.
+# Texts of the library's errors, and the same in terms of the command line.
 OPTIONS = {
     "TLSMode.STARTTLS": "--tls starttls",
     "TLSMode.OPPORTUNISTIC": "--tls opportunistic",
@@ -44,24 +44,24 @@ OPTIONS = {
     "give sender and recipients": "give --from and --to",
     "an envelope needs a recipient": "the message names no recipient: give --to ADDR",
 }
-# Where in its source OpenSSL, or Python's wrapper, found the fault.
+# The place in the source of OpenSSL or Python where the fault was found.
 _OF_OPENSSL = re.compile(r"\[(?:SSL|X509|PEM)[^\]]*\] |\s*\(_ssl\.c:[0-9]+\)")
 EXTRAS = {"trio": "trio", "trustme": "cli"}
 
 
 class CannotRun(Exception):
-    """What was asked for is not possible: the text goes to standard error, the exit status is 2."""
+    """The request is impossible: its text goes to standard error, the exit status is 2."""
 
 
 class OutputClosed(BaseException):
-    """The reader of this process's output is gone, as after `| head`: see `__main__.command`.
+    """The reader of this process's output has closed it, as `| head` does: see `__main__.command`.
 
-    It is no `Exception`, so that nothing between here and there takes it for a fault of a session.
+    It is not an `Exception`, so no session treats it as its own error.
     """
 
 
 def host_and_port(text: str) -> tuple[str, int]:
-    """HOST:PORT, with an IPv6 address in brackets; the type of an option."""
+    """Parse HOST:PORT, with an IPv6 address in brackets; the type of an option."""
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -75,12 +75,12 @@ def host_and_port(text: str) -> tuple[str, int]:
 
 
 def server_address(text: str) -> tuple[str, int | None]:
-    """HOST or HOST:PORT; the type of an option.  None: the usual port, see `usual_port`."""
+    """Parse HOST or HOST:PORT; the type of an option.  None: the usual port, see `usual_port`."""
     if text.startswith("[") and text.endswith("]"):
         return text[1:-1], None
     host, port = (text, None) if text and ":" not in text else host_and_port(text)
     try:
-        # As the system does before it looks a name up.
+        # The system does the same before it looks a name up.
         host.encode("idna")
     except UnicodeError:
         raise argparse.ArgumentTypeError(f"expected the name of a host, found {host!r}") from None
@@ -88,7 +88,7 @@ def server_address(text: str) -> tuple[str, int | None]:
 
 
 def seconds(text: str) -> float:
-    """A time; the type of an option."""
+    """Parse a time in seconds; the type of an option."""
     try:
         value = float(text)
     except ValueError:
@@ -99,11 +99,11 @@ def seconds(text: str) -> float:
 
 
 def usual_port(*, implicit: bool = False, user: bool = False) -> int:
-    """Where a server is found if nobody says (RFC 5321, 8314 section 7.3, 6409 section 3.1).
+    """Return the usual port of a server (RFC 5321, 8314 section 7.3, 6409 section 3.1).
 
     Arguments:
-        implicit: whether TLS comes before all else.
-        user: whether somebody logs in.
+        implicit: whether TLS begins before anything else.
+        user: whether the client logs in.
     """
     return 465 if implicit else 587 if user else 25
 
@@ -134,7 +134,7 @@ def _write(text: str, file: TextIO) -> None:
 
 
 def flush() -> None:
-    """Write what others printed, such as help, while it can still be told that nobody reads it.
+    """Write buffered output, such as help, while a closed pipe can still be reported.
 
     Raises:
         OutputClosed: the other end of the pipe is closed.
@@ -148,12 +148,12 @@ def flush() -> None:
 
 
 def reason(error: BaseException, server: str = "", *, implicit: str = "--tls implicit") -> str:
-    """What went wrong, in the words of the shell: options instead of Python's names.
+    """Return what went wrong, with options in place of Python's names.
 
     Arguments:
-        error: of the library, or of the system.
+        error: an error of the library or of the system.
         server: host and port, for errors of a session; those of a connection name them already.
-        implicit: the option that has the verb begin with TLS.
+        implicit: the verb's option for TLS from the start.
     """
     text = str(error)
     if isinstance(error, UnicodeDecodeError):
@@ -168,12 +168,12 @@ def reason(error: BaseException, server: str = "", *, implicit: str = "--tls imp
 
 
 def in_file(path: str, error: OSError | UnicodeDecodeError, expected: str = "") -> str:
-    """What is wrong with a file, for errors that name the option.
+    """Return what is wrong with a file, for errors that name the option.
 
     Arguments:
-        path: as it was given.
-        error: from opening or reading it.
-        expected: what is to stand in it.
+        path: the path as given.
+        error: the error of opening or reading it.
+        expected: the expected content.
     """
     text = reason(error).removeprefix(f"{path}: ")
     if isinstance(error, ssl.SSLError):
@@ -182,11 +182,11 @@ def in_file(path: str, error: OSError | UnicodeDecodeError, expected: str = "") 
 
 
 def need(package: str, what: str) -> None:
-    """Make sure that an optional package is there.
+    """Check that an optional package is installed.
 
     Arguments:
         package: its name.
-        what: the option that wants it.
+        what: the option that needs it.
 
     Raises:
         CannotRun: it is not installed.
@@ -199,12 +199,12 @@ def need(package: str, what: str) -> None:
 
 
 def transcript_to_stderr() -> Transcript:
-    """An observer that writes the conversation to standard error."""
+    """Return an observer that writes the conversation to standard error."""
     return Transcript(complain)
 
 
 def outcome_line(outcome: Outcome) -> str:
-    """One line about one recipient."""
+    """Return one line about one recipient."""
     address = str(outcome.forward_path)
     if outcome.reply is not None:
         return f"{outcome.status.name.lower():8}  {address}  {outcome.reply}"
@@ -212,7 +212,7 @@ def outcome_line(outcome: Outcome) -> str:
 
 
 def exit_status(delivery: Delivery) -> int:
-    """0: all recipients accepted, 1: some, 2: none."""
+    """Return 0 if all recipients were accepted, 1 if some, 2 if none."""
     if delivery.complete:
         return 0
     return 1 if any(o.status is Status.ACCEPTED for o in delivery.outcomes) else 2

@@ -41,10 +41,10 @@ SHOWN = 60
 
 
 class Inbox(Receiver):
-    """Stores mail for the mailboxes there are, and refuses the others."""
+    """Stores mail for existing mailboxes and refuses the others."""
 
     def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
-        """Is there such a mailbox?"""
+        """Accept existing mailboxes only."""
         if rcpt.forward_path in MAILBOXES:
             return None
         if rcpt.forward_path == FULL:
@@ -62,7 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def with_attachment() -> EmailMessage:
-    """A MIME message with an attachment."""
+    """Return a MIME message with an attachment."""
     message = EmailMessage()
     message["From"] = "Eve Example <eve@example.org>"
     message["To"] = "Alice <alice@example.com>"
@@ -79,13 +79,13 @@ def with_attachment() -> EmailMessage:
 
 
 def _complete(message: EmailMessage) -> None:
-    """Add what RFC 5322 section 3.6 asks for besides."""
+    """Add the other fields that RFC 5322 section 3.6 requires."""
     message["Date"] = formatdate()
     message["Message-ID"] = make_msgid(domain=CLIENT)
 
 
 def to_many() -> EmailMessage:
-    """A message to good recipients and to some that are refused."""
+    """Return a message to existing and to refused recipients."""
     message = EmailMessage()
     message["From"] = "eve@example.org"
     message["To"] = "alice@example.com, nobody@example.com, bob@example.com, full@example.com"
@@ -119,7 +119,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _with_tls(maildir: Path) -> list[Delivery]:
-    """The first message by STARTTLS, the second with TLS from the start."""
+    """Send the first message with STARTTLS, the second with TLS from the start."""
     from .certificate import throw_away
 
     with throw_away(SERVER) as files:
@@ -143,7 +143,7 @@ def _with_tls(maildir: Path) -> list[Delivery]:
 def _server(
     maildir: Path, tls: ServerTLS = ServerTLS.NONE, context: ssl.SSLContext | None = None
 ) -> sync.Server:
-    """A server on a free port of loopback."""
+    """Start a server on a free port of the loopback address."""
     inbox = Inbox(storing(MaildirStore(maildir)))
     server = sync.serve(inbox, hostname=SERVER, tls=tls, tls_context=context)
     how = "" if tls is ServerTLS.NONE else f", TLS begins {tls.value}"
@@ -155,7 +155,7 @@ def _server(
 def _client(
     port: int, tls: TLSMode = TLSMode.NONE, context: ssl.SSLContext | None = None
 ) -> Iterator[sync.Client]:
-    """A client that shows all that is said."""
+    """Start a client that prints the whole conversation."""
     with sync.connect(
         "127.0.0.1",
         port,
@@ -170,6 +170,6 @@ def _client(
 
 
 def _show(facts: TLSFacts) -> None:
-    """Say that a handshake took place, in the middle of the conversation."""
+    """Print that a handshake took place."""
     names = ", ".join(map(str, facts.peer_names))
     say(f"# TLS handshake: {facts.version}, {facts.cipher}, a certificate for {names}")

@@ -22,12 +22,12 @@ __all__ = ["STATUS", "add_arguments", "run"]
 
 STATUS = "0, or 2 if there is no reply in the arguments"
 ENHANCED = re.compile(r"[245]\.[0-9]{1,3}\.[0-9]{1,3}")
-# How transcripts mark what the server said: this package's, curl's, swaks's, telnet's (not at all).
+# The marks of a server's lines in transcripts of this package, curl and swaks; telnet has none.
 MARK = re.compile(r"(?:S:|<[-~*]{0,3})?\s*")
-# A reply inside a line of a log or of a bounce: both codes, or too much else looks like one.
+# A reply within a log line or a bounce needs both codes, or too many other numbers would match.
 QUOTED = re.compile(r"(?<![0-9.])([2-5][0-9][0-9])[ -]#?([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])")
 ANSWERED = re.compile(r"in reply to (?:end of )?([A-Z]+)")
-# The keys of the table that need no verb beside them.
+# The keys of the table that need no verb.
 CODE_KEY = re.compile(r"[2-5](?:xx|[0-9]{2})")
 ENHANCED_KEY = re.compile(r"[x245]\.[0-9]+\.[0-9]+")
 
@@ -69,10 +69,10 @@ def find(text: str, verb: str) -> list[Explanation]:
 
     Arguments:
         text: an enhanced status code, the lines of replies, or a line that quotes one.
-        verb: what they answer; "" if unknown.
+        verb: the command that they answer; "" if unknown.
 
     Raises:
-        RemoteProtocolError: there is none, or its lines are no reply.
+        RemoteProtocolError: there is none, or its lines are malformed.
     """
     lines = [MARK.sub("", line, count=1) for line in text.splitlines() if line.strip()]
     if len(lines) == 1 and ENHANCED.fullmatch(lines[0].strip()):
@@ -89,15 +89,15 @@ def find(text: str, verb: str) -> list[Explanation]:
 
 
 def replies(lines: list[str]) -> list[tuple[int, str]]:
-    """Reply code and enhanced status code of each reply.
+    """Return reply code and enhanced status code of each reply.
 
     Raises:
-        RemoteProtocolError: a line is no line of a reply, or there is none.
+        RemoteProtocolError: a line is not a reply line, or there is none.
     """
     reader = ReplyReader(Limits())
     found = []
     for number, line in enumerate(lines or [""], 1):
-        # Whoever pastes a part may leave out the last line.
+        # A pasted part of a reply may lack its last line.
         cut = number == len(lines) and line[3:4] == "-"
         whole = f"{line[:3]} {line[4:]}" if cut else line
         complete = reader.feed(whole.strip().encode("utf-8", "backslashreplace"))
@@ -108,7 +108,7 @@ def replies(lines: list[str]) -> list[tuple[int, str]]:
 
 
 def overview() -> str:
-    """All codes, one a line."""
+    """Return all codes, one on each line."""
     rows = [f"{key:7} {MEANINGS[key][0]}" for key in MEANINGS if CODE_KEY.fullmatch(key)]
     rows += ["", "x stands for the class: 4 not now, 5 never."]
     rows += [f"{key:7} {MEANINGS[key][0]}" for key in MEANINGS if ENHANCED_KEY.fullmatch(key)]

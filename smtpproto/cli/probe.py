@@ -1,4 +1,4 @@
-"""Say what a server offers, without and within TLS."""
+"""Show what a server offers, outside and inside TLS."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ STATUS = "0, or 2 if there was no session"
 
 
 class Seen(NamedTuple):
-    """What one session showed."""
+    """What one session found."""
 
     greeting: str
     offered: tuple[Extension, ...]
@@ -59,12 +59,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Look at a server; see `STATUS`."""
+    """Probe a server; see `STATUS`."""
     host, port = options.server
     if port is None:
         port = usual_port(implicit=options.implicit)
         options.server = host, port
-    # Before anything is said to the server.
+    # Before anything is sent to the server.
     context = trusting(options.ca) if options.ca else None
     implicit = options.implicit or TLSMode.default(port, None) is TLSMode.IMPLICIT
     try:
@@ -119,7 +119,7 @@ def _look(options: argparse.Namespace, tls: TLSMode, context: ssl.SSLContext | N
 
 
 def _within_tls(options: argparse.Namespace, tls: TLSMode, context: ssl.SSLContext | None) -> Seen:
-    """A session within TLS, if need be with whoever it is."""
+    """Open a session inside TLS; if the certificate is not trusted, without verifying it."""
     try:
         seen = _look(options, tls, context)
         say("the certificate can be trusted")
@@ -135,7 +135,7 @@ def _within_tls(options: argparse.Namespace, tls: TLSMode, context: ssl.SSLConte
 
 
 def _show(title: str, offered: Iterable[Extension]) -> None:
-    """One line for each service extension, with what it is."""
+    """Print one line for each service extension, with its meaning."""
     lines = [(each.line(), _what(each)) for each in offered]
     if lines:
         width = min(40, max(len(line) for line, _ in lines))

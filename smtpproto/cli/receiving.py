@@ -1,6 +1,6 @@
-"""Where `serve` puts the messages it receives, and the handler that puts them there.
+"""Where `serve` puts received messages (sinks), and the handlers that pass them on.
 
-A sink takes one message while it arrives; 250 is said once its `commit` has returned.
+A sink takes one message as it arrives; the server replies 250 after its `commit` has returned.
 """
 
 from __future__ import annotations
@@ -31,26 +31,27 @@ if TYPE_CHECKING:
 
 __all__ = ["NOT_PRINTED", "Discarding", "Printing", "Receiver", "Sink", "sinks", "storing"]
 
-# Octets of a line to print at once, and what keeps two messages apart.
+# The most octets to print at once, and the line between two messages.
 _LONGEST = 65536
 _PRINTING = threading.Lock()
 
 NOT_PRINTED = Reply(451, "4.3.2", "the server is being stopped, try again later")
-"""The answer to a message that nobody reads any more."""
+"""The reply to a message that can no longer be printed."""
 
 
 class Sink(Protocol):
-    """One message on its way; left without `commit`, it was never there."""
+    """Takes one message; without `commit` the message is dropped."""
 
     def write(self, chunk: bytes) -> None:
-        """Take some octets of the content."""
+        """Take octets of the content."""
         ...
 
     def commit(self) -> None:
-        """Take responsibility; may wait for a disk.
+        """Take responsibility for the message; may wait for a disk.
 
         Raises:
-            BrokenPipeError: nobody reads where it is written to, and the server is about to stop.
+            BrokenPipeError: the reader of the output has closed it, and the server is about to
+                stop.
         """
         ...
 
@@ -65,16 +66,16 @@ class Sink(Protocol):
 
 
 class Discarding:
-    """A sink that forgets."""
+    """A sink that discards messages."""
 
     def __init__(self, session: Session, envelope: Envelope) -> None:
-        """Nothing of either is needed."""
+        """Needs neither session nor envelope."""
 
     def write(self, chunk: bytes) -> None:
-        """Forget some octets."""
+        """Discard octets."""
 
     def commit(self) -> None:
-        """There is nothing to be responsible for."""
+        """Do nothing."""
 
     def __enter__(self) -> Self:
         return self
@@ -86,7 +87,7 @@ class Discarding:
 class Printing(Discarding):
     """A sink that prints: the envelope on one line, then the content.
 
-    What a terminal would obey comes out as an escape: a sender must not write on it.
+    It escapes control characters, so that a sender cannot control the terminal.
     """
 
     def __init__(self, output: ServerOutput, session: Session, envelope: Envelope) -> None:
@@ -97,11 +98,11 @@ class Printing(Discarding):
         self._octets = io.BytesIO()
 
     def write(self, chunk: bytes) -> None:
-        """Keep some octets until the message is complete."""
+        """Keep octets until the message is complete."""
         self._octets.write(chunk)
 
     def commit(self) -> None:
-        """Print it in one piece."""
+        """Print the whole message."""
         with _PRINTING:
             written = self._output.written(self._print)
         if not written:
@@ -112,7 +113,7 @@ class Printing(Discarding):
         self._octets.seek(0)
         lines = io.TextIOWrapper(self._octets, "utf-8", "backslashreplace")
         output.write(f"{escaped(self._head)}\n".encode(encoding, "backslashreplace"))
-        # A line may be as long as the message; a part of it is no larger than needed here.
+        # A line may be as long as the message; each part is no larger than needed here.
         while part := lines.readline(_LONGEST):
             end = "\n" if part.endswith("\n") else ""
             text = escaped(part.removesuffix("\n")) + end
@@ -121,7 +122,7 @@ class Printing(Discarding):
 
 
 def storing(store: MaildirStore | MboxStore) -> Sinks:
-    """The sinks of a store."""
+    """Return the sinks of a store."""
 
     def sink(_: Session, envelope: Envelope) -> FinalDelivery:
         mailbox = envelope.reverse_path.mailbox
@@ -131,7 +132,7 @@ def storing(store: MaildirStore | MboxStore) -> Sinks:
 
 
 def sinks(options: argparse.Namespace) -> Sinks:
-    """The sinks that the options ask for; printing is the default.
+    """Return the sinks that the options select; printing is the default.
 
     Raises:
         OSError: the Maildir cannot be created.
@@ -144,7 +145,7 @@ def sinks(options: argparse.Namespace) -> Sinks:
 
 
 class Receiver(Handler):
-    """A handler that gives every message to a sink of its own."""
+    """A handler that passes every message to its own sink."""
 
     def __init__(self, sinks: Sinks) -> None:
         self._sinks = sinks
@@ -152,7 +153,7 @@ class Receiver(Handler):
     def content(
         self, session: Session, envelope: Envelope, chunks: Iterator[bytes]
     ) -> Reply | None:
-        """Take a message while it arrives."""
+        """Take a message as it arrives."""
         try:
             with self._sinks(session, envelope) as sink:
                 for chunk in chunks:

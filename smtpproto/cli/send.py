@@ -1,4 +1,4 @@
-"""Send a message that stands in a file."""
+"""Send a message from a file."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def add_session(parser: argparse.ArgumentParser) -> None:
-    """Declare what says how to begin a session."""
+    """Declare the options for beginning a session."""
     parser.add_argument("--name", help="what to call oneself in EHLO")
     parser.add_argument("--lmtp", action="store_true", help="LMTP (RFC 2033) instead of SMTP")
     parser.add_argument(
@@ -116,7 +116,7 @@ def add_session(parser: argparse.ArgumentParser) -> None:
 
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
-    """Declare what makes a certificate one that can be trusted."""
+    """Declare the options for trusting a certificate."""
     parser.add_argument("--ca", metavar="FILE", help="authorities to trust besides, PEM")
     parser.add_argument(
         "--tls-name", metavar="NAME", help="whom the certificate has to name; default: the host"
@@ -144,14 +144,14 @@ def run(options: argparse.Namespace) -> int:
 
 
 def where(options: argparse.Namespace) -> tuple[str, int]:
-    """Host and port of the server."""
+    """Return host and port of the server."""
     host, port = options.server
     usual = usual_port(implicit=options.tls == "implicit", user=options.user is not None)
     return host, usual if port is None else port
 
 
 def place(options: argparse.Namespace) -> str:
-    """The same in words, or the Unix socket."""
+    """Return the same as text, or the Unix socket."""
     unix: str | None = getattr(options, "unix", None)
     return unix or "{} port {}".format(*where(options))
 
@@ -191,10 +191,10 @@ def _credentials(options: argparse.Namespace) -> Credentials | None:
 
 
 def trusting(path: str) -> ssl.SSLContext:
-    """A context that trusts the authorities in a file besides those of the system.
+    """Return a context that trusts the authorities in a file and those of the system.
 
     Raises:
-        CannotRun: there are none in it.
+        CannotRun: the file has no certificates.
     """
     context = client_context()
     try:
@@ -205,13 +205,13 @@ def trusting(path: str) -> ssl.SSLContext:
 
 
 def _password(options: argparse.Namespace) -> str:
-    """The password from where it is, which is never the command line."""
+    """Return the password, which never comes from the command line."""
     if options.password_file:
         return read_password(options.password_file)
     if PASSWORD in os.environ:
         return os.environ[PASSWORD]
     try:
-        # Asked there, standard input stays free for the message.
+        # `getpass` reads from the terminal, so standard input stays free for the message.
         with Path("/dev/tty").open("r+b", buffering=0):
             return getpass.getpass(f"Password of {options.user}: ")
     except (OSError, EOFError):

@@ -1,4 +1,4 @@
-"""`send` over trio; imported only when asked for."""
+"""`send` over trio; imported only if asked for."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def send_over_trio(
     envelope: Envelope,
     content: Callable[[ClientBase], Iterator[bytes]],
 ) -> Delivery:
-    """Send one message; the errors are those of the blocking client."""
+    """Send one message; raises the errors of the blocking client."""
 
     async def main() -> Delivery:
         async with await adapter.open_client(settings) as client:
@@ -33,13 +33,13 @@ def send_over_trio(
         return trio.run(main)
     except BaseException as error:
         if any(isinstance(each, KeyboardInterrupt) for each in _leaves(error)):
-            # While trio connects, it puts Ctrl-C into a group.
+            # While trio connects, Ctrl-C arrives inside an exception group.
             raise KeyboardInterrupt from None
         raise
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
-    """The exceptions that a group holds at any depth, or the exception itself."""
+    """Return the exceptions in a group at any depth, or the exception itself."""
     inside: tuple[BaseException, ...] | None = getattr(error, "exceptions", None)
     if inside is None:
         yield error

@@ -55,7 +55,7 @@ def _make_certificate(options: argparse.Namespace, stack: contextlib.ExitStack) 
 
 
 def _listen(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[list[socket.socket]]:
-    """The listening sockets of each worker."""
+    """Return the listening sockets of each worker."""
     count = options.workers or 1
     try:
         passed = sockets.listeners_from_environment()
@@ -63,7 +63,7 @@ def _listen(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[li
         raise CannotRun(
             f"cannot use the sockets that were passed (LISTEN_FDS): {reason(error)}"
         ) from None
-    # A supervisor or a service manager keeps them for whoever comes next.
+    # The service manager keeps these sockets for the next process.
     options.shared = bool(passed) or options.workers is not None
     if passed:
         if options.listen or options.unix:
@@ -86,7 +86,7 @@ def _listen(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[li
 
 
 def _announcement(listeners: list[socket.socket]) -> Callable[[], None]:
-    """What says that clients may come now, and where."""
+    """Return a function that prints where the server listens."""
     lines = []
     for address, port in map(sockets.address_of, listeners):
         place = f"[{address}]" if ":" in address else address

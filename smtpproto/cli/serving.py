@@ -1,4 +1,4 @@
-"""Running a server in this process until somebody says stop, over either kind of I/O."""
+"""Running a server in this process until a signal stops it, over either adapter."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ def serve_until(
     """Serve until SIGINT or SIGTERM, then let running transactions finish.
 
     Arguments:
-        options: as `settings.check` left them.
-        listeners: sockets that listen; they are closed here.
+        options: the options after `settings.check`.
+        listeners: listening sockets; they are closed here.
         started: called once clients are served.
-        others: numbers of files that mean stop as well when they become readable.
+        others: numbers of files that also stop the server when they become readable.
 
     Raises:
         CannotRun: a file cannot be used.
-        OSError: a store cannot be.
-        OutputClosed: the server stopped because the reader of its output is gone.
+        OSError: a store cannot be used.
+        OutputClosed: the server stopped because the reader of its output has closed it.
     """
     _serve_until(options, listeners, lambda: options.output.written(started), *others)
     if options.output.closed:
@@ -53,7 +53,7 @@ def _serve_until(
         server_settings(options), listeners=listeners, listeners_shared=options.shared
     )
     where = sinks(options)
-    # SIGHUP: certificates are looked at for each handshake anyway; but it must not end us.
+    # SIGHUP must not end this process; each handshake checks the certificates anyway.
     with Signals(signal.SIGHUP), Signals(*STOPPING) as signals:
         if options.io == "trio":
             from .serving_trio import serve_over_trio

@@ -1,4 +1,4 @@
-"""`serving` over trio; imported only when asked for."""
+"""`serving` over trio; imported only if asked for."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ __all__ = ["serve_over_trio"]
 
 
 class Receiver(AsyncHandler):
-    """A handler that gives every message to a sink of its own, and waits for disks in threads."""
+    """A handler that passes every message to its own sink, and waits for disks in threads."""
 
     def __init__(self, sinks: Sinks) -> None:
         self._sinks = sinks
@@ -32,7 +32,7 @@ class Receiver(AsyncHandler):
     async def content(
         self, session: Session, envelope: Envelope, chunks: AsyncIterator[bytes]
     ) -> Reply | None:
-        """Take a message while it arrives."""
+        """Take a message as it arrives."""
         try:
             with self._sinks(session, envelope) as sink:
                 async for chunk in chunks:

@@ -35,7 +35,7 @@ SIZE = 50 * 1024 * 1024
 
 
 def _count(text: str) -> int:
-    """A number of at least 1; the type of an option."""
+    """Parse a number of at least 1; the type of an option."""
     if not text.isascii() or not text.isdigit() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"expected a number of at least 1, found {text!r}")
     return int(text)
@@ -132,10 +132,10 @@ def _add_security(parser: argparse.ArgumentParser) -> None:
 
 
 def check(options: argparse.Namespace) -> None:
-    """Look at the options together, and complete them.
+    """Check the options together, and complete them.
 
     Raises:
-        CannotRun: they do not fit together, or need what is not installed.
+        CannotRun: they contradict each other, or need a package that is not installed.
     """
     if options.cert and options.self_signed:
         raise CannotRun("--cert and --self-signed exclude each other")
@@ -158,7 +158,7 @@ def check(options: argparse.Namespace) -> None:
     if options.self_signed:
         need("trustme", "--self-signed")
     options.output = ServerOutput()
-    # Salts of users come from it: all workers have to tell clients the same.
+    # The salts of users depend on it, so it must be the same in all workers.
     options.secret = secrets.token_bytes(32)
 
 
@@ -195,7 +195,7 @@ def _networks(options: argparse.Namespace) -> TrustedNetworks | None:
 
 
 def _observe(output: ServerOutput) -> Callable[[Session], Transcript]:
-    """Gives each session a transcript on standard error that begins its lines with a number."""
+    """Give each session a transcript on standard error whose lines begin with its number."""
     numbers = itertools.count(1)
 
     def observe(_: Session) -> Transcript:
@@ -210,7 +210,7 @@ def _observe(output: ServerOutput) -> Callable[[Session], Transcript]:
 
 
 def _extensions(options: argparse.Namespace) -> list[Any]:
-    # A store takes whatever comes in lines; BINARYMIME it does not.
+    # A store keeps lines; it cannot keep BINARYMIME content.
     extensions: list[Any] = [*standard(options.size), Chunking(), SmtpUtf8()]
     if options.tls == "starttls":
         extensions.append(StartTls(required=options.require_tls))
@@ -248,7 +248,7 @@ def _users(options: argparse.Namespace) -> Users | None:
     for place, entry in entries:
         name, colon, password = entry.partition(":")
         if not (name and colon and password):
-            # What was found may be a password.
+            # The text may be a password.
             raise CannotRun(f"{place}: expected NAME:PASSWORD")
         passwords[name] = password
     try:
@@ -258,10 +258,10 @@ def _users(options: argparse.Namespace) -> Users | None:
 
 
 def read_password(path: str) -> str:
-    """The password in the first line of a file.
+    """Return the password in the first line of a file.
 
     Raises:
-        CannotRun: it cannot be read, or there is none.
+        CannotRun: the file cannot be read, or has none.
     """
     try:
         with Path(path).open(encoding="utf-8") as file:

@@ -1,4 +1,4 @@
-"""Signals as octets in a pipe, so that whatever waits for files can wait for them too."""
+"""Signals as octets in a pipe, so that a loop that waits for files can wait for them."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 @contextlib.contextmanager
 def held_back(*numbers: int) -> Iterator[None]:
-    """Let signals wait for the time of a block, and for ever in threads that are started in it.
+    """Block signals during the block; threads started in it block them for ever.
 
-    Threads begin with the mask of those who start them.  A signal that another thread got would
-    not wake the main one, which alone runs handlers.
+    A thread inherits the mask of the thread that starts it.  Only the main thread runs handlers,
+    and a signal that another thread received would not wake it.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, numbers)
     try:
@@ -36,17 +36,17 @@ def held_back(*numbers: int) -> Iterator[None]:
 
 
 class Signals:
-    """Signals that are caught for the time of a block.
+    """Catches signals during a block.
 
     Arguments:
-        numbers: which; one that is ignored stays so, as whoever started us wants it.
+        numbers: the signals; one that is ignored stays ignored, as the parent process wants.
 
     Attributes:
-        number: of the file that is readable once a signal has come.
+        number: the file that becomes readable after a signal.
 
-    Python runs handlers between two instructions, so a signal that comes just before the system is
-    asked to wait would be seen only when that wait is over.  The interpreter itself therefore
-    writes to the file as well, at the moment of the signal, unless somebody else's loop does.
+    Python runs handlers between two instructions.  So a signal just before a system call that waits
+    would be handled only after that wait.  Therefore the interpreter itself also writes to the file
+    at the moment of the signal, unless another loop uses that facility.
     """
 
     def __init__(self, *numbers: int) -> None:
@@ -58,20 +58,20 @@ class Signals:
         self.number, self._write = -1, -1
 
     def read(self) -> list[int]:
-        """The signals that came since the last call, in their order."""
+        """Return the signals since the last call, in order."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.number, 4096)
         return [self._came.popleft() for _ in range(len(self._came))]
 
     def wait(self, *others: int) -> None:
-        """Wait until one of the signals has come, or one of other files is readable."""
+        """Wait for one of the signals, or until one of the other files is readable."""
         while not self.read():
             if select.select([self.number, *others], [], [])[0] != [self.number]:
                 return
 
     @contextlib.contextmanager
     def waking_left_to_others(self) -> Iterator[None]:
-        """For the time of a block a loop that looks after signals itself is told of them first."""
+        """During the block let a loop with its own signal handling be woken first."""
         signal.set_wakeup_fd(-1)
         try:
             yield
@@ -79,13 +79,13 @@ class Signals:
             signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
 
     def abandon(self) -> None:
-        """Close the pipe in a forked child, which has other handlers by then."""
+        """Close the pipe in a forked child, which has its own handlers."""
         signal.set_wakeup_fd(-1)
         os.close(self.number)
         os.close(self._write)
 
     def end_at_the_next(self) -> None:
-        """From now on one more signal ends the process at once, with status 1."""
+        """From now on another signal ends the process at once, with status 1."""
         self._at_once = True
 
     def __enter__(self) -> Self:
@@ -102,7 +102,7 @@ class Signals:
         if self._at_once:
             os._exit(1)
         self._came.append(number)
-        # If it is full, it is readable, which is all that this is for.
+        # If the pipe is full it is readable, which is enough.
         with contextlib.suppress(BlockingIOError):
             os.write(self._write, b"\0")
 
@@ -115,20 +115,20 @@ class Signals:
 
 
 class ServerOutput:
-    """Standard output and standard error as the sessions of a server use them.
+    """Standard output and standard error for the sessions of a server.
 
-    Once the reader is gone, the server is told to stop as by SIGTERM, so that running transactions
+    If the reader closes the output, the server stops as after SIGTERM, so that running transactions
     finish.
 
     Attributes:
-        closed: whether the reader is gone.
+        closed: whether the reader has closed the output.
     """
 
     def __init__(self) -> None:
         self.closed = False
 
     def written(self, write: Callable[[], object]) -> bool:
-        """Call a function that writes; False if the reader is gone."""
+        """Call a function that writes; return False if the reader has closed the output."""
         try:
             write()
         except (BrokenPipeError, OutputClosed):

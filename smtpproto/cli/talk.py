@@ -1,4 +1,4 @@
-"""Talk to a server: each line is a command, each refusal comes with what it means."""
+"""Talk to a server: each input line is a command, each refusal is explained."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def _talk(client: sync.Client, protocol: Protocol) -> int:
             continue
         try:
             command = parse(line.encode("utf-8", "surrogateescape"), grammar)
-            # A conversation of our own, which the client has no method for.
+            # The client has no method for this conversation.
             client._run(_say(client._engine, command, lines))  # noqa: SLF001
         except LocalProtocolError as error:
             complain(f"not sent: {reason(error)}")
@@ -78,7 +78,7 @@ def _talk(client: sync.Client, protocol: Protocol) -> int:
 
 
 def _say(engine: Client, command: Command, lines: Iterator[str]) -> Flow[None]:
-    """Say one thing, and whatever belongs to it."""
+    """Send one command, and its content or responses."""
     if isinstance(command, CountedCommand):
         raise LocalProtocolError(f"{command.verb} is followed by octets, which no line can tell")
     reply = yield from ask(engine, command)

@@ -1,13 +1,13 @@
 """Several processes that serve together: started, watched, replaced.
 
-The supervisor makes the listening sockets and keeps them, each worker accepts from those of its
-place (SO_REUSEPORT spreads the connections).  So a socket lives on while its worker is replaced: a
-client that has connected and was not accepted yet waits for the next worker.
+The supervisor opens the listening sockets and keeps them.  Each worker accepts from the sockets of
+its place (SO_REUSEPORT spreads the connections).  So a socket stays open while its worker is
+replaced: a client that waits in its queue is served by the next worker.
 
-Signals to the supervisor: SIGINT and SIGTERM let all workers finish and end, a second one ends them
-at once; SIGHUP replaces the workers one by one, the old one finishing while the new one already
-accepts.  A worker that dies is replaced, the more often it dies the later.  If the supervisor
-itself is killed, the workers notice by the end of a pipe and finish too.
+Signals to the supervisor: SIGINT and SIGTERM let all workers finish and end; a second one ends them
+at once.  SIGHUP replaces the workers one by one: the old one finishes while the new one already
+accepts.  The supervisor replaces a worker that dies, with a longer pause each time.  If the
+supervisor itself is killed, the workers notice the end of a pipe and finish too.
 """
 
 from __future__ import annotations
@@ -31,40 +31,40 @@ __all__ = ["Supervisor", "back_off"]
 
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
-# Seconds after which a worker counts as one that works.
+# Seconds after which a worker counts as working.
 SETTLED = 10.0
-# Status of a worker whose output has no reader: what a shell shows for SIGPIPE.
+# The status of a worker whose output was closed: the same that a shell shows for SIGPIPE.
 UNREAD = 128 + signal.SIGPIPE
-# Seconds beyond the time that transactions have, before a worker is killed.
+# Seconds after the grace period before a worker is killed.
 SPARE = 5.0
-# Octets of a process id in the pipe that says who is ready.
+# Octets of a process id in the pipe of workers that are ready.
 PID = 4
 
 Work = Callable[[list[socket.socket], Callable[[], None], int], None]
-"""What a worker does.
+"""The function that a worker runs.
 
-It is given its sockets, what to call once it serves, and a file whose end means stop.
+Its arguments are the sockets, a function to call once it serves, and a file whose end means stop.
 """
 
 
 def back_off(deaths: int) -> float:
-    """Seconds to wait before a worker is replaced.
+    """Return the seconds to wait before a worker is replaced.
 
     Arguments:
-        deaths: how often in a row it died before it had settled.
+        deaths: how often in a row it died before it counted as working.
     """
     return 0.0 if deaths == 0 else min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** min(deaths, 10))
 
 
 @dataclass(eq=False, slots=True)
 class Worker:
-    """A process.
+    """A worker process.
 
     Arguments:
-        pid: its number.
+        pid: its process id.
         place: the number of its place.
         born: when it was started, on the clock `time.monotonic`.
-        serves: whether it said that it does.
+        serves: whether it has said that it serves.
         leaving: whether it was told to end.
     """
 
@@ -81,7 +81,7 @@ class Supervisor:
     Arguments:
         places: the listening sockets of each worker.
         work: run in each worker, after `fork`.
-        announce: called once all workers serve for the first time.
+        announce: called once, when all workers serve.
         grace: seconds that workers have to finish.
     """
 
@@ -97,7 +97,7 @@ class Supervisor:
         self._announce = announce
         self._grace = grace
         self._workers: dict[int, Worker] = {}
-        # How often in a row the worker of a place died, and when the next one is to be started.
+        # How often in a row the worker of a place died, and when to start the next one.
         self._deaths = [0] * len(places)
         self._due: dict[int, float] = {}
         self._to_replace: deque[int] = deque()
@@ -106,11 +106,11 @@ class Supervisor:
         self._failed = self._unread = False
 
     def run(self) -> int:
-        """Run until told to stop; the exit status.
+        """Run until a signal stops it; return the exit status.
 
         Raises:
-            CannotRun: a worker did not even start.
-            OutputClosed: the reader of the workers' output is gone.
+            CannotRun: a worker did not start.
+            OutputClosed: the reader of the workers' output has closed it.
         """
         self._lifeline, self._alive = os.pipe()
         self._ready, self._say_ready = os.pipe()
@@ -129,7 +129,7 @@ class Supervisor:
         return 0
 
     def _turn(self) -> None:
-        """Wait for something to happen, and see to it."""
+        """Wait for an event, and handle it."""
         times = [*self._due.values(), *([self._kill_at] if self._kill_at is not None else [])]
         patience = max(0.0, min(times) - time.monotonic()) if times else None
         if self._ready in select.select([self._signals.number, self._ready], [], [], patience)[0]:
@@ -139,8 +139,8 @@ class Supervisor:
                 self._stop()
             elif number == signal.SIGHUP and self._kill_at is None:
                 self._to_replace = deque(range(len(self._places)))
-        # Signals of one kind may come as one, so each is asked each time; one by one, since other
-        # children of this process are not ours to reap.
+        # Several signals may arrive as one, so check each worker; one by one, because this process
+        # may have other children.
         for worker in list(self._workers.values()):
             pid, status = os.waitpid(worker.pid, os.WNOHANG)
             if pid:
@@ -156,11 +156,11 @@ class Supervisor:
     # --- what happens -------------------------------------------------------------------------
 
     def _at(self, place: int) -> list[Worker]:
-        """The workers of a place that are to stay: one, or while it is replaced two."""
+        """Return the workers of a place that shall stay: one, or two while one is replaced."""
         return [each for each in self._workers.values() if each.place == place and not each.leaving]
 
     def _stop(self) -> None:
-        """Let all workers finish; the second time end them at once."""
+        """Let all workers finish; the second time, end them at once."""
         if self._kill_at is not None:
             self._tell(self._workers.values(), signal.SIGKILL)
             return
@@ -176,10 +176,10 @@ class Supervisor:
             os.kill(worker.pid, number)
 
     def _serves(self, pid: int) -> None:
-        """A worker said that it serves: one that it replaces is to finish."""
+        """A worker serves: let the one that it replaces finish."""
         worker = self._workers.get(pid)
         if worker is None:
-            # It has ended since.
+            # It has ended already.
             return
         worker.serves = True
         if not worker.leaving:
@@ -189,7 +189,7 @@ class Supervisor:
             self._announce()
 
     def _gone(self, worker: Worker, status: int) -> None:
-        """A worker has ended: another one is due, or what it was to replace stays."""
+        """A worker has ended: start another one, or keep the old one of its place."""
         del self._workers[worker.pid]
         place = worker.place
         if worker.leaving:
@@ -217,17 +217,17 @@ class Supervisor:
         complain(f"{how}: another one starts in {pause:g} seconds")
 
     def _replace_next(self) -> None:
-        """Start a worker beside the next one that is to be replaced, once all others serve."""
+        """Once all others serve, start a worker beside the next one to be replaced."""
         while self._to_replace and all(each.serves for each in self._workers.values()):
             place = self._to_replace.popleft()
-            # Where there is none, the one that is due is new in any case.
+            # If there is none, the next one to be started is new anyway.
             if self._at(place):
                 self._try_to_start(place)
 
     # --- processes ----------------------------------------------------------------------------
 
     def _try_to_start(self, place: int) -> bool:
-        """Start a worker; False if the machine has no room for it, which passes."""
+        """Start a worker; return False if the system has no room for it at the moment."""
         try:
             self._start(place)
         except OSError as error:
@@ -250,12 +250,12 @@ class Supervisor:
         self._workers[pid] = Worker(pid, place, time.monotonic())
 
     def _be_worker(self, place: int, caught: set[signal.Signals]) -> None:
-        """Be a worker; never returns."""
+        """Run as worker; never returns."""
         status = 1
         try:
             for other in STOPPING:
                 signal.signal(other, _leave_at_once)
-            # What the terminal sends to all of us is for the supervisor.
+            # The supervisor handles the signals that the terminal sends to all processes.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -275,7 +275,7 @@ class Supervisor:
             status = 2
         except OutputClosed:
             status = UNREAD
-        except BaseException:  # noqa: BLE001  # nothing may get out of a forked child
+        except BaseException:  # noqa: BLE001  # no exception may leave a forked child
             traceback.print_exc()
         finally:
             with contextlib.suppress(OSError, ValueError):
@@ -286,12 +286,12 @@ class Supervisor:
     def _close_listeners(self, but: Collection[socket.socket] = ()) -> None:
         for listeners in self._places:
             for listener in listeners:
-                # Workers may share one.
+                # Workers may share a socket.
                 if listener not in but:
                     listener.close()
 
     def _end(self) -> None:
-        """Whatever happened: no worker is left."""
+        """End all workers."""
         self._tell(self._workers.values(), signal.SIGKILL)
         for worker in self._workers.values():
             os.waitpid(worker.pid, 0)
@@ -301,5 +301,5 @@ class Supervisor:
 
 
 def _leave_at_once(*_: object) -> None:
-    """A worker that is told to stop before it serves has nothing to finish."""
+    """End a worker that is stopped before it serves; it has nothing to finish."""
     os._exit(0)

@@ -1,4 +1,4 @@
-"""SMTP over blocking sockets: `conversations` run by a loop; `smtpproto.trio` mirrors it."""
+"""SMTP over blocking sockets: a client, a pool and a server; `smtpproto.trio` has the same."""
 
 from __future__ import annotations
 

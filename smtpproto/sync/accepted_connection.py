@@ -1,4 +1,4 @@
-"""A client's connection as the blocking server's selector sees it: nothing here waits."""
+"""One client's connection in the blocking server's selector loop; no method waits."""
 
 from __future__ import annotations
 
@@ -18,31 +18,31 @@ from .content_chunks import Chunks
 __all__ = ["READ", "WRITE", "AcceptedConnection", "Waited"]
 
 Waited = Receive | Send | Look | BeginTLS
-"""What a conversation may wait for that its socket brings."""
+"""The requests that wait for a connection's socket."""
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 
 class AcceptedConnection(Channel):
-    """A session's socket, its conversation, and what this waits for.
+    """A session's socket, its conversation, and the request that it waits for.
 
     Arguments:
-        sock: connected.
-        session: as `Service.open` got it.
+        sock: a connected socket.
+        session: the session that was passed to `Service.open`.
         flow: the conversation.
-        handshake: how TLS begins.
-        most: seconds that no wait may pass; None: no bound besides the conversation's own.
+        handshake: how to begin TLS.
+        most: seconds that no wait may exceed; None: only the conversation's own bounds.
 
     Attributes:
-        steps: what is run now: the conversation, or while a handler that takes content in chunks
-            waits for the next one, the conversation that reads it.
-        chunks: what such a handler takes them from; None if there is no such handler.
-        awaited: the request that waits for the socket; None if nothing does.
+        steps: the running conversation.  While a handler that takes content in chunks waits for
+            one, this is the conversation that reads the chunk.
+        chunks: the iterator of such a handler; None if there is no such handler.
+        awaited: the request that waits for the socket; None if there is none.
         deadline: when that wait is over, on the clock `time.monotonic`.
-        watched: the events that the selector looks for.
-        ready: whether it has let others go first, and goes on in the next turn.
-        sent: octets to send in this turn.
-        drained: whether the conversation knows that the server is to stop.
+        watched: the events that the selector waits for.
+        ready: whether it has let other connections go first and continues in the next turn.
+        sent: octets sent in this turn.
+        drained: whether the conversation knows that the server shall stop.
     """
 
     __slots__ = (
@@ -88,7 +88,7 @@ class AcceptedConnection(Channel):
     # --- waiting for the socket ---------------------------------------------------------------
 
     def expect(self, request: Waited) -> None:
-        """Note what the conversation waits for, and until when."""
+        """Set the request that the conversation waits for, and its deadline."""
         self.awaited = request
         if type(request) is Receive:
             until = request.deadline(time.monotonic(), self._receive_until, self._most)
@@ -103,11 +103,11 @@ class AcceptedConnection(Channel):
             self.deadline = time.monotonic() + self._limit(request.timeout)
 
     def attempt(self) -> int:
-        """Try to do what is awaited.
+        """Try to fulfil the awaited request.
 
         Returns:
-            0 where the conversation can go on, as it was done or has failed; otherwise the events
-            of the socket after which to try again.
+            0 if the conversation can continue, with a result or an error; otherwise the events of
+            the socket to wait for before trying again.
         """
         try:
             missing = self._attempt()
@@ -115,7 +115,7 @@ class AcceptedConnection(Channel):
                 return missing
         except (OSError, MemoryError) as error:
             self.steps.error = error
-        except BaseException as error:  # noqa: BLE001  # whatever it is, it costs this connection
+        except BaseException as error:  # noqa: BLE001  # any error ends this connection only
             host.LOG.exception("a connection failed")
             self.steps.error = ConnectionAbortedError(f"the server failed: {error!r}")
         self.awaited = None
@@ -125,7 +125,7 @@ class AcceptedConnection(Channel):
         if self._is_cut:
             raise ConnectionAbortedError("the server cut the connection off")
         request = self.awaited
-        # In other waits there may be something that TLS has to say by itself.
+        # In other waits TLS may have to send something itself.
         took = self.push() if self.unsent else False
         if type(request) is Send:
             if not self.unsent:
@@ -147,7 +147,7 @@ class AcceptedConnection(Channel):
         return 0
 
     def late(self) -> None:
-        """Let the conversation know that what it waits for did not come in time."""
+        """Raise `TimeoutError` in the conversation for the awaited request."""
         request = self.awaited
         assert isinstance(request, (Receive, Send, BeginTLS))
         missing = {Receive: "nothing came within", Send: "the peer took no octets for"}
@@ -158,14 +158,14 @@ class AcceptedConnection(Channel):
         return timeout if self._most is None else min(timeout, self._most)
 
     def fail(self, error: BaseException) -> None:
-        """Let the conversation know that what it waits for does not come."""
+        """Raise an error in the conversation in place of the awaited request's result."""
         self.awaited = None
         self.steps.error = error
 
     # --- the end ------------------------------------------------------------------------------
 
     def drain(self) -> bool:
-        """Let a conversation that waits for octets know that the server is to stop, once."""
+        """Tell a conversation that waits for octets, once, that the server shall stop."""
         if self.drained or not isinstance(self.awaited, Receive):
             return False
         self.drained = True
@@ -173,12 +173,12 @@ class AcceptedConnection(Channel):
         return True
 
     def cut(self) -> None:
-        """Shut the connection down: from now on nothing is read from it or written to it."""
+        """Shut the connection down: no more octets are read or written."""
         self._is_cut = True
         super().cut()
 
     def close(self) -> None:
-        """Close, and within TLS say so, without waiting for the peer to say the same."""
+        """Close, and close TLS first, without waiting for the peer's close."""
         try:
             if not self._is_cut:
                 self.say_goodbye()
@@ -188,11 +188,11 @@ class AcceptedConnection(Channel):
     # --- content in chunks --------------------------------------------------------------------
 
     def begin_chunk(self, flow: Flow[bytes | None]) -> None:
-        """Run the conversation that reads a chunk; the other one waits for its handler."""
+        """Run the conversation that reads a chunk; the main one waits for its handler."""
         self._outer, self.steps = self.steps, Steps(flow)
 
     def end_chunk(self, answer: bytes | BaseException | None) -> None:
-        """Give the handler its chunk, or what came in its place."""
+        """Give the handler its chunk, None at the end, or an error."""
         assert self._outer is not None
         assert self.chunks is not None
         self.steps, self._outer = self._outer, None

@@ -1,4 +1,4 @@
-"""Message content for a handler that takes it in chunks while it arrives."""
+"""The iterator of message content for a handler that takes it in chunks as it arrives."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ __all__ = ["Chunks"]
 
 
 class Chunks(Iterator[bytes], AbstractContextManager["Chunks"]):
-    """An iterator for the handler's thread; the server's selector reads the content.
+    """An iterator for the handler's thread; the server's selector loop reads the content.
 
-    A chunk is read when the handler asks for it, so a handler that is slow holds its client up.
-    Hooks that are due between two chunks are called in the handler's thread, which waits anyway.
+    The loop reads a chunk when the handler asks for it, so a slow handler slows its client down.
+    The handler's thread also calls hooks that are due between two chunks, since it waits anyway.
 
     Arguments:
-        ask: tells the selector that a chunk is wanted.
-        perform: calls a hook and tells the selector what came of it.
+        ask: tells the loop that the handler wants a chunk.
+        perform: calls a hook and tells the loop its result.
 
     Raises:
-        ContentLost: the content does not become complete, or the handler has returned.
+        ContentLost: the content stays incomplete, or the handler has returned.
     """
 
     def __init__(self, ask: Callable[[], None], perform: Callable[[Call], None]) -> None:
         self._ask = ask
         self._perform = perform
         self._answers: queue.SimpleQueue[bytes | BaseException | Call | None] = queue.SimpleQueue()
-        # A handler may have threads of its own.
+        # The handler may have its own threads.
         self._lock = threading.Lock()
         self._over = False
 
     def give(self, answer: bytes | BaseException | Call | None) -> None:
-        """Answer the handler: with a chunk, None at the end, an error, or a hook to call before."""
+        """Give the handler a chunk, None at the end, an error, or a hook to call first."""
         self._answers.put(answer)
 
     def __next__(self) -> bytes:
@@ -60,6 +60,6 @@ class Chunks(Iterator[bytes], AbstractContextManager["Chunks"]):
         return self
 
     def __exit__(self, *_: object) -> None:
-        """The handler has returned: nothing is read for it any more."""
+        """End the iteration, because the handler has returned."""
         with self._lock:
             self._over = True

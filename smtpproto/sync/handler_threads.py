@@ -1,4 +1,4 @@
-"""The threads that call handlers: as many as the work takes, up to a bound."""
+"""The threads that call handlers: started as needed, up to a bound."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ J = TypeVar("J")
 
 
 class HandlerThreads(Generic[J]):
-    """Threads that do jobs in the order in which these come.
+    """Threads that do jobs in the order of submission.
 
-    One thread, the owner, calls the methods.  It wakes one worker at a time: a worker that is quick
-    does many jobs in a row, and to wake another one would cost more than the jobs do.  While jobs
-    still wait, the owner calls `hand_over` again after `PATIENCE`.
+    One thread, the owner, calls the methods.  It wakes one worker at a time: a fast worker does
+    many jobs in a row, and waking another one takes longer than the jobs.  While jobs still wait,
+    the owner calls `hand_over` again after `PATIENCE`.
 
-    The threads are daemons: one whose job never ends does not keep the process from ending.
+    The threads are daemons, so a job that never ends does not keep the process running.
 
     Arguments:
-        most: how many threads there are at most.
-        perform: called in a worker with each job; it raises nothing.
+        most: the most threads.
+        perform: called in a worker with each job; it must not raise.
     """
 
     PATIENCE = 0.001
@@ -36,7 +36,7 @@ class HandlerThreads(Generic[J]):
         self._perform = perform
         self._jobs: deque[J] = deque()
         self._threads: set[threading.Thread] = set()
-        # One lock for each worker that sleeps; to release it is to wake the worker.
+        # One lock for each sleeping worker; releasing it wakes the worker.
         self._asleep: list[threading.Lock] = []
         self._over = False
 
@@ -44,21 +44,21 @@ class HandlerThreads(Generic[J]):
         return thread in self._threads
 
     def submit(self, job: J) -> None:
-        """Queue a job; `hand_over` has to follow."""
+        """Queue a job; call `hand_over` after it."""
         self._jobs.append(job)
 
     @property
     def waiting(self) -> int:
-        """How many jobs no thread has begun."""
+        """How many jobs are queued."""
         return len(self._jobs)
 
     @property
     def short(self) -> bool:
-        """Whether jobs wait for which there is a thread, or room for one."""
+        """Whether jobs are queued and a thread can be woken or started for them."""
         return bool(self._jobs) and (bool(self._asleep) or len(self._threads) < self._most)
 
     def hand_over(self) -> None:
-        """Wake or start one thread, if jobs wait."""
+        """Wake or start one thread, if jobs are queued."""
         if not self._jobs:
             return
         if self._asleep:
@@ -67,14 +67,14 @@ class HandlerThreads(Generic[J]):
             try:
                 self.start_one()
             except (RuntimeError, MemoryError) as error:
-                # The jobs wait for the threads that there are.
+                # The jobs wait for the existing threads.
                 host.LOG.warning("no room for one more thread, handlers wait: %s", error)
 
     def start_one(self) -> None:
         """Start a thread.
 
         Raises:
-            RuntimeError, MemoryError: there is no room for it.
+            RuntimeError, MemoryError: the system cannot start another thread.
         """
         thread = threading.Thread(target=self._work, name="smtpproto-handler", daemon=True)
         self._threads.add(thread)
@@ -85,7 +85,7 @@ class HandlerThreads(Generic[J]):
             raise
 
     def end(self) -> None:
-        """Drop the jobs that still wait, and let each thread end once it has none."""
+        """Drop the queued jobs, and let each thread end after its job."""
         self._over = True
         self._jobs.clear()
         while self._asleep:
@@ -101,13 +101,13 @@ class HandlerThreads(Generic[J]):
                 self._sleep(wake)
             else:
                 self._perform(job)
-                # While this sleeps, the job must not keep a connection in memory.
+                # A sleeping thread must not keep a connection in memory through its last job.
                 del job
 
     def _sleep(self, wake: threading.Lock) -> None:
         self._asleep.append(wake)
         if self._jobs or self._over:
-            # They came before the owner could see that this sleeps.
+            # Jobs came before the owner could see that this thread sleeps.
             try:
                 self._asleep.remove(wake)
             except ValueError:

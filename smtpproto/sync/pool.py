@@ -1,4 +1,4 @@
-"""A pool of clients over blocking sockets; `conversations.pool` decides."""
+"""A pool of clients over blocking sockets; `conversations/client/pool.py` has the rules."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Pool(PoolBase[Client], AbstractContextManager["Pool"]):
 
     @contextmanager
     def connection(self) -> Generator[Client, None, None]:
-        """A client for the time of a block; waits while all are in use."""
+        """Lend a client for the block; wait while all are in use."""
         with self._slots:
             client = run(self._take())
             try:
@@ -38,7 +38,7 @@ class Pool(PoolBase[Client], AbstractContextManager["Pool"]):
                 run(self._put(client))
 
     def close(self) -> None:
-        """Close what is idle; what is in use is closed when it comes back."""
+        """Close idle clients; one in use is closed when it comes back."""
         run(self._close())
 
     def __exit__(self, *_: object) -> None:

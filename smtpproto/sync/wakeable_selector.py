@@ -13,10 +13,10 @@ __all__ = ["Inbox"]
 
 
 class Inbox:
-    """What other threads want to be done in the thread that waits for sockets.
+    """A queue of calls for the thread that waits for sockets; other threads add to it.
 
     Attributes:
-        selector: what that thread waits for.
+        selector: the selector that the thread waits on.
     """
 
     def __init__(self) -> None:
@@ -24,16 +24,16 @@ class Inbox:
         self._wake, self._alarm = os.pipe()
         self.selector.register(self._wake, selectors.EVENT_READ)
         self._posted: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
-        # Whether somebody has to write to the pipe; `_lock` is held while this and the end change.
+        # Whether `post` must write to the pipe; `_lock` guards this and the end.
         self._sleeps = False
         self._over = False
         self._lock = threading.Lock()
 
     def post(self, function: Callable[..., None], *arguments: Any) -> bool:
-        """Have a function called in the other thread; in any thread.
+        """Queue a function for the selector's thread; any thread may call this.
 
         Returns:
-            Whether it will be called: False after the end.
+            Whether it will be called; False after `close`.
         """
         with self._lock:
             if self._over:
@@ -45,7 +45,7 @@ class Inbox:
         return True
 
     def select(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
-        """Wait for sockets, until something is posted, and `timeout` seconds at most."""
+        """Wait for sockets until a call is posted, at most `timeout` seconds."""
         with self._lock:
             self._sleeps = not self._posted
         found = self.selector.select(timeout if self._sleeps else 0)
@@ -58,13 +58,13 @@ class Inbox:
         return found
 
     def run(self) -> None:
-        """Do what was posted."""
+        """Call the posted functions."""
         for _ in range(len(self._posted)):
             function, arguments = self._posted.popleft()
             function(*arguments)
 
     def close(self) -> None:
-        """Take no more; what was posted before is still done."""
+        """Accept no more calls; earlier ones are still made."""
         with self._lock:
             self._over = True
             self._sleeps = False

@@ -1,13 +1,14 @@
-"""What smtpproto is tested with, for whoever tests something that uses it.
+"""Tools to test programs that use smtpproto: strategies, peers and handlers in memory.
 
-- `strategies`: hypothesis strategies for everything that SMTP is made of, valid and damaged.
-- `machine`: `Lockstep`, a state machine for hypothesis that plays client against server.
-- `pair`: two connections in memory, where every value sent has to be the value received.
+- `strategies`: hypothesis strategies for all values of SMTP, valid and damaged.
+- `machine`: `Lockstep`, a hypothesis state machine that runs a client against a server.
+- `pair`: two connections in memory; every value sent must be the value received.
 - `memory`: handlers without sockets: `converse`, `Served`.
 - `clients`: clients without sockets: `connect`.
-- `fakes`: `FakeServer`, which follows a script, and `FakeClient`, which says anything.
+- `fakes`: `FakeServer`, which follows a script, and `FakeClient`, which can send anything.
 
-The first two need hypothesis (the extra `testing`) and are imported by their names; the others need
+The first two need hypothesis (the extra `testing`) and must be imported by module; the names of the
+others can be imported from here.
 nothing and stand here as well.
 """
 

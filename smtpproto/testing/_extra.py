@@ -1,4 +1,4 @@
-"""What to say where the extra `testing` is not installed."""
+"""The error if the extra `testing` is not installed."""
 
 from __future__ import annotations
 

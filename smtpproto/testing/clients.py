@@ -1,6 +1,6 @@
-r"""A client without sockets, of a handler or of a `FakeServer`.
+r"""A client without sockets, connected to a handler or a `FakeServer` in memory.
 
-It has the methods of the clients over sockets, so it can stand in for one.
+It has the methods of the clients over sockets, so it can replace one.
 
     >>> class Inbox:
     ...     def message(self, session, envelope, content):
@@ -55,10 +55,10 @@ def connect(
         options: with a handler, as for `Served`.
 
     Raises:
-        SMTPError: the server does not want this client.
-        RemoteProtocolError: it breaks the protocol.
-        AssertionError: the client does not do what a `FakeServer` expects.
-        Exception: what the handler raised.
+        SMTPError: the server refuses this client.
+        RemoteProtocolError: the server breaks the protocol.
+        AssertionError: the client sends something else than a `FakeServer` expects.
+        Exception: any error of the handler.
     """
     peer: Any = server
     if not hasattr(server, "exchange"):
@@ -76,7 +76,7 @@ def connect(
 class MemoryClient(ClientBase):
     """A session with a server in memory; made by `connect`, usable as a context manager.
 
-    Its methods are those of `smtpproto.sync.Client`, so it can stand in for one.
+    Its methods are those of `smtpproto.sync.Client`, so it can replace one.
 
     Attributes:
         engine: the connection.
@@ -94,7 +94,7 @@ class MemoryClient(ClientBase):
         """Run a conversation with the server, such as those of `smtpproto.conversations.client`.
 
         Raises:
-            ConnectionLost: the server closes, or waits as well.
+            ConnectionLost: the server has closed, or waits too.
         """
         running = run_flow(flow, self._link)
         while True:
@@ -107,7 +107,7 @@ class MemoryClient(ClientBase):
             self._link.silent = not self._link.ready()
 
     def _exchange(self) -> None:
-        """Let the peer take what was sent, and take what it says."""
+        """Pass the sent octets to the peer, and read its own."""
         octets = self._link.take()
         if self.peer.closed and not octets:
             self._link.closed = True
@@ -130,7 +130,7 @@ class MemoryClient(ClientBase):
         """Deliver a message, by default as its header says.
 
         Arguments:
-            message: its Bcc field is left out of what is sent.
+            message: the message; its Bcc field is not sent.
             sender: the reverse-path; None: taken from Sender or From.
             recipients: None: taken from To, Cc and Bcc.
         """
@@ -146,7 +146,7 @@ class MemoryClient(ClientBase):
         return self._talk(self._delivery(envelope, content))
 
     def command(self, command: Command) -> Reply:
-        """Send any command and get its reply, whatever it says."""
+        """Send any command and return its reply, positive or negative."""
         return self._talk(self._answer(command))
 
     def verify(self, string: str) -> Reply:
@@ -162,7 +162,7 @@ class MemoryClient(ClientBase):
         return self._talk(self._noop())
 
     def reset(self) -> Reply:
-        """Give up a mail transaction that `command` began."""
+        """Abort a mail transaction that `command` began."""
         return self._talk(self._reset())
 
     def help(self, string: str = "") -> Reply:
@@ -170,7 +170,7 @@ class MemoryClient(ClientBase):
         return self._talk(self._help(string))
 
     def quit(self) -> None:
-        """Say goodbye if that is still possible, and close."""
+        """Say QUIT if the session allows it, and close."""
         try:
             if not self.closed:
                 self.run(self._goodbye())
@@ -178,7 +178,7 @@ class MemoryClient(ClientBase):
             self.close()
 
     def close(self) -> None:
-        """Close without a word."""
+        """Close without QUIT."""
         self.closed = True
         if isinstance(self.peer, Served):
             self.peer.close()

@@ -1,4 +1,4 @@
-"""Peers that say what a test wants: a server that follows a script, a client that says anything."""
+"""Peers for tests: a server that follows a script, a client that can send anything."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ __all__ = ["FakeClient", "FakeServer"]
 
 
 class FakeServer:
-    r"""A server that says what a script says, as long as the client says what stands there.
+    r"""A server that follows a script and checks what the client sends.
 
-    A script is a conversation as an RFC shows it.  A line after `C:` is what the client has to
-    send, to the octet, with CRLF; one that ends with `...` only has to begin like this, and `...`
-    alone stands for any lines up to the next one.  What stands after `S:` is said then.  At the end
-    of the script the server closes.
+    A script is a conversation as in an RFC.  After `C:` is a line that the client must send
+    exactly, with CRLF.  If it ends with `...`, the client's line only has to begin with it; a
+    single `...` stands for any lines up to the next one in the script.  The server sends the lines
+    after `S:`. At the end of the script the server closes.
 
-    It is a `Peer` for `connect`, and a double of a connected socket for code that has its own I/O:
-    `sendall`, `recv`, `makefile`, `close`, so `smtplib` can talk to it as well.
+    It is a `Peer` for `connect`.  It can also replace a connected socket in code with its own I/O:
+    it has `sendall`, `recv`, `makefile` and `close`, so it works with `smtplib` too.
 
         >>> server = FakeServer('''
         ...     S: 220 mx.example
@@ -69,10 +69,10 @@ class FakeServer:
         return not self._turns
 
     def exchange(self, octets: bytes) -> bytes:
-        """Take octets from the client; what the server says now.
+        """Take octets of the client; return the server's next octets.
 
         Raises:
-            AssertionError: it is not what the script expects.
+            AssertionError: the script expects something else.
         """
         self._heard += octets
         self._go_on()
@@ -81,10 +81,10 @@ class FakeServer:
         return said
 
     def check(self) -> None:
-        """Whether the whole script was played.
+        """Check that the whole script was played.
 
         Raises:
-            AssertionError: something is left of it.
+            AssertionError: a part of it is left.
         """
         if self._turns:
             side, text = self._turns[0]
@@ -117,16 +117,16 @@ class FakeServer:
         """Take octets.
 
         Raises:
-            AssertionError: they are not what the script expects.
+            AssertionError: the script expects something else.
         """
         self._heard += data
         self._go_on()
 
     def recv(self, size: int) -> bytes:
-        """What the server has said; empty once the script is over.
+        """Return the server's octets; empty once the script is over.
 
         Raises:
-            TimeoutError: the server waits as well, so nothing would ever come.
+            TimeoutError: the server waits for the client.
         """
         if not self._said and self._turns:
             raise TimeoutError(f"the server waits for C: {self._turns[0][1]}")
@@ -135,16 +135,16 @@ class FakeServer:
         return data
 
     def makefile(self, mode: str = "rb", *_arguments: Any, **_options: Any) -> io.BufferedReader:
-        """What the server says, as a file."""
+        """Return the server's octets as a file."""
         if mode != "rb":
             raise ValueError(f"expected 'rb', found {mode!r}")
         return io.BufferedReader(_File(self))
 
     def settimeout(self, timeout: float | None) -> None:
-        """Nothing: time does not pass here."""
+        """Do nothing: there are no time limits here."""
 
     def close(self) -> None:
-        """Nothing: `check` says whether the conversation was complete."""
+        """Do nothing: `check` says whether the script was played."""
 
     def __enter__(self) -> Self:
         return self
@@ -183,14 +183,14 @@ def _shown(line: bytes | bytearray) -> str:
 
 
 class FakeClient:
-    """A client that may say anything to a handler, step by step, also what no right client says.
+    """A client that can send anything to a handler, step by step, also invalid lines.
 
     Arguments:
         handler, options: as for `smtpproto.testing.memory.Served`.
 
     Attributes:
         greeting: the first reply.
-        octets: all that the server said so far.
+        octets: all octets that the server has sent.
     """
 
     def __init__(self, handler: object, **options: Any) -> None:
@@ -207,11 +207,11 @@ class FakeClient:
         return self._served.closed
 
     def say(self, *lines: str | bytes) -> Reply:
-        """Say lines, each of which gets its CRLF, in one segment; the last reply to them.
+        """Send lines, each with CRLF, in one segment; return the last reply.
 
         Raises:
             AssertionError: there is no reply.
-            Exception: what the handler raised.
+            Exception: any error of the handler.
         """
         octets = [line.encode() if isinstance(line, str) else line for line in lines]
         replies = self.send(b"".join(line + b"\r\n" for line in octets))
@@ -219,15 +219,15 @@ class FakeClient:
         return replies[-1]
 
     def send(self, octets: bytes) -> list[Reply]:
-        """Send octets as they are; the replies that they lead to.
+        """Send octets unchanged; return the replies.
 
         Raises:
-            Exception: what the handler raised.
+            Exception: any error of the handler.
         """
         return list(self._replies(self._served.exchange(octets)))
 
     def close(self) -> list[Reply]:
-        """Close, in the middle of whatever it is; what the server says to that."""
+        """Close, in any state; return the server's last replies."""
         return list(self._replies(self._served.close()))
 
     def _replies(self, octets: bytes) -> Iterator[Reply]:
@@ -237,6 +237,6 @@ class FakeClient:
             assert not isinstance(line, BadLine), line
             complete = self._reader.feed(line)
             if complete is not None:
-                # With a command, an enhanced status code is taken out of the text.
+                # With a command, the reader takes an enhanced status code out of the text.
                 found = build_reply(*complete, Noop())
                 yield Reply(found.code, found.enhanced, found.text)

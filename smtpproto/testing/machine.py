@@ -1,11 +1,11 @@
-"""A state machine for hypothesis that plays a client and a server against each other.
+"""`Lockstep`: a hypothesis state machine that runs a client and a server against each other.
 
     >>> from smtpproto.testing.machine import Lockstep
     >>> TestLockstep = Lockstep.TestCase  # for pytest and unittest
 
-Whatever the client says, however the server answers it and wherever the octets are cut: both sides
-agree about each value (see `Pair`), nobody waits for ever, and the session can be ended in good
-order.  A subclass puts in its own extensions, connections, commands and rules.
+For any commands, any replies and any segmentation: both sides agree about each value (see `Pair`),
+no side waits for ever, and the session can be ended properly.  A subclass may replace the
+extensions and connections, and add commands and rules.
 """
 
 from __future__ import annotations
@@ -43,15 +43,15 @@ class Lockstep(RuleBasedStateMachine):
     """A client and a server under any legal use.
 
     Attributes:
-        extensions: what the server offers; override it for others.
+        extensions: the server's extensions; override it for others.
         protocol: SMTP or LMTP.
-        pair: the two connections; everything that moves is compared there.
+        pair: the two connections, which compare all values.
     """
 
     extensions: Iterable[Extension] = smtp.offers()
     protocol: Protocol = Protocol.SMTP
 
-    # Made once for each class, as that takes longer than to draw from them.
+    # Made once for each class, because that takes longer than drawing from them.
     _made: ClassVar[dict[type, tuple[st.SearchStrategy[Command], st.SearchStrategy[Mail]]]] = {}
 
     def __init__(self) -> None:
@@ -72,13 +72,13 @@ class Lockstep(RuleBasedStateMachine):
         )
 
     def commands(self) -> st.SearchStrategy[Command]:
-        """The commands that the client may try to say; override it to add some.  Called once."""
+        """The commands that the client may try; override it to add some.  Called once."""
         known = smtp.commands(self.extensions, protocol=self.protocol)
-        # QUIT ends what is interesting, and is said at the end in any case; BDAT has its own rule.
+        # QUIT ends the session, and is sent at the end anyway; BDAT has its own rule.
         return known.filter(lambda command: not isinstance(command, (Quit, Bdat)))
 
     def answers(self) -> st.SearchStrategy[Reply | None]:
-        """What the server may answer, whatever the command; None is the usual positive reply."""
+        """The server's replies to any command; None is the usual positive reply."""
         return (
             st.none()
             | st.none()
@@ -86,7 +86,7 @@ class Lockstep(RuleBasedStateMachine):
         )
 
     def segments(self, octets: bytes) -> Iterator[bytes]:
-        """Octets in the pieces that the rule `cut` asked for."""
+        """Split octets into the pieces that the rule `cut` chose."""
         while octets:
             size = next(self._cuts, len(octets))
             yield octets[:size]
@@ -96,7 +96,7 @@ class Lockstep(RuleBasedStateMachine):
 
     @initialize(data=st.data())
     def greet(self, data: st.DataObject) -> None:
-        """The greeting, positive as a rule, and mostly EHLO."""
+        """Send the greeting, usually positive, and usually EHLO."""
         if data.draw(st.integers(0, 9)) == 9:
             self.pair.answers.append(data.draw(self.answers()))
         self.pair.run()
@@ -107,12 +107,12 @@ class Lockstep(RuleBasedStateMachine):
 
     @rule(data=st.data())
     def say(self, data: st.DataObject) -> None:
-        """The client says something, if it may."""
+        """Send a command, if the client allows it."""
         self.try_to(data.draw(self._made[type(self)][0]))
 
     @rule(data=st.data(), settled=st.booleans())
     def envelope(self, data: st.DataObject, *, settled: bool) -> None:
-        """The client begins a mail transaction, at once or with a round trip for each command."""
+        """Begin a mail transaction, in one group or with a round trip for each command."""
         mail = data.draw(self._made[type(self)][1])
         recipients = st.lists(smtp.rcpts(mail, self.extensions), min_size=1, max_size=3)
         content = st.sampled_from([(), (Data(),), (Data(),)])
@@ -124,52 +124,52 @@ class Lockstep(RuleBasedStateMachine):
     @precondition(lambda self: self.pair.client.transaction is not None)
     @rule(octets=st.binary(max_size=20), last=st.booleans())
     def chunk(self, octets: bytes, *, last: bool) -> None:
-        """The client sends a chunk of content, if it may (RFC 3030)."""
+        """Send a chunk of content, if the client allows it (RFC 3030)."""
         if self.try_to(Bdat(len(octets), last)) and octets:
-            # In text a CR or LF alone would be refused.
+            # In text a bare CR or LF would be refused.
             self.pair.send(ContentChunk(octets.replace(b"\r", b"x").replace(b"\n", b"x")))
 
     @precondition(lambda self: self.pair.client.state is State.CONTENT)
     @rule(octets=smtp.contents())
     def content(self, octets: bytes) -> None:
-        """The client sends a piece of content, if it may."""
+        """Send a piece of content, if the client allows it."""
         self.try_to(ContentChunk(octets))
 
     @precondition(lambda self: self.pair.client.state is State.CONTENT)
     @rule()
     def end_of_body(self) -> None:
-        """The client ends its content, if there is some."""
+        """End the client's content, if there is any."""
         self.try_to(EndOfContent())
 
     @precondition(lambda self: self.pair.client.state is State.EXCHANGE)
     @rule(octets=st.none() | st.binary(max_size=20))
     def respond(self, octets: bytes | None) -> None:
-        """The client answers a challenge, or gives up."""
+        """Respond to a challenge, or cancel."""
         self.try_to(AuthResponse(octets))
 
     @rule(data=st.data())
     def answer(self, data: st.DataObject) -> None:
-        """The server will answer what comes next like this."""
+        """Choose the server's next reply."""
         self.pair.answers.append(data.draw(self.answers()))
 
     @rule(sizes=st.lists(st.integers(1, 9), max_size=30))
     def cut(self, sizes: list[int]) -> None:
-        """What moves next moves in segments of these sizes, in octets."""
+        """Choose the sizes of the next segments, in octets."""
         self._cuts = iter(sizes)
 
     @rule(segments=st.integers(1, 10))
     def move(self, segments: int) -> None:
-        """Some segments arrive."""
+        """Deliver some segments."""
         for _ in range(segments):
             self.pair.step()
 
     @rule()
     def settle(self) -> None:
-        """Everything arrives."""
+        """Deliver everything."""
         self.pair.run()
 
     def try_to(self, message: Sendable) -> bool:
-        """Let the client send something; whether it may."""
+        """Let the client send something; return whether it allowed that."""
         try:
             self.pair.send(message)
         except LocalProtocolError:
@@ -179,11 +179,11 @@ class Lockstep(RuleBasedStateMachine):
     # --- the end --------------------------------------------------------------------------------
 
     def teardown(self) -> None:
-        """Both sides settle, what is open is ended, and QUIT closes the session."""
+        """Deliver everything, finish content and dialogues, and close the session with QUIT."""
         pair = self.pair
         pair.answers.clear()
         pair.run()
-        # A refusal may wait for the end of what it refuses.
+        # A refusal may wait for the end of the refused content.
         for message in (EndOfContent(), AuthResponse(None)):
             if self.try_to(message):
                 pair.run()

@@ -1,6 +1,6 @@
-r"""Handlers without sockets: conversations run in memory, to the octet as on a wire.
+r"""Handlers without sockets: runs conversations in memory, octet by octet as on a socket.
 
-Nothing waits and no thread runs: both sides take turns, so a test is the same each time.
+Nothing waits and no thread runs: both sides take turns, so a test always gives the same result.
 
     >>> class Inbox:
     ...     def message(self, session, envelope, content): ...
@@ -29,15 +29,15 @@ class Peer(Protocol):
     """The other end of a link in memory.
 
     Attributes:
-        closed: whether it will say no more.
+        closed: whether it has closed.
     """
 
     @property
     def closed(self) -> bool:
-        """Whether it will say no more."""
+        """Whether it has closed."""
 
     def exchange(self, octets: bytes) -> bytes:
-        """Take octets, and give what there is to say now; both may be empty."""
+        """Take octets, and return its own; both may be empty."""
 
 
 class MemoryLink:
@@ -47,11 +47,11 @@ class MemoryLink:
         report: called with each exception that a handler raised; None: they are kept in `errors`.
 
     Attributes:
-        incoming: segments that arrived and were not read.
-        outgoing: what was sent and not taken.
-        closed: whether the peer has closed, behind what arrived.
-        silent: whether the peer waits as well, so that time runs out.
-        errors: what handlers raised.
+        incoming: segments that arrived and are unread.
+        outgoing: octets that were sent and not taken.
+        closed: whether the peer has closed, after what arrived.
+        silent: whether the peer waits too, so that time limits run out.
+        errors: the exceptions of handlers.
     """
 
     def __init__(self, report: Callable[[BaseException], object] | None = None) -> None:
@@ -63,17 +63,17 @@ class MemoryLink:
         self.report = report or self.errors.append
 
     def take(self) -> bytes:
-        """All that was sent."""
+        """Return all octets that were sent."""
         octets = bytes(self.outgoing)
         self.outgoing.clear()
         return octets
 
     def ready(self) -> bool:
-        """Whether a wait would end."""
+        """Whether `receive` can return."""
         return bool(self.incoming) or self.closed or self.silent
 
     def receive(self, most: int) -> bytes:
-        """A segment, or the part of it that was asked for; empty at the end."""
+        """Return a segment, or its first octets; empty at the end."""
         if not self.incoming:
             if self.closed:
                 return b""
@@ -106,7 +106,7 @@ class _Chunks(Iterator[bytes], AsyncIterator[bytes]):
 
 
 def _finished(result: Any) -> Any:
-    """What a hook returned; one that is async must not wait for anything but content."""
+    """Return the result of a hook; an async one may await nothing but content."""
     if not hasattr(type(result), "__await__"):
         return result
     try:
@@ -119,18 +119,18 @@ def _finished(result: Any) -> Any:
 def run_flow(flow: Flow[T], link: MemoryLink) -> Generator[None, None, T]:
     """Run a conversation over a link in memory.
 
-    A generator that yields wherever the conversation waits for octets: put them into the link, then
-    go on.  Time limits never run out, TLS handshakes succeed without an octet.
+    This generator yields when the conversation waits for octets: put them into the link, then go
+    on.  Time limits never run out, and TLS handshakes succeed without octets.
 
     Arguments:
         flow: the conversation.
         link: its end of the link.
 
     Returns:
-        What the conversation returned.
+        The conversation's return value.
 
     Raises:
-        Exception: whatever the conversation raises.
+        Exception: any error that the conversation raises.
     """
     result: Any = None
     error: BaseException | None = None
@@ -162,7 +162,7 @@ def _fulfil(request: requests.Request, link: MemoryLink) -> Generator[None, None
     elif isinstance(request, requests.Call):
         return _finished(request.function(*request.arguments))
     else:
-        # A function cannot stop in the middle until more arrives, so all of it is read first.
+        # A plain function cannot pause until more octets arrive, so all content is read first.
         chunks: list[bytes] = []
         lost: Exception | None = None
         try:
@@ -175,15 +175,15 @@ def _fulfil(request: requests.Request, link: MemoryLink) -> Generator[None, None
 
 
 class Served:
-    """The server's end: a handler that is served in memory; a `Peer`.
+    """The server's end: serves a handler in memory; a `Peer`.
 
-    A `content` hook is called when its content has arrived, or is lost, and gets the chunks in
-    which it came.
+    It calls a `content` hook when the content is complete or lost, with the chunks in which it
+    arrived.
 
     Arguments:
-        handler: see `smtpproto.conversations.Handler`; its methods may be async as long as they
-            wait for nothing but content.
-        session: what is known of the client; None for a client at 192.0.2.1.
+        handler: see `smtpproto.conversations.Handler`; its methods may be async if they await
+            nothing but content.
+        session: the facts of the client; None for a client at 192.0.2.1.
         report: called with each exception of the handler; None: it is raised once both sides wait.
         options: the fields of `smtpproto.conversations.ServerSettings`.
     """
@@ -216,10 +216,10 @@ class Served:
         return self._over
 
     def exchange(self, octets: bytes) -> bytes:
-        """Take octets from the client; what the server says now.
+        """Take octets of the client; return the server's.
 
         Raises:
-            Exception: what the handler raised, unless `report` was given.
+            Exception: any error of the handler, unless `report` was given.
         """
         if octets:
             self.link.incoming.append(octets)
@@ -227,7 +227,7 @@ class Served:
         return self.link.take()
 
     def close(self) -> bytes:
-        """The client closes its side; what the server still says."""
+        """Close the client's side; return the server's last octets."""
         self.link.closed = True
         return self.exchange(b"")
 
@@ -251,17 +251,17 @@ def converse(
     report: Callable[[BaseException], object] | None = None,
     **options: Any,
 ) -> bytes:
-    """All that a server says to a client that says this, waits for nothing, and closes.
+    """Return all that a server sends to a client that sends these octets and closes.
 
     Arguments:
         handler: as for `Served`.
         octets: what the client sends, at once or in segments.
-        session: what is known of the client.
+        session: the facts of the client.
         report: called with each exception of the handler; None: it is raised.
         options: the fields of `smtpproto.conversations.ServerSettings`.
 
     Raises:
-        Exception: what the handler raised.
+        Exception: any error of the handler.
     """
     served = Served(handler, session=session, report=report, **options)
     said = [served.link.take()]

@@ -1,9 +1,9 @@
-"""A client and a server connected in memory: what is sent must be what is received.
+"""A client and a server connected in memory: every value sent must be the value received.
 
-`Pair` moves octets between the two in segments of any size and looks at every value on the way:
-each command, response and piece of content that the client sends has to come out of the server as
-the same value, and each reply the other way round, tied to the command that it answers.  `Mismatch`
-says where the two disagree.
+`Pair` moves octets between the two in segments of any size and compares every value: each command,
+response and piece of content that the client sends must come out of the server as the same value,
+and each reply out of the client, with the command that it answers.  `Mismatch` says where the two
+differ.
 
     >>> from smtpproto import Domain, Ehlo
     >>> pair = Pair()
@@ -13,7 +13,7 @@ says where the two disagree.
     >>> [reply.code for reply in pair.run()]
     [250]
 
-No hypothesis is needed here.
+This module does not need hypothesis.
 """
 
 from __future__ import annotations
@@ -49,17 +49,17 @@ Segments = Callable[[bytes], Iterable[bytes]]
 
 
 class Mismatch(AssertionError):
-    """What one side received is not what the other sent."""
+    """One side received something else than the other sent."""
 
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """One segment that went from one side to the other.
+    """One segment that moved from one side to the other.
 
     Arguments:
         sender: "C" or "S".
         octets: the segment.
-        events: what the receiver made of it.
+        events: the receiver's events.
     """
 
     sender: str
@@ -82,21 +82,21 @@ def _whole(octets: bytes) -> Iterable[bytes]:
 class Pair:
     """Two connections whose octets go to each other.
 
-    The server accepts everything but what `answers` has a reply for; a subclass may override
+    The server accepts everything, except where `answers` has a reply; a subclass may override
     `decide`.
 
     Arguments:
         client: a new connection; None: one that knows every extension of this package.
         server: a new connection; None: one without extensions, of the same protocol as the client.
-        segments: divides the octets that are ready to go one way into the pieces they arrive in,
-            such as `one_by_one`; nothing may be lost.
+        segments: splits octets into the pieces in which they arrive, such as `one_by_one`; the
+            pieces must join to the whole.
 
     Attributes:
-        client: the connection.
-        server: the connection.
-        answers: replies to what comes next at the server, in order; None for the usual one.
-        events: what the server gave so far; clear it as you like.
-        replies: what the client gave so far; clear it as you like.
+        client: the client's connection.
+        server: the server's connection.
+        answers: the next replies of the server, in order; None for the usual one.
+        events: the server's events so far; may be cleared.
+        replies: the client's replies so far; may be cleared.
         segments: as above; may be changed at any time.
     """
 
@@ -114,15 +114,15 @@ class Pair:
         self.events: list[ServerEvent] = []
         self.replies: list[Reply] = []
         self.segments = segments
-        # What is on its way, as segments.
+        # Segments on their way.
         self._to_server: deque[bytes] = deque()
         self._to_client: deque[bytes] = deque()
-        # What the client sent and the server has not shown; what the server answered and the client
-        # has not shown, with the event it answers; None: answered by the core.
+        # What the client sent and the server has not shown; what the server replied and the client
+        # has not shown, with the event it answers; None: the core replied.
         self._sent: deque[Command | AuthResponse | _Content] = deque()
         self._answered: deque[tuple[Reply, ServerEvent | None] | None] = deque()
         self._waiting: ServerEvent | None = None
-        # The content of the transaction as it was sent and as it was received.
+        # The content of the transaction, as sent and as received.
         self._expected = bytearray()
         self._counted = False
         self._received = bytearray()
@@ -153,7 +153,7 @@ class Pair:
                 self._sent.append(message)
 
     def decide(self, event: ServerEvent | None) -> Reply | None:
-        """The reply to an event, None for the usual positive one.  Override it, or fill `answers`.
+        """Return the reply to an event; None for the usual positive one.  Or use `answers`.
 
         Arguments:
             event: what waits for a reply; None: the greeting.
@@ -161,7 +161,7 @@ class Pair:
         return self.answers.popleft() if self.answers else None
 
     def reply(self, reply: Reply | None = None) -> None:
-        """Let the server answer what waits for a reply.
+        """Let the server reply to the event that waits for it.
 
         Arguments:
             reply: None for the usual positive one.
@@ -172,7 +172,7 @@ class Pair:
         owed = self.server.owed
         reply = self._usual() if reply is None else reply
         self.server.send(reply)
-        # A refusal of content that is still under way is written when the content has ended.
+        # The server writes a refusal of content after the content has ended.
         self._written(reply, self._waiting if owed else None)
 
     def _usual(self) -> Reply:
@@ -192,12 +192,12 @@ class Pair:
     # --- moving octets --------------------------------------------------------------------------
 
     def run(self) -> list[Reply]:
-        """Move octets and answer, until nothing moves; the replies that the client got.
+        """Move octets and reply until nothing moves; return the client's replies.
 
-        A TLS handshake that both wait for is done as well.
+        It also does a TLS handshake that both sides wait for.
 
         Raises:
-            Mismatch: what was received is not what was sent.
+            Mismatch: one side received something else than the other sent.
             RemoteProtocolError: the client does not understand the server.
         """
         before = len(self.replies)
@@ -216,9 +216,9 @@ class Pair:
                 return
 
     def step(self) -> Moved | None:
-        """Answer what waits for a reply, and move one segment; None if there is nothing to move.
+        """Reply where a reply is due, and move one segment; None if there is nothing to move.
 
-        What the client has to say goes first.
+        The client's octets go first.
         """
         self._serve()
         self._take(self.client.data_to_send(), self._to_server)
@@ -229,11 +229,11 @@ class Pair:
         return None
 
     def to_server(self) -> list[ServerEvent]:
-        """Move what the client has to say, all of it, and answer nothing.
+        """Move all of the client's octets, and reply to nothing.
 
         Returns:
-            What the server made of it, up to the first event that waits for a reply; `reply` and
-            call this again for those behind it.
+            The server's events, up to the first that waits for a reply; call `reply` and then this
+            again for the next ones.
         """
         self._take(self.client.data_to_send(), self._to_server)
         while self._to_server:
@@ -241,14 +241,14 @@ class Pair:
         return self._events()
 
     def to_client(self) -> list[Reply]:
-        """Move what the server has to say, all of it; the replies that the client made of it."""
+        """Move all of the server's octets; return the client's replies."""
         before = len(self.replies)
         while self._to_client:
             self._move("S", self._to_client.popleft())
         return self.replies[before:]
 
     def start_tls(self) -> bool:
-        """Do the TLS handshake if both sides are due to do it; whether they were."""
+        """Do the TLS handshake if both sides wait for it; return whether they did."""
         if State.TLS is not self.client.state or State.TLS is not self.server.state:
             return False
         for side in (self.client, self.server):
@@ -256,7 +256,7 @@ class Pair:
         return True
 
     def close(self, sender: str = "C") -> None:
-        """Cut the link; what was on its way arrives.
+        """Cut the link; octets on their way still arrive.
 
         Arguments:
             sender: who closes, "C" or "S".  The other side sees the end of its input.
@@ -287,7 +287,7 @@ class Pair:
     # --- the server's side ----------------------------------------------------------------------
 
     def _serve(self) -> None:
-        """Look at what the server has, and answer it."""
+        """Read the server's events, and reply."""
         while True:
             self._events()
             if not self.server.owed:
@@ -295,7 +295,7 @@ class Pair:
             self.reply(self.decide(self._waiting))
 
     def _events(self) -> list[ServerEvent]:
-        """The events up to the next that waits for a reply, each compared with what was sent."""
+        """Return the events up to one that waits for a reply; compare each with what was sent."""
         found: list[ServerEvent] = []
         while not isinstance(event := self.server.next_event(), Need):
             self._written(event.reply if isinstance(event, Rejected) else None, None)
@@ -308,12 +308,12 @@ class Pair:
         return found
 
     def _written(self, reply: Reply | None, event: ServerEvent | None) -> None:
-        """Take over what the server wrote, and remember what it should be."""
+        """Take the octets that the server wrote, and note which reply they hold."""
         octets = self.server.data_to_send()
         for line in octets.split(b"\r\n")[:-1]:
             if line[3:4] == b"-":
                 continue
-            # The core may have acknowledged chunks before.
+            # The core may have replied to earlier chunks.
             known = reply is not None and line.startswith(b"%d" % reply.code)
             self._answered.append((reply, event) if known and reply is not None else None)
             reply = None if known else reply
@@ -349,7 +349,7 @@ class Pair:
         return sent
 
     def _drain(self) -> None:
-        """Content that was sent before what came now must have been received."""
+        """Check that the server has received all earlier content."""
         while self._sent and isinstance(self._sent[0], _Content):
             content = self._sent.popleft()
             assert isinstance(content, _Content)
@@ -358,7 +358,7 @@ class Pair:
 
     def _check_content(self) -> None:
         sent, received = bytes(self._expected), bytes(self._received)
-        # Either side may normalize.
+        # Either side may normalize the content.
         expected = [sent, re.sub(rb"\r\n|\r|\n", b"\r\n", sent)]
         if not self._counted:
             expected = [_as_received(octets) for octets in expected]
@@ -373,7 +373,7 @@ class Pair:
     # --- the client's side ----------------------------------------------------------------------
 
     def _listen(self) -> list[Event]:
-        """The client's events, each compared with what the server sent."""
+        """Return the client's events; compare each with what the server sent."""
         found: list[Event] = []
         while not isinstance(event := self.client.next_event(), Need):
             found.append(event)
@@ -400,13 +400,13 @@ class Pair:
     def _same(self, sent: Reply, received: Reply) -> bool:
         verb = received.command.verb if received.command is not None else "greeting"
         if not sent.text.isascii():
-            # The server fits it to what the client can read (RFC 6531 section 3.7.4).
+            # The server converts it to what the client can read (RFC 6531 section 3.7.4).
             return sent.code // 100 == received.code // 100
         if sent.code != received.code:
             return False
         enhanced = sent.enhanced
         if enhanced and (sent.intermediate or verb in PLAIN_REPLIES or not self._enhanced):
-            # It was not sent; what was received in its place came from the text.
+            # The server did not send it; the code was found in the text.
             enhanced = ""
         if enhanced and enhanced != received.enhanced:
             return False
@@ -423,21 +423,21 @@ class Pair:
         return any(isinstance(e, EnhancedStatusCodes) for e in self.server._extensions)  # noqa: SLF001  # known before EHLO as well
 
     def _check_quiet(self) -> None:
-        """Nothing moves: nobody may wait for something that was sent."""
+        """Nothing moves: check that neither side waits for something that was sent."""
         open_ = (State.CLOSED, State.ERROR)
         if self.server.state in open_ or self.client.state in open_:
             return
         lost = [message for message in self._sent if not isinstance(message, _Content)]
-        # What the client holds back is waiting for a reply.
+        # The client's held-back commands wait for a reply.
         if lost and self.server.owed == 0:
             raise Mismatch(f"the server never received {lost!r}")
 
 
 def one_by_one(octets: bytes) -> Iterator[bytes]:
-    """Segments of one octet, for `Pair`."""
+    """Split octets into segments of one octet, for `Pair`."""
     return (octets[at : at + 1] for at in range(len(octets)))
 
 
 def _as_received(octets: bytes) -> bytes:
-    """Content after DATA ends with a line end, unless it is empty (RFC 5321 section 4.1.1.4)."""
+    """Return content after DATA with a line ending at its end (RFC 5321 section 4.1.1.4)."""
     return octets if octets.endswith(b"\r\n") or not octets else octets + b"\r\n"

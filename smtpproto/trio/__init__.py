@@ -1,4 +1,4 @@
-"""SMTP over trio: `smtpproto.conversations` run by a loop; `smtpproto.sync` mirrors it."""
+"""SMTP over trio: a client, a pool and a server; `smtpproto.sync` has the same for threads."""
 
 from __future__ import annotations
 

@@ -20,15 +20,15 @@ from ..vocabulary.session import TLSFacts
 __all__ = ["Link", "run"]
 
 T = TypeVar("T")
-_SLICE = 2048  # octets to write after which other sessions have their turn
-_READS = 65536  # octets to read at most while there is something to write
+_SLICE = 2048  # octets to write before other sessions may go on
+_READS = 65536  # most octets to read while there is something to write
 
 
 class Link(Channel):
     """A channel with deadlines; `most` bounds every wait, in seconds.
 
-    A socket is used directly: a stream of trio's would cost each idle session memory, and each
-    write a turn of the scheduler.
+    It uses the socket directly.  A trio stream would take more memory for each idle session, and
+    one turn of the scheduler for each write.
     """
 
     __slots__ = ("_draining", "_most", "_progress", "_until", "_waiting")
@@ -37,16 +37,16 @@ class Link(Channel):
         super().__init__(sock, handshake)
         self._most = most
         self._until = 0.0
-        # When the peer has to have taken some of what is unsent.
+        # The time by which the peer must accept some of the unsent octets.
         self._progress = 0.0
         self._draining = False
         self._waiting = trio.CancelScope()
 
     def send(self, request: requests.Send) -> Awaitable[bytes | None] | None:
-        """Write all of it, or else give what the peer says meanwhile, if the request `reads`.
+        """Write all octets; or return what the peer sends first, if the request `reads`.
 
         Raises:
-            TimeoutError: the peer took nothing for as long as the request says.
+            TimeoutError: the peer accepted no octets within the request's timeout.
         """
         if not self.unsent:
             self._progress = trio.current_time() + self._limit(request.timeout)
@@ -57,7 +57,8 @@ class Link(Channel):
         return self._send(request)
 
     async def _send(self, request: requests.Send) -> bytes | None:
-        # A reply is followed by a wait; who writes much without one must let others have a turn.
+        # After a reply the session waits; one that writes much without waiting must let others go
+        # on.
         await trio.lowlevel.checkpoint()
         return await self._finish(request, _READS)
 
@@ -77,14 +78,14 @@ class Link(Channel):
             raise TimeoutError(f"the peer took no octets for {seconds:g} seconds")
 
     async def receive(self, request: requests.Receive) -> bytes:
-        """Some octets; `b""` at the end.  A wait that is not fresh keeps its deadline."""
+        """Return some octets; `b""` at the end.  A wait that is not fresh keeps its deadline."""
         if self.unsent and (octets := await self._finish(request, request.most)) is not None:
             return octets
         now = trio.current_time()
         self._until = request.deadline(now, self._until, self._most)
         if now < self._until and not self._draining:
-            # What a busy client says next is there by the time it is this task's turn again; to
-            # look costs a third of what a wait with a deadline does.
+            # A busy client's next octets are usually here when this task runs again.  A look takes
+            # a third of the time of a wait with a deadline.
             await trio.lowlevel.checkpoint()
             if (octets := self.read(request.most)) is not None:
                 return octets
@@ -99,7 +100,7 @@ class Link(Channel):
 
     async def _read(self, most: int) -> bytes:
         while True:
-            # There may be something that TLS has to say by itself.
+            # TLS may have to send something itself.
             await _ready(self.sock, read=True, write=bool(self.unsent))
             self.push()
             if (octets := self.read(most)) is not None:
@@ -118,12 +119,12 @@ class Link(Channel):
         return timeout if self._most is None else min(timeout, self._most)
 
     def drain(self) -> None:
-        """End the present wait for octets, or else the next one, with `Draining`."""
+        """End the current or the next wait for octets with `Draining`."""
         self._draining = True
         self._waiting.cancel()
 
     def close(self) -> None:
-        """Close, and within TLS say so, without waiting for the peer to say the same."""
+        """Close, and close TLS first, without waiting for the peer's close."""
         self.say_goodbye()
         self.abort()
 
@@ -135,10 +136,10 @@ class Link(Channel):
 
 
 async def _ready(sock: socket.socket, *, read: bool, write: bool) -> None:
-    """Wait until there is something to read or room to write, as asked.
+    """Wait until the socket is readable or writable, as asked.
 
     Raises:
-        OSError: the socket was closed meanwhile.
+        OSError: the socket was closed during the wait.
     """
     wait = trio.lowlevel.wait_readable if read else trio.lowlevel.wait_writable
     try:
@@ -155,20 +156,20 @@ async def _ready(sock: socket.socket, *, read: bool, write: bool) -> None:
 async def _first(
     wait: Callable[[socket.socket], Awaitable[None]], sock: socket.socket, others: trio.CancelScope
 ) -> None:
-    # A socket that was closed fails when it is used next.
+    # A socket closed during the wait fails at its next use.
     with contextlib.suppress(trio.ClosedResourceError):
         await wait(sock)
     others.cancel()
 
 
 async def run(flow: Flow[T], link: Link | None = None) -> T:
-    """Run a conversation to its end; without a link if it only calls functions.
+    """Run a conversation to its end; the link may be None if it only calls functions.
 
     Raises:
-        Exception: whatever the conversation raises.
-        trio.Cancelled: the conversation may have been anywhere: close the link.
-        KeyboardInterrupt: once the conversation has ended: trio raises it in the task that happens
-            to run when the user presses Ctrl-C, and it is meant for the program.
+        Exception: any error that the conversation raises.
+        trio.Cancelled: the state of the conversation is unknown: close the link.
+        KeyboardInterrupt: raised after the conversation has ended.  Trio raises it in the task
+            that runs when the user presses Ctrl-C, but it is meant for the program.
     """
     steps, interrupt = Steps(flow), None
     for request in steps:
@@ -184,7 +185,7 @@ async def run(flow: Flow[T], link: Link | None = None) -> T:
 
 
 def _fulfil(request: Request, link: Link | None) -> Any:
-    """What a request asks for, or an awaitable of it."""
+    """Do what a request asks for; return the result or an awaitable of it."""
     if isinstance(request, requests.Call):
         return request.function(*request.arguments)
     if isinstance(request, requests.Report):
@@ -207,10 +208,10 @@ async def _call(request: requests.CallWithContent, link: Link) -> Any:
 
 
 class _Chunks(AsyncIterator[bytes], contextlib.AbstractContextManager["_Chunks"]):
-    """The content for a handler.  Until that has returned: a thread of its own may ask later.
+    """The content for a handler, until the handler returns; a thread of it may ask later.
 
-    Only the end of the content ends this as if all were well, neither a cancellation nor an error:
-    what came before these is no complete message.
+    Only the end of the content ends the iteration normally.  A cancellation or an error raises,
+    because the chunks before it are no complete message.
     """
 
     def __init__(self, read: Callable[[], Flow[Any]], link: Link) -> None:

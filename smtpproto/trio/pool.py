@@ -1,4 +1,4 @@
-"""A pool of clients over trio; `conversations.pool` decides."""
+"""A pool of clients over trio; `conversations/client/pool.py` has the rules."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Pool(PoolBase[Client], AbstractAsyncContextManager["Pool"]):
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[Client, None]:
-        """A client for the time of a block; waits while all are in use."""
+        """Lend a client for the block; wait while all are in use."""
         async with self._slots:
             client = await run(self._take())
             try:
@@ -38,7 +38,7 @@ class Pool(PoolBase[Client], AbstractAsyncContextManager["Pool"]):
                 await run(self._put(client))
 
     async def close(self) -> None:
-        """Close what is idle; what is in use is closed when it comes back."""
+        """Close idle clients; one in use is closed when it comes back."""
         await run(self._close())
 
     async def __aexit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""What a server says: the sessions, the handler that decides, and what each message gets."""
+"""A server's conversations: sessions, the handler that decides, and what each message gets."""
 
 from __future__ import annotations
 

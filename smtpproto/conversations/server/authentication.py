@@ -1,9 +1,9 @@
 """The server's half of AUTH: RFC 4954, with the mechanisms of `smtpproto.sasl`.
 
-A mechanism asks for challenges, which go to the client, and puts questions, which go to the
-credential store.  The client is told no more than the codes say, so that an unknown user looks like
-a wrong password; why an exchange failed is for the handler.  A store that wants to tell more (an
-account is locked, a password has expired) answers with a `Reply`, which is sent as it is.
+A mechanism yields challenges, which go to the client, and questions, which go to the credential
+store.  The client gets only the reply codes, so an unknown user looks like a wrong password; the
+handler learns why an exchange failed.  A store that wants to say more (a locked account, an expired
+password) returns a `Reply`, which the server sends unchanged.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ _TEXTS = {535: "Authentication credentials invalid"}
 
 
 class _StoreFailed(Exception):
-    """The credential store raised."""
+    """The credential store raised an exception."""
 
 
 class _StoreRefused(Exception):
-    """The credential store refused in words of its own."""
+    """The credential store refused with its own reply."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(f"the credential store refused: {reply}")
@@ -46,13 +46,13 @@ class _StoreRefused(Exception):
 
 
 class Authenticator:
-    """Where the client of one session proves who it is.
+    """Authenticates the client of one session.
 
     Arguments:
         users: a credential store, see `sasl.CredentialStore`.
-        context: gives what a mechanism may know of a session.
-        mechanisms: what can be offered.
-        attempts: failures after which the session ends.
+        context: a function that returns what a mechanism may know of a session.
+        mechanisms: the mechanisms that can be offered.
+        attempts: the number of failures after which the session ends.
     """
 
     def __init__(
@@ -74,16 +74,16 @@ class Authenticator:
         command: AuthCommand,
         next_event: Callable[[], Flow[ServerEvent]],
     ) -> Flow[ServerEvent | None]:
-        """Answer AUTH, after as many challenges as it takes.
+        """Answer AUTH, after the challenges of the mechanism.
 
         Returns:
-            What came instead of a response and is the caller's affair, or what was refused; None if
-            the client is known now, or the store failed.
+            The event that came instead of a response, for the caller; or the refusal; None if the
+            client has authenticated, or the store failed.
         """
         try:
             context = self._context(server.session)
             mechanism = self._mechanisms[command.mechanism]
-            # A mechanism may be the user's own, and so is the source of nonces.
+            # The mechanism and the source of nonces may be the user's own code.
             exchange = yield Call(ServerExchange, (mechanism, context, command.initial))
             while (request := exchange.request) is not None:
                 if isinstance(request, Challenge):
@@ -124,7 +124,7 @@ class Authenticator:
         return answer
 
     def _refuse(self, server: Server, reply: Reply, reason: str) -> Rejected:
-        """Tell the client as much as it may know, unless it has tried too often."""
+        """Refuse the client with the reply's codes only; close after too many attempts."""
         self._left -= 1
         if self._left <= 0:
             reply = _TOO_MANY

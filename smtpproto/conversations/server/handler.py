@@ -1,13 +1,13 @@
-"""What a server asks of its user: the handler.
+"""The handler: the methods that a server calls to decide about commands and messages.
 
-A handler is any object with some of the methods of `Handler`.  Each is optional but for `message`
-or `content`, gets immutable values, and answers with None to accept, with a `Reply`, or with an
-exception, which is logged and becomes 451 4.3.0.  With an adapter that can wait a method may be
-async, see `AsyncHandler`.
+A handler is any object with some of the methods of `Handler`.  Either `message` or `content` is
+required; the others are optional.  A method gets immutable values.  It returns None to accept, or a
+`Reply`; the server logs an exception and replies 451 4.3.0.  With an adapter that can await, a
+method may be async, see `AsyncHandler`.
 
-One handler serves all sessions.  What it wants to keep of one session it puts into
-`session.state`, a dict that lives as long as the connection.  `session.transaction` holds what MAIL
-and RCPT said so far, and `session.peer` and `session.peer_port` say where the client is.
+One handler serves all sessions.  It can keep values of one session in `session.state`, a dict that
+lives as long as the connection.  `session.transaction` holds what MAIL and RCPT said so far, and
+`session.peer` and `session.peer_port` are the client's address.
 """
 
 from __future__ import annotations
@@ -41,61 +41,62 @@ __all__ = [
 ]
 
 Answer = Reply | None
-"""None: accepted; or a `Reply`."""
+"""None to accept, or a `Reply`."""
 
 ContentAnswer = Answer | Sequence[Answer] | Iterator[Answer]
-"""One answer; in an LMTP session also one for each recipient, in the order of the envelope: all at
-once, or one by one from an iterator, each sent as soon as it is there (RFC 2033 section 4.2)."""
+"""One answer; in an LMTP session also one for each recipient, in the order of the envelope: in a
+sequence, or from an iterator, whose replies are sent one by one (RFC 2033 section 4.2)."""
 
 AsyncContentAnswer = ContentAnswer | Awaitable[ContentAnswer] | AsyncIterator[Answer]
-"""The same, where the adapter can wait."""
+"""The same, for an adapter that can await."""
 
 
 class Handler:
-    """The methods that a handler may have; inheriting from this class is not needed.
+    """The methods that a handler may have; a handler need not inherit from this class.
 
-    `message` gets the whole content, `content` gets it in chunks while it arrives; a handler has
-    one of the two.  `session` is the same in all: see the module.
+    `message` gets the whole content, `content` gets it in chunks as it arrives; a handler has one
+    of the two.  `session` is the same in all methods; the module describes it.
 
-    An exception is logged, and answered with 451; with 452 where the disk or the memory is full.
-    `SystemExit` ends the session with 421, and any other exception that is no `Exception` ends it
-    without a word; the server goes on.  `KeyboardInterrupt` does what `SystemExit` does; with trio,
-    which raises it in any task when the user presses Ctrl-C, it then ends `serve` as well.
+    The server logs an exception and replies 451, or 452 if the disk or the memory is full.
+    `SystemExit` ends the session with 421.  Any other exception that is not an `Exception` closes
+    the session without a reply; the server goes on.  `KeyboardInterrupt` does the same as
+    `SystemExit`; with trio, which raises it in any task after Ctrl-C, it then ends `serve` too.
     """
 
     def connect(self, session: Session) -> Answer:
-        """Somebody connected; a `Reply` with 554 or 421 turns them away."""
+        """A client connected; a `Reply` with 554 or 421 refuses it."""
 
     def ehlo(self, session: Session, hello: Hello) -> Answer:
-        """The client named itself with EHLO, HELO or LHLO."""
+        """The client said EHLO, HELO or LHLO."""
 
     def mail(self, session: Session, mail: Mail) -> Answer:
-        """A mail transaction begins; `session.transaction` is there once it is accepted."""
+        """A mail transaction begins; `session.transaction` exists once it is accepted."""
 
     def rcpt(self, session: Session, rcpt: Rcpt) -> Answer:
-        """A recipient is named; `session.transaction` has MAIL and the recipients before it."""
+        """The client names a recipient; `session.transaction` has MAIL and earlier recipients."""
 
     def data(self, session: Session, envelope: Envelope) -> Answer:
         """Content is about to come: None asks for it with 354, a negative `Reply` refuses it.
 
-        With BDAT (RFC 3030) it is called once the first chunk comes, which has no 354; a refusal
-        answers that chunk, and its octets are not kept.
+        With BDAT (RFC 3030), which has no 354, the server calls it when the first chunk comes.  A
+        refusal answers that chunk, and the server drops its octets.
         """
 
     def message(self, session: Session, envelope: Envelope, content: bytes) -> ContentAnswer:
-        """A message is complete; once this returns None, it is this server's responsibility."""
+        """A message is complete; when this returns None, this server is responsible for it."""
 
     def content(
         self, session: Session, envelope: Envelope, chunks: Iterator[bytes]
     ) -> ContentAnswer:
-        """A message arrives: `chunks` ends where the message is complete.
+        """A message arrives: `chunks` ends when the message is complete.
 
-        It raises `ContentLost` if the message does not become complete; nothing may be delivered
-        then.  It cannot be a generator, as chunks are there until it returns; it may return one.
+        `chunks` raises `ContentLost` if the message stays incomplete; then nothing may be
+        delivered. This method cannot be a generator, because `chunks` ends when it returns; it may
+        return one.
         """
 
     def rset(self, session: Session, command: Rset) -> None:
-        """RSET: `session.transaction` is given up; this cannot be refused (section 4.1.1.5)."""
+        """RSET: the client aborts the transaction; this cannot be refused (section 4.1.1.5)."""
 
     def noop(self, session: Session, command: Noop) -> None:
         """NOOP; this cannot be refused (section 4.1.1.9)."""
@@ -115,24 +116,24 @@ class Handler:
     def command(self, session: Session, command: Command) -> Answer:
         """A command of an extension.
 
-        For one that brings content, such as BURL, only a positive `Reply` takes responsibility;
-        None refuses it.
+        If it brings content, as BURL does, only a positive `Reply` takes responsibility, and None
+        refuses it.
         """
 
     def rejected(self, session: Session, rejected: Rejected) -> None:
-        """The protocol itself refused something; it is answered already."""
+        """The protocol itself refused something; the server has replied already."""
 
     def deviated(self, session: Session, deviation: Deviation) -> None:
-        """A lenient server understood a command line that is wrong; the command comes next."""
+        """A lenient server understood a command line with mistakes; the command comes next."""
 
     def closed(self, session: Session) -> None:
-        """The session is over, whatever ended it."""
+        """The session is over, for any reason."""
 
 
 class AsyncHandler:
-    """The same for an adapter that can wait, such as trio: each method may be plain or async.
+    """The same for an adapter that can await, such as trio: each method may be plain or async.
 
-    `content` has to be async, since `chunks` is an asynchronous iterator.
+    `content` must be async, because `chunks` is an asynchronous iterator.
     """
 
     def connect(self, session: Session) -> Answer | Awaitable[Answer]:
@@ -190,14 +191,14 @@ class AsyncHandler:
 
 
 class MessageHandler(Protocol):
-    """Any object that gets whole messages; for type checkers, as are the three below."""
+    """Any object that gets whole messages; for type checkers, as are the next three."""
 
     def message(self, session: Session, envelope: Envelope, content: bytes, /) -> ContentAnswer:
         """See `Handler.message`."""
 
 
 class ContentHandler(Protocol):
-    """Any object that gets content while it arrives."""
+    """Any object that gets content as it arrives."""
 
     def content(
         self, session: Session, envelope: Envelope, chunks: Iterator[bytes], /
@@ -206,7 +207,7 @@ class ContentHandler(Protocol):
 
 
 class AsyncMessageHandler(Protocol):
-    """Any object that gets whole messages, for an adapter that can wait."""
+    """Any object that gets whole messages, for an adapter that can await."""
 
     def message(
         self, session: Session, envelope: Envelope, content: bytes, /
@@ -215,7 +216,7 @@ class AsyncMessageHandler(Protocol):
 
 
 class AsyncContentHandler(Protocol):
-    """Any object that gets content while it arrives, for an adapter that can wait."""
+    """Any object that gets content as it arrives, for an adapter that can await."""
 
     async def content(
         self, session: Session, envelope: Envelope, chunks: AsyncIterator[bytes], /
@@ -223,7 +224,7 @@ class AsyncContentHandler(Protocol):
         """See `Handler.content`."""
 
 
-# The hooks of commands; all other commands are those of extensions, but for EHLO and its likes.
+# The hooks of commands.  Other commands belong to extensions, except EHLO, HELO and LHLO.
 NAMED: dict[type[Command], str] = {
     Mail: "mail",
     Rcpt: "rcpt",
@@ -235,7 +236,7 @@ NAMED: dict[type[Command], str] = {
     Expn: "expn",
     Help: "help",
 }
-# What a server must not refuse: the handler is told, not asked.
+# Commands that a server must not refuse: the handler is only told.
 TOLD = (Rset, Noop, Quit)
 
 _Method = Callable[..., Any] | None
@@ -243,10 +244,10 @@ _Method = Callable[..., Any] | None
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """The methods that a handler has, looked up once; None for those it has not.
+    """The methods of a handler, looked up once; None for a missing one.
 
     Attributes:
-        unasked: the commands that are accepted without a question.
+        unasked: the commands that are accepted without calling the handler.
     """
 
     connect: _Method = None
@@ -274,21 +275,20 @@ class Hooks:
 
     @classmethod
     def of(cls, handler: object, *, waits: bool | None = None) -> Hooks:
-        """The hooks of a handler, which is looked at for mistakes.
+        """Return the hooks of a handler, after a check for mistakes.
 
         Arguments:
             handler: see `Handler`.
-            waits: whether what runs the conversation can await what is asynchronous; None if that
-                is not known.
+            waits: whether the adapter can await; None if that is unknown.
 
         Raises:
-            TypeError: it is a class; it has neither `message` nor `content`, or both; the name of a
-                method is a misspelt hook; a method takes other arguments than the hook has; or it
-                is async where nothing can await it, or not async where it has to be.
+            TypeError: the handler is a class; it has neither `message` nor `content`, or both; a
+                method's name is a misspelt hook; a method takes other arguments than the hook; or
+                it is async but cannot be awaited, or must be async.
         """
         names = [each.name for each in fields(cls) if each.init]
         check_object(handler)
-        # What only the base classes define is not the user's.
+        # Methods that only the base classes define do not count.
         bases = (Handler, AsyncHandler)
         found = {
             name: getattr(handler, name)

@@ -1,7 +1,7 @@
-"""Mistakes in a handler or a credential store, found before a server listens.
+"""Checks of a handler and a credential store before a server listens.
 
-Each is told in words that name the method and the way out: mail would otherwise be refused with
-451, or accepted without the question that the user wrote.
+Each error names the method and says what to change.  Without the checks the server would refuse
+mail with 451, or accept it without calling the method.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ if TYPE_CHECKING:
 
 __all__ = ["check_names", "check_object", "check_signatures", "check_store", "check_waiting"]
 
-# What hooks are called elsewhere, such as `handle_RCPT` and `rcpt_to`.
+# The names of the hooks in other libraries, such as `handle_RCPT` and `rcpt_to`.
 _PREFIX = re.compile("^(?:handle|on|do|smtp|hook)_(?=.)", re.IGNORECASE)
 _SUFFIX = re.compile("(?<=.)_(?:to|from|hook|command|received)$", re.IGNORECASE)
 _OTHER_NAMES = {"helo": "ehlo", "lhlo": "ehlo"}
-# So close to words of another meaning (rest, reset, quiet) that only their full names count.
+# So close to other words (rest, reset, quiet) that only their full names count.
 _WORDS = ("rset", "noop", "quit")
 _CONTENT = ("message", "content")
 
 
 def check_object(handler: object, what: str = "handler", hint: str = "serve({})") -> None:
-    """Refuse a class in place of an object.
+    """Refuse a class; an object is needed.
 
     Raises:
         TypeError: it is a class.
@@ -38,12 +38,12 @@ def check_object(handler: object, what: str = "handler", hint: str = "serve({})"
 
 
 def check_names(handler: object, names: Collection[str], found: Collection[str]) -> None:
-    """Refuse methods whose name is that of a hook with a slip, or what others call the hook.
+    """Refuse methods whose name is a misspelt hook, or the hook's name in another library.
 
     Arguments:
         handler: the object.
-        names: of all hooks.
-        found: of the hooks that it has: another method may have a name close to one of these.
+        names: the names of all hooks.
+        found: the hooks that it has; another method may have a name close to one of these.
 
     Raises:
         TypeError: there is such a method; or there is neither `message` nor `content`, or both.
@@ -71,10 +71,10 @@ def check_names(handler: object, names: Collection[str], found: Collection[str])
 
 
 def _meant(name: str, names: Collection[str]) -> str:
-    """The hook that somebody meant with another name; "" for a name of its own right."""
+    """Return the hook that a name probably means; "" if it is a name of its own."""
     bare = _SUFFIX.sub("", _PREFIX.sub("", name)).lower()
     if bare == "data" and bare != name:
-        # Other libraries hand the content over there.
+        # Other libraries pass the content to this method.
         return "message"
     bare = _OTHER_NAMES.get(bare, bare)
     if bare in names:
@@ -83,9 +83,9 @@ def _meant(name: str, names: Collection[str]) -> str:
 
 
 def _is_slip(written: str, hook: str) -> bool:
-    """Whether a name is a hook's with two letters swapped, or with one too few or too many inside.
+    """Whether a name is a hook's with two letters swapped, or one letter missing or added inside.
 
-    Words of another meaning have one more or one less at an end, such as `close` and `messages`.
+    Words with another meaning differ by a letter at an end, such as `close` and `messages`.
     """
     places = range(len(hook) - 1)
     if written in (hook[:i] + hook[i + 1] + hook[i] + hook[i + 2 :] for i in places):
@@ -95,7 +95,7 @@ def _is_slip(written: str, hook: str) -> bool:
 
 
 def _has_one_more(text: str, other: str) -> bool:
-    """Whether a text is another with one letter more."""
+    """Whether a text is the other one with one letter more."""
     return len(text) == len(other) + 1 and any(
         text[:i] + text[i + 1 :] == other for i in range(len(text))
     )
@@ -104,17 +104,17 @@ def _has_one_more(text: str, other: str) -> bool:
 def check_signatures(
     handler: object, found: Mapping[str, Callable[..., Any]], model: type[object]
 ) -> None:
-    """Refuse methods that cannot be called with the arguments of their hook.
+    """Refuse methods that do not accept the arguments of their hook.
 
     Arguments:
         handler: the object.
         found: its methods by the hook's name.
-        model: a class that has the hooks as they are.
+        model: the class that defines the hooks.
 
     Raises:
         TypeError: there is such a method.
     """
-    # It takes a while to load, and only servers need it.
+    # `inspect` loads slowly, and only servers need it.
     import inspect  # noqa: PLC0415
 
     kind = type(handler).__name__
@@ -123,7 +123,7 @@ def check_signatures(
         try:
             signature = inspect.signature(method)
         except (TypeError, ValueError):
-            # Written in another language, it may tell nothing.
+            # A method written in C may have no signature.
             continue
         try:
             signature.bind(*arguments)
@@ -141,12 +141,12 @@ def check_signatures(
 
 
 def check_waiting(handler: object, found: Mapping[str, Callable[..., Any]], *, waits: bool) -> None:
-    """Refuse methods that are async where nothing can await them, or plain where they cannot be.
+    """Refuse async methods that cannot be awaited, and plain ones that must be async.
 
     Arguments:
         handler: the object.
         found: its methods by name.
-        waits: whether what calls them can await.
+        waits: whether the caller can await.
 
     Raises:
         TypeError: there is such a method.
@@ -167,12 +167,12 @@ def check_waiting(handler: object, found: Mapping[str, Callable[..., Any]], *, w
 def check_store(
     store: object | None, *, mechanisms: Iterable[Mechanism], waits: bool | None
 ) -> None:
-    """Refuse a credential store that is a class, or async where nothing can await it.
+    """Refuse a credential store that is a class, or is async but cannot be awaited.
 
     Arguments:
-        store: None if there is none.
-        mechanisms: whose questions it answers.
-        waits: see `check_waiting`; None if that is not known.
+        store: the store, or None.
+        mechanisms: the mechanisms that ask it questions.
+        waits: see `check_waiting`; None if that is unknown.
 
     Raises:
         TypeError: it is one of these.
@@ -191,7 +191,7 @@ def check_store(
 def _is_async(method: Callable[..., Any]) -> bool:
     import inspect  # noqa: PLC0415
 
-    # An object that is called has its code in `__call__`.
+    # An object with `__call__` has its code there.
     codes = (method, getattr(method, "__call__", method))  # noqa: B004
     return any(
         inspect.iscoroutinefunction(code) or inspect.isasyncgenfunction(code) for code in codes

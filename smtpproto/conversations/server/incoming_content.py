@@ -1,4 +1,4 @@
-"""The content of one message on its way to a handler."""
+"""The content of one message as a server passes it to its handler."""
 
 from __future__ import annotations
 
@@ -27,10 +27,10 @@ __all__ = [
 ]
 
 FAILED = Reply(451, "4.3.0", "local error in processing")
-"""What a client is told where a handler raised an exception."""
+"""The reply after an exception of the handler."""
 
 FULL = Reply(452, "4.3.1", "insufficient system storage")
-"""What a client is told where there is no memory or no room on the disk: it may try again."""
+"""The reply if the memory or the disk is full: the client may try again."""
 
 # Octets after which a handler gets what has come: its thread is not woken for each piece.
 _TOGETHER = 262144
@@ -40,35 +40,35 @@ _SHORT = CHUNK // 2
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM})
 
 NOT_TAKEN = Reply(554, "5.3.3", "such content is not taken here")
-"""What a client is told whose command brings content that the handler did not accept."""
+"""The reply to a command that brings content, if the handler did not accept it."""
 
 
 class ContentLost(Exception):
-    """The content of a message does not become complete: nothing may be delivered."""
+    """The content of a message stays incomplete: do not deliver it."""
 
 
 class NoMemory(MemoryError):
-    """This side has no memory left for a session; no handler is to blame."""
+    """This side has no memory left for a session; the handler is not the cause."""
 
 
 def reply_to_failure(error: Exception) -> Reply:
-    """What to tell the client where an exception kept a command from being answered."""
+    """Return the reply to a command after an exception."""
     full = isinstance(error, OSError) and error.errno in _FULL
     return FULL if full or isinstance(error, MemoryError) else FAILED
 
 
 class Over(Exception):
-    """The session is over; what is queued may still be sent."""
+    """The session is over; queued replies may still be sent."""
 
 
 class IncomingContent:
     """The content of one message on its way to the handler.
 
     Attributes:
-        top: what the handler gets before the first chunk.
-        complete: whether its end was read.
-        lost: what ended it otherwise: a refusal by the core, a command that ended the transaction,
-            or an error of the link.
+        top: the header fields to pass to the handler before the first chunk.
+        complete: whether the end of the content was read.
+        lost: why the content stays incomplete: the core refused it, a command ended the
+            transaction, or the link broke.
     """
 
     def __init__(self, dialogue: ServerSession, first: ContentChunk | EndOfContent) -> None:
@@ -83,7 +83,7 @@ class IncomingContent:
         """What has come of the content, or else what comes next; None at the end.
 
         Raises:
-            ContentLost: the content does not become complete.
+            ContentLost: the content stays incomplete.
         """
         pieces = yield from self.pieces()
         if not pieces:
@@ -163,12 +163,12 @@ class IncomingContent:
         raise ContentLost("the client closed before the end of the content")
 
     def rest(self) -> Flow[None]:
-        """Read to the end, where the handler did not."""
+        """Read to the end, if the handler did not."""
         while not self.complete:
             yield from self.pieces()
 
     def between_chunks(self, event: Command | Deviation | Rejected) -> Flow[None]:
-        """What a client says between two chunks (RFC 3030): nothing, or that it gives up.
+        """Handle a command between two chunks (RFC 3030), which may abort the transaction.
 
         Raises:
             ContentLost: the mail transaction is over.
@@ -179,7 +179,7 @@ class IncomingContent:
         elif isinstance(event, Deviation):
             yield from dialogue.deviated(event)
         elif event.brings_content:
-            # The handler has the chunks before it, and would never get their end.
+            # The handler has the earlier chunks, but would never get the end.
             dialogue.server.send(NOT_TAKEN)
         else:
             yield from dialogue.command(event)
@@ -188,13 +188,13 @@ class IncomingContent:
             raise ContentLost("the mail transaction was over before the end of the content")
 
     def whole(self) -> Flow[bytes]:
-        """All of the content.
+        """Return all of the content.
 
         Raises:
-            ContentLost: the content does not become complete.
-            NoMemory: there is no room for it.
+            ContentLost: the content stays incomplete.
+            NoMemory: there is not enough memory for it.
         """
-        # A list of chunks of one octet each would take sixty times their octets.
+        # A list of chunks of one octet each would take sixty times the memory.
         octets = io.BytesIO()
         try:
             while pieces := (yield from self.pieces()):

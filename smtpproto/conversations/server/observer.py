@@ -1,4 +1,4 @@
-"""What an observer is told of a server's session, where that can hold no other session up."""
+"""Calls the observer of a server's session, so that no other session waits for it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ T = TypeVar("T")
 
 
 class Notes:
-    """Lines and chunks of content that an observer is to be told of.
+    """Collects lines and chunks of content, and passes them to an observer.
 
-    The connection notes them here.  Before each request of the conversation the observer is called
-    for them, in order, by a `Call` such as handlers get; so a session waits for its own observer
-    alone.  An exception of the observer is reported, and the session goes on.
+    The connection adds them here.  Before each request of the conversation, a `Call` passes them to
+    the observer in order, as for handlers.  So only its own session waits for an observer.  An
+    exception of the observer is reported, and the session goes on.
 
     Arguments:
-        observer: what is told.
+        observer: the observer to call.
     """
 
     def __init__(self, observer: Observer) -> None:
@@ -35,11 +35,11 @@ class Notes:
         self._kept: list[tuple[str, bytes, bool]] = []
 
     def __call__(self, sender: str, octets: bytes, content: bool) -> None:  # noqa: FBT001  an Observer
-        """Note one line, or a chunk of content."""
+        """Add one line, or a chunk of content."""
         self._kept.append((sender, octets, content))
 
     def run(self, flow: Flow[T]) -> Flow[T]:
-        """Run a conversation, and tell the observer what it says and hears."""
+        """Run a conversation, and tell the observer what both sides send."""
         steps = Steps(flow)
         for request in steps:
             yield from self._tell()

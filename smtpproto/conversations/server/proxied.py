@@ -1,8 +1,8 @@
-"""A server behind a proxy: the PROXY header is read before anything else.
+"""A server behind a proxy: it reads the PROXY header before anything else.
 
-Only from the networks that are trusted to send one, and from these always: to guess would let
-anybody choose an address (HAProxy's proxy-protocol.txt, section 5).  What is malformed or does not
-come ends the connection without a word, because nobody knows what the peer speaks.
+It reads a header only from trusted networks, and always from these.  A server that guesses lets any
+client choose its address (HAProxy's proxy-protocol.txt, section 5).  If the header is malformed or
+missing, the server closes without a reply, because the protocol of the peer is unknown.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ __all__ = ["from_proxy", "read_header"]
 
 
 def read_header(limit: int = 4096) -> Flow[ProxyHeader]:
-    """Read one header, and not an octet of what follows it.
+    """Read one header, and no octet behind it.
 
     Arguments:
         limit: octets of TLVs to accept.
 
     Raises:
-        RemoteProtocolError: what came is no header, or the peer closed within it.
+        RemoteProtocolError: the octets are no header, or the peer closed within it.
         OSError: the link broke, or the time ran out.
     """
     reader = ProxyReader(limit=limit)
@@ -44,9 +44,9 @@ def read_header(limit: int = 4096) -> Flow[ProxyHeader]:
 
 
 def from_proxy(session: Session, header: ProxyHeader) -> Session:
-    """The session of the client that a proxy speaks for.
+    """Return the session of the client that a proxy names.
 
-    Its address takes the place of the proxy's.  Where the proxy ended the client's TLS, the channel
+    The client's address replaces the proxy's.  If the client used TLS with the proxy, the channel
     counts as secure.
     """
     session = session.with_fact(header)

@@ -1,7 +1,7 @@
-"""The trace field that a server puts on top of each message: RFC 5321 section 4.4.
+"""The Received field that a server adds to each message: RFC 5321 section 4.4.
 
-What it calls the protocol is registered by RFC 3848, and by RFC 6531 section 4.3 for messages that
-may hold UTF-8.
+RFC 3848 registers the protocol names, and RFC 6531 section 4.3 those for messages that may hold
+UTF-8.
 """
 
 from __future__ import annotations
@@ -25,32 +25,31 @@ __all__ = ["Separator", "protocol_keyword", "received"]
 
 # ID = FWS "ID" FWS ( Atom / msg-id ): here an atom, with dots, as everybody has it.
 _ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,128}")
-# What a header field begins with: its name, and white space that old programs put before the colon
+# The beginning of a header field: its name, and white space that old programs put before the colon
 # (RFC 5322 sections 2.2 and 4.5).
 _FIELD_NAME = re.compile(rb"([!-9;-~]*)[ \t]*")
 # Octets of a line without its CRLF (RFC 5322 section 2.1.1): no field name is longer.
 _LONGEST = 998
-# What may stand in a comment without quoting (RFC 5322 section 3.2.2).
+# Characters that a comment may hold unquoted (RFC 5322 section 3.2.2).
 _NO_COMMENT = re.compile(r"[^A-Za-z0-9_.:-]")
 
 
 def received(session: Session, envelope: Envelope, when: datetime, identifier: str) -> bytes:
-    """The field, folded, with CRLF line endings, the last one included.
+    """Return the field, folded, with CRLF line endings, also at its end.
 
-    Says who the client is, by its own word and by its address, how the message came, and for whom
-    if that is only one recipient: of several each would learn of the others.  Who authenticated is
-    not told.
+    It holds the client's name and address, the protocol, and the recipient if there is only one:
+    each of several would learn of the others.  It does not hold the client's identity.
 
-    What stands below it is the client's: see `Separator`.
+    Use `Separator` to keep the content apart from it.
 
     Arguments:
-        session: in which the message came.
-        envelope: with which it came.
-        when: with its time zone.
-        identifier: of the message here, such as its name in the queue.
+        session: the session of the message.
+        envelope: the envelope of the message.
+        when: the time, with its time zone.
+        identifier: the message's identifier here, such as its name in the queue.
 
     Raises:
-        ValueError: the time has no zone, or the identifier cannot stand there.
+        ValueError: the time has no zone, or the identifier has other characters.
         LocalProtocolError: the server's host name is no domain.
     """
     if when.utcoffset() is None:
@@ -73,11 +72,11 @@ def received(session: Session, envelope: Envelope, when: datetime, identifier: s
 
 
 class Separator:
-    """Keeps content apart from trace fields that are put on top of it.
+    """Keeps content apart from the trace fields before it.
 
-    A line that begins with white space goes on with the field above it (RFC 5322 section 2.2.3), so
-    content that begins with one would add to a field that vouches for it.  Where content does not
-    begin with a header field, an empty line comes first, and all of it is the body.
+    A line that begins with white space continues the field above it (RFC 5322 section 2.2.3).  So
+    content with such a first line could add text to our field.  If the content does not begin with
+    a header field, an empty line comes first, and all of the content is the body.
     """
 
     __slots__ = ("_decided", "_held")
@@ -87,9 +86,9 @@ class Separator:
         self._decided = False
 
     def feed(self, chunk: bytes) -> bytes:
-        """Some octets of the content as they may follow the fields.
+        """Return octets of the content, ready to follow the fields.
 
-        As long as nothing is known of the first line they are held back, 998 of them at most.
+        It keeps back at most 998 octets until it knows what the first line is.
         """
         if self._decided:
             return chunk
@@ -101,11 +100,11 @@ class Separator:
             self._held = held
             return b""
         is_field = match[1] and end <= _LONGEST and held[end : end + 1] == b":"
-        # An empty line is there already if the content begins with one.
+        # If the content begins with an empty line, it needs no other.
         return self._decide(held, apart=not is_field and not held.startswith((b"\r\n", b"\n")))
 
     def finish(self) -> bytes:
-        """What is left at the end of the content."""
+        """Return the octets still kept back, at the end of the content."""
         return self._decide(self._held, apart=bool(self._held))
 
     def _decide(self, held: bytes, *, apart: bool) -> bytes:
@@ -114,11 +113,11 @@ class Separator:
 
 
 def protocol_keyword(session: Session, envelope: Envelope) -> str:
-    """How the message came, such as ESMTPSA (RFC 3848 section 1, RFC 6531 section 4.3)."""
+    """Return the protocol name, such as ESMTPSA (RFC 3848 section 1, RFC 6531 section 4.3)."""
     lmtp = session.protocol is Protocol.LMTP
     if not lmtp and not session.extended:
         return "SMTP"
-    # With UTF-8 the E is left out: there is no other such SMTP.
+    # The names with UTF-8 have no E: only ESMTP has SMTPUTF8.
     utf8 = envelope.mail.get(SmtpUtf8Parameter) is not None
     name = "LMTP" if lmtp else "SMTP" if utf8 else "ESMTP"
     secure = "S" if session.tls is not None else ""
@@ -127,10 +126,10 @@ def protocol_keyword(session: Session, envelope: Envelope) -> str:
 
 
 def _client(session: Session) -> str:
-    """What the client calls itself, and its address: Extended-Domain with TCP-info."""
+    """Return the client's name and address: Extended-Domain with TCP-info."""
     name = str(session.name) if session.name is not None else ""
     if isinstance(session.name, NoDomain):
-        # Whatever it is, it must not begin a comment, nor end the clause.
+        # The name must not begin a comment, nor end the clause.
         name = _NO_COMMENT.sub("?", name)
     address = _address_literal(session.peer)
     if not name:
@@ -142,12 +141,12 @@ def _address_literal(peer: str) -> str:
     try:
         return str(AddressLiteral.of(peer))
     except ValueError:
-        # A Unix socket has a path, or nothing.
+        # For a Unix socket the peer is a path, or empty.
         return ""
 
 
 def _cipher(session: Session) -> str:
-    """A comment about TLS, as many servers have it."""
+    """Return a comment about TLS, in the form that many servers use."""
     tls = session.tls
     if tls is None:
         return ""

@@ -1,8 +1,8 @@
 """The conversation of a server: one session, from the greeting to the end.
 
-The core decides what is possible, the handler what is wanted; this puts the two together.  Replies
-leave when the client has said all that it said at once, so a pipelined group is answered in one
-write.
+The core decides what the protocol allows, the handler decides what the user wants; this combines
+the two.  The server sends its replies when it has read everything that arrived, so it answers a
+pipelined group in one write.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ __all__ = ["BUSY", "DRAINING", "serve_session", "tell"]
 
 TIMED_OUT = Reply(421, "4.4.2", "timeout exceeded")
 DRAINING = Reply(421, "4.3.2", "the server is being stopped, try again later")
-"""What a client is told that waits for nothing when the server stops."""
+"""The reply to idle clients when the server stops."""
 BUSY = Reply(421, "4.3.2", "too many connections, try again later")
-"""What a client is told that comes when the server has as many sessions as it may have."""
+"""The reply to a new client when the server has its maximum of sessions."""
 
 TOO_EARLY = Reply(554, "5.5.1", "the client spoke before it was greeted (RFC 5321 section 4.3.1)")
 NO_TLS = Reply(421, "4.7.0", "no TLS, and nothing can be said without it")
@@ -56,9 +56,9 @@ NO_TLS = Reply(421, "4.7.0", "no TLS, and nothing can be said without it")
 LEFT = Reply(421, "4.3.0", "the session ends with a local error")
 NO_MEMORY = Reply(421, "4.3.1", "no memory, try again later")
 
-# Octets of replies that may wait for the end of a pipelined group.  They bound what a client makes
-# the server hold that asks for long replies, and the work after which an adapter lets other
-# sessions have their turn: this is what a group of 100 recipients gets.
+# Octets of replies that may wait for the end of a pipelined group.  This bounds the memory that a
+# client can make the server use with long replies, and the work before an adapter lets other
+# sessions go on: a group of 100 recipients takes this much.
 _MOST_QUEUED = 2048
 
 # Octets to read at once: of commands, of which few come together, and of content.
@@ -79,10 +79,10 @@ def serve_session(
 ) -> Flow[None]:
     """Serve one session.
 
-    Returns when the session is over, for whatever reason; the adapter closes the link then.  Errors
-    of the link end it quietly, errors of the handler are answered with 451 and reported; with 452
-    where the disk or the memory is full.  `SystemExit` and `KeyboardInterrupt` of a handler end the
-    session with 421, and are reported.
+    It returns when the session is over; the adapter then closes the link.  Errors of the link end
+    the session silently.  After an error of the handler the server replies 451, or 452 if the disk
+    or the memory is full, and reports the error.  `SystemExit` and `KeyboardInterrupt` of a handler
+    end the session with 421, and are reported.
 
     Arguments:
         server: a new connection; it has not greeted yet.
@@ -100,7 +100,7 @@ def serve_session(
             with contextlib.suppress(Over):
                 yield from session.run()
         except (KeyboardInterrupt, SystemExit) as error:
-            # A handler may not end the program: others have their sessions.
+            # A handler must not end the program: it has other sessions.
             yield Report(error)
             server.send(LEFT)
         except MemoryError as error:
@@ -112,26 +112,26 @@ def serve_session(
     except OSError:
         pass
     except GeneratorExit:
-        # Thrown away: nobody would fulfil a request any more.
+        # The generator is closed: no request would be fulfilled any more.
         closed = None
         raise
     finally:
-        # Also where something interrupted the adapter.
+        # Also if something interrupted the adapter.
         if closed is not None:
             yield from tell(closed, session.session)
 
 
 def tell(hook: Any, *arguments: object) -> Flow[None]:
-    """Let the handler know of something that it need not answer."""
+    """Call a hook whose return value is ignored."""
     try:
         yield Call(hook, arguments)
-    # Whatever a handler raises is its own affair, and the session goes on.
+    # An exception of this hook is reported, and the session goes on.
     except Exception as error:  # noqa: BLE001
         yield Report(error)
 
 
 class ServerSession:
-    """A session under way: what the conversation has to remember besides the core."""
+    """A running session: the state that the conversation keeps in addition to the core's."""
 
     __slots__ = (
         "announced",
@@ -160,17 +160,17 @@ class ServerSession:
         self.stamp = stamp
         self.stopping = stopping
         self.refuses_early_talk = False
-        # Whether the conversation was told that the server is to stop.
+        # Whether the conversation knows that the server shall stop.
         self.draining = False
-        # The time for the transaction, or the content, that is under way: which one, and how much.
+        # The time limit of the current transaction or content: which one, and how much.
         self.spends: object = None
         self.budget: Budget | None = None
-        # The transaction whose content DATA has asked for.
+        # The transaction for which DATA asked for content.
         self.announced: Transaction | None = None
 
     @property
     def session(self) -> Session:
-        """The session as the handler sees it: with the mail transaction so far."""
+        """The session for the handler: with the mail transaction so far."""
         server = self.server
         session = server.session
         if session.transaction is not server.transaction:
@@ -178,19 +178,19 @@ class ServerSession:
         return session
 
     def envelope(self) -> Envelope:
-        """Who sends a message, and to whom."""
+        """The sender and recipients of the current transaction."""
         transaction = self.server.transaction
         assert transaction is not None
         return Envelope(transaction.mail, tuple(transaction.recipients))
 
     def run(self) -> Flow[None]:
-        """From the greeting to the end of the session."""
+        """Run the session from the greeting to the end."""
         server = self.server
         unasked = self.hooks.unasked
         yield from self.greet()
         following: ServerEvent | None = None
         while True:
-            # `next_event` and `command` do the same; a generator for each event is what costs here.
+            # This repeats `next_event` and `command`, because a generator for each event is slow.
             event = following or server.next_event()
             following = None
             kind = type(event)
@@ -212,19 +212,19 @@ class ServerSession:
             elif isinstance(event, Deviation):
                 yield from self.deviated(event)
             else:
-                # `ConnectionClosed`: a response comes within a dialogue alone.
+                # Only `ConnectionClosed` is left: a response comes within a dialogue only.
                 return
             if server.queued > _MOST_QUEUED:
                 yield Send(server.data_to_send(), server.timeout)
 
     def greet(self) -> Flow[None]:
-        """Greet the client, and see whether it has waited for that."""
+        """Greet the client, and check whether it spoke too early."""
         server, hook = self.server, self.hooks.connect
         answer: Answer | Sequence[Answer] = None
         try:
             if hook is not None:
                 answer = _answer_of(hook, (yield Call(hook, (self.session,))))
-            # Only now: the handler may have taken its time, which is what such clients lack.
+            # Checked only now: while the handler ran, an impatient client may have sent something.
             if (yield Look()):
                 server.session = server.session.with_fact(EarlyTalk())
                 refused = isinstance(answer, Reply) and answer.negative
@@ -238,7 +238,7 @@ class ServerSession:
     # --- waiting ------------------------------------------------------------------------------
 
     def stops(self) -> bool:
-        """Whether the server is to stop."""
+        """Whether the server shall stop."""
         return self.draining or (self.stopping is not None and self.stopping())
 
     def next_event(self) -> Flow[ServerEvent]:
@@ -258,7 +258,7 @@ class ServerSession:
         return event
 
     def wait(self, event: ServerEvent | Need) -> Flow[ServerEvent]:
-        """The next event, where the connection needs something before there is one."""
+        """Return the next event after what the connection needs first."""
         server = self.server
         fresh = True
         while isinstance(event, Need):
@@ -290,7 +290,7 @@ class ServerSession:
         return event
 
     def find_budget(self) -> Budget | None:
-        """The time for what is under way: a transaction, or content outside of one."""
+        """Return the time limit of the current transaction, or of content outside of one."""
         server = self.server
         spends: object = server.transaction or (server.in_content or None)
         if spends is not self.spends:
@@ -308,14 +308,14 @@ class ServerSession:
         self.server.tls_established(facts)
 
     def end(self, reply: Reply) -> NoReturn:
-        """Close the session with a 421."""
+        """Reply 421 and close the session."""
         self.server.send(reply)
         raise Over
 
     def authenticate(self, command: AuthCommand) -> Flow[ServerEvent | None]:
-        """Answer AUTH; what is to be looked at next, if anything."""
+        """Answer AUTH; return the event to handle next, if there is one."""
         if self.desk is None:
-            # Whoever offers it without a desk must not let everybody in.
+            # A server that offers AUTH without an authenticator must not let all clients in.
             self.server.reject(454, "4.7.0", "Temporary authentication failure")
             return None
         return (yield from self.desk.examine(self.server, command, self.next_event))
@@ -323,7 +323,7 @@ class ServerSession:
     # --- commands -----------------------------------------------------------------------------
 
     def command(self, command: Command) -> Flow[None]:
-        """Answer a command, as the handler wishes where it is to be asked."""
+        """Answer a command; ask the handler if it has a hook for it."""
         if isinstance(command, Hello):
             hook = self.hooks.ehlo
         else:
@@ -340,12 +340,12 @@ class ServerSession:
             yield from self.ask(hook, self.session, command, unanswered=unanswered)
 
     def ask(self, hook: Any, *arguments: object, unanswered: Reply | None = None) -> Flow[None]:
-        """Answer what waits for a reply with what a hook says.
+        """Answer what waits for a reply with the return value of a hook.
 
         Arguments:
-            hook: None if the handler has none.
-            arguments: of the hook.
-            unanswered: the answer where the hook has none.
+            hook: the hook, or None.
+            arguments: the arguments of the hook.
+            unanswered: the reply if there is no hook.
         """
         if hook is None:
             self.answer(unanswered)
@@ -357,10 +357,10 @@ class ServerSession:
             yield from self.failed(error)
 
     def answer(self, answer: Answer | Sequence[Answer]) -> None:
-        """Answer with what a hook returned."""
+        """Reply with the return value of a hook."""
         server = self.server
         if answer is None and server.owed == 1:
-            # By far the most frequent, and `Sequence` is an abstract class, slow to ask.
+            # The most frequent case; the check for `Sequence`, an abstract class, is slow.
             server.accept()
             return
         if isinstance(answer, Sequence):
@@ -376,25 +376,25 @@ class ServerSession:
                 server.send(one)
 
     def failed(self, error: Exception) -> Flow[None]:
-        """A hook failed: 451 or 452, whatever is still to be answered."""
+        """After an error of a hook reply 451 or 452 to everything that waits for a reply."""
         yield Report(error)
         for _ in range(self.server.owed):
             self.server.send(reply_to_failure(error))
 
     def rejected(self, rejected: Rejected) -> Flow[None]:
-        """Let the handler know what the protocol refused."""
+        """Tell the handler what the protocol refused."""
         if self.hooks.rejected is not None:
             yield from tell(self.hooks.rejected, self.session, rejected)
 
     def deviated(self, deviation: Deviation) -> Flow[None]:
-        """Let the handler know of a command line that is wrong, and is read nevertheless."""
+        """Tell the handler of a command line with mistakes that the server understood."""
         if self.hooks.deviated is not None:
             yield from tell(self.hooks.deviated, self.session, deviation)
 
     # --- content ------------------------------------------------------------------------------
 
     def content(self, first: ContentChunk | EndOfContent) -> Flow[None]:
-        """Hand the content of a message to the handler, and answer its end."""
+        """Pass the content of a message to the handler, and reply to its end."""
         content = IncomingContent(self, first)
         about = (self.session, self.envelope())
         try:
@@ -417,14 +417,14 @@ class ServerSession:
         except Exception as error:  # noqa: BLE001  the handler's
             if content.lost is None:
                 if not content.complete:
-                    # Kept by the core until the content has ended.
+                    # The core keeps the reply until the content has ended.
                     self.server.send(reply_to_failure(error))
                 yield from self.failed(error)
         if isinstance(content.lost, Exception):
             raise content.lost
 
     def refusal(self, session: Session, envelope: Envelope) -> Flow[Reply | None]:
-        """What the handler says against content that comes without DATA; None to take it."""
+        """Return the handler's refusal of content that comes without DATA; None to accept it."""
         hook = self.hooks.data
         if hook is None or self.announced is self.server.transaction:
             return None
@@ -437,12 +437,12 @@ class ServerSession:
         )
 
     def answer_content(self, hook: Any, answer: Any, content: IncomingContent) -> Flow[None]:
-        """Answer the end of the content; a handler may have stopped reading before."""
+        """Reply to the end of the content; the handler may have stopped reading before."""
         if not content.complete and isinstance(answer, Reply) and answer.negative:
             self.server.send(answer)
             return
         yield from content.rest()
-        # By their types: a mock has any attribute.
+        # Checked by type: a mock has any attribute.
         if hasattr(type(answer), "__next__"):
             yield from self.answer_each(hook, next, answer, content)
         elif hasattr(type(answer), "__anext__"):
@@ -456,10 +456,10 @@ class ServerSession:
         """Send the reply to each recipient as soon as the handler has it (RFC 2033 section 4.2).
 
         Arguments:
-            hook: where the answers come from.
-            step: gives the next one of an iterator.
-            answers: the iterator, which is the handler's code as well.
-            content: what is answered.
+            hook: the hook that returned the answers.
+            step: a function that returns the iterator's next answer.
+            answers: the iterator, which is code of the handler too.
+            content: the content to reply to.
 
         Raises:
             ValueError: there are fewer answers than recipients, or more.
@@ -477,7 +477,7 @@ class ServerSession:
             try:
                 yield Send(server.data_to_send(), server.timeout)
             except OSError as error:
-                # That of the link, not of the handler.
+                # This error is the link's, not the handler's.
                 content.lost = error
                 raise
         if (yield Call(step, (answers, end))) is not end:
@@ -491,7 +491,7 @@ def _one(answer: Answer | Sequence[Answer]) -> Reply:
 
 
 def _answer_of(hook: Any, answer: Any) -> Answer | Sequence[Answer]:
-    """What a hook returned, if it is an answer; text, as other servers take it, is none."""
+    """Check the return value of a hook; text, which other servers accept, is an error."""
     if answer is None or isinstance(answer, Reply):
         return answer
     if isinstance(answer, Sequence) and not isinstance(answer, (str, bytes)):

@@ -1,12 +1,12 @@
-"""Hypothesis strategies for everything that SMTP is made of.
+"""Hypothesis strategies for all values of SMTP.
 
     >>> from hypothesis import given
     >>> from smtpproto.testing import strategies as smtp
     >>> @given(smtp.mailboxes())
     ... def test_addresses(mailbox): ...
 
-Each name is a function that gives a strategy.  What is called valid here fits the bounds that every
-server has to accept (RFC 5321 section 4.5.3.1), so that a right server refuses none of it.
+Each name is a function that returns a strategy.  Valid values here keep the bounds that every
+server must accept (RFC 5321 section 4.5.3.1), so a correct server refuses none of them.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Strategies for domains, address literals, mailboxes and paths: RFC 5321 sections 4.1.2 and 4.1.3.
 
-With `smtputf8` they have UTF-8 as well (RFC 6531 section 3.3).  Everything fits the least bounds of
+With `smtputf8` they have UTF-8 too (RFC 6531 section 3.3).  Everything keeps the minimum bounds of
 section 4.5.3.1: 64 octets of local-part, 255 of domain, 256 of path.
 """
 
@@ -41,7 +41,7 @@ _LONGEST_PATH = Mailbox("l" * 64, Domain(".".join(["d" * 63, "d" * 63, "d" * 61]
 
 
 def domains(*, smtputf8: bool = False) -> st.SearchStrategy[Domain]:
-    """Domains of one to four labels, and the longest there can be.
+    """Domains of one to four labels, and the longest possible one.
 
     Arguments:
         smtputf8: whether there may be U-labels; A-labels are as likely as any other.
@@ -68,15 +68,15 @@ def address_literals() -> st.SearchStrategy[AddressLiteral]:
 
 
 def names() -> st.SearchStrategy[Domain | AddressLiteral]:
-    """What a client can call itself in EHLO: a domain in ASCII, or an address literal."""
+    """Names for EHLO: a domain in ASCII, or an address literal."""
     return domains() | address_literals()
 
 
 def local_parts(*, smtputf8: bool = False) -> st.SearchStrategy[str]:
-    """Local-parts without their quotes: atoms, and whatever needs a quoted string, empty or not.
+    """Local-parts without their quotes: atoms, and texts that need a quoted string, or empty.
 
     Arguments:
-        smtputf8: whether other characters than ASCII may be in it.
+        smtputf8: whether characters outside ASCII are allowed.
     """
     atoms = st.from_regex(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,20}", fullmatch=True)
     printable = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30)

@@ -1,6 +1,6 @@
 """Strategies for commands, the parameters of service extensions, and replies.
 
-A command is drawn for a set of extensions: what a server that offers these has to take.
+A command is drawn for a set of extensions: one that a server which offers them must accept.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ _VISIBLE = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=
 _PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=20)
 _ATOMS = st.from_regex(r"[A-Za-z0-9!#$%&'*+_{|}~^-]{1,10}", fullmatch=True)
 _WORDS = st.from_regex(r"[A-Za-z][A-Za-z0-9._:-]{0,12}", fullmatch=True)
-# What hypothesis takes as bounds has no time zone.
+# The bounds that hypothesis takes have no time zone.
 _EPOCH, _LATE = (datetime.fromisoformat(day) for day in ("1970-01-02", "2100-01-01"))
 _MINUTES = st.integers(-720, 720).map(lambda minutes: timezone(timedelta(minutes=minutes)))
 _MOMENTS = st.datetimes(_EPOCH, _LATE, timezones=_MINUTES).map(
@@ -69,9 +69,9 @@ _MOMENTS = st.datetimes(_EPOCH, _LATE, timezones=_MINUTES).map(
 
 
 def offers() -> tuple[Extension, ...]:
-    """One of each extension that a server can offer to a client without TLS and AUTH.
+    """Return one of each extension that a server can offer to a client without TLS and AUTH.
 
-    A fresh tuple to be used as it is, or filtered; the order is that of `extensions.KNOWN`.
+    The tuple is new each time; its order is that of `extensions.KNOWN`.
     """
     return (
         ext.Size(50_000_000),
@@ -115,7 +115,7 @@ def parameters(kind: type[Parameter], *, smtputf8: bool = False) -> st.SearchStr
 
     Arguments:
         kind: its class, such as `smtpproto.extensions.SizeParameter`.
-        smtputf8: whether the transaction has SMTPUTF8, so that UTF-8 may stay as it is.
+        smtputf8: whether the transaction has SMTPUTF8, so that UTF-8 may be unencoded.
 
     Raises:
         LookupError: there is no strategy for this class.
@@ -167,7 +167,7 @@ def parameters_of(
 ) -> st.SearchStrategy[tuple[Parameter, ...]]:
     """Parameters that a command can have with these extensions, each at most once; often none.
 
-    Whether they are right together is not looked at; `mails` and `rcpts` do.
+    It does not check whether they fit together; `mails` and `rcpts` do.
 
     Arguments:
         command: `Mail`, `Rcpt`, `Vrfy` or `Expn`.
@@ -200,11 +200,11 @@ def mails(
     session: Session | None = None,
     own: Parameters | None = None,
 ) -> st.SearchStrategy[Mail]:
-    """MAIL commands that a server which offers these extensions has no reason to refuse by itself.
+    """MAIL commands that a server with these extensions accepts.
 
     Arguments:
         extensions: those on offer.
-        session: facts that decide, such as `secure`.
+        session: the facts that matter, such as `secure`.
         own: strategies for parameters of extensions of your own, by their class.
     """
     offered = tuple(extensions)
@@ -226,10 +226,10 @@ def rcpts(
     session: Session | None = None,
     own: Parameters | None = None,
 ) -> st.SearchStrategy[Rcpt]:
-    """RCPT commands that the same server has no reason to refuse by itself.
+    """RCPT commands that the same server accepts.
 
     Arguments:
-        mail: the MAIL of the transaction: it says whether there may be UTF-8.
+        mail: the MAIL of the transaction, which says whether UTF-8 is allowed.
         extensions: those on offer.
         session: as for `mails`.
         own: as for `mails`.
@@ -245,7 +245,7 @@ def rcpts(
 
 
 class _Judge:
-    """Says whether extensions allow a command, and whether its line is short enough."""
+    """Checks whether extensions allow a command, and whether its line is short enough."""
 
     def __init__(
         self,
@@ -279,11 +279,11 @@ def noops() -> st.SearchStrategy[Noop]:
 
 
 def _strings(*, smtputf8: bool) -> st.SearchStrategy[str]:
-    """What may follow NOOP, VRFY, EXPN and HELP."""
+    """Texts that may follow NOOP, VRFY, EXPN and HELP."""
     text = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=40)
     if smtputf8:
         text |= st.text(min_size=1, max_size=20)
-    # A last word that is a parameter would be read as one.
+    # A parameter as the last word would be read as one.
     return (
         (text | mailboxes(smtputf8=smtputf8).map(str))
         .map(str.strip)
@@ -317,7 +317,7 @@ def _attributes(
 
 @functools.cache
 def _of_extensions() -> Mapping[type[Command], st.SearchStrategy[Any]]:
-    """Commands of extensions, whatever a session allows."""
+    """Commands of extensions, for any session."""
     ports = st.integers(0, 65535).map(str)
     v4, v6 = st.ip_addresses(v=4).map(str), st.ip_addresses(v=6).map(lambda a: f"IPV6:{a}")
     values = {"NAME": _VISIBLE, "ADDR": v4 | v6, "PORT": ports, "HELO": _VISIBLE}
@@ -345,13 +345,13 @@ def commands(
     protocol: Protocol = Protocol.SMTP,
     own: Mapping[Any, st.SearchStrategy[Any]] | None = None,
 ) -> st.SearchStrategy[Command]:
-    """Every command that can be written with these extensions, whatever the state allows.
+    """Every command that can be written with these extensions, in any state.
 
-    Of a `Bdat` the octets are only announced.
+    A `Bdat` comes without its octets.
 
     Arguments:
         extensions: those on offer.
-        protocol: on LMTP LHLO stands in place of EHLO and HELO.
+        protocol: LMTP has LHLO in place of EHLO and HELO.
         own: strategies for commands of extensions of your own, by their class.
     """
     offered = tuple(extensions)
@@ -382,8 +382,8 @@ def replies(
     """Replies: any code, with or without an enhanced status code, of one to four lines.
 
     Arguments:
-        classes: the first digits that are wanted.
-        smtputf8: whether the text may have other characters than ASCII.
+        classes: the first digits of the codes.
+        smtputf8: whether the text may have characters outside ASCII.
     """
     return _replies(sorted(classes), smtputf8=smtputf8)
 

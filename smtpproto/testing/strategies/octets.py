@@ -1,4 +1,4 @@
-"""Strategies for octets: content, the segments it arrives in, what goes wrong on the way."""
+"""Strategies for octets: content, the segments it arrives in, damaged octets."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 __all__ = ["contents", "mutated", "segmentations", "segmented"]
 
-# Arbitrary octets hit nothing that matters; these are what framing is made of.
+# Random octets rarely test framing; these are the octets that framing depends on.
 _PIECES = [
     b"\r\n",
     b"\r\n.\r\n",
@@ -47,10 +47,9 @@ def contents(
     Lines of dots, empty lines and lines that look like commands are frequent.
 
     Arguments:
-        bare: whether there may be a CR or LF that is not part of a CRLF; `LineEndings.REFUSE`
-            refuses such content.
-        seven_bit: whether only ASCII, as 8BITMIME is not offered.
-        max_lines: how many lines at most.
+        bare: whether a bare CR or LF is allowed; `LineEndings.REFUSE` refuses such content.
+        seven_bit: whether to use only ASCII, for a server without 8BITMIME.
+        max_lines: the most lines.
     """
     alphabet = st.integers(0, 127) if seven_bit else st.integers(0, 255)
     octets = alphabet if bare else alphabet.filter(lambda octet: octet not in b"\r\n")
@@ -62,13 +61,13 @@ def contents(
 
 
 def segmentations(octets: bytes, *, most: int = 8) -> st.SearchStrategy[list[bytes]]:
-    """The ways in which octets can arrive: pieces, none of them empty, that join to the whole.
+    """The ways in which octets can arrive: nonempty pieces that join to the whole.
 
-    All at once and one octet at a time are among them.
+    They include the whole at once and one octet at a time.
 
     Arguments:
         octets: the whole.
-        most: cuts at most, besides one at every octet.
+        most: the most cuts, apart from one at every octet.
     """
     size = len(octets)
     if size < 2:
@@ -84,7 +83,7 @@ def _cut(octets: bytes, places: list[int]) -> list[bytes]:
 
 
 def segmented(octets: st.SearchStrategy[bytes], *, most: int = 8) -> st.SearchStrategy[list[bytes]]:
-    """What another strategy gives, in pieces; see `segmentations`.
+    """The octets of another strategy in pieces; see `segmentations`.
 
     Arguments:
         octets: a strategy for the whole.
@@ -94,14 +93,14 @@ def segmented(octets: st.SearchStrategy[bytes], *, most: int = 8) -> st.SearchSt
 
 
 def mutated(octets: st.SearchStrategy[bytes], *, most: int = 4) -> st.SearchStrategy[bytes]:
-    """What another strategy gives, with some damage: octets lost, doubled, changed, moved, put in.
+    """The octets of another strategy, damaged: some lost, doubled, changed, moved or inserted.
 
-    What comes out may be anything, the undamaged included; the interesting part is that it stays
-    close to what is valid, so that a reader gets deep into it.
+    The result may be anything, also undamaged.  It stays close to valid octets, so a reader gets
+    far into it.
 
     Arguments:
         octets: a strategy for the undamaged octets.
-        most: how many times something happens to them, at most.
+        most: the most changes.
     """
     return _mutated(octets, most)
 

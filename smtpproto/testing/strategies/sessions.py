@@ -1,4 +1,4 @@
-"""Strategies for whole sessions: all that a right client says, as octets, and what comes of it."""
+"""Strategies for whole sessions: all octets of a correct client, and their messages."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ __all__ = ["ClientSession", "Message", "sessions"]
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """A message that a session delivers to a server which accepts everything.
+    """A message that a session delivers to a server that accepts everything.
 
     Arguments:
         envelope: the MAIL and RCPT commands.
-        content: as the server has it: complete, ended by CRLF if it came after DATA.
+        content: the content on the server: complete, and ended by CRLF after DATA.
     """
 
     envelope: Envelope
@@ -38,12 +38,13 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class ClientSession:
-    """All that a client says in one session.
+    """All that a client sends in one session.
 
     Arguments:
-        octets: what it sends.
-        messages: what it delivers, if the server accepts everything; in their order.
-        commands: what the server sees of commands; those of counted content (`Bdat`) it does not.
+        octets: the octets it sends.
+        messages: the messages it delivers, in order, if the server accepts everything.
+        commands: the commands that are the server's events, without those of counted content
+            (`Bdat`).
     """
 
     octets: bytes
@@ -60,7 +61,7 @@ class _Writer:
         self.commands: list[Command] = []
 
     def command(self, command: Command, verb: str = "") -> None:
-        """A command, its verb spelled like this."""
+        """Write a command, with its verb spelled like this."""
         line = command.line()
         self.octets += (verb + line[len(verb) :]).encode() + b"\r\n"
         if not isinstance(command, Bdat):
@@ -74,15 +75,15 @@ def sessions(
     most: int = 3,
     own: Parameters | None = None,
 ) -> st.SearchStrategy[ClientSession]:
-    """Whole sessions of a right client, pipelined throughout, for a server that accepts everything.
+    """Whole sessions of a correct client, pipelined, for a server that accepts everything.
 
-    EHLO or HELO, mail transactions with DATA or BDAT, some of them given up, commands that change
-    nothing in between, QUIT or not.  Segment it (`segmented`), damage it (`mutated`), feed it.
+    A session has EHLO or HELO, mail transactions with DATA or BDAT, some of them aborted, commands
+    that change nothing, and often QUIT.  Split it (`segmented`) or damage it (`mutated`).
 
     Arguments:
         extensions: those that the server offers; None: `offers()`.
         protocol: SMTP or LMTP.
-        most: mail transactions at most.
+        most: the most mail transactions.
         own: strategies for parameters of extensions of your own, by their class.
     """
     return _sessions(tuple(offers() if extensions is None else extensions), protocol, most, own)
