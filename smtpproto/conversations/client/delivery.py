@@ -14,7 +14,7 @@ from ...vocabulary.replies import Reply
 from ..errors import ConnectionLost
 from ..requests import Flow
 from .content_source import ContentSource
-from .outcome import Delivery, Outcome, Status
+from .outcome import Delivery, Outcome, outcome_of
 from .plan import Plan, ToASCII, Unfit, make_plan
 from .transaction import MailTransaction
 
@@ -141,13 +141,13 @@ class _Delivery:
 
     def outcomes(self, paths: tuple[ForwardPath, ...]) -> tuple[Outcome, ...]:
         """Return the outcome of each recipient."""
-        outcomes = []
-        for index, path in enumerate(paths):
-            reply = self.replies.get(index, self.closing)
-            if reply is None:
-                lost = Status.UNKNOWN if index in self.unknown else Status.FAILED
-                outcomes.append(Outcome(path, lost, None, self.reason))
-            else:
-                status = Status.ACCEPTED if reply.positive else Status.REFUSED
-                outcomes.append(Outcome(path, status, reply))
-        return tuple(outcomes)
+        replies, closing, unknown, reason = self.replies, self.closing, self.unknown, self.reason
+        return tuple(
+            outcome_of(
+                path,
+                replies.get(index, closing),
+                end_may_have_arrived=index in unknown,
+                reason=reason,
+            )
+            for index, path in enumerate(paths)
+        )

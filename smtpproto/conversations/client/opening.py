@@ -10,13 +10,11 @@ from typing import TYPE_CHECKING
 
 from ...extensions import StartTls
 from ...extensions.starttls import StartTlsCommand as StartTLSCommand
-from ...vocabulary.commands import Ehlo, Helo, Lhlo
-from ...vocabulary.session import Protocol
-from ...vocabulary.states import State
 from ..errors import ConnectionLost, TLSError, error_for
 from ..requests import Flow, Send
 from .authentication import log_in
 from .command_and_reply import ask, end, next_reply
+from .ehlo_or_helo import say_hello
 from .settings import ClientSettings, TLSMode
 from .tls import handshake
 
@@ -25,7 +23,7 @@ if TYPE_CHECKING:
     from ...vocabulary.addresses import AddressLiteral, Domain
     from ...vocabulary.replies import Reply
 
-__all__ = ["begin", "hello"]
+__all__ = ["begin"]
 
 # Seconds to wait for the reply to QUIT if the session cannot begin.
 _PATIENCE = 5.0
@@ -71,10 +69,10 @@ def _begin(client: Client, settings: ClientSettings, name: Domain | AddressLiter
     greeting = yield from _greeting(client, settings)
     if greeting.negative:
         raise error_for(greeting)
-    reply = yield from hello(client, name)
+    reply = yield from say_hello(client, name)
     wanted = settings.tls_mode in (TLSMode.OPPORTUNISTIC, TLSMode.STARTTLS)
     if wanted and (yield from _start_tls(client, settings)):
-        reply = yield from hello(client, name)
+        reply = yield from say_hello(client, name)
     if settings.credentials is not None:
         yield from log_in(client, settings)
     return reply
@@ -90,19 +88,6 @@ def _greeting(client: Client, settings: ClientSettings) -> Flow[Reply]:
             f"{error}\n- Before the greeting: a server that expects TLS from the start, as on port "
             "465, keeps silent like that (TLSMode.IMPLICIT)."
         ) from error
-
-
-def hello(client: Client, name: Domain | AddressLiteral) -> Flow[Reply]:
-    """Say EHLO, or HELO if the server does not know EHLO (RFC 5321 section 3.2)."""
-    if client.session.protocol is Protocol.LMTP:
-        reply = yield from ask(client, Lhlo(name))
-    else:
-        reply = yield from ask(client, Ehlo(name))
-        if reply.permanent and client.state is State.GREETED:
-            reply = yield from ask(client, Helo(name))
-    if reply.negative:
-        raise error_for(reply)
-    return reply
 
 
 def _start_tls(client: Client, settings: ClientSettings) -> Flow[bool]:

@@ -1,7 +1,7 @@
-"""The outcome of a delivery for each recipient: `Status`, `Outcome`, `Delivery`.
+"""The outcome of a delivery for each recipient: accepted, refused, failed or unknown.
 
 RFC 5321 section 4.2.5: the reply to the end of the content decides whether the server has taken
-responsibility for the message.  RCPT decides for each recipient.
+responsibility for the message.  RCPT decides for each recipient.  `outcome_of` decides the status.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ...vocabulary.addresses import ForwardPath
 if TYPE_CHECKING:
     from ...vocabulary.replies import Reply
 
-__all__ = ["Delivery", "Outcome", "Status"]
+__all__ = ["Delivery", "Outcome", "Status", "outcome_of"]
 
 
 class Status(enum.Enum):
@@ -48,6 +48,25 @@ class Outcome:
         if self.reply is not None:
             return str(self.reply.explain())
         return f"{self.status.value} ({self.reason})"
+
+
+def outcome_of(
+    path: ForwardPath, reply: Reply | None, *, end_may_have_arrived: bool, reason: str
+) -> Outcome:
+    """Decide what became of a message for one recipient.
+
+    Arguments:
+        path: the recipient.
+        reply: the last reply that is about this recipient; None if there is none.
+        end_may_have_arrived: whether the end of the content was written.  Without a reply the
+            server may then have accepted the message, and to try again may deliver it twice.
+        reason: why there is no reply.
+    """
+    if reply is None:
+        return Outcome(
+            path, Status.UNKNOWN if end_may_have_arrived else Status.FAILED, None, reason
+        )
+    return Outcome(path, Status.ACCEPTED if reply.positive else Status.REFUSED, reply)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,9 @@
 """One mail transaction, in as few round trips as the server allows: RFC 5321 section 3.3, RFC 2920.
 
 The content is sent after DATA, or in counted chunks (RFC 3030).
+
+This file says what the replies to a pipelined group mean.  A 421 in the middle of a group ends the
+session: it is the reply for all recipients whose own reply had not come.
 """
 
 from __future__ import annotations
