@@ -12,6 +12,7 @@ from pathlib import Path
 from .host import LOG
 
 __all__ = [
+    "AT_ONCE",
     "BACKLOG",
     "PAUSE",
     "NotListening",
@@ -29,6 +30,8 @@ __all__ = [
 PAUSE = 0.1
 """Seconds to wait after `Overloaded` before the next accept; without it the loop would spin."""
 
+AT_ONCE = 16
+"""How many connections to accept at once before sessions have their turn."""
 
 BACKLOG = 1024
 

@@ -167,8 +167,10 @@ class Loop:
 
     def _accept(self, listener: socket.socket) -> None:
         try:
-            arrival = self._listening.accept(listener)
-            if arrival is not None:
+            for _ in range(sockets.AT_ONCE):
+                arrival = self._listening.accept(listener)
+                if arrival is None:
+                    break
                 self._begin(arrival)
         except sockets.NotListening as error:
             self._forget(listener, error)

@@ -48,12 +48,13 @@ class Link(Channel):
         Raises:
             TimeoutError: the peer accepted no octets within the request's timeout.
         """
-        if not self.unsent:
-            self._progress = trio.current_time() + self._limit(request.timeout)
+        begins = not self.unsent
         self.put(request.data)
         self.push()
         if not self.unsent and len(request.data) < _SLICE:
             return None
+        if begins:
+            self._progress = trio.current_time() + self._limit(request.timeout)
         return self._send(request)
 
     async def _send(self, request: requests.Send) -> bytes | None:
@@ -191,12 +192,12 @@ def _fulfil(request: Request, link: Link | None) -> Any:
     if isinstance(request, requests.Report):
         return host.report(request.error)
     assert link is not None
-    if isinstance(request, requests.Look):
-        return link.has_input()
     if isinstance(request, requests.Receive):
         return link.receive(request)
     if isinstance(request, requests.Send):
         return link.send(request)
+    if isinstance(request, requests.Look):
+        return link.has_input()
     if isinstance(request, requests.CallWithContent):
         return _call(request, link)
     return link.start_tls(request)

@@ -142,7 +142,9 @@ class Server(Running):
         while True:
             try:
                 await trio.lowlevel.wait_readable(listener)
-                self._begin(listener, sessions)
+                for _ in range(sockets.AT_ONCE):
+                    if not self._begin(listener, sessions):
+                        break
             except sockets.Overloaded:
                 await trio.sleep(sockets.PAUSE)
             except (sockets.NotListening, trio.ClosedResourceError, ValueError) as error:
@@ -153,11 +155,12 @@ class Server(Running):
                 host.LOG.exception("a connection was not accepted")
                 await trio.sleep(sockets.PAUSE)
 
-    def _begin(self, listener: socket.socket, sessions: trio.Nursery) -> None:
+    def _begin(self, listener: socket.socket, sessions: trio.Nursery) -> bool:
+        """Begin a session if a client waits for one; return whether there was one."""
         settings = self._listening
         arrival = settings.accept(listener)
         if arrival is None:
-            return
+            return False
         try:
             link = Link(arrival.sock, settings.timeout, settings.handshake)
         except BaseException:
@@ -166,6 +169,7 @@ class Server(Running):
             raise
         self._links.add(link)
         sessions.start_soon(self._serve, arrival, link)
+        return True
 
     async def _serve(self, arrival: Arrival, link: Link) -> None:
         try:
