@@ -147,7 +147,8 @@ class Client(ClientCommands):
                     f"a line of a reply is refused ({line.reason.value}): {line.start!r}"
                 )
             else:
-                self._observe("S", line)
+                if self._observer is not None:
+                    self._observer("S", line, False)
                 complete = self._replies.feed(line)
             if complete is not None:
                 return self._reply(*complete)
@@ -212,7 +213,7 @@ class Client(ClientCommands):
             RemoteProtocolError: it cannot, or came before what it would answer was sent.
         """
         queued = self._queued
-        if queued.begins_unwritten:
+        if queued.released == 0:
             raise early(name)
         if (row is None and code < 400) or (row is not None and row.after[code // 100] is None):
             raise RemoteProtocolError(

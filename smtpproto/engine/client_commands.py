@@ -98,10 +98,10 @@ class ClientCommands(Connection):
 
     def data_to_send(self) -> bytes:
         queued = self._queued
-        if queued.begins_unwritten and self._unread_code() not in _NO_ANSWER:
+        if queued.released == 0 and self._unread_code() not in _NO_ANSWER:
             # Something to answer it is there already: `next_event` refuses that.
             return b""
-        queued.written()
+        queued.released = -1
         return super().data_to_send()
 
     def send(self, message: Command | ContentChunk | EndOfContent | AuthResponse) -> None:

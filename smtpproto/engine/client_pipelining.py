@@ -29,9 +29,11 @@ class CommandQueue:
         held: what is held back, each with its line, or with octets that belong to the counted
             command before them (None).
         unsettled: how many of both will make both sides forget what was offered.
+        released: how many replies are to come before that to the first command that was held back
+            and left, but is not written yet; -1: there is none.
     """
 
-    __slots__ = ("_held_commands", "_most", "_released", "held", "sent", "unsettled")
+    __slots__ = ("_held_commands", "_most", "held", "released", "sent", "unsettled")
 
     def __init__(self, greeting: Row, most: int) -> None:
         self.sent: deque[Awaited] = deque([(greeting, None)])
@@ -39,8 +41,7 @@ class CommandQueue:
         self.unsettled = 0
         self._most = most
         self._held_commands = 0
-        # How many of `sent` stand before the first that was held back and is not written yet.
-        self._released = -1
+        self.released = -1
 
     def __len__(self) -> int:
         return len(self.sent) + self._held_commands
@@ -72,26 +73,17 @@ class CommandQueue:
             if not self.may_leave(pipelining):
                 return None
             self._held_commands -= 1
-            if self._released < 0:
-                self._released = len(self.sent)
+            if self.released < 0:
+                self.released = len(self.sent)
         return self.held.popleft()
-
-    @property
-    def begins_unwritten(self) -> bool:
-        """Whether the next reply would answer a command that is not written yet."""
-        return self._released == 0
-
-    def written(self) -> None:
-        """All that has left the queue is written now."""
-        self._released = -1
 
     def answered(self) -> None:
         """The oldest command has its last reply."""
         row, _ = self.sent.popleft()
         if row.forget is _SESSION:
             self.unsettled -= 1
-        if self._released > 0:
-            self._released -= 1
+        if self.released > 0:
+            self.released -= 1
 
     def state_if_all_succeed(self, state: State, rows: Rows) -> State:
         """Where a session in this state will be if all that waits succeeds."""
@@ -107,4 +99,4 @@ class CommandQueue:
         self.sent.clear()
         self.held.clear()
         self._held_commands = self.unsettled = 0
-        self._released = -1
+        self.released = -1

@@ -103,7 +103,7 @@ class InForce:
         502: its extension is not in force; 555: a parameter's extension is not; else what the
         extensions in force say.
         """
-        rules = self.rules(type(command))
+        rules = self._rules.get(type(command)) or self._compile(type(command))
         if rules.not_offered is not None:
             return rules.not_offered
         if command.parameters:

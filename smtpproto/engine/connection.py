@@ -33,6 +33,7 @@ __all__ = ["Connection", "Observer", "check_line"]
 # In CPython 3.11 to name a member of an enum takes three times as long as to name these.
 _NOTHING, _SESSION = Effect.NOTHING, Effect.SESSION
 _CLOSED = State.CLOSED
+_TRANSACTION_OVER = TransactionOver()
 # Where nothing is read any more.
 _OVER = (State.CLOSED, State.ERROR)
 
@@ -226,7 +227,7 @@ class Connection:
                     self.session = replace(session, name=None, extended=False, offered=Offered())
                 self._forget_session()
             if self._catalogue.concerned:
-                self._happened(TransactionOver())
+                self._happened(_TRANSACTION_OVER)
         self.state = after
         if command is None or 300 <= code < 400:
             return

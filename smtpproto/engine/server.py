@@ -164,8 +164,9 @@ class Server(ServerReplies):
 
     def _next_line(self) -> bytes | BadLine | ServerEvent | Need:
         """The next line, or what is to be said in its place."""
-        line = self._lines.read()
-        if self._lines.dropped > self._limits.overlong:
+        lines = self._lines
+        line = lines.read() if self._buffer.octets else None
+        if lines.dropped > self._limits.overlong:
             # A line that never ends would be read for ever.
             return self._reject(refusals.ENDLESS_LINE)
         if line is None:

@@ -517,6 +517,15 @@ def test_a_text_that_is_not_ascii_is_escaped_without_smtputf8() -> None:
     assert server.data_to_send() == b"250 d\\xe9j\\xe0 vu\r\n"
 
 
+def test_the_reply_to_ehlo_is_ascii_also_where_utf8_is_in_force() -> None:
+    server = ready(EightBitMime(), SmtpUtf8())
+    server.receive_data(b"EHLO client.example\r\n")
+    server.next_event()
+    server.accept("d\xe9j\xe0 vu")
+    first = server.data_to_send().split(b"\r\n")[0]
+    assert first == b"250-mx.example d\\xe9j\\xe0 vu"
+
+
 def test_a_text_that_is_not_ascii_with_smtputf8() -> None:
     """RFC 6531 section 3.7.4: as UTF-8 to a client that asked for it, not at all to others."""
     server = ready(EightBitMime(), SmtpUtf8())

@@ -19,6 +19,8 @@ from smtpproto import (
 )
 from smtpproto.extensions import (
     Bdat,
+    BinaryMime,
+    Body,
     Burl,
     BurlCommand,
     Chunking,
@@ -141,6 +143,13 @@ def test_bare_line_endings_before_a_url(chunk: bytes) -> None:
     assert isinstance(rejected, Rejected)
     assert (rejected.reply.code, rejected.content) == (550, True)
     assert not any(isinstance(event, BurlCommand) for event in seen)
+
+
+def test_binary_chunks_before_a_url_are_not_looked_at() -> None:
+    pair = pair_of(Chunking(), BinaryMime())
+    pair.talk(mail(Body("BINARYMIME")), rcpt(), Bdat(3), ContentChunk(b"a\nb"))
+    assert pair.say(BurlCommand(CARRIED, last=True)).code == 250
+    assert pair.events[-2:] == [ContentChunk(b"a\nb"), BurlCommand(CARRIED, last=True)]
 
 
 def test_other_commands_between_chunks_need_no_complete_line() -> None:

@@ -197,6 +197,15 @@ def test_lines_may_be_longer() -> None:
     assert both.longest_line(Noop, Offered([Shouting(), Size()])) == 512
 
 
+def test_what_is_compiled_for_very_many_servers_is_bounded() -> None:
+    whole = compiled(Shouting)
+    for _ in range(200):
+        other = variant()
+        assert whole.longest_line(Mail, Offered([Shouting(), other()])) == 517
+    assert len(whole._in_force) <= 64
+    assert whole.longest_line(Mail, Offered()) == 512
+
+
 def test_what_suits_a_server_that_wants_nothing_special() -> None:
     extensions = standard(size=1000)
     assert Size(1000) in extensions

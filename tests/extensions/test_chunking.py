@@ -508,6 +508,15 @@ def test_data_and_bdat_in_one_session() -> None:
     assert content(both) == b"one\r\ntwo\r\nthree\r\n"
 
 
+@pytest.mark.parametrize("sent", [MAIL, BINARY])
+def test_an_empty_piece_is_possible_between_chunks(sent: Mail) -> None:
+    both = pair(EightBitMime(), BinaryMime())
+    both.talk(sent, RCPT, Bdat(0), ContentChunk(b""))
+    assert both.client.data_to_send() == b""
+    with pytest.raises(LocalProtocolError, match="content is not possible here"):
+        both.client.send(ContentChunk(b"x"))
+
+
 def test_binarymime_needs_bdat() -> None:
     both = pair(EightBitMime(), BinaryMime())
     both.talk(BINARY, RCPT)
