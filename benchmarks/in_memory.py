@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import compileall
 import io
 import smtplib
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import h11
 
+import smtpproto
 from smtpproto import (
     Client,
     Command,
@@ -339,6 +342,11 @@ def content_rows(scale: int) -> list[Row]:
 # --- imports ------------------------------------------------------------------------------------
 
 
+def compile_package() -> None:
+    """Write the bytecode of ours, as an installer does: the other modules have theirs."""
+    compileall.compile_dir(str(Path(smtpproto.__file__).parent), quiet=1)
+
+
 def importing(module: str) -> Callable[[], float]:
     """CPU milliseconds that an import takes in a new interpreter."""
     code = (
@@ -355,6 +363,7 @@ def importing(module: str) -> Callable[[], float]:
 
 
 def import_rows() -> list[Row]:
+    compile_package()
     return [
         Row(
             "Imports",

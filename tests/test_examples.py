@@ -70,6 +70,8 @@ NOT_SHOWN = {
     # The same as MaildirStore, with another name.
     "MboxStore",
     "__version__",
+    # A client that speaks as a proxy needs it; `smtpproto.cli.send` does.
+    "ProxyHeader",
     # A base class for parameters without a value.
     "Flag",
 }

@@ -38,7 +38,7 @@ RANKS = {
     "wire": 0,
 }
 # Every file may import these, which import nothing.
-FOUNDATIONS = frozenset({"errors", "limits", "timeouts"})
+FOUNDATIONS = frozenset({"errors", "lazy_names", "limits", "timeouts"})
 # The two `__init__.py` that hand on names from folders above their own rank.
 FACADES = {"": 4, "conversations/__init__": 6}
 ADAPTERS = 7

@@ -11,7 +11,6 @@ from ..conversations import ClientSettings, PoolLimits
 from ..conversations.client.opening import begin as begin_session
 from ..conversations.requests import Flow
 from ..engine.client import Client
-from ..extensions.known import KNOWN
 from ..timeouts import CONNECT_TIMEOUT
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import Session
@@ -72,7 +71,7 @@ def begin(
     """
     path, extensions = settings.path, settings.extensions
     engine = Client(
-        KNOWN if extensions is None else extensions,
+        extensions,
         limits=settings.limits,
         protocol=settings.protocol,
         line_endings=settings.line_endings,

@@ -2,37 +2,69 @@
 
 from __future__ import annotations
 
-from .client.content_source import Content
-from .client.message import content_of, envelope_of
-from .client.outcome import Delivery, Outcome, Status
-from .client.pool import PoolLimits
-from .client.settings import ClientSettings, TLSMode, TLSPolicy
-from .envelope import Envelope
-from .errors import (
-    AuthenticationError,
-    ConnectionLost,
-    PermanentError,
-    SMTPError,
-    TLSError,
-    TransientError,
-)
-from .server.handler import (
-    Answer,
-    AsyncContentAnswer,
-    AsyncContentHandler,
-    AsyncHandler,
-    AsyncMessageHandler,
-    ContentAnswer,
-    ContentHandler,
-    Handler,
-    Hooks,
-    MessageHandler,
-)
-from .server.incoming_content import ContentLost
-from .server.service import Service
-from .server.session import serve_session
-from .server.settings import Admission, ServerSettings, ServerTLS
-from .transcript import Transcript
+from typing import TYPE_CHECKING
+
+from ..lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from .client.content_source import Content
+    from .client.message import content_of, envelope_of
+    from .client.outcome import Delivery, Outcome, Status
+    from .client.pool import PoolLimits
+    from .client.settings import ClientSettings, TLSMode, TLSPolicy
+    from .envelope import Envelope
+    from .errors import (
+        AuthenticationError,
+        ConnectionLost,
+        PermanentError,
+        SMTPError,
+        TLSError,
+        TransientError,
+    )
+    from .server.handler import (
+        Answer,
+        AsyncContentAnswer,
+        AsyncContentHandler,
+        AsyncHandler,
+        AsyncMessageHandler,
+        ContentAnswer,
+        ContentHandler,
+        Handler,
+        Hooks,
+        MessageHandler,
+    )
+    from .server.incoming_content import ContentLost
+    from .server.service import Service
+    from .server.session import serve_session
+    from .server.settings import Admission, ServerSettings, ServerTLS
+    from .transcript import Transcript
+else:
+    # A client does not need the server's half, nor a server the client's.
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".client.content_source": "Content",
+            ".client.message": "content_of envelope_of",
+            ".client.outcome": "Delivery Outcome Status",
+            ".client.pool": "PoolLimits",
+            ".client.settings": "ClientSettings TLSMode TLSPolicy",
+            ".envelope": "Envelope",
+            ".errors": (
+                "AuthenticationError ConnectionLost PermanentError SMTPError TLSError "
+                "TransientError"
+            ),
+            ".server.handler": (
+                "Answer AsyncContentAnswer AsyncContentHandler AsyncHandler "
+                "AsyncMessageHandler ContentAnswer ContentHandler Handler Hooks "
+                "MessageHandler"
+            ),
+            ".server.incoming_content": "ContentLost",
+            ".server.service": "Service",
+            ".server.session": "serve_session",
+            ".server.settings": "Admission ServerSettings ServerTLS",
+            ".transcript": "Transcript",
+        },
+    )
 
 __all__ = [
     "Admission",

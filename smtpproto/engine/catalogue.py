@@ -17,7 +17,7 @@ from ..extensions.base import (
     UnknownExtension,
     split_line,
 )
-from ..extensions.known import KNOWN
+from ..extensions.known import VERBS
 from ..vocabulary.command_base import Command, Grammar, Syntax
 from ..vocabulary.commands import BASE_COMMANDS, Ehlo, Helo, Lhlo
 from ..vocabulary.replies import Reply
@@ -36,10 +36,7 @@ __all__ = ["Catalogue", "catalogue", "read_offers"]
 
 # How many sets of extensions in force are kept compiled.
 _MOST_COMPILED = 64
-_ALL_VERBS = frozenset(
-    [command.verb for command in BASE_COMMANDS]
-    + [command.verb for kind in KNOWN for command in kind.commands]
-)
+_ALL_VERBS = VERBS.union(command.verb for command in BASE_COMMANDS)
 
 
 class Catalogue:

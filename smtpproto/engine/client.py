@@ -10,8 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import RemoteProtocolError
-from ..extensions import Extension
-from ..extensions.known import KNOWN
+from ..extensions import Extension, known
 from ..limits import DEFAULT, Limits
 from ..timeouts import CONTENT_CHUNK_TIMEOUT, END_OF_CONTENT_TIMEOUT, GREETING_TIMEOUT
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand, Framing
@@ -56,7 +55,7 @@ class Client(ClientCommands):
     leaves by itself.
 
     Arguments:
-        extensions: the classes of service extensions it understands.
+        extensions: the classes of service extensions it understands; None for all of `KNOWN`.
         limits: bounds on what a server can make it hold or do.
         protocol: SMTP or LMTP.
         line_endings: what happens to a bare CR or LF in content; `PRESERVE` is not possible.
@@ -71,7 +70,7 @@ class Client(ClientCommands):
 
     def __init__(
         self,
-        extensions: Iterable[type[Extension]] = KNOWN,
+        extensions: Iterable[type[Extension]] | None = None,
         *,
         limits: Limits | None = None,
         protocol: Protocol = Protocol.SMTP,
@@ -81,7 +80,7 @@ class Client(ClientCommands):
     ) -> None:
         limits = limits or DEFAULT
         super().__init__(
-            catalogue(extensions, protocol, limits),
+            catalogue(known.KNOWN if extensions is None else extensions, protocol, limits),
             Session(protocol=protocol) if session is None else replace(session, protocol=protocol),
             limits,
             line_endings,

@@ -6,7 +6,7 @@ Content after DATA needs no more than `DotEncoder`.
 from __future__ import annotations
 
 from ..errors import LocalProtocolError
-from ..extensions.chunking import is_binary
+from ..extensions.eight_bit_mime import is_binary
 from ..vocabulary.command_base import CountedCommand
 from ..vocabulary.commands import Mail
 from ..wire import CountedText, LineEndings

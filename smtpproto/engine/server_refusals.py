@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from ..errors import LocalProtocolError
+from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.command_base import Command, DialogueCommand, Grammar
 from ..vocabulary.replies import Reply
 from ..wire import LineFault
@@ -56,11 +57,11 @@ _FAULTS = {
 }
 # What observers see of a line that may be a secret.
 _HIDDEN = b"(a line that is no command)"
-_AUTH = re.compile(rb"AUTH", re.IGNORECASE)
+_AUTH = lazy_pattern(rb"AUTH", re.IGNORECASE)
 # Within the line of another command "AUTH=" is a parameter, and the word may be part of an address.
-_AUTH_AND_MORE = re.compile(rb"(?:^|[^A-Za-z])AUTH(?=[ \t])", re.IGNORECASE)
+_AUTH_AND_MORE = lazy_pattern(rb"(?:^|[^A-Za-z])AUTH(?=[ \t])", re.IGNORECASE)
 # What a client meant as its verb, whatever is wrong with the rest of the line.
-_VERB = re.compile(rb"[ \t]*([A-Za-z]+)")
+_VERB = lazy_pattern(rb"[ \t]*([A-Za-z]+)")
 # RFC 9110 section 9: what follows is for another protocol, and may hold commands for this one.
 _HTTP_METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI"}

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from ..errors import LocalProtocolError
 from ..extensions import EnhancedStatusCodes, Extension
-from ..extensions.chunking import is_binary
+from ..extensions.eight_bit_mime import is_binary
 from ..limits import Limits
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
 from ..vocabulary.commands import Hello, Rcpt, Rset

@@ -2,39 +2,78 @@
 
 from __future__ import annotations
 
-from .auth import Auth, AuthCommand, AuthParameter
-from .base import (
-    Answered,
-    Extension,
-    Flag,
-    SessionEvent,
-    TLSBegun,
-    TransactionOver,
-    UnknownExtension,
-)
-from .burl import Burl, BurlCommand
-from .chunking import Bdat, BinaryMime, Chunking
-from .conneg import Conneg, ConnegParameter, Conperm, ConpermParameter
-from .deliverby import By, DeliverBy
-from .dsn import Dsn, Envid, Notify, Orcpt, Ret
-from .eight_bit_mime import Body, EightBitMime
-from .enhanced_status_codes import EnhancedStatusCodes
-from .etrn import Etrn, EtrnCommand
-from .futurerelease import FutureRelease, HoldFor, HoldUntil
-from .help import ExpnExtension, HelpExtension
-from .known import KNOWN, standard
-from .mt_priority import MtPriority, MtPriorityParameter
-from .mtrk import Mtrk, MtrkParameter
-from .no_soliciting import NoSoliciting, Solicit
-from .pipelining import Pipelining
-from .requiretls import RequireTls, RequireTlsParameter
-from .rrvs import Rrvs, RrvsParameter
-from .server_limits import ServerLimits, Usage
-from .size import Size, SizeParameter
-from .smtputf8 import SmtpUtf8, SmtpUtf8Parameter
-from .starttls import StartTls, StartTlsCommand
-from .xclient import ClientOverride, XClient, XClientCommand
-from .xforward import ForwardedClient, XForward, XForwardCommand
+from typing import TYPE_CHECKING
+
+from ..lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from .auth import Auth, AuthCommand, AuthParameter
+    from .base import (
+        Answered,
+        Extension,
+        Flag,
+        SessionEvent,
+        TLSBegun,
+        TransactionOver,
+        UnknownExtension,
+    )
+    from .burl import Burl, BurlCommand
+    from .chunking import Bdat, BinaryMime, Chunking
+    from .conneg import Conneg, ConnegParameter, Conperm, ConpermParameter
+    from .deliverby import By, DeliverBy
+    from .dsn import Dsn, Envid, Notify, Orcpt, Ret
+    from .eight_bit_mime import Body, EightBitMime
+    from .enhanced_status_codes import EnhancedStatusCodes
+    from .etrn import Etrn, EtrnCommand
+    from .futurerelease import FutureRelease, HoldFor, HoldUntil
+    from .help import ExpnExtension, HelpExtension
+    from .known import KNOWN, standard
+    from .mt_priority import MtPriority, MtPriorityParameter
+    from .mtrk import Mtrk, MtrkParameter
+    from .no_soliciting import NoSoliciting, Solicit
+    from .pipelining import Pipelining
+    from .requiretls import RequireTls, RequireTlsParameter
+    from .rrvs import Rrvs, RrvsParameter
+    from .server_limits import ServerLimits, Usage
+    from .size import Size, SizeParameter
+    from .smtputf8 import SmtpUtf8, SmtpUtf8Parameter
+    from .starttls import StartTls, StartTlsCommand
+    from .xclient import ClientOverride, XClient, XClientCommand
+    from .xforward import ForwardedClient, XForward, XForwardCommand
+else:
+    # A session uses a few of the extensions.
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".auth": "Auth AuthCommand AuthParameter",
+            ".base": (
+                "Answered Extension Flag SessionEvent TLSBegun TransactionOver UnknownExtension"
+            ),
+            ".burl": "Burl BurlCommand",
+            ".chunking": "Bdat BinaryMime Chunking",
+            ".conneg": "Conneg ConnegParameter Conperm ConpermParameter",
+            ".deliverby": "By DeliverBy",
+            ".dsn": "Dsn Envid Notify Orcpt Ret",
+            ".eight_bit_mime": "Body EightBitMime",
+            ".enhanced_status_codes": "EnhancedStatusCodes",
+            ".etrn": "Etrn EtrnCommand",
+            ".futurerelease": "FutureRelease HoldFor HoldUntil",
+            ".help": "ExpnExtension HelpExtension",
+            ".known": "KNOWN standard",
+            ".mt_priority": "MtPriority MtPriorityParameter",
+            ".mtrk": "Mtrk MtrkParameter",
+            ".no_soliciting": "NoSoliciting Solicit",
+            ".pipelining": "Pipelining",
+            ".requiretls": "RequireTls RequireTlsParameter",
+            ".rrvs": "Rrvs RrvsParameter",
+            ".server_limits": "ServerLimits Usage",
+            ".size": "Size SizeParameter",
+            ".smtputf8": "SmtpUtf8 SmtpUtf8Parameter",
+            ".starttls": "StartTls StartTlsCommand",
+            ".xclient": "ClientOverride XClient XClientCommand",
+            ".xforward": "ForwardedClient XForward XForwardCommand",
+        },
+    )
 
 __all__ = [
     "KNOWN",

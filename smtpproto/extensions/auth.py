@@ -6,13 +6,13 @@ commands and replies; the final reply leads back.  `smtpproto.sasl` interprets t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..grammar.encodings import decode_base64, decode_xtext, encode_base64, encode_xtext
+from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.addresses import Mailbox
 from ..vocabulary.command_base import Command, DialogueCommand, Grammar
 from ..vocabulary.commands import Mail
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Auth", "AuthCommand", "AuthParameter"]
 
 # sasl-mech = 1*20mech-char; mech-char = %x41-5A / DIGIT / "-" / "_" (RFC 4422 section 3.1)
-_MECHANISM = re.compile(r"[A-Z0-9_-]{1,20}")
+_MECHANISM = lazy_pattern(r"[A-Z0-9_-]{1,20}")
 # Section 6: the commands allowed before AUTH.  LHLO is the EHLO of LMTP; STARTTLS has to come
 # first.
 _BEFORE = frozenset({"EHLO", "HELO", "LHLO", "AUTH", "STARTTLS", "NOOP", "RSET", "QUIT"})

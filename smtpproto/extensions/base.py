@@ -21,11 +21,11 @@ same way:
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError
+from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.parameters import Parameter
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ __all__ = [
 # ehlo-line = ehlo-keyword *( SP ehlo-param )
 # ehlo-keyword = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
 # ehlo-param = 1*(%d33-126) (RFC 5321 section 4.1.1.1)
-EHLO_KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
+EHLO_KEYWORD = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9-]*")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
+from ..grammar.lazy_pattern import lazy_pattern
 from ..timeouts import END_OF_CONTENT_TIMEOUT
 from ..vocabulary.command_base import Command, Grammar
 from ..vocabulary.replies import Reply
@@ -31,12 +32,12 @@ __all__ = ["Burl", "BurlCommand"]
 
 # burl-cmd     = "BURL" SP absolute-URI [SP "LAST"]
 # absolute-URI = scheme ":" hier-part ["?" query] (RFC 3986 section 4.3), so without a fragment
-ABSOLUTE_URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?@!$&'()*+,;=%\[\]-]*")
+ABSOLUTE_URI = lazy_pattern(r"[A-Za-z][A-Za-z0-9+.-]*:[A-Za-z0-9._~:/?@!$&'()*+,;=%\[\]-]*")
 # burl-param   = "imap" / ("imap://" authority)
-PARAM = re.compile(r"[!-~]+")
+PARAM = lazy_pattern(r"[!-~]+")
 # Only this user may use the URL (RFC 4467 section 3, RFC 4468 section 3.3).
-SUBMIT_USER = re.compile(r";URLAUTH=submit\+([^:;/]*)", re.IGNORECASE)
-ESCAPE = re.compile(rb"%([0-9A-Fa-f]{2})")
+SUBMIT_USER = lazy_pattern(r";URLAUTH=submit\+([^:;/]*)", re.IGNORECASE)
+ESCAPE = lazy_pattern(rb"%([0-9A-Fa-f]{2})")
 
 NEEDS_LOGIN = Reply(530, "5.7.0", "BURL needs authentication (RFC 4468 section 3.1)")
 NO_TRUST = Reply(554, "5.7.14", "BURL: such a URL cannot be resolved here (RFC 4468 section 3.3)")

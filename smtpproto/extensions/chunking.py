@@ -17,13 +17,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
+from ..grammar.lazy_pattern import lazy_pattern
 from ..timeouts import END_OF_CONTENT_TIMEOUT
 from ..vocabulary.command_base import Command, CountedCommand, Grammar
 from ..vocabulary.commands import Data, Mail
 from ..vocabulary.replies import Reply
 from ..vocabulary.states import Effect, State, Transition
 from .base import Extension
-from .eight_bit_mime import Body
+from .eight_bit_mime import Body, is_binary
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -36,7 +37,7 @@ __all__ = ["Bdat", "BinaryMime", "Chunking"]
 # chunk-size = 1*DIGIT
 # end-marker = "LAST" (RFC 3030 section 2)
 # Leading zeros are allowed, but not a line full of them.
-_ARGUMENTS = re.compile(r"([0-9]{1,20})(?: (LAST))?", re.IGNORECASE | re.ASCII)
+_ARGUMENTS = lazy_pattern(r"([0-9]{1,20})(?: (LAST))?", re.IGNORECASE | re.ASCII)
 _MOST = 2**63 - 1
 
 
@@ -123,9 +124,3 @@ class BinaryMime(Extension):
         elif isinstance(command, Data) and transaction is not None and is_binary(transaction.mail):
             return Reply(503, "5.5.1", "BODY=BINARYMIME needs BDAT, not DATA (RFC 3030 section 3)")
         return None
-
-
-def is_binary(mail: Mail) -> bool:
-    """Whether the content may be any octets, so that CR and LF are no line endings."""
-    body = mail.get(Body)
-    return body is not None and body.kind == "BINARYMIME"

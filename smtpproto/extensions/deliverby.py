@@ -5,11 +5,11 @@ The program that delivers the message enforces the limit (sections 4.1.2 to 4.1.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
+from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
@@ -27,10 +27,10 @@ __all__ = ["By", "DeliverBy"]
 # by-time  = ["-" / "+"] 1*9DIGIT
 # by-mode  = "N" / "R"
 # by-trace = "T" (section 4)
-BY_VALUE = re.compile(r"([+-]?[0-9]{1,9});([NRnr])([Tt]?)")
+BY_VALUE = lazy_pattern(r"([+-]?[0-9]{1,9});([NRnr])([Tt]?)")
 # deliverby-param = min-by-time *("," extension-token)
 # min-by-time     = [1*9DIGIT] (section 2)
-PARAM = re.compile(r"([0-9]{0,9})((?:,[!-+\--~]+)*)")
+PARAM = lazy_pattern(r"([0-9]{0,9})((?:,[!-+\--~]+)*)")
 MOST = 10**9 - 1
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..grammar.encodings import decode_xtext, encode_xtext
+from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.commands import Mail, Rcpt
 from ..vocabulary.parameters import Parameter
 from .base import Extension
@@ -26,9 +27,9 @@ _ENVID_MOST = 100
 _ORCPT_MOST = 500
 
 # Sections 4.2 and 4.4: before encoding, printable characters and white space of ASCII.
-_PRINTABLE = re.compile(r"[\t -~]*")
+_PRINTABLE = lazy_pattern(r"[\t -~]*")
 # RFC 5322 section 3.2.3: atom
-_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+\-/?^_`{|}~]+")
+_ATOM = lazy_pattern(r"[A-Za-z0-9!#$%&'*+\-/?^_`{|}~]+")
 
 # RFC 6533 section 3
 #   utf-8-addr-xtext    = 1*(QCHAR / EmbeddedUnicodeChar)
@@ -38,11 +39,11 @@ _ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+\-/?^_`{|}~]+")
 #   EmbeddedUnicodeChar = %x5C.78 "{" HEXPOINT "}"
 # HEXPOINT: 20, 2B, 3D, 5C or a character outside ASCII, without leading zeros.  It includes most
 # control characters too, but no valid address has any once it is decoded.
-_EMBEDDED = re.compile(r"\\x\{([0-9A-Fa-f]{2,6})\}")
-_UNITEXT = re.compile(r"(?:[!-*,-<>-\[\]-~\xa0-\U0010ffff]|\\x\{[0-9A-Fa-f]{2,6}\})*")
-_SPECIAL = re.compile(r"[ +=\\]")
-_SPECIAL_OR_NOT_ASCII = re.compile(r"[ +=\\]|[^\x00-\x7f]")
-_UNFIT = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+_EMBEDDED = lazy_pattern(r"\\x\{([0-9A-Fa-f]{2,6})\}")
+_UNITEXT = lazy_pattern(r"(?:[!-*,-<>-\[\]-~\xa0-\U0010ffff]|\\x\{[0-9A-Fa-f]{2,6}\})*")
+_SPECIAL = lazy_pattern(r"[ +=\\]")
+_SPECIAL_OR_NOT_ASCII = lazy_pattern(r"[ +=\\]|[^\x00-\x7f]")
+_UNFIT = lazy_pattern(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 def _expected(

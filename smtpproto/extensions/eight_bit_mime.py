@@ -13,7 +13,7 @@ from .base import Extension
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Body", "EightBitMime"]
+__all__ = ["Body", "EightBitMime", "is_binary"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +57,9 @@ class EightBitMime(Extension):
     def covers(self, parameter: Parameter) -> bool:
         """Whether it covers a kind: all but BINARYMIME, which another extension adds."""
         return not isinstance(parameter, Body) or parameter.kind != "BINARYMIME"
+
+
+def is_binary(mail: Mail) -> bool:
+    """Whether the content may be any octets, so that CR and LF are no line endings."""
+    body = mail.get(Body)
+    return body is not None and body.kind == "BINARYMIME"

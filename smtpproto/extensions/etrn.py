@@ -5,11 +5,11 @@ The server opens another connection and sends the mail there.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
+from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.command_base import Command, Grammar
 from ..vocabulary.replies import Reply
 from ..vocabulary.states import State, Transition
@@ -22,7 +22,7 @@ __all__ = ["Etrn", "EtrnCommand", "node_refused", "pending_messages", "queue_fai
 
 # ETRN [option-character] node-name (section 5)
 # After "@" a node is a domain name; the server defines what may follow "#".
-NODE = re.compile(r"@?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|#[!-~]+")
+NODE = lazy_pattern(r"@?[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+|#[!-~]+")
 
 
 @dataclass(frozen=True, slots=True)

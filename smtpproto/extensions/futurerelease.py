@@ -6,12 +6,12 @@ and whether that time is in the past.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
+from ..grammar.lazy_pattern import lazy_pattern
 from ..grammar.timestamps import check_timestamp, format_timestamp, parse_timestamp
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["FutureRelease", "HoldFor", "HoldUntil"]
 
 # future-release-integer = %x31-39 *8DIGIT (section 3)
-INTEGER = re.compile(r"[1-9][0-9]{0,8}")
+INTEGER = lazy_pattern(r"[1-9][0-9]{0,8}")
 MOST = 10**9 - 1
 
 

@@ -2,64 +2,62 @@
 
 from __future__ import annotations
 
-from .auth import Auth
-from .base import (
-    Extension,
-)
-from .burl import Burl
-from .chunking import BinaryMime, Chunking
-from .conneg import Conneg, Conperm
-from .deliverby import DeliverBy
-from .dsn import Dsn
-from .eight_bit_mime import EightBitMime
-from .enhanced_status_codes import EnhancedStatusCodes
-from .etrn import Etrn
-from .futurerelease import FutureRelease
-from .help import ExpnExtension, HelpExtension
-from .mt_priority import MtPriority
-from .mtrk import Mtrk
-from .no_soliciting import NoSoliciting
-from .pipelining import Pipelining
-from .requiretls import RequireTls
-from .rrvs import Rrvs
-from .server_limits import ServerLimits
-from .size import Size
-from .smtputf8 import SmtpUtf8
-from .starttls import StartTls
-from .xclient import XClient
-from .xforward import XForward
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = ["KNOWN", "standard"]
+if TYPE_CHECKING:
+    from .base import Extension
 
-KNOWN: tuple[type[Extension], ...] = (
-    Size,
-    StartTls,
-    Auth,
-    EightBitMime,
-    Pipelining,
-    EnhancedStatusCodes,
-    HelpExtension,
-    ExpnExtension,
-    Chunking,
-    BinaryMime,
-    SmtpUtf8,
-    Dsn,
-    ServerLimits,
-    RequireTls,
-    DeliverBy,
-    FutureRelease,
-    MtPriority,
-    Rrvs,
-    Mtrk,
-    NoSoliciting,
-    Burl,
-    Conperm,
-    Conneg,
-    Etrn,
-    XClient,
-    XForward,
+    KNOWN: tuple[type[Extension], ...]
+    """Every service extension of this package."""
+
+__all__ = ["KNOWN", "VERBS", "standard"]
+
+_NAMES = (
+    "Size",
+    "StartTls",
+    "Auth",
+    "EightBitMime",
+    "Pipelining",
+    "EnhancedStatusCodes",
+    "HelpExtension",
+    "ExpnExtension",
+    "Chunking",
+    "BinaryMime",
+    "SmtpUtf8",
+    "Dsn",
+    "ServerLimits",
+    "RequireTls",
+    "DeliverBy",
+    "FutureRelease",
+    "MtPriority",
+    "Rrvs",
+    "Mtrk",
+    "NoSoliciting",
+    "Burl",
+    "Conperm",
+    "Conneg",
+    "Etrn",
+    "XClient",
+    "XForward",
 )
-"""Every service extension of this package."""
+
+VERBS = frozenset(
+    {"AUTH", "BDAT", "BURL", "ETRN", "EXPN", "HELP", "STARTTLS", "XCLIENT", "XFORWARD"}
+)
+"""The verbs of their commands, for which a server that does not offer them says 502, not 500.
+
+They are written down so that a server need not load extensions that it does not offer."""
+
+
+def __getattr__(name: str) -> object:
+    """`KNOWN`, which loads all extensions (PEP 562)."""
+    if name != "KNOWN":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    package = import_module(__package__)
+    found = tuple(getattr(package, name) for name in _NAMES)
+    globals()["KNOWN"] = found
+    return found
 
 
 def standard(size: int | None = 50 * 1024 * 1024) -> tuple[Extension, ...]:
@@ -71,6 +69,15 @@ def standard(size: int | None = 50 * 1024 * 1024) -> tuple[Extension, ...]:
     Arguments:
         size: the largest message in octets; None for no limit.
     """
+    # Loaded here, as they are not needed to import the package.
+    from . import (  # noqa: PLC0415
+        EightBitMime,
+        EnhancedStatusCodes,
+        HelpExtension,
+        Pipelining,
+        Size,
+    )
+
     return (
         Size(size),
         EightBitMime(),

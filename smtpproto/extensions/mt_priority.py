@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
+from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
 from ..vocabulary.replies import Reply
@@ -21,9 +21,9 @@ __all__ = ["MtPriority", "MtPriorityParameter", "granted_priority", "priority_ch
 
 # priority-value   = (["-"] NZDIGIT) / "0"
 # priority-profile = 1*20(ALPHA / DIGIT / "-" / "_" / ".") (section 7)
-VALUE = re.compile(r"-?[1-9]|0")
+VALUE = lazy_pattern(r"-?[1-9]|0")
 HIGHEST = 9
-PROFILE = re.compile(r"[A-Za-z0-9._-]{1,20}")
+PROFILE = lazy_pattern(r"[A-Za-z0-9._-]{1,20}")
 
 
 @dataclass(frozen=True, slots=True)

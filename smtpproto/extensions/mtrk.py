@@ -5,11 +5,11 @@ The queries use another protocol (MTQP, RFC 3887).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
+from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
@@ -28,8 +28,8 @@ __all__ = ["Mtrk", "MtrkParameter"]
 # mtrk-timeout   = 1*9DIGIT (section 3.1)
 # The value of a parameter cannot hold "=" (RFC 5321 section 4.1.2), so the base64 has no padding:
 # section 3.2 counts 27 octets for a hash of 20.
-BASE64 = re.compile(r"[A-Za-z0-9+/]+")
-VALUE = re.compile(rf"({BASE64.pattern})(?::([0-9]{{1,9}}))?")
+BASE64 = lazy_pattern(r"[A-Za-z0-9+/]+")
+VALUE = lazy_pattern(rf"({BASE64.pattern})(?::([0-9]{{1,9}}))?")
 MOST = 10**9 - 1
 
 

@@ -5,11 +5,11 @@ The header field Solicitation, which SOLICIT repeats (section 2.3), is part of t
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
+from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
@@ -26,7 +26,7 @@ __all__ = ["NoSoliciting", "Solicit", "unsolicited"]
 # Solicitation-keywords = word *("," word)  ; at most 1000 characters
 # word     = ALPHA *wordchar
 # wordchar = "." / "-" / "_" / ":" / ALPHA / DIGIT (section 2.2)
-KEYWORDS = re.compile(r"[A-Za-z][A-Za-z0-9._:-]*(?:,[A-Za-z][A-Za-z0-9._:-]*)*")
+KEYWORDS = lazy_pattern(r"[A-Za-z][A-Za-z0-9._:-]*(?:,[A-Za-z][A-Za-z0-9._:-]*)*")
 LONGEST = 1000
 # The space in a reply, less its code and the parameter's name.
 SHOWN = 400

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
+from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail, Rcpt
 from ..vocabulary.replies import Reply
@@ -26,9 +26,9 @@ __all__ = ["ServerLimits", "Usage"]
 #   limit-name-value = limit-name ["=" limit-value]
 #   limit-name       = 1*(ALPHA / DIGIT / "-" / "_")
 #   limit-value      = 1*(%x21-3A / %x3C-7E)
-_LIMIT = re.compile(r"([A-Za-z0-9_-]+)(?:=([!-:<-~]+))?")
+_LIMIT = lazy_pattern(r"([A-Za-z0-9_-]+)(?:=([!-:<-~]+))?")
 # Section 4: %x31-39 0*5DIGIT
-_NUMBER = re.compile(r"[1-9][0-9]{0,5}")
+_NUMBER = lazy_pattern(r"[1-9][0-9]{0,5}")
 _MOST = 999_999
 _NAMES = ("MAILMAX", "RCPTMAX", "RCPTDOMAINMAX")
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
+from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Size", "SizeParameter"]
 
 # size-value = 1*20DIGIT (RFC 1870 section 4)
-SIZE_VALUE = re.compile(r"[0-9]{1,20}")
+SIZE_VALUE = lazy_pattern(r"[0-9]{1,20}")
 TOO_LARGE = Reply(552, "5.3.4", "Message size exceeds fixed maximum message size")
 
 

@@ -10,37 +10,37 @@ section 5).  All characters outside ASCII count as atext (RFC 6532 section 3.2).
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from ..errors import LocalProtocolError
+from .lazy_pattern import lazy_pattern
 
 __all__ = ["AddressList", "Found", "Span", "read_address_list"]
 
 # RFC 5322 section 3.2.3 and RFC 6532 section 3.2
 #   atom            = [CFWS] 1*atext [CFWS]
 # with the dots of dot-atom, and those that obs-phrase allows.
-_ATOMS = re.compile(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.\x80-\U0010ffff]+")
-_DOT_ATOM = re.compile(
+_ATOMS = lazy_pattern(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.\x80-\U0010ffff]+")
+_DOT_ATOM = lazy_pattern(
     r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\x80-\U0010ffff]+"
     r"(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\x80-\U0010ffff]+)*"
 )
 # Section 3.2.4
 #   quoted-string   = DQUOTE *([FWS] qcontent) [FWS] DQUOTE
 _QTEXT = r"[^\x00-\x08\x0a-\x1f\x7f\"\\]*"
-_QUOTED_STRING = re.compile(rf'"({_QTEXT}(?:\\[\t -~\x80-\U0010ffff]{_QTEXT})*)"')
-_QUOTED_PAIR = re.compile(r"\\(.)")
+_QUOTED_STRING = lazy_pattern(rf'"({_QTEXT}(?:\\[\t -~\x80-\U0010ffff]{_QTEXT})*)"')
+_QUOTED_PAIR = lazy_pattern(r"\\(.)")
 # Section 3.4.1
 #   domain-literal  = "[" *([FWS] dtext) [FWS] "]"
-_LITERAL = re.compile(r"\[[ \t!-Z^-~]*\]")
+_LITERAL = lazy_pattern(r"\[[ \t!-Z^-~]*\]")
 # Section 4.4
 #   obs-local-part  = word *("." word)
 # once each word is a `w`.
-_LOCAL_PART = re.compile(r"w(?:\.w)*")
-_NO_DOTS = re.compile(r"[^.]+")
-_WHITE_SPACE = re.compile(r"[ \t]*")
+_LOCAL_PART = lazy_pattern(r"w(?:\.w)*")
+_NO_DOTS = lazy_pattern(r"[^.]+")
+_WHITE_SPACE = lazy_pattern(r"[ \t]*")
 # Section 3.2.2: the characters of a comment between parentheses and quoted-pairs.
-_COMMENT_TEXT = re.compile(r"[^\x00-\x08\x0a-\x1f\x7f()\\]*")
+_COMMENT_TEXT = lazy_pattern(r"[^\x00-\x08\x0a-\x1f\x7f()\\]*")
 # An error shows at most this many characters of the text that could not be read.
 _SHOWN = 100
 

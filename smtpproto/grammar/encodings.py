@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import base64
 import binascii
-import re
 
 from ..errors import LocalProtocolError
+from .lazy_pattern import lazy_pattern
 
 __all__ = ["decode_base64", "decode_xtext", "encode_base64", "encode_xtext"]
 
@@ -14,17 +13,17 @@ __all__ = ["decode_base64", "decode_xtext", "encode_base64", "encode_xtext"]
 #   xtext           = *( xchar / hexchar )
 #   xchar           = %d33-126 except "+" and "="
 #   hexchar         = "+" followed by two upper case hexadecimal digits
-_XTEXT = re.compile(r"[!-*,-<>-~]*(?:\+[0-9A-F]{2}[!-*,-<>-~]*)*")
+_XTEXT = lazy_pattern(r"[!-*,-<>-~]*(?:\+[0-9A-F]{2}[!-*,-<>-~]*)*")
 
 
-_HEXCHAR = re.compile(rb"\+(..)")
+_HEXCHAR = lazy_pattern(rb"\+(..)")
 
 
-_NOT_XCHAR = re.compile(rb"[^!-*,-<>-~]")
+_NOT_XCHAR = lazy_pattern(rb"[^!-*,-<>-~]")
 
 
 # RFC 4648 section 4
-_BASE64 = re.compile(r"[A-Za-z0-9+/]*")
+_BASE64 = lazy_pattern(r"[A-Za-z0-9+/]*")
 
 
 def encode_xtext(text: str) -> str:
@@ -90,7 +89,7 @@ def decode_base64(line: bytes | str) -> bytes:
     padding = -end % 4
     if padding == 3 or text[end:] != "=" * padding:
         raise _not_base64(f"'=' up to a multiple of four after the data, which ends at octet {end}")
-    octets = base64.b64decode(text)
+    octets = binascii.a2b_base64(text)
     if encode_base64(octets) != text:
         raise _not_base64("zeros in the bits that the padding leaves over")
     return octets

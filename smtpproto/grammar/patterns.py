@@ -13,9 +13,14 @@ end of a line.
 
 from __future__ import annotations
 
-import ipaddress
 import re
 import unicodedata
+from typing import TYPE_CHECKING
+
+from .lazy_pattern import lazy_pattern
+
+if TYPE_CHECKING:
+    import ipaddress
 
 __all__ = [
     "DCONTENT",
@@ -52,8 +57,8 @@ _NON_ASCII = r"\xa0-\u2027\u202a-\ud7ff\ue000-\U0010ffff"
 # RFC 6531 section 3.3
 #   sub-domain     =/ U-label
 # These two find the end of a label only; `is_label_too_long` and `outside_u_label` check the rest.
-SUB_DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
-SUB_DOMAIN_UTF8 = re.compile(
+SUB_DOMAIN = lazy_pattern(r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?")
+SUB_DOMAIN_UTF8 = lazy_pattern(
     rf"[A-Za-z0-9{_NON_ASCII}](?:[A-Za-z0-9{_NON_ASCII}-]*[A-Za-z0-9{_NON_ASCII}])?"
 )
 
@@ -63,7 +68,7 @@ _SUB_DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 
 #   Domain          = sub-domain *("." sub-domain)
 _DOMAIN = rf"{_SUB_DOMAIN}(?:\.{_SUB_DOMAIN})*"
-DOMAIN = re.compile(_DOMAIN)
+DOMAIN = lazy_pattern(_DOMAIN)
 
 # RFC 5322 section 3.2.3
 #   atext           = ALPHA / DIGIT / any of !#$%&'*+-/=?^_`{|}~
@@ -75,8 +80,8 @@ _ATEXT = r"A-Za-z0-9!#$%&'*+\-/=?^_`{|}~"
 #   Dot-string      = Atom *("." Atom)
 #   Atom            = 1*atext
 _DOT_STRING = rf"[{_ATEXT}]+(?:\.[{_ATEXT}]+)*"
-DOT_STRING = re.compile(_DOT_STRING)
-DOT_STRING_UTF8 = re.compile(rf"[{_ATEXT}{_NON_ASCII}]+(?:\.[{_ATEXT}{_NON_ASCII}]+)*")
+DOT_STRING = lazy_pattern(_DOT_STRING)
+DOT_STRING_UTF8 = lazy_pattern(rf"[{_ATEXT}{_NON_ASCII}]+(?:\.[{_ATEXT}{_NON_ASCII}]+)*")
 
 #   Quoted-string   = DQUOTE *QcontentSMTP DQUOTE
 #   QcontentSMTP    = qtextSMTP / quoted-pairSMTP
@@ -86,39 +91,39 @@ DOT_STRING_UTF8 = re.compile(rf"[{_ATEXT}{_NON_ASCII}]+(?:\.[{_ATEXT}{_NON_ASCII
 #   qtextSMTP      =/ UTF8-non-ascii
 # so a backslash stands before an ASCII character only.  The patterns leave out the quotes.
 _QTEXT = r" !#-\[\]-~"
-QCONTENT = re.compile(rf"[{_QTEXT}]*(?:\\[ -~][{_QTEXT}]*)*")
-QCONTENT_UTF8 = re.compile(rf"[{_QTEXT}{_NON_ASCII}]*(?:\\[ -~][{_QTEXT}{_NON_ASCII}]*)*")
-QUOTED_PAIR = re.compile(r"\\(.)", re.DOTALL)
+QCONTENT = lazy_pattern(rf"[{_QTEXT}]*(?:\\[ -~][{_QTEXT}]*)*")
+QCONTENT_UTF8 = lazy_pattern(rf"[{_QTEXT}{_NON_ASCII}]*(?:\\[ -~][{_QTEXT}{_NON_ASCII}]*)*")
+QUOTED_PAIR = lazy_pattern(r"\\(.)", re.DOTALL)
 
 #   Mailbox         = Local-part "@" ( Domain / address-literal )
 #   Path            = "<" [ A-d-l ":" ] Mailbox ">"
 # The most common form of a path: without source route, quotes and address literal.
-FULL_MAILBOX = re.compile(rf"<({_DOT_STRING})@({_DOMAIN})>")
+FULL_MAILBOX = lazy_pattern(rf"<({_DOT_STRING})@({_DOMAIN})>")
 
 # RFC 5321 section 4.1.3
 #   IPv4-address-literal    = Snum 3("." Snum)
 #   Snum                    = 1*3DIGIT  ; a decimal integer value in the range 0 through 255
 # A number of three digits may begin with zeros; it is still decimal.
 _SNUM = r"(?:25[0-5]|2[0-4][0-9]|[01][0-9][0-9]|[0-9]{1,2})"
-IPV4_ADDRESS = re.compile(rf"{_SNUM}(?:\.{_SNUM}){{3}}")
+IPV4_ADDRESS = lazy_pattern(rf"{_SNUM}(?:\.{_SNUM}){{3}}")
 
 #   General-address-literal = Standardized-tag ":" 1*dcontent
 #   Standardized-tag        = Ldh-str
 #   dcontent                = %d33-90 / %d94-126
-DCONTENT = re.compile(r"[!-Z^-~]+")
-GENERAL_ADDRESS_LITERAL = re.compile(r"[A-Za-z0-9-]*[A-Za-z0-9]:[!-Z^-~]+")
+DCONTENT = lazy_pattern(r"[!-Z^-~]+")
+GENERAL_ADDRESS_LITERAL = lazy_pattern(r"[A-Za-z0-9-]*[A-Za-z0-9]:[!-Z^-~]+")
 
 # RFC 5321 section 4.1.2
 #   esmtp-keyword   = (ALPHA / DIGIT) *(ALPHA / DIGIT / "-")
 #   esmtp-value     = 1*(%d33-60 / %d62-126)
 # RFC 6531 section 3.3
 #   esmtp-value    =/ UTF8-non-ascii
-ESMTP_KEYWORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]*")
-ESMTP_VALUE = re.compile(r"[!-<>-~]+")
-ESMTP_VALUE_UTF8 = re.compile(rf"[!-<>-~{_NON_ASCII}]+")
+ESMTP_KEYWORD = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9-]*")
+ESMTP_VALUE = lazy_pattern(r"[!-<>-~]+")
+ESMTP_VALUE_UTF8 = lazy_pattern(rf"[!-<>-~{_NON_ASCII}]+")
 
 
-_IPV6_GROUPS = re.compile(r"[0-9A-Fa-f:]+")
+_IPV6_GROUPS = lazy_pattern(r"[0-9A-Fa-f:]+")
 
 # RFC 5892 section 2.1, LetterDigits: the categories whose characters a U-label is made of;
 # and of section 2.6 and 2.7 those that are valid in some context.
@@ -165,6 +170,8 @@ def ipv4_address(text: str) -> ipaddress.IPv4Address | None:
     """Return the address, or None; leading zeros are decimal (RFC 5321 section 4.1.3)."""
     if IPV4_ADDRESS.fullmatch(text) is None:
         return None
+    import ipaddress  # noqa: PLC0415  few sessions have address literals
+
     return ipaddress.IPv4Address(bytes(map(int, text.split("."))))
 
 
@@ -173,6 +180,8 @@ def ipv6_address(text: str) -> ipaddress.IPv6Address | None:
 
     In these forms `::` stands for at least two groups.
     """
+    import ipaddress  # noqa: PLC0415
+
     groups, _, last = text.rpartition(":")
     ipv4 = ipv4_address(last)
     if ipv4 is not None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime, timedelta, timezone
 
 from ..errors import LocalProtocolError
+from .lazy_pattern import lazy_pattern
 
 __all__ = ["check_timestamp", "format_timestamp", "parse_timestamp"]
 
@@ -14,7 +14,7 @@ __all__ = ["check_timestamp", "format_timestamp", "parse_timestamp"]
 # partial-time = time-hour ":" time-minute ":" time-second [time-secfrac]
 # time-secfrac = "." 1*DIGIT
 # time-offset  = "Z" / time-numoffset
-DATE_TIME = re.compile(
+DATE_TIME = lazy_pattern(
     r"([0-9]{4}-[0-9]{2}-[0-9]{2})[Tt]((?:[01][0-9]|2[0-3]):[0-5][0-9]:)([0-9]{2})(?:\.([0-9]+))?"
     r"(?:[Zz]|([+-])([0-9]{2}):([0-5][0-9]))"
 )

@@ -7,8 +7,8 @@ passwords at the speed of MD5.  A server offers it only if told by name, for old
 from __future__ import annotations
 
 import hmac
-import re
 
+from ..grammar.lazy_pattern import lazy_pattern
 from .errors import SASLError, SASLRefused
 from .mechanism import (
     ClientHalf,
@@ -28,7 +28,7 @@ from .values import Context, Credentials
 __all__ = ["CramMD5"]
 
 # The left side of a msg-id without quotes: dot-atom-text (RFC 5322 section 3.2.3).
-DOT_ATOM = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
+DOT_ATOM = lazy_pattern(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]+")
 
 
 class CramMD5(Mechanism):

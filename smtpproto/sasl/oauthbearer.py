@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from ..grammar.lazy_pattern import lazy_pattern
 from .bearer import Bearer, acting
 from .errors import SASLError, SASLRefused
 from .mechanism import ClientHalf, ServerHalf
@@ -17,10 +16,10 @@ __all__ = ["OAuthBearer"]
 # kvpair      = key "=" value kvsep
 # key         = 1*(ALPHA)
 # value       = *(VCHAR / SP / HTAB / CR / LF )      (RFC 7628 section 3.1)
-RESPONSE = re.compile(
+RESPONSE = lazy_pattern(
     "([ny]|p=[^,\x01]*),(?:a=([^,\x01]*))?,\x01((?:[A-Za-z]+=[!-~ \t\r\n]*\x01)*)\x01"
 )
-AUTH = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([!-~]+)")
+AUTH = lazy_pattern(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([!-~]+)")
 
 
 class OAuthBearer(Bearer):

@@ -6,10 +6,10 @@ because none are defined, and ignores optional ones (section 5.1).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from ..grammar.lazy_pattern import lazy_pattern
 from .errors import SASLError, SASLRefused
 from .text import decode, from_base64, unquote
 
@@ -19,13 +19,13 @@ __all__ = ["ClientFinal", "ClientFirst", "ServerFirst", "raise_error"]
 MESSAGE = 9216
 
 # gs2-cbind-flag = ("p=" cb-name) / "n" / "y"
-FLAG = re.compile(r"p=[A-Za-z0-9.-]+|n|y")
+FLAG = lazy_pattern(r"p=[A-Za-z0-9.-]+|n|y")
 # printable = %x21-2B / %x2D-7E
-NONCE = re.compile(r"[!-+\--~]+")
+NONCE = lazy_pattern(r"[!-+\--~]+")
 # attr-val = ALPHA "=" value; value = 1*value-char, which is any but NUL and ","
-EXTENSION = re.compile(r"[A-Za-z]=[^,\0]+")
+EXTENSION = lazy_pattern(r"[A-Za-z]=[^,\0]+")
 # posit-number = %x31-39 *DIGIT; more digits would only cost time
-COUNT = re.compile(r"[1-9][0-9]{0,9}")
+COUNT = lazy_pattern(r"[1-9][0-9]{0,9}")
 
 # server-error-value (RFC 5802 section 7); others count as "other-error".
 SERVER_ERRORS = frozenset(

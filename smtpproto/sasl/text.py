@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 
+from ..grammar.lazy_pattern import lazy_pattern
 from .errors import SASLError, SASLRefused
 from .saslprep import prepare
 
@@ -19,7 +19,7 @@ FIELD = 1024
 
 # saslname = 1*(value-safe-char / "=2C" / "=3D")
 # value-safe-char = UTF-8 character except NUL, "=" and ","  (RFC 5802 section 7)
-SASLNAME = re.compile(r"(?:[^=,\0]|=2C|=3D)+")
+SASLNAME = lazy_pattern(r"(?:[^=,\0]|=2C|=3D)+")
 
 
 def decode(octets: bytes, what: str, limit: int = FIELD) -> str:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.session import NameKind, Session
 from .errors import SASLError
 from .text import FIELD
@@ -22,8 +22,8 @@ CHANNEL_BINDINGS = (*USUAL_BINDINGS, "tls-server-end-point")
 TOKEN = 8192
 
 # A bearer token has fewer characters (RFC 6750 section 2.1); none of these ends the field.
-VISIBLE = re.compile(r"[!-~]*")
-HOST = re.compile(r"[!-;=?A-~]*")  # without "<", ">" and "@"
+VISIBLE = lazy_pattern(r"[!-~]*")
+HOST = lazy_pattern(r"[!-;=?A-~]*")  # without "<", ">" and "@"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

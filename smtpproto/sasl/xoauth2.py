@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-
+from ..grammar.lazy_pattern import lazy_pattern
 from .bearer import Bearer, acting
 from .errors import SASLError
 from .mechanism import ClientHalf, ServerHalf
@@ -14,7 +13,7 @@ from .values import TOKEN, Context, Credentials
 __all__ = ["XOAuth2"]
 
 # "user=" user ^A "auth=Bearer " token ^A ^A
-MESSAGE = re.compile("user=([^\x01\0]+)\x01auth=[Bb]earer ([!-~]*)\x01\x01")
+MESSAGE = lazy_pattern("user=([^\x01\0]+)\x01auth=[Bb]earer ([!-~]*)\x01\x01")
 
 
 class XOAuth2(Bearer):

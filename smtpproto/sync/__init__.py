@@ -1,9 +1,109 @@
-"""SMTP over blocking sockets: a client, a pool and a server; `smtpproto.trio` has the same."""
+"""SMTP over blocking sockets: a client, a pool and a server; `smtpproto.trio` has the same.
+
+What users need of other folders can be imported from here, too: envelopes, outcomes, errors, TLS,
+credentials, transcripts.  The core is `smtpproto`, service extensions are `smtpproto.extensions`.
+"""
 
 from __future__ import annotations
 
-from .client import Client, connect, open_client
-from .pool import Pool
-from .server import Server, serve, start_server
+from typing import TYPE_CHECKING
 
-__all__ = ["Client", "Pool", "Server", "connect", "open_client", "serve", "start_server"]
+from ..lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from ..adapters.tls import CertificateFiles, client_context, server_context
+    from ..conversations import (
+        Admission,
+        Answer,
+        AuthenticationError,
+        ClientSettings,
+        ConnectionLost,
+        Content,
+        ContentAnswer,
+        ContentLost,
+        Delivery,
+        Envelope,
+        Handler,
+        Outcome,
+        PermanentError,
+        PoolLimits,
+        ServerSettings,
+        ServerTLS,
+        SMTPError,
+        Status,
+        TLSError,
+        TLSMode,
+        TLSPolicy,
+        Transcript,
+        TransientError,
+        content_of,
+        envelope_of,
+    )
+    from ..sasl import Credentials, Users
+    from ..wire.proxy_header import ProxyHeader
+    from ..wire.proxy_reader import TrustedNetworks
+    from .client import Client, connect, open_client
+    from .pool import Pool
+    from .server import Server, serve, start_server
+else:
+    # A program that sends mail does not need the server, nor the other way round.
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            "..adapters.tls": "CertificateFiles client_context server_context",
+            "..conversations": (
+                "Admission Answer AuthenticationError ClientSettings ConnectionLost Content "
+                "ContentAnswer ContentLost Delivery Envelope Handler Outcome PermanentError "
+                "PoolLimits ServerSettings ServerTLS SMTPError Status TLSError TLSMode "
+                "TLSPolicy Transcript TransientError content_of envelope_of"
+            ),
+            "..sasl": "Credentials Users",
+            "..wire.proxy_header": "ProxyHeader",
+            "..wire.proxy_reader": "TrustedNetworks",
+            ".client": "Client connect open_client",
+            ".pool": "Pool",
+            ".server": "Server serve start_server",
+        },
+    )
+
+__all__ = [
+    "Admission",
+    "Answer",
+    "AuthenticationError",
+    "CertificateFiles",
+    "Client",
+    "ClientSettings",
+    "ConnectionLost",
+    "Content",
+    "ContentAnswer",
+    "ContentLost",
+    "Credentials",
+    "Delivery",
+    "Envelope",
+    "Handler",
+    "Outcome",
+    "PermanentError",
+    "Pool",
+    "PoolLimits",
+    "ProxyHeader",
+    "SMTPError",
+    "Server",
+    "ServerSettings",
+    "ServerTLS",
+    "Status",
+    "TLSError",
+    "TLSMode",
+    "TLSPolicy",
+    "Transcript",
+    "TransientError",
+    "TrustedNetworks",
+    "Users",
+    "client_context",
+    "connect",
+    "content_of",
+    "envelope_of",
+    "open_client",
+    "serve",
+    "server_context",
+    "start_server",
+]

@@ -16,7 +16,6 @@ most 63 octets in any case (RFC 1035 section 2.3.4).
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -34,6 +33,7 @@ from ..grammar.patterns import DOMAIN, DOT_STRING_UTF8, FULL_MAILBOX, ipv4_addre
 from ..limits import Limits
 
 if TYPE_CHECKING:
+    import ipaddress
     import re
 
     from typing_extensions import Self
@@ -149,6 +149,8 @@ class AddressLiteral:
         Raises:
             ValueError: it is no IP address.
         """
+        import ipaddress  # noqa: PLC0415  few sessions have address literals
+
         ip = ipaddress.ip_address(address.partition("%")[0])
         if isinstance(ip, ipaddress.IPv4Address):
             return cls(str(ip))

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import enum
 import ipaddress
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError
 from ..grammar.encodings import decode_xtext, encode_xtext
+from ..grammar.lazy_pattern import lazy_pattern
 from .command_base import Command, Grammar
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["AttributeCommand", "Attributes", "Unavailable", "Value", "ip_address", "speaker"]
 
 # attribute-name "=" xtext.  Postfix has a fixed list of names, other programs have more.
-NAME = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
+NAME = lazy_pattern(r"[A-Za-z][A-Za-z0-9-]*")
 # The decoded value: 1 to 255 printable ASCII characters without white space.
-TEXT = re.compile(r"[!-~]{1,255}")
-PORT = re.compile(r"[0-9]{1,5}")
+TEXT = lazy_pattern(r"[!-~]{1,255}")
+PORT = lazy_pattern(r"[0-9]{1,5}")
 HIGHEST_PORT = 65535
 
 

@@ -12,8 +12,9 @@ their texts.
 from __future__ import annotations
 
 import re
-import textwrap
 from dataclasses import dataclass
+
+from ..grammar.lazy_pattern import lazy_pattern
 
 __all__ = ["MEANINGS", "Explanation", "default_enhanced", "explain"]
 
@@ -574,7 +575,7 @@ VERDICTS = {"4": "puts off", "5": "refuses"}
 CATEGORIES = {0: "syntax", 1: "information", 2: "the connection", 5: "the mail system"}
 NO_CODE = ("This is no reply code of SMTP (RFC 5321 section 4.2).",)
 # (RFC 3463 section 2)
-STATUS_CODE = re.compile(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})")
+STATUS_CODE = lazy_pattern(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})")
 # Columns of an explanation.
 WIDTH = 80
 
@@ -721,4 +722,6 @@ def _together(code: int, status: re.Match[str], place: str) -> tuple[str, ...]:
 
 
 def _wrap(text: str, first: str, others: str) -> list[str]:
+    import textwrap  # noqa: PLC0415  it takes a while to load, and few explanations are shown
+
     return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=others)

@@ -1,6 +1,7 @@
 """The commands of SMTP as values: RFC 5321 section 4.1.1 (and LHLO of RFC 2033).
 
-Each class reads its own arguments; `command_line` finds the class by the verb.
+Each class reads its own arguments; `command_line` finds the class by the verb.  A class without
+fields of its own takes the methods of its base, as to generate them again costs time at import.
 """
 
 from __future__ import annotations
@@ -83,24 +84,24 @@ class Hello(Command):
         return cls(kind.parse(arguments, limits=grammar.limits))
 
 
-@dataclass(frozen=True, slots=True)
 class Ehlo(Hello):
     """EHLO: begin a session with service extensions (RFC 5321 section 4.1.1.1)."""
 
+    __slots__ = ()
     verb = "EHLO"
 
 
-@dataclass(frozen=True, slots=True)
 class Helo(Hello):
     """HELO: begin a session without service extensions (RFC 5321 section 4.1.1.1)."""
 
+    __slots__ = ()
     verb = "HELO"
 
 
-@dataclass(frozen=True, slots=True)
 class Lhlo(Hello):
     """LHLO: begin an LMTP session (RFC 2033 section 4.1)."""
 
+    __slots__ = ()
     verb = "LHLO"
 
 
@@ -344,18 +345,18 @@ class _Question(_WithString):
         return cls(arguments) if kind is None else cls(string, (kind.parse(None),))
 
 
-@dataclass(frozen=True, slots=True)
 class Vrfy(_Question):
     """VRFY: ask whether a user or mailbox is there (RFC 5321 section 4.1.1.6)."""
 
+    __slots__ = ()
     verb = "VRFY"
     accepted = (252, "2.1.5", "Cannot VRFY user, but will accept message and attempt delivery")
 
 
-@dataclass(frozen=True, slots=True)
 class Expn(_Question):
     """EXPN: ask for the members of a mailing list (RFC 5321 section 4.1.1.7)."""
 
+    __slots__ = ()
     verb = "EXPN"
     needs_offer = False  # it is older than EHLO (section 4.1.4)
     accepted = (252, "2.1.5", "Cannot EXPN list")

@@ -10,11 +10,11 @@ Line endings are always strict: a lenient reader of line endings makes two comma
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
+from ..grammar.lazy_pattern import lazy_pattern
 from .addresses import Domain
 from .command_base import Command, Grammar, Syntax
 from .command_line import parse
@@ -29,12 +29,12 @@ __all__ = ["NoDomain", "read"]
 Repaired = tuple[str, str] | None
 
 # A label such as `FROM:`, with white space where RFC 5321 allows none.
-_LABEL = re.compile(r"[ \t]*([A-Za-z]+)[ \t]*:[ \t]*")
+_LABEL = lazy_pattern(r"[ \t]*([A-Za-z]+)[ \t]*:[ \t]*")
 # The path behind a label: up to the closing bracket, or, where there are no brackets, to a space.
-_PATH = re.compile(r'[A-Za-z]+:(<(?:"(?:[^"\\]|\\.)*"|[^">])*>)')
-_BARE_PATH = re.compile(r'([A-Za-z]+:)((?:"(?:[^"\\]|\\.)*"|[^" \t<>])+)(?![^ \t])')
-_WHITE = re.compile(r"[ \t]+")
-_PRINTABLE = re.compile(r"[!-~]*")
+_PATH = lazy_pattern(r'[A-Za-z]+:(<(?:"(?:[^"\\]|\\.)*"|[^">])*>)')
+_BARE_PATH = lazy_pattern(r'([A-Za-z]+:)((?:"(?:[^"\\]|\\.)*"|[^" \t<>])+)(?![^ \t])')
+_WHITE = lazy_pattern(r"[ \t]+")
+_PRINTABLE = lazy_pattern(r"[!-~]*")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError, RemoteProtocolError
+from ..grammar.lazy_pattern import lazy_pattern
 from .codes import Explanation, default_enhanced, explain
 from .command_base import Command
 from .commands import Rcpt
@@ -23,20 +24,20 @@ __all__ = ["Reply", "ReplyReader", "build_reply", "format_reply", "sendable"]
 # Reply-line = Reply-code [ ("-" / SP) Textstring ]; Textstring = 1*(%d09 / %d32-126), and UTF-8
 # after RFC 6531 section 3.7.4.1.  A client accepts any two digits after the first, which alone says
 # what to do (RFC 5321 sections 4.2 and 4.3.2).  A server must send a Reply-code.
-REPLY_LINE = re.compile(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
+REPLY_LINE = lazy_pattern(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
 # status-code = class "." subject "." detail (RFC 3463 section 2)
-ENHANCED = re.compile(r"([245])\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})")
+ENHANCED = lazy_pattern(r"([245])\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})")
 # The same pattern at the beginning of a line of text.
-LEADING = re.compile(r"([245])\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})(?= |\Z)")
+LEADING = lazy_pattern(r"([245])\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})(?= |\Z)")
 # Control characters but tab and line feed; also C1 controls, which can steer a terminal as well.
-UNFIT = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+UNFIT = lazy_pattern(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # Replacements of control characters, of one octet each, so a text keeps its length.
 _CONTROLS = bytes([*range(9), *range(10, 32), 127])
 _READABLE = bytes.maketrans(_CONTROLS, b"?" * len(_CONTROLS))
 # The same in ISO 8859-1, which has controls beyond ASCII (C1).
 _C1 = bytes(range(0x80, 0xA0))
 _READABLE_LATIN = bytes.maketrans(_C1, b"?" * len(_C1))
-_ANY_C1 = re.compile("[\x80-\x9f]")
+_ANY_C1 = lazy_pattern("[\x80-\x9f]")
 # A reply line may have 512 octets with its code and CRLF (RFC 5321 section 4.5.3.1.5), a challenge
 # 12,288 (RFC 4954 section 4).
 LINE_OCTETS = 512

@@ -38,7 +38,7 @@ from smtpproto.extensions import (
     SizeParameter,
     UnknownExtension,
 )
-from smtpproto.extensions.known import KNOWN, standard
+from smtpproto.extensions.known import KNOWN, VERBS, standard
 from smtpproto.vocabulary.command_line import parse
 from smtpproto.vocabulary.session import Offered
 from smtpproto.vocabulary.states import Transition
@@ -387,3 +387,7 @@ def test_parameters_of_the_package_stay_typed() -> None:
     pair = Pair(Size(1000)).hello()
     assert pair.say(mail(SizeParameter(1000))).code == 250
     assert EndOfContent() not in pair.events
+
+
+def test_the_verbs_that_are_written_down_are_those_of_all_extensions() -> None:
+    assert {command.verb for kind in KNOWN for command in kind.commands} == VERBS

@@ -6,13 +6,13 @@ Fields that are ASCII already stay unchanged, octet by octet: refolding them wou
 
 from __future__ import annotations
 
-import re
 from binascii import b2a_base64
 from email.errors import HeaderParseError
 from email.header import decode_header, make_header
 from typing import TYPE_CHECKING
 
 from ...grammar.address_list import read_address_list
+from ...grammar.lazy_pattern import lazy_pattern
 from ...vocabulary.addresses import Domain, Mailbox
 from .mime import name_of, parameters, unfold
 from .plan import unfit
@@ -42,14 +42,14 @@ _WITHOUT_WORDS = frozenset(
 # An encoded-word has 75 characters at most (RFC 2047 section 2): 12 around 60 of base64.
 _WORD_OCTETS = 45
 _LINE_OCTETS = 76
-_ENCODED_WORD = re.compile(r"=\?[^?\s]+\?[BbQq]\?[^?\s]*\?=")
-_BETWEEN = re.compile(r"(?<=\?=)[ \t]+(?==\?[^?\s]+\?[BbQq]\?)")
-_WORDS = re.compile(r"[^ \t]+")
-_BEFORE_SPACE = re.compile(rb"(?<=[^ \t])(?=[ \t])")
+_ENCODED_WORD = lazy_pattern(r"=\?[^?\s]+\?[BbQq]\?[^?\s]*\?=")
+_BETWEEN = lazy_pattern(r"(?<=\?=)[ \t]+(?==\?[^?\s]+\?[BbQq]\?)")
+_WORDS = lazy_pattern(r"[^ \t]+")
+_BEFORE_SPACE = lazy_pattern(rb"(?<=[^ \t])(?=[ \t])")
 # RFC 2231 section 7: most of attribute-char.
-_NOT_ATTRIBUTE_CHAR = re.compile(rb"[^A-Za-z0-9._~-]")
-_PIECE = re.compile(r"(?:%[0-9A-F]{2}|[^%]){1,18}")
-_COMMA = re.compile(r"[ \t]*>?,(?=[^ \t])")
+_NOT_ATTRIBUTE_CHAR = lazy_pattern(rb"[^A-Za-z0-9._~-]")
+_PIECE = lazy_pattern(r"(?:%[0-9A-F]{2}|[^%]){1,18}")
+_COMMA = lazy_pattern(r"[ \t]*>?,(?=[^ \t])")
 
 
 def in_ascii(field: bytes, to_ascii: ToASCII | None) -> bytes:

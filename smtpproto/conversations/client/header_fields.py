@@ -7,7 +7,6 @@ cannot read, and its output differs between Python versions.
 from __future__ import annotations
 
 import contextlib
-import re
 from email.errors import (
     FirstHeaderLineIsContinuationDefect,
     MissingHeaderBodySeparatorDefect,
@@ -19,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import LocalProtocolError
 from ...grammar.address_list import Found, read_address_list
+from ...grammar.lazy_pattern import lazy_pattern
 from ...vocabulary.addresses import AddressLiteral, Domain, Mailbox
 from .encoded_words import ADDRESS_FIELDS, fold, in_ascii
 
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
 __all__ = ["check_header", "field_texts", "mailboxes_of", "written"]
 
-_FOLD = re.compile(r"(?:\r\n|\r|\n)(?=[ \t])")
-_LINE_ENDING = re.compile(r"\r\n|\r|\n")
+_FOLD = lazy_pattern(r"(?:\r\n|\r|\n)(?=[ \t])")
+_LINE_ENDING = lazy_pattern(r"\r\n|\r|\n")
 # RFC 5322 section 2.2
 #   field-name      = 1*(%d33-57 / %d59-126)
-_NAME = re.compile(r"[!-9;-~]+")
+_NAME = lazy_pattern(r"[!-9;-~]+")
 # Octets of a line without its CRLF (RFC 5322 section 2.1.1).
 _LINE_MOST = 998
 _NO_FOLDING = SMTP.clone(max_line_length=0, utf8=True)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ...errors import LocalProtocolError
 from ...extensions import EightBitMime, SmtpUtf8
+from ...grammar.lazy_pattern import lazy_pattern
 from ..envelope import Envelope
 from .header_fields import check_header, mailboxes_of, written
 from .seven_bit import convert, convert_header, has_lines
@@ -29,7 +30,7 @@ __all__ = ["content_of", "envelope_of", "header_of", "read_header", "without_bcc
 HEADER_MOST = 1024 * 1024
 # The field's name, its line, and its continuation lines; a bare CR is sent as CRLF too.
 _END = rb"(?:\r\n?|\n)"
-_BCC = re.compile(
+_BCC = lazy_pattern(
     rb"(?:\A|(?<=[\r\n]))(?:resent-)?bcc[ \t]*:"
     rb"[^\r\n]*(?:" + _END + rb"[ \t][^\r\n]*)*" + _END + rb"?",
     re.IGNORECASE,
@@ -45,8 +46,8 @@ _RESENT = (
     "Resent-Bcc",
 )
 _HIDDEN = frozenset({"bcc", "resent-bcc"})
-_BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
-_LINE_ENDING = re.compile(rb"\r\n|\r|\n")
+_BARE = lazy_pattern(rb"\r(?!\n)|(?<!\r)\n")
+_LINE_ENDING = lazy_pattern(rb"\r\n|\r|\n")
 _DEPTH_MOST = 100
 
 

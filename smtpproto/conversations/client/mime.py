@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...grammar.lazy_pattern import lazy_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
@@ -34,14 +36,14 @@ _DEPTH_MOST = 100
 # A longer line is no delimiter: a boundary has at most 70 octets.
 _DELIMITER_MOST = 300
 
-_FOLD = re.compile(rb"(?:\r\n|\r|\n)(?=[ \t])")
-_FIELD = re.compile(rb"[^\r\n]*(?:\r\n?|\n|\Z)(?:[ \t][^\r\n]*(?:\r\n?|\n|\Z))*")
+_FOLD = lazy_pattern(rb"(?:\r\n|\r|\n)(?=[ \t])")
+_FIELD = lazy_pattern(rb"[^\r\n]*(?:\r\n?|\n|\Z)(?:[ \t][^\r\n]*(?:\r\n?|\n|\Z))*")
 # RFC 2045 section 5.1; an unquoted value may be malformed and ends at the next space.
-_TYPE = re.compile(rb"[ \t]*([^\s;/]+/[^\s;]+)")
-_PARAMETER = re.compile(
+_TYPE = lazy_pattern(rb"[ \t]*([^\s;/]+/[^\s;]+)")
+_PARAMETER = lazy_pattern(
     rb';[ \t]*([^\s=;"]+)[ \t]*=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s;"]*))', re.DOTALL
 )
-_QUOTED_PAIR = re.compile(rb"\\(.)", re.DOTALL)
+_QUOTED_PAIR = lazy_pattern(rb"\\(.)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from ...extensions import (
     SmtpUtf8,
     SmtpUtf8Parameter,
 )
-from ...extensions.chunking import is_binary
+from ...extensions.eight_bit_mime import is_binary
 from ...vocabulary.addresses import Domain, ForwardPath, ReversePath
 from ...vocabulary.commands import Mail, Rcpt
 from ...wire import LineEndings

@@ -7,11 +7,11 @@ unknown charset.
 
 from __future__ import annotations
 
-import re
 from binascii import b2a_base64, b2a_qp
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from ...grammar.lazy_pattern import lazy_pattern
 from .encoded_words import in_ascii
 from .mime import (
     MEDIA_MESSAGES,
@@ -36,7 +36,7 @@ _SEALED = frozenset({"multipart/signed", "multipart/encrypted"})
 _RAW = ("", "7bit", "8bit", "binary")
 _TEXT = ContentType("text/plain", None, "")
 _MESSAGE = ContentType("message/rfc822", None, "")
-_WIDE = re.compile(r"(?:utf|ucs|iso-10646-ucs)[-_]?(?:16|32|2|4)(?:[-_]?[bl]e)?")
+_WIDE = lazy_pattern(r"(?:utf|ucs|iso-10646-ucs)[-_]?(?:16|32|2|4)(?:[-_]?[bl]e)?")
 _BASE64_LINE = 57
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from ...grammar.lazy_pattern import lazy_pattern
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
@@ -17,8 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["check_names", "check_object", "check_signatures", "check_store", "check_waiting"]
 
 # The names of the hooks in other libraries, such as `handle_RCPT` and `rcpt_to`.
-_PREFIX = re.compile("^(?:handle|on|do|smtp|hook)_(?=.)", re.IGNORECASE)
-_SUFFIX = re.compile("(?<=.)_(?:to|from|hook|command|received)$", re.IGNORECASE)
+_PREFIX = lazy_pattern("^(?:handle|on|do|smtp|hook)_(?=.)", re.IGNORECASE)
+_SUFFIX = lazy_pattern("(?<=.)_(?:to|from|hook|command|received)$", re.IGNORECASE)
 _OTHER_NAMES = {"helo": "ehlo", "lhlo": "ehlo"}
 # So close to other words (rest, reset, quiet) that only their full names count.
 _WORDS = ("rset", "noop", "quit")

@@ -6,11 +6,11 @@ UTF-8.
 
 from __future__ import annotations
 
-import re
 from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 from ...extensions import SmtpUtf8Parameter
+from ...grammar.lazy_pattern import lazy_pattern
 from ...vocabulary.addresses import AddressLiteral, Domain
 from ...vocabulary.lenient_commands import NoDomain
 from ...vocabulary.session import Protocol
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["Separator", "protocol_keyword", "received"]
 
 # ID = FWS "ID" FWS ( Atom / msg-id ): here an atom, with dots, as everybody has it.
-_ID = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,128}")
+_ID = lazy_pattern(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,128}")
 # The beginning of a header field: its name, and white space that old programs put before the colon
 # (RFC 5322 sections 2.2 and 4.5).
-_FIELD_NAME = re.compile(rb"([!-9;-~]*)[ \t]*")
+_FIELD_NAME = lazy_pattern(rb"([!-9;-~]*)[ \t]*")
 # Octets of a line without its CRLF (RFC 5322 section 2.1.1): no field name is longer.
 _LONGEST = 998
 # Characters that a comment may hold unquoted (RFC 5322 section 3.2.2).
-_NO_COMMENT = re.compile(r"[^A-Za-z0-9_.:-]")
+_NO_COMMENT = lazy_pattern(r"[^A-Za-z0-9_.:-]")
 
 
 def received(session: Session, envelope: Envelope, when: datetime, identifier: str) -> bytes:

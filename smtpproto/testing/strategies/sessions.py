@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ...conversations.envelope import Envelope
 from ...extensions import Bdat, Body, Chunking, Extension
-from ...extensions.chunking import is_binary
+from ...extensions.eight_bit_mime import is_binary
 from ...vocabulary.command_base import Command
 from ...vocabulary.commands import Data, Ehlo, Hello, Helo, Lhlo, Mail, Quit, Rset
 from ...vocabulary.session import Protocol, Session

@@ -1,0 +1,63 @@
+"""Packages that load their files late: what type checkers see is what is there at run time."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import smtpproto
+
+ROOT = Path(smtpproto.__file__).parent
+PACKAGES = ["conversations", "extensions", "sync", "trio"]
+
+
+def seen_by_type_checkers(package: str) -> dict[str, str]:
+    """The names that a package imports under `TYPE_CHECKING`, with the module each comes from."""
+    tree = ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8"))
+    [block] = [node for node in tree.body if isinstance(node, ast.If)]
+    found = {}
+    for node in block.body:
+        assert isinstance(node, ast.ImportFrom)
+        for alias in node.names:
+            found[alias.name] = f"{'.' * node.level}{node.module}"
+    return found
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_type_checkers_see_what_is_there(package: str) -> None:
+    module = importlib.import_module(f"smtpproto.{package}")
+    seen = seen_by_type_checkers(package)
+    assert sorted(seen) == sorted(module.__all__)
+    for name, home in seen.items():
+        place = importlib.import_module(home, module.__name__)
+        assert getattr(module, name) is getattr(place, name)
+    assert set(module.__all__) <= set(dir(module))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_name_that_is_not_there(package: str) -> None:
+    module = importlib.import_module(f"smtpproto.{package}")
+    with pytest.raises(AttributeError, match=f"'smtpproto.{package}' has no attribute 'nonsense'"):
+        _ = module.nonsense
+
+
+@pytest.mark.parametrize(
+    "code, not_loaded",
+    [
+        ("import smtpproto", ["smtpproto.extensions.burl", "smtpproto.sasl", "ipaddress", "email"]),
+        ("import smtpproto.sync", ["smtpproto.trio", "smtpproto.sync.server", "logging", "email"]),
+        ("from smtpproto.sync import connect", ["smtpproto.sync.server"]),
+        ("from smtpproto.extensions import Size", ["smtpproto.extensions.burl"]),
+    ],
+)
+def test_other_files_are_not_loaded(code: str, not_loaded: list[str]) -> None:
+    program = f"import sys; {code}; print(*(set({not_loaded}) & set(sys.modules)))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == []
