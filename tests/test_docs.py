@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from smtpproto.sync.server import Server
+
 DOCS = Path(__file__).parent.parent / "docs"
 BLOCK = re.compile(
     r"^```python\n(?P<code>.*?)^```\n(?:\n?```text\n(?P<output>.*?)^```$)?",
@@ -36,13 +38,19 @@ def blocks(path: Path) -> Iterator[tuple[str, str | None]]:
 @pytest.mark.parametrize("page", PAGES)
 def test_a_page_runs(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     namespace: dict[str, object] = {"__name__": "page"}
-    for source, output in blocks(DOCS / page):
-        capsys.readouterr()
-        code = compile(source, page, "exec", dont_inherit=True)
-        exec(code, namespace)  # noqa: S102  # what the pages show
-        if output is not None:
-            # What is SMTP on a page has the line ends of the page.
-            assert capsys.readouterr().out.replace("\r\n", "\n") == output
+    try:
+        for source, output in blocks(DOCS / page):
+            capsys.readouterr()
+            code = compile(source, page, "exec", dont_inherit=True)
+            exec(code, namespace)  # noqa: S102  # what the pages show
+            if output is not None:
+                # What is SMTP on a page has the line ends of the page.
+                assert capsys.readouterr().out.replace("\r\n", "\n") == output
+    finally:
+        # The thread of a server would keep the interpreter from ending where a page fails.
+        for value in namespace.values():
+            if isinstance(value, Server):
+                value.stop(0)
 
 
 def test_the_pages_are_found() -> None:
