@@ -10,14 +10,13 @@ passes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..extensions import Answered, Extension, SessionEvent, TLSBegun, TransactionOver
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail, Rcpt
-from ..vocabulary.session import Offered, Session, TLSFacts, Transaction
+from ..vocabulary.session import Offered, Session, TLSFacts, Transaction, changed
 from ..vocabulary.states import Effect, State
 from ..wire import LineEndings, LineReader, ReceiveBuffer
 from ..wire.line_endings import CR, LF, NUL
@@ -224,7 +223,7 @@ class Connection:
                 session = self.session
                 # The first EHLO of a session finds nothing to forget.
                 if session.name is not None or len(session.offered):
-                    self.session = replace(session, name=None, extended=False, offered=Offered())
+                    self.session = changed(session, name=None, extended=False, offered=Offered())
                 self._forget_session()
             if self._catalogue.concerned:
                 self._happened(_TRANSACTION_OVER)
@@ -261,7 +260,7 @@ class Connection:
         Arguments:
             identity: what `session.identity` says from now on.
         """
-        self.session = replace(self.session, identity=identity)
+        self.session = changed(self.session, identity=identity)
 
     def _forget_session(self) -> None:
         """What a role keeps besides `session` and has to forget with it."""

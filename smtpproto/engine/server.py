@@ -6,7 +6,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
@@ -27,7 +26,7 @@ from ..vocabulary.events import (
 )
 from ..vocabulary.lenient_commands import read
 from ..vocabulary.replies import Reply
-from ..vocabulary.session import Protocol, Session
+from ..vocabulary.session import Protocol, Session, changed
 from ..vocabulary.states import Effect, State
 from ..wire import BadLine, ContentEnd, LineEndings, LineFault
 from . import server_refusals as refusals
@@ -98,7 +97,7 @@ class Server(ServerReplies):
             catalogue(map(type, extensions), protocol, limits, syntax),
             Session(hostname, protocol)
             if session is None
-            else replace(session, hostname=hostname, protocol=protocol),
+            else changed(session, hostname=hostname, protocol=protocol),
             limits,
             line_endings=line_endings,
             observer=observer,

@@ -8,7 +8,7 @@ from dataclasses import replace
 from ..extensions import Extension
 from ..vocabulary.commands import Hello, Helo
 from ..vocabulary.replies import Reply
-from ..vocabulary.session import Offered, Session
+from ..vocabulary.session import Offered, Session, changed
 
 __all__ = ["named", "offers", "with_offers"]
 
@@ -24,10 +24,10 @@ def named(
         extensions: what the server offers in reply to EHLO.
         plain: what is in force after HELO as well.
     """
-    session = replace(
+    session = changed(
         session, name=command.name, extended=not isinstance(command, Helo), offered=Offered()
     )
-    return replace(session, offered=offers(extensions if session.extended else plain, session))
+    return changed(session, offered=offers(extensions if session.extended else plain, session))
 
 
 def offers(extensions: Iterable[Extension], session: Session) -> Offered:

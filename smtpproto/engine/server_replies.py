@@ -7,7 +7,6 @@ states.
 from __future__ import annotations
 
 import functools
-from dataclasses import replace
 
 from ..errors import LocalProtocolError
 from ..extensions import EnhancedStatusCodes, Extension
@@ -16,7 +15,7 @@ from ..limits import Limits
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
 from ..vocabulary.commands import Hello, Rcpt, Rset
 from ..vocabulary.replies import Reply, format_reply, sendable
-from ..vocabulary.session import Protocol, Session
+from ..vocabulary.session import Protocol, Session, changed
 from ..vocabulary.states import Effect, State
 from ..wire import CountedText, DotDecoder, LineEndings
 from .catalogue import Catalogue
@@ -197,7 +196,7 @@ class ServerReplies(Connection):
             reply = self._fit(reply, command)
         self._send(reply, self._format(reply, command.verb), row)
         # Facts may have been forgotten since.
-        self.session = replace(session, facts=self.session.facts)
+        self.session = changed(session, facts=self.session.facts)
 
     def _forgive(self, command: Command | None, before: State) -> None:
         """A positive reply: what brings a message nearer does not count."""
@@ -268,7 +267,7 @@ class ServerReplies(Connection):
 
     def _forget_session(self) -> None:
         if self._plain:
-            self.session = replace(self.session, offered=offers(self._plain, self.session))
+            self.session = changed(self.session, offered=offers(self._plain, self.session))
 
     def _fit(self, reply: Reply, command: Command) -> Reply:
         """A reply with other characters than ASCII, as it may be sent (RFC 6531 section 3.7.4)."""

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+import pytest
+
 from smtpproto.extensions import Extension
 from smtpproto.vocabulary.addresses import Domain, ForwardPath, ReversePath
 from smtpproto.vocabulary.commands import Mail, Rcpt
-from smtpproto.vocabulary.session import Offered, Protocol, Session, TLSFacts, Transaction
+from smtpproto.vocabulary.session import Offered, Protocol, Session, TLSFacts, Transaction, changed
 
 
 @dataclass(frozen=True)
@@ -83,13 +85,13 @@ def test_a_transaction_begins_without_recipients() -> None:
     assert Transaction(mail).recipients == []
 
 
-def test_another_transaction_changes_nothing_else() -> None:
-    """Each field gets a value of its own, so that none can be left out or take another's place."""
+def test_a_changed_session_keeps_all_else() -> None:
+    """Each field has a value of its own, so that none can be left out or take another's place."""
     values: dict[str, object] = {each.name: object() for each in fields(Session)}
     session = Session(**values)  # type: ignore[arg-type]
-    transaction = Transaction(Mail(ReversePath(None)))
-    changed = session.within(transaction)
-    assert changed.transaction is transaction
-    others = [name for name in values if name != "transaction"]
-    assert [getattr(changed, name) for name in others] == [values[name] for name in others]
-    assert changed.within(None).transaction is None
+    for name in values:
+        other = changed(session, **{name: "other"})
+        assert {each: getattr(other, each) for each in values} == values | {name: "other"}
+    assert {each: getattr(session, each) for each in values} == values
+    with pytest.raises(KeyError):
+        changed(session, recipient="other")

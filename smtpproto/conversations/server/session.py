@@ -17,7 +17,7 @@ from ...vocabulary.command_base import Command
 from ...vocabulary.commands import Data, Hello, Mail
 from ...vocabulary.events import ContentChunk, Deviation, EndOfContent, Need, Rejected, ServerEvent
 from ...vocabulary.replies import Reply
-from ...vocabulary.session import EarlyTalk
+from ...vocabulary.session import EarlyTalk, changed
 from ..envelope import Envelope
 from ..requests import (
     BeginTLS,
@@ -174,7 +174,7 @@ class ServerSession:
         server = self.server
         session = server.session
         if session.transaction is not server.transaction:
-            session = server.session = session.within(server.transaction)
+            session = server.session = changed(session, transaction=server.transaction)
         return session
 
     def envelope(self) -> Envelope:
