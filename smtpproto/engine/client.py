@@ -186,7 +186,9 @@ class Client(ClientCommands):
             self._end(_CLOSED)
             return reply
         row = self._rows[self.state].get(sent.name)
-        self._check_answer(code, sent.name, row)
+        after = None if row is None else row.after[code // 100]
+        if after is None or queued.released == 0 or self._chunks is not None:
+            self._check_answer(code, sent.name, row)
         if recipient is not None:
             self._best = min(code, self._best)
             if self._more_recipients():

@@ -26,7 +26,7 @@ from .catalogue import Catalogue
 from .client_content import OutgoingChunks
 from .client_pipelining import Awaited, CommandQueue
 from .command_allowed import CommandRules, InForce, not_possible
-from .connection import Connection, Observer, check_line
+from .connection import Connection, Observer
 from .table import Row
 
 __all__ = ["ClientCommands", "early"]
@@ -118,24 +118,22 @@ class ClientCommands(Connection):
         if self._error is not None:
             raise LocalProtocolError(f"the connection is broken: {self._error}")
         try:
-            self._send(message)
+            if isinstance(message, Command):
+                self._send_command(message)
+            elif isinstance(message, ContentChunk):
+                self._send_chunk(message.octets)
+            elif isinstance(message, EndOfContent):
+                self._send_end()
+            elif isinstance(message, AuthResponse):
+                self._send_response(message)
+            else:
+                raise TypeError(
+                    "expected a Command, ContentChunk, EndOfContent or AuthResponse, found "
+                    f"{message!r}"
+                )
         except RemoteProtocolError as error:
             self._break(error)
             raise
-
-    def _send(self, message: Command | ContentChunk | EndOfContent | AuthResponse) -> None:
-        if isinstance(message, Command):
-            self._send_command(message)
-        elif isinstance(message, ContentChunk):
-            self._send_chunk(message.octets)
-        elif isinstance(message, EndOfContent):
-            self._send_end()
-        elif isinstance(message, AuthResponse):
-            self._send_response(message)
-        else:
-            raise TypeError(
-                f"expected a Command, ContentChunk, EndOfContent or AuthResponse, found {message!r}"
-            )
 
     def _send_command(self, command: Command) -> None:
         queued = self._queued
@@ -223,8 +221,10 @@ class ClientCommands(Connection):
                 f"{command.verb}: the line has {len(line)} octets with its CRLF, "
                 f"{rules.longest} are allowed (RFC 5321 section 4.5.3.1.4)"
             )
-        if not text.isprintable():
-            check_line(text.encode())
+        if not text.isprintable() and any(end in text for end in "\r\n\0"):
+            raise LocalProtocolError(
+                "a line to be sent holds CR, LF or NUL (RFC 5321 section 2.3.8)"
+            )
         return line
 
     def _leave(self, awaited: Awaited, command: Command, line: bytes) -> None:
@@ -304,8 +304,9 @@ class ClientCommands(Connection):
         self._out += encoder.finish()
         self._observe("C", b".")
         self._encoder = None
-        self._queued.sent.append((self._rows[_CONTENT]["content"], self._command))
-        self._projected = None
+        row = self._rows[_CONTENT]["content"]
+        self._queued.sent.append((row, self._command))
+        self._projected = row.success
 
     def _send_response(self, response: AuthResponse) -> None:
         command = self._command

@@ -27,7 +27,7 @@ from .table import Row
 if TYPE_CHECKING:
     from ..limits import Limits
 
-__all__ = ["Connection", "Observer", "check_line"]
+__all__ = ["Connection", "Observer"]
 
 # In CPython 3.11 to name a member of an enum takes three times as long as to name these.
 _NOTHING, _SESSION = Effect.NOTHING, Effect.SESSION
@@ -202,7 +202,10 @@ class Connection:
                 nothing is queued.
         """
         for line in lines:
-            check_line(line)
+            if LF in line or CR in line or NUL in line:
+                raise LocalProtocolError(
+                    "a line to be sent holds CR, LF or NUL (RFC 5321 section 2.3.8)"
+                )
         self._out += b"\r\n".join(lines) + b"\r\n"
 
     def _answered(self, row: Row, code: int, command: Command | None) -> None:
@@ -269,13 +272,3 @@ class Connection:
         """Let all extensions know of something that concerns the session."""
         for kind in self._catalogue.concerned:
             self.session = kind.after(event, self.session)
-
-
-def check_line(line: bytes) -> None:
-    """Refuse to send a line that holds CR, LF or NUL, which would make it more than one line.
-
-    Raises:
-        LocalProtocolError: it does.
-    """
-    if LF in line or CR in line or NUL in line:
-        raise LocalProtocolError("a line to be sent holds CR, LF or NUL (RFC 5321 section 2.3.8)")

@@ -12,7 +12,15 @@ from ..errors import LocalProtocolError
 from ..extensions import Extension
 from ..limits import DEFAULT, Limits
 from ..timeouts import CONTENT_CHUNK_TIMEOUT, NEXT_COMMAND_TIMEOUT
-from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand, Framing, Syntax
+from ..vocabulary.command_base import (
+    Command,
+    CountedCommand,
+    DialogueCommand,
+    Framing,
+    Grammar,
+    Syntax,
+)
+from ..vocabulary.command_line import parse
 from ..vocabulary.commands import Rcpt
 from ..vocabulary.events import (
     AuthResponse,
@@ -192,16 +200,23 @@ class Server(ServerReplies):
             return self._refuse_line(refusals.bad_line(line.reason), line.start)
         force = self._in_force()
         try:
-            command, fault = read(line, force.grammar)
+            command = parse(line, force.grammar)
         except LocalProtocolError as error:
-            hidden = self._show(line) and error.code == 500
-            return self._refuse_line(
-                refusals.NOT_SHOWN if hidden else refusals.reply_to(error), line
-            )
-        if fault:
-            self._deviant = (command, len(line) + 2)
-            return Deviation(fault, command)
+            return self._misread(line, force.grammar, error)
         return self._admit(command, force, len(line) + 2)
+
+    def _misread(self, line: bytes, grammar: Grammar, error: LocalProtocolError) -> ServerEvent:
+        """Answer a line that the grammar does not have, unless a lenient server can repair it."""
+        if grammar.syntax is Syntax.LENIENT:
+            try:
+                command, fault = read(line, grammar)
+            except LocalProtocolError as remaining:
+                error = remaining
+            else:
+                self._deviant = (command, len(line) + 2)
+                return Deviation(fault, command)
+        hidden = self._show(line) and error.code == 500
+        return self._refuse_line(refusals.NOT_SHOWN if hidden else refusals.reply_to(error), line)
 
     def _admit(self, command: Command, force: InForce, octets: int) -> ServerEvent | None:
         """Give a command that had so many octets to the application, or refuse it."""
