@@ -92,7 +92,7 @@ class ContentSource:
             return None if octets is None else len(octets)
         # A bare CR or LF is sent as CRLF, or not at all; a last line without CRLF gets one.
         missing = 0 if not octets or octets.endswith((b"\n", b"\r")) else 2
-        if not self._has_clean_lines():
+        if not self.has_clean_lines():
             pairs = octets.count(b"\r\n")
             missing += octets.count(b"\n") + octets.count(b"\r") - 2 * pairs
         return len(octets) + missing
@@ -144,13 +144,13 @@ class ContentSource:
         """
         if self.octets is None or line_endings is not LineEndings.REFUSE:
             return
-        if not self._has_clean_lines():
+        if not self.has_clean_lines():
             raise LocalProtocolError(
                 "the content holds a CR or LF that is not part of a CRLF (RFC 5321 section 2.3.8); "
                 "LineEndings.NORMALIZE makes line endings of them"
             )
 
-    def _has_clean_lines(self) -> bool:
+    def has_clean_lines(self) -> bool:
         """Whether each CR and LF of the content in memory is part of a CRLF."""
         assert self.octets is not None
         if self._clean is None:

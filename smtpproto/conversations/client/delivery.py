@@ -136,8 +136,10 @@ class _Delivery:
     def _has_room(self, batch: list[int]) -> bool:
         """Whether the session has room for one more mail transaction."""
         limits = self.client.offered.get(ServerLimits)
+        if limits is None:
+            return True
         recipients = [self.plan.recipients[index] for index in batch]
-        return limits is None or limits.allows(recipients, self.client.session)
+        return limits.allows(recipients, self.client.session)
 
     def outcomes(self, paths: tuple[ForwardPath, ...]) -> tuple[Outcome, ...]:
         """Return the outcome of each recipient."""

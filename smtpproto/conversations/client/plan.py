@@ -129,9 +129,10 @@ def _with_parameters(
 ) -> Mail:
     """Return MAIL with the parameters that it needs in addition to its own."""
     parameters = list(mail.parameters)
-    size = source.octets_sent(binary=binary)
-    if size is not None and Size in offered and mail.get(SizeParameter) is None:
-        parameters.append(SizeParameter(size))
+    if Size in offered and mail.get(SizeParameter) is None:
+        size = source.octets_sent(binary=binary)
+        if size is not None:
+            parameters.append(SizeParameter(size))
     body = _body(mail.get(Body), source, offered)
     if body is not None and mail.get(Body) is None:
         parameters.append(body)

@@ -242,7 +242,7 @@ class MailTransaction:
         text = None if self.plan.binary else CountedText(self.client.line_endings)
         octets = self.source.octets
         if octets is not None:
-            if text is not None:
+            if text is not None and not self.source.has_clean_lines():
                 octets = text.feed(octets) + text.finish()
         else:
             octets = yield from self._all_but_the_last(text)
