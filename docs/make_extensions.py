@@ -28,18 +28,19 @@ COLUMNS = (
 HEAD = """\
 # Service extensions
 
-Each is one file in `smtpproto/extensions/`, and both roles use the same object: a server is given
-it (`Server("mx.example", [Size(1_000_000)])`), a client finds it in `client.offered`.
-A client understands all of them unless it is told otherwise; "standard" marks what `standard()`
-gives a server.
-The columns MAIL, RCPT and others name the parameters that are added to these commands.
+Each extension is one file in `smtpproto/extensions/`, and both roles use the same class.
+A server gets an instance, as in `Server("mx.example", [Size(1_000_000)])`.
+A client finds the instance that the server announced in `client.offered`.
+A client understands all extensions unless you give it fewer.
+The column "standard" marks what `standard()` gives a server.
+The columns MAIL, RCPT and others name the parameters that an extension adds to these commands.
 
 """
 FOOT = """
-To write one of your own, see `examples/private_extension.py`.
+To write your own, see [how to write an extension](howto/extension.md).
 
-The reply codes of hosts and domains that accept no mail (RFC 7504) need no extension: they stand in
-`smtpproto/vocabulary/refusals.py`.
+Two reply codes of RFC 7504, for hosts and domains that accept no mail, need no extension.
+They are in `smtpproto/vocabulary/refusals.py`.
 """
 
 
