@@ -72,21 +72,16 @@ class Listening:
 
     Arguments:
         service: makes the conversations.
+        settings: of the server.
         listeners: non-blocking.
-        shared: whether others go on accepting from them.
-        path: of the Unix socket to be removed in the end.
         handshake: how sessions begin TLS.
-        timeout, grace: see `ListeningSettings`.
         addresses: where it listens: host and port, of a Unix socket its path and 0.
     """
 
     service: Service
+    settings: ListeningSettings
     listeners: list[socket.socket]
-    shared: bool
-    path: str | None
     handshake: security.Handshake
-    timeout: float | None
-    grace: float
     addresses: list[tuple[str, int]]
 
     def accept(self, listener: socket.socket) -> Arrival | None:
@@ -126,13 +121,15 @@ class Listening:
     def close(self) -> None:
         """Listen no more, and begin no more mail transactions."""
         self.service.stop()
-        for listener in [] if self.shared else self.listeners:
+        for listener in [] if self.settings.listeners_shared else self.listeners:
             # To close it would be to reset those who have connected and were not accepted yet.
             waiting = iter(functools.partial(sockets.accept, listener), None)
             with contextlib.suppress(sockets.Overloaded, sockets.NotListening):
                 for sock, *_ in itertools.islice(waiting, sockets.BACKLOG):
                     self._turn_away(sock, DRAINING)
-        sockets.close_listeners(self.listeners, self.path)
+        # The path of a listener that was given is not ours to remove.
+        path = self.settings.path if self.settings.listeners is None else None
+        sockets.close_listeners(self.listeners, path)
 
 
 class Running:
@@ -192,22 +189,17 @@ def start_listening(
         nonce=settings.nonce or machine.nonce,
     )
     service = Service(handler, settings, waits=waits, lock=threading.Lock())
-    path, listeners = settings.path, settings.listeners
-    if listeners is not None:
-        path = None
-    else:
+    listeners = settings.listeners
+    if listeners is None:
         listeners = sockets.listen(
-            settings.host, settings.port, path=path, reuse_port=settings.reuse_port
+            settings.host, settings.port, path=settings.path, reuse_port=settings.reuse_port
         )
     adopted = sockets.adopt(listeners)
     return Listening(
         service=service,
+        settings=settings,
         listeners=adopted,
-        shared=settings.listeners_shared,
-        path=path,
         handshake=security.Handshake(settings.tls_context),
-        timeout=settings.timeout,
-        grace=settings.grace,
         addresses=[sockets.address_of(listener) for listener in adopted],
     )
 

@@ -183,7 +183,7 @@ class Loop:
     def _begin(self, arrival: Arrival) -> None:
         try:
             connection = AcceptedConnection(
-                *arrival, self._listening.handshake, self._listening.timeout
+                *arrival, self._listening.handshake, self._listening.settings.timeout
             )
             # The number is free, so what was watched under it was closed elsewhere.
             with suppress(KeyError):

@@ -78,7 +78,7 @@ class Server(Running, AbstractContextManager["Server"]):
         """Stop, and wait until that is done: see `Running`."""
         if self._loop.is_own(threading.current_thread()):
             raise RuntimeError("a handler cannot wait for its own end: call stop in another thread")
-        self._loop.stop(self._listening.grace if timeout is None else timeout)
+        self._loop.stop(self._listening.settings.grace if timeout is None else timeout)
         # A signal that comes just before a wait is handled only after it.
         while not self.wait(1.0):
             pass

@@ -92,7 +92,7 @@ class Server(Running):
             self._give_up()
 
     def _stop(self, timeout: float | None = None) -> None:
-        grace = self._listening.grace if timeout is None else timeout
+        grace = self._listening.settings.grace if timeout is None else timeout
         self._cut.deadline = min(self._cut.deadline, trio.current_time() + grace)
         self._stopping.set()
 
@@ -157,14 +157,14 @@ class Server(Running):
 
     def _begin(self, listener: socket.socket, sessions: trio.Nursery) -> bool:
         """Begin a session if a client waits for one; return whether there was one."""
-        settings = self._listening
-        arrival = settings.accept(listener)
+        listening = self._listening
+        arrival = listening.accept(listener)
         if arrival is None:
             return False
         try:
-            link = Link(arrival.sock, settings.timeout, settings.handshake)
+            link = Link(arrival.sock, listening.settings.timeout, listening.handshake)
         except BaseException:
-            settings.leave(arrival.session)
+            listening.leave(arrival.session)
             arrival.sock.close()
             raise
         self._links.add(link)

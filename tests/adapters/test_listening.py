@@ -18,55 +18,55 @@ class Discard:
 
 def test_a_server_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "hostname", lambda: "mx.example.org")
-    settings = start_listening(Discard(), ListeningSettings())
-    running = Running(settings)
+    listening = start_listening(Discard(), ListeningSettings())
+    running = Running(listening)
     assert running.addresses == [("127.0.0.1", running.port)]
-    assert settings.service.hostname == "mx.example.org"
-    assert settings.service.settings.clock is host.now
-    assert settings.service.settings.nonce is host.nonce
-    assert settings.timeout is None
-    assert settings.grace == 30.0
+    assert listening.service.hostname == "mx.example.org"
+    assert listening.service.settings.clock is host.now
+    assert listening.service.settings.nonce is host.nonce
+    assert listening.settings.timeout is None
+    assert listening.settings.grace == 30.0
     with pytest.raises(ssl.SSLError):
-        settings.handshake.current()
-    settings.close()
-    assert settings.listeners[0].fileno() == -1
+        listening.handshake.current()
+    listening.close()
+    assert listening.listeners[0].fileno() == -1
 
 
 def test_who_comes_is_let_in_or_told_why_not() -> None:
-    settings = start_listening(
+    listening = start_listening(
         Discard(), ListeningSettings(hostname="mx.example.org", admission=Admission(most=1))
     )
-    (listener,) = settings.listeners
+    (listener,) = listening.listeners
     try:
-        assert settings.accept(listener) is None
-        with socket.create_connection(settings.addresses[0]) as one:
-            assert not settings.service.sessions
-            arrival = settings.accept(listener)
+        assert listening.accept(listener) is None
+        with socket.create_connection(listening.addresses[0]) as one:
+            assert not listening.service.sessions
+            arrival = listening.accept(listener)
             assert arrival is not None
             with arrival.sock:
                 assert arrival.session.peer == "127.0.0.1"
                 assert arrival.sock.getpeername() == one.getsockname()
-                with socket.create_connection(settings.addresses[0]) as other:
-                    assert settings.accept(listener) is None
+                with socket.create_connection(listening.addresses[0]) as other:
+                    assert listening.accept(listener) is None
                     assert other.recv(1000).startswith(b"421 too many connections")
                     assert other.recv(1000) == b""
-            settings.leave(arrival.session)
-            assert settings.service.sessions == 0
+            listening.leave(arrival.session)
+            assert listening.service.sessions == 0
     finally:
-        settings.close()
+        listening.close()
 
 
 def test_listeners_may_be_given(tmp_path: Any) -> None:
     """Whose path, if any, is not ours to remove."""
     path = str(tmp_path / "smtp")
-    settings = start_listening(
+    listening = start_listening(
         Discard(), ListeningSettings(listeners=sockets.listen(path=path), path=path)
     )
-    settings.close()
+    listening.close()
     assert (tmp_path / "smtp").exists()
-    settings = start_listening(Discard(), ListeningSettings(path=path, grace=1.0, timeout=2.0))
-    assert (settings.grace, settings.timeout) == (1.0, 2.0)
-    settings.close()
+    listening = start_listening(Discard(), ListeningSettings(path=path, grace=1.0, timeout=2.0))
+    assert (listening.settings.grace, listening.settings.timeout) == (1.0, 2.0)
+    listening.close()
     assert not (tmp_path / "smtp").exists()
 
 
@@ -84,12 +84,12 @@ def test_what_makes_no_server(options: Any, error: type[Exception], complaint: s
 
 
 def test_who_has_a_certificate_offers_starttls() -> None:
-    settings = start_listening(Discard(), ListeningSettings(tls_context=tls.client_context()))
-    settings.close()
-    assert settings.service.settings.tls is ServerTLS.STARTTLS
-    settings = start_listening(Discard(), ListeningSettings(tls_context=None))
-    settings.close()
-    assert settings.service.settings.tls is ServerTLS.NONE
+    listening = start_listening(Discard(), ListeningSettings(tls_context=tls.client_context()))
+    listening.close()
+    assert listening.service.settings.tls is ServerTLS.STARTTLS
+    listening = start_listening(Discard(), ListeningSettings(tls_context=None))
+    listening.close()
+    assert listening.service.settings.tls is ServerTLS.NONE
 
 
 def test_what_does_not_listen_makes_no_server() -> None:
@@ -111,31 +111,31 @@ def heard(client: socket.socket) -> bytes:
 
 
 def test_who_waits_is_told_that_the_server_stops() -> None:
-    settings = start_listening(Discard(), ListeningSettings(hostname="mx.example.org"))
-    clients = queue(settings.listeners[0])
-    settings.close()
+    listening = start_listening(Discard(), ListeningSettings(hostname="mx.example.org"))
+    clients = queue(listening.listeners[0])
+    listening.close()
     stops = b"421 the server is being stopped, try again later\r\n"
     assert [heard(client) for client in clients] == [stops] * 3
 
 
 def test_nothing_is_said_where_it_would_not_be_understood() -> None:
     context = tls.client_context()
-    settings = start_listening(
+    listening = start_listening(
         Discard(), ListeningSettings(tls=ServerTLS.IMPLICIT, tls_context=context)
     )
-    clients = queue(settings.listeners[0])
-    settings.close()
+    clients = queue(listening.listeners[0])
+    listening.close()
     assert [heard(client) for client in clients] == [b""] * 3
 
 
 def test_who_waits_at_a_shared_listener_is_left_to_the_others() -> None:
     (kept,) = sockets.listen()
     (shared,) = sockets.adopt([kept.dup()])
-    settings = start_listening(
+    listening = start_listening(
         Discard(), ListeningSettings(listeners=[shared], listeners_shared=True)
     )
     clients = queue(kept)
-    settings.close()
+    listening.close()
     for client in clients:
         accepted, _ = kept.accept()
         accepted.sendall(b"220 hello\r\n")
