@@ -67,6 +67,9 @@ NOT_SHOWN = {
     "ClientOverride",
     "ForwardedClient",
     "Usage",
+    # The same as `serve`, with settings that are made already.
+    "start_server",
+    "run_server",
     # The same as MaildirStore, with another name.
     "MboxStore",
     "__version__",

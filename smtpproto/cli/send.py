@@ -127,8 +127,8 @@ def run(options: argparse.Namespace) -> int:
     """Send one message; see `STATUS`."""
     if options.io == "trio":
         need("trio", "--io trio")
-    settings = connection_settings(options)
     try:
+        settings = connection_settings(options)
         if options.file == "-":
             delivery = _send(options, settings, sys.stdin.buffer)
         else:

@@ -50,8 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Talk until QUIT or the end of standard input; see `STATUS`."""
-    settings = replace(connection_settings(options), observer=Transcript(say))
     try:
+        settings = replace(connection_settings(options), observer=Transcript(say))
         with sync.open_client(settings) as client:
             return _talk(client, Protocol.LMTP if options.lmtp else Protocol.SMTP)
     except (OSError, SMTPError, RemoteProtocolError, LocalProtocolError) as error:
