@@ -229,7 +229,7 @@ def deliver(
                 reason = f"{host} is not named by the MTA-STS policy"
                 continue
             for address in look_up(resolver, host, "A") or ():
-                with sync.open_client(replace(settings, host=str(address))) as client:
+                with sync.connect_with(replace(settings, host=str(address))) as client:
                     delivery = client.send(envelope, b"Subject: hello\r\n\r\nHello.\r\n")
                     tls = client.session.tls.version if client.session.tls else "no TLS"
                     return f"{delivery.outcomes[0].status.name} by {host} over {tls}"

@@ -69,7 +69,7 @@ def wanted(facts: TLSFacts) -> str | None:
 def submit(settings: ConnectionSettings, sender: str = "ann@example.org") -> None:
     """Try to send a message, and print the result."""
     try:
-        with sync.open_client(settings) as client:
+        with sync.connect_with(settings) as client:
             envelope = Envelope.of(sender, ["bob@example.com"])
             for outcome in client.send(envelope, b"Subject: hello\r\n\r\nHello.\r\n").outcomes:
                 print("->", outcome.status.name, outcome.reply)

@@ -68,8 +68,7 @@ NOT_SHOWN = {
     "ForwardedClient",
     "Usage",
     # The same as `serve`, with settings that are made already.
-    "start_server",
-    "run_server",
+    "serve_with",
     # The same as MaildirStore, with another name.
     "MboxStore",
     "__version__",

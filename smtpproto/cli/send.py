@@ -233,7 +233,7 @@ def _send(options: argparse.Namespace, settings: ConnectionSettings, file: Binar
         from .sending_trio import send_over_trio
 
         return send_over_trio(settings, envelope, content)
-    with sync.open_client(settings) as client:
+    with sync.connect_with(settings) as client:
         return client.send(envelope, content(client))
 
 

@@ -26,7 +26,7 @@ def send_over_trio(
     """Send one message; raises the errors of the blocking client."""
 
     async def main() -> Delivery:
-        async with await adapter.open_client(settings) as client:
+        async with await adapter.connect_with(settings) as client:
             return await client.send(envelope, content(client))
 
     try:

@@ -66,7 +66,7 @@ def _serve_until(
         from .. import sync
 
         with held_back(*STOPPING):
-            server = sync.start_server(Receiver(where), settings)
+            server = sync.serve_with(Receiver(where), settings)
         with server:
             started()
             signals.wait(*others)

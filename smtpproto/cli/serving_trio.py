@@ -58,7 +58,7 @@ def serve_over_trio(
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-            serve = functools.partial(adapter.run_server, Receiver(sinks), settings)
+            serve = functools.partial(adapter.serve_with, Receiver(sinks), settings)
             server: adapter.Server = await nursery.start(serve)
             started()
             async with trio.open_nursery() as waiting:

@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     """Talk until QUIT or the end of standard input; see `STATUS`."""
     try:
         settings = replace(connection_settings(options), observer=Transcript(say))
-        with sync.open_client(settings) as client:
+        with sync.connect_with(settings) as client:
             return _talk(client, Protocol.LMTP if options.lmtp else Protocol.SMTP)
     except (OSError, SMTPError, RemoteProtocolError, LocalProtocolError) as error:
         complain(f"the session is over: {reason(error, place(options))}")

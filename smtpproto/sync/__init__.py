@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 from ..lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from ..adapters.connecting import ConnectionSettings
+    from ..adapters.listening import ListeningSettings
     from ..adapters.tls import CertificateFiles, client_context, server_context
     from ..conversations import (
         Admission,
@@ -42,14 +44,16 @@ if TYPE_CHECKING:
     from ..sasl import Credentials, Users
     from ..wire.proxy_header import ProxyHeader
     from ..wire.proxy_reader import TrustedNetworks
-    from .client import Client, connect, open_client
+    from .client import Client, connect, connect_with
     from .pool import Pool
-    from .server import Server, serve, start_server
+    from .server import Server, serve, serve_with
 else:
     # A program that sends mail does not need the server, nor the other way round.
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "..adapters.connecting": "ConnectionSettings",
+            "..adapters.listening": "ListeningSettings",
             "..adapters.tls": "CertificateFiles client_context server_context",
             "..conversations": (
                 "Admission Answer AuthenticationError ClientSettings ConnectionLost Content "
@@ -60,9 +64,9 @@ else:
             "..sasl": "Credentials Users",
             "..wire.proxy_header": "ProxyHeader",
             "..wire.proxy_reader": "TrustedNetworks",
-            ".client": "Client connect open_client",
+            ".client": "Client connect connect_with",
             ".pool": "Pool",
-            ".server": "Server serve start_server",
+            ".server": "Server serve serve_with",
         },
     )
 
@@ -74,6 +78,7 @@ __all__ = [
     "Client",
     "ClientSettings",
     "ConnectionLost",
+    "ConnectionSettings",
     "Content",
     "ContentAnswer",
     "ContentLost",
@@ -81,6 +86,7 @@ __all__ = [
     "Delivery",
     "Envelope",
     "Handler",
+    "ListeningSettings",
     "Outcome",
     "PermanentError",
     "Pool",
@@ -100,10 +106,10 @@ __all__ = [
     "Users",
     "client_context",
     "connect",
+    "connect_with",
     "content_of",
     "envelope_of",
-    "open_client",
     "serve",
+    "serve_with",
     "server_context",
-    "start_server",
 ]

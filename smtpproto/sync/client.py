@@ -20,7 +20,7 @@ from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from .link import Link, T, run
 
-__all__ = ["Client", "connect", "open_client"]
+__all__ = ["Client", "connect", "connect_with"]
 
 
 @fields_as_parameters(ConnectionSettings)
@@ -33,10 +33,10 @@ def connect(settings: ConnectionSettings) -> Client:
         RemoteProtocolError: what answers does not speak SMTP.
         LocalProtocolError, TypeError, ValueError: an argument cannot be used.
     """
-    return open_client(settings)
+    return connect_with(settings)
 
 
-def open_client(settings: ConnectionSettings) -> Client:
+def connect_with(settings: ConnectionSettings) -> Client:
     """Do the same as `connect`, with settings that are made already."""
     with connecting(settings.host, settings.port, settings.path):
         sock = _dial(settings)

@@ -14,7 +14,7 @@ from .selector_loop import Loop
 if TYPE_CHECKING:
     from ..conversations import ContentHandler, MessageHandler
 
-__all__ = ["Server", "ThreadedSettings", "serve", "start_server"]
+__all__ = ["Server", "ThreadedSettings", "serve", "serve_with"]
 
 THREADS = 64
 
@@ -50,10 +50,10 @@ def serve(handler: MessageHandler | ContentHandler, settings: ThreadedSettings) 
         ValueError: TLS without a context or a context without TLS, a listener that does not listen,
             or no thread.
     """
-    return start_server(handler, settings, settings.threads)
+    return serve_with(handler, settings, settings.threads)
 
 
-def start_server(
+def serve_with(
     handler: MessageHandler | ContentHandler, settings: ListeningSettings, threads: int = THREADS
 ) -> Server:
     """Do the same as `serve`, with settings that are made already."""

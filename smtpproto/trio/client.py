@@ -22,7 +22,7 @@ from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from .link import Link, T, run
 
-__all__ = ["Client", "connect", "open_client"]
+__all__ = ["Client", "connect", "connect_with"]
 
 
 @fields_as_parameters(ConnectionSettings)
@@ -33,11 +33,11 @@ async def connect(settings: ConnectionSettings) -> AsyncGenerator[Client, None]:
     Raises:
         Exception: as `connect` of `smtpproto.sync`.
     """
-    async with await open_client(settings) as client:
+    async with await connect_with(settings) as client:
         yield client
 
 
-async def open_client(settings: ConnectionSettings) -> Client:
+async def connect_with(settings: ConnectionSettings) -> Client:
     """Do the same as `connect`, with settings that are made already, and without a block."""
     with connecting(settings.host, settings.port, settings.path):
         sock = await _dial(settings)

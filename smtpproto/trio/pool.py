@@ -11,7 +11,7 @@ import trio
 from ..adapters.connecting import PoolSettings
 from ..adapters.parameters import fields_as_parameters
 from ..conversations.client.pool import PoolBase
-from .client import Client, open_client
+from .client import Client, connect_with
 from .link import run
 
 __all__ = ["Pool"]
@@ -24,7 +24,7 @@ class Pool(PoolBase[Client], AbstractAsyncContextManager["Pool"]):
     def __init__(self, settings: PoolSettings) -> None:
         """Make a pool without connections."""
         bounds = settings.bounds
-        super().__init__(bounds, partial(open_client, settings), trio.current_time, nullcontext())
+        super().__init__(bounds, partial(connect_with, settings), trio.current_time, nullcontext())
         self._slots = trio.Semaphore(bounds.connections)
 
     @asynccontextmanager

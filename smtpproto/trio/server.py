@@ -23,7 +23,7 @@ from .link import Link, run
 if TYPE_CHECKING:
     from ..conversations import AsyncContentHandler, AsyncMessageHandler
 
-__all__ = ["Server", "TaskSettings", "run_server", "serve"]
+__all__ = ["Server", "TaskSettings", "serve", "serve_with"]
 
 _LAST = 0.5  # seconds that handlers have to return after their sessions were cut off
 
@@ -52,10 +52,10 @@ async def serve(handler: AsyncMessageHandler | AsyncContentHandler, settings: Ta
     Raises:
         Exception: as `serve` of `smtpproto.sync`.
     """
-    await run_server(handler, settings, task_status=settings.task_status)
+    await serve_with(handler, settings, task_status=settings.task_status)
 
 
-async def run_server(
+async def serve_with(
     handler: AsyncMessageHandler | AsyncContentHandler,
     settings: ListeningSettings,
     *,

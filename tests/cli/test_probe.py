@@ -85,7 +85,7 @@ def test_within_tls(authority: tuple[Path, Path, Path], capsys: pytest.CaptureFi
         unknown = capsys.readouterr().out
     assert "the certificate can be trusted\nTLS: TLSv1." in known
     assert "the certificate is for: localhost\n" in known
-    assert "and no more:\n  STARTTLS  TLS in the middle of a session (RFC 3207)\n" in known
+    assert "and no more:\n  STARTTLS  TLS within a session (RFC 3207)\n" in known
     assert "the certificate cannot be trusted" in unknown
     assert "TLS: TLSv1." in unknown
 
