@@ -69,6 +69,9 @@ NOT_SHOWN = {
     "Usage",
     # The same as `serve`, with settings that are made already.
     "serve_with",
+    "ListeningSettings",
+    # Told in docs/howto/haproxy.md.
+    "TrustedNetworks",
     # The same as MaildirStore, with another name.
     "MboxStore",
     "__version__",

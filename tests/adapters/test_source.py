@@ -42,7 +42,11 @@ def test_what_is_looked_for_would_be_found() -> None:
 
 
 def test_they_mirror_each_other() -> None:
-    assert smtpproto.sync.__all__ == smtpproto.trio.__all__
+    one, other = (
+        {name.removeprefix("Async") for name in module.__all__}
+        for module in (smtpproto.sync, smtpproto.trio)
+    )
+    assert one == other
     for name in ("Client", "Pool", "Server"):
         one, other = (
             {method for method in dir(getattr(module, name)) if not method.startswith("_")}
