@@ -1,4 +1,4 @@
-"""A client that connects, as both adapters do it: its settings, and how its session begins."""
+"""What both adapters do to connect a client: its settings, and how its session begins."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class ConnectionSettings(ClientSettings):
         path: a Unix socket to use instead of host and port.
         source_address: the IP address to connect from.
         connect_timeout: seconds to wait for the connection.
-        timeout: seconds that no wait may pass; None: what RFC 5321 section 4.5.3.2 allows, which is
-            minutes.
+        timeout: seconds that no wait may exceed; None: the limits of RFC 5321 section 4.5.3.2,
+            which are minutes.
         tls_context: None for `smtpproto.adapters.tls.client_context()`.
-        server_hostname: the name that the server's certificate has to have; None: the host.
-        nonce: if not given, the host has the randomness.
+        server_hostname: the name that the server's certificate must have; None: the host.
+        nonce: the default is the host's random nonces.
     """
 
     host: str = "localhost"
@@ -63,11 +63,11 @@ class PoolSettings(ConnectionSettings):
 def begin(
     sock: socket.socket, settings: ConnectionSettings
 ) -> tuple[Client, Flow[Reply], security.Handshake]:
-    """A client's engine, the conversation that begins its session, and how it does the handshake.
+    """Return a client's engine, the conversation that begins its session, and its handshake.
 
     Arguments:
-        sock: connected.
-        settings: of the session.
+        sock: a connected socket.
+        settings: the settings of the session.
     """
     path, extensions = settings.path, settings.extensions
     engine = Client(
@@ -78,11 +78,11 @@ def begin(
         session=_session_with(sock, path),
         observer=settings.observer,
     )
-    # Only now it is known by which address this host is reached.
+    # The local address is known only now.
     address = sock.getsockname()[0] if path is None else None
     name = settings.ehlo_name(machine.hostname(), address)
     handshake = security.Handshake(
-        # Made only if there is a handshake: reading the system's certificates takes a while.
+        # Made only for a handshake: reading the system's certificates is slow.
         settings.tls_context
         or functools.partial(security.client_context, verify=settings.verifies),
         settings.server_hostname or settings.host,
@@ -92,7 +92,7 @@ def begin(
 
 def _session_with(sock: socket.socket, path: str | None) -> Session:
     if path is not None:
-        # What goes through a Unix socket stays on this machine.
+        # Octets in a Unix socket stay on this host.
         return Session(peer=path, secure=True)
     address, port, *_ = sock.getpeername()
     return Session(peer=address, peer_port=port)

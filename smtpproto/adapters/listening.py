@@ -1,4 +1,4 @@
-"""A server that listens, as both adapters run it: its settings, its sockets, who is let in."""
+"""What both adapters do to run a server: its settings, its sockets, which clients it accepts."""
 
 from __future__ import annotations
 
@@ -28,22 +28,22 @@ __all__ = ["Arrival", "Listening", "ListeningSettings", "Running", "start_listen
 
 @dataclass(frozen=True, kw_only=True)
 class ListeningSettings(ServerSettings):
-    """Where and how a server listens, besides `ServerSettings`.
+    """Where and how a server listens, in addition to `ServerSettings`.
 
     Arguments:
-        host: name or IP address to listen on; None for all of the host.
-        port: 0 for any that is free.
+        host: a name or an IP address to listen on; None for all addresses of the host.
+        port: the port; 0 for any free one.
         path: a Unix socket to listen on instead.
         reuse_port: whether other processes may listen there too and share the load (SO_REUSEPORT).
-        listeners: sockets that listen already, instead; they are closed with the server.
-        listeners_shared: whether others go on accepting from these sockets, such as the process
-            that passed them.  Then clients that wait in their queue when the server stops are left
-            to the others; if not, they are told that the server stops.
-        tls_context: what `server_context` of `smtpproto.adapters.tls` gives, or a callable that is
-            asked for each handshake, such as `CertificateFiles` there.
-        timeout: seconds that no wait may pass; None: what RFC 5321 section 4.5.3.2 asks for.
-        grace: seconds that running transactions have once the server is to stop.
-        received: see `ServerSettings`; here it is True if not given.
+        listeners: listening sockets to use instead; they are closed with the server.
+        listeners_shared: whether other processes also accept from these sockets, such as the one
+            that passed them.  If so, clients waiting in the queue when the server stops are left to
+            these processes; if not, the server tells them that it stops.
+        tls_context: a context from `server_context` of `smtpproto.adapters.tls`, or a function that
+            returns one for each handshake, such as `CertificateFiles` there.
+        timeout: seconds that no wait may exceed; None: the limits of RFC 5321 section 4.5.3.2.
+        grace: seconds that running transactions have when the server stops.
+        received: see `ServerSettings`; the default here is True.
     """
 
     host: str | None = "127.0.0.1"
@@ -59,7 +59,7 @@ class ListeningSettings(ServerSettings):
 
 
 class Arrival(NamedTuple):
-    """A connection that has a session: `Listening.leave(session)` once the conversation is over."""
+    """An accepted connection with a session; call `Listening.leave(session)` at its end."""
 
     sock: socket.socket
     session: Session
@@ -68,7 +68,7 @@ class Arrival(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """A server as an adapter gets it.
+    """The service and the sockets of a server, ready for an adapter.
 
     Arguments:
         service: makes the conversations.
@@ -85,7 +85,7 @@ class Listening:
     addresses: list[tuple[str, int]]
 
     def accept(self, listener: socket.socket) -> Arrival | None:
-        """Accept a connection; one that there is no room for is told so and closed.
+        """Accept a connection; if there is no room for it, tell the client so and close it.
 
         Returns:
             None if there is none.
@@ -110,16 +110,16 @@ class Listening:
 
     def _turn_away(self, sock: socket.socket, reply: Reply) -> None:
         with sock, contextlib.suppress(OSError):
-            # It fits an empty buffer, and nobody waits for this client.
+            # The octets fit into the empty buffer of the socket, so this does not wait.
             sock.setblocking(False)
             sock.send(self.service.farewell(reply))
 
     def leave(self, session: Session) -> None:
-        """A session is over."""
+        """Note the end of a session."""
         self.service.close(session)
 
     def close(self) -> None:
-        """Listen no more, and begin no more mail transactions."""
+        """Stop listening, and begin no more mail transactions."""
         self.service.stop()
         for listener in [] if self.settings.listeners_shared else self.listeners:
             # To close it would be to reset those who have connected and were not accepted yet.
@@ -135,14 +135,14 @@ class Listening:
 class Running:
     """A running server, made by `serve`.
 
-    `stop(timeout)` stops listening, sends 421 to idle sessions, waits for running transactions, and
-    after `timeout` seconds (None: as `grace` said) closes the connections that are left.  `wait`
+    `stop(timeout)` stops listening, sends 421 to idle sessions and waits for running transactions.
+    After `timeout` seconds (None: `grace` seconds) it closes the remaining connections.  `wait`
     waits until the server has stopped.
 
-    A handler that has not returned half a second after that is logged, and `stop` and `wait` return
-    without it; what it returns later has no effect.  With trio `serve` itself cannot return before
-    all handlers have.  Over blocking sockets `stop` raises `RuntimeError` where a handler's method
-    calls it, which would wait for itself.
+    Half a second later, handlers that are still running are logged, and `stop` and `wait` return
+    without them; their results are ignored.  With trio `serve` itself returns only after all
+    handlers have.  With blocking sockets `stop` raises `RuntimeError` if a handler's method calls
+    it, because it would wait for itself.
     """
 
     def __init__(self, listening: Listening) -> None:
@@ -150,7 +150,7 @@ class Running:
 
     @property
     def addresses(self) -> list[tuple[str, int]]:
-        """Where it listens: host and port, of a Unix socket its path and 0."""
+        """Host and port of each listener; for a Unix socket its path and 0."""
         return self._listening.addresses
 
     @property
@@ -167,18 +167,18 @@ class Running:
 def start_listening(
     handler: object, settings: ListeningSettings, *, waits: bool | None = None
 ) -> Listening:
-    """A service that listens.
+    """Return a service that listens.
 
     Arguments:
         handler: see `Handler`.
-        settings: of the server.
-        waits: whether the adapter awaits what is asynchronous; None if that is not known.
+        settings: the settings of the server.
+        waits: whether the adapter can await; None if that is unknown.
 
     Raises:
         OSError: it cannot listen there.
-        TypeError: the handler is none.
-        ValueError: TLS without a context, or a context without TLS; or a listener that does not
-            listen.
+        TypeError: the handler has a mistake.
+        ValueError: TLS without a context, or a context without TLS; or one of `listeners` does
+            not listen.
         Exception: see `Service`.
     """
     settings = replace(
@@ -208,7 +208,7 @@ def _tls(settings: ListeningSettings) -> ServerTLS:
     """When TLS begins."""
     tls, context = settings.tls, settings.tls_context
     if tls is None:
-        # Who has a certificate does not mean to serve plain text.
+        # A server with a certificate shall not serve plain text by mistake.
         return ServerTLS.NONE if context is None else ServerTLS.STARTTLS
     if context is None and tls is not ServerTLS.NONE:
         raise ValueError(f"{tls} needs a tls_context")
@@ -218,7 +218,7 @@ def _tls(settings: ListeningSettings) -> ServerTLS:
 
 
 def _own_domain() -> str:
-    """The host's name, where it is one that a greeting and a Received field can have."""
+    """Return the host's name if a greeting and a Received field can have it."""
     name = machine.hostname()
     try:
         Domain.parse(name)

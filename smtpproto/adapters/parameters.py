@@ -17,9 +17,9 @@ S = TypeVar("S")
 
 
 class fields_as_parameters(Generic[P, S]):  # noqa: N801  # a decorator
-    """Decorator: give a function the fields of a settings class in place of its last argument.
+    """Decorator: a function's parameters are the fields of a settings class, its last argument.
 
-    So names, types, defaults and documentation stand in the class alone, and `help` of the function
+    So the class alone defines names, types, defaults and documentation, and `help` of the function
     shows them.
 
     Arguments:
@@ -38,7 +38,7 @@ class fields_as_parameters(Generic[P, S]):  # noqa: N801  # a decorator
         own = inspect.signature(function)
         *leading, _ = own.parameters.values()
         names, count = frozenset(each.name for each in fields(settings)), len(leading)
-        # The constructor of a class is called by the name of the class.
+        # The constructor's errors name the class; here they name the function.
         called = function.__qualname__.removesuffix(".__init__")
 
         @functools.wraps(function)
@@ -58,7 +58,7 @@ class fields_as_parameters(Generic[P, S]):  # noqa: N801  # a decorator
 
 
 def _documentation(function: Callable[..., object], settings: type) -> str:
-    """What a function does, then what the settings are, those of base classes last."""
+    """Return the function's documentation, then that of the settings, base classes last."""
     classes = [each for each in settings.__mro__ if is_dataclass(each)]
     parts = [inspect.cleandoc(each.__doc__ or "") for each in (function, *classes)]
     return "\n\n".join(parts)

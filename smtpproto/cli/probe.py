@@ -82,7 +82,7 @@ def run(options: argparse.Namespace) -> int:
             gone = {type(each) for each in outside.offered} - {
                 type(each) for each in inside.offered
             }
-            _show("offered within TLS besides, or otherwise:", new)
+            _show("offered within TLS only, or with other values:", new)
             _show("and no more:", [each for each in outside.offered if type(each) in gone])
     except (OSError, SMTPError, LocalProtocolError, RemoteProtocolError) as error:
         complain(f"no session: {_reason(options, error)}")

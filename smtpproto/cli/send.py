@@ -117,7 +117,7 @@ def add_session(parser: argparse.ArgumentParser) -> None:
 
 def add_trust(parser: argparse.ArgumentParser) -> None:
     """Declare the options for trusting a certificate."""
-    parser.add_argument("--ca", metavar="FILE", help="authorities to trust besides, PEM")
+    parser.add_argument("--ca", metavar="FILE", help="more authorities to trust, PEM")
     parser.add_argument(
         "--tls-name", metavar="NAME", help="whom the certificate has to name; default: the host"
     )

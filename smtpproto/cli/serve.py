@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     with contextlib.ExitStack() as stack:
         if options.self_signed:
             _make_certificate(options, stack)
-        # Whatever is wrong in files is told before anybody can connect.
+        # Report faults in files before clients can connect.
         server_settings(options)
         places = _listen(options, stack)
         for listeners in places:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Catalogue", "catalogue", "read_offers"]
 
-# How many sets of extensions in force are kept compiled.
+# How many sets of offered extensions to keep compiled.
 _MOST_COMPILED = 64
 _ALL_VERBS = VERBS.union(command.verb for command in BASE_COMMANDS)
 
@@ -113,7 +113,7 @@ class Catalogue:
         )
 
     def in_force(self, offered: Offered) -> InForce:
-        """What these extensions mean for the commands once they are in force."""
+        """Return the rules for commands while these extensions are in use."""
         kinds = offered.kinds
         return self._in_force.get(kinds) or self._compile(kinds)
 
@@ -121,7 +121,7 @@ class Catalogue:
         utf8 = any(issubclass(kind, Extension) and kind.utf8 for kind in kinds)
         grammar = self.utf8_grammar if utf8 else self.grammar
         if len(self._in_force) == _MOST_COMPILED:
-            # A client that meets very many servers.
+            # The client has met very many servers; start again.
             self._in_force.clear()
         known = tuple(self.kinds.values())
         in_force = self._in_force[kinds] = InForce(kinds, known, grammar, self.limits)
@@ -134,7 +134,7 @@ class Catalogue:
     def extensions_refusal(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """The reply by which the extensions in force refuse a command, wherever it stands."""
+        """Return the reply by which the extensions refuse a command in any state, or None."""
         return self.in_force(session.offered).refusal(command, session, transaction)
 
 
@@ -156,7 +156,7 @@ def _compiled(
 
 
 def _check_names(kind: type[Extension]) -> None:
-    """Refuse names that nobody could write, or that no received name would be equal to."""
+    """Refuse names that cannot be written, or that no received name would equal."""
     given: object = kind
     if not (isinstance(given, type) and issubclass(given, Extension)):
         raise TypeError(
@@ -171,10 +171,10 @@ def _check_names(kind: type[Extension]) -> None:
 
 
 def read_offers(lines: Sequence[str], catalogue: Catalogue) -> Offered:
-    """The extensions that the lines of a reply to EHLO announce, its first line left out.
+    """Return the extensions that a reply to EHLO announces in these lines (without the first).
 
-    A line that cannot be read counts as not there: RFC 5321 section 4.1.1.1 leaves no reply to it,
-    and the server works without it.
+    A malformed line is ignored: RFC 5321 section 4.1.1.1 defines no reply to it, and the server
+    works without that extension.
     """
     offered: dict[str, Extension] = {}
     old_lines = []
@@ -191,7 +191,7 @@ def read_offers(lines: Sequence[str], catalogue: Catalogue) -> Offered:
                 extension = kind.parse_offer(arguments)
         offered.setdefault(keyword.upper(), extension)
     for line in old_lines:
-        # Only what no line of the usual form says.
+        # Only if no line in the usual form has the keyword.
         keyword, equals, arguments = line.partition("=")
         kind = catalogue.kinds.get(keyword.strip(" ").upper())
         if equals and kind is not None and kind.old_form and kind.keyword not in offered:

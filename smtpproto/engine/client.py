@@ -37,7 +37,7 @@ __all__ = ["Client"]
 # The highest reply code.
 _WORST = 599
 _NOTHING = Offered()
-# In CPython 3.11 to name a member of an enum takes three times as long as to name these.
+# CPython 3.11 takes three times as long to look up an enum's member than a global name.
 _CLOSED, _CONTENT, _CHUNKS, _TLS = State.CLOSED, State.CONTENT, State.CHUNKS, State.TLS
 _SESSION, _LMTP = Effect.SESSION, Protocol.LMTP
 _NEEDS_DATA = Need.DATA
@@ -49,10 +49,10 @@ _NO_ANSWER = (b"", b"421")
 class Client(ClientCommands):
     """The client's side of a session, without I/O.
 
-    `send` takes commands and content, `data_to_send` gives the bytes, `next_event` the replies in
-    the order of the commands, each with its `command`.  Several commands may be sent at once; what
-    may not leave before a reply has come (RFC 2920 section 3.1, or no PIPELINING) is held back and
-    leaves by itself.
+    `send` takes commands and content, and `data_to_send` returns the bytes.  `next_event` returns
+    the replies in the order of the commands, each with its `command`.  You may send several
+    commands at once.  A command that must wait for a reply (RFC 2920 section 3.1, or there is no
+    PIPELINING) is held back until `next_event` has read that reply.
 
     Arguments:
         extensions: the classes of service extensions it understands; None for all of `KNOWN`.
@@ -86,8 +86,7 @@ class Client(ClientCommands):
             line_endings,
             observer,
         )
-        # How many replies were had so far to the end of the content, and the lowest code of them
-        # (LMTP).
+        # On LMTP: how many replies to the end of the content have come, and the lowest code.
         self._answers = 0
         self._best = _WORST
 
@@ -112,7 +111,7 @@ class Client(ClientCommands):
         super().tls_established(facts)
 
     def next_event(self) -> ClientEvent | Need:
-        """The next reply, one `ConnectionClosed` at the end, or what the connection waits for.
+        """Return the next reply, one `ConnectionClosed` at the end, or a `Need`.
 
         Raises:
             RemoteProtocolError: the server broke the protocol; the connection cannot go on, and
@@ -132,7 +131,7 @@ class Client(ClientCommands):
                 return self._without_lines()
             line = self._lines.read()
             if self._lines.dropped:
-                # Waiting for its end could take for ever.
+                # The line may have no end.
                 raise RemoteProtocolError(
                     f"a line of a reply has more than {self._lines.limit} octets"
                 )
@@ -162,7 +161,7 @@ class Client(ClientCommands):
         return self._closed(clean=False) if self._eof else Need.TLS
 
     def _feed_privately(self, line: bytes | BadLine) -> tuple[int, list[str]] | None:
-        """Read a line within a dialogue: whoever speaks there may repeat the secret it got."""
+        """Read a line within a dialogue; errors do not show it, because it may repeat a secret."""
         try:
             if isinstance(line, bytes):
                 complete = self._replies.feed(line)
@@ -173,7 +172,7 @@ class Client(ClientCommands):
         raise RemoteProtocolError("a line in reply to AUTH is no reply line; it is not shown")
 
     def _reply(self, code: int, lines: list[str]) -> Reply:
-        """Tie a reply to the command it answers, and do what it does."""
+        """Find the command that a reply answers, and change the state."""
         queued = self._queued
         if not queued.sent:
             return self._unasked(code, lines)
@@ -208,10 +207,10 @@ class Client(ClientCommands):
         return reply
 
     def _check_answer(self, code: int, name: str, row: Row | None) -> None:
-        """Refuse a reply that cannot answer what is pending.
+        """Refuse a reply that does not fit the oldest command that waits for one.
 
         Raises:
-            RemoteProtocolError: it cannot, or came before what it would answer was sent.
+            RemoteProtocolError: it does not fit, or came before the command was sent.
         """
         queued = self._queued
         if queued.released == 0:
@@ -227,10 +226,10 @@ class Client(ClientCommands):
             )
 
     def _unasked(self, code: int, lines: list[str]) -> Reply:
-        """A reply that answers no command: only the end of the session can be meant.
+        """Handle a reply to no command: it can only end the session.
 
-        Besides 421 that is a refusal in the middle of the content: a server may not say it there
-        (RFC 5321 section 4.1.1.4), those that do close, and nobody knows what they read.
+        It is 421, or a refusal in the middle of the content.  RFC 5321 section 4.1.1.4 does not
+        allow the latter; servers that send it close, and it is unknown how much they have read.
         """
         in_content = self._encoder is not None and code >= 400
         if code != 421 and not in_content:
@@ -255,7 +254,7 @@ class Client(ClientCommands):
         return self._answers < len(self.transaction.recipients)
 
     def _succeeded(self, reply: Reply) -> None:
-        """Keep what a positive or intermediate reply tells."""
+        """Store what a positive or intermediate reply tells."""
         command = reply.command
         if reply.code >= 300:
             self._command = command

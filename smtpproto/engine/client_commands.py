@@ -81,19 +81,19 @@ class ClientCommands(Connection):
         self._replies = ReplyReader(limits)
         greeting = self._rows[State.CONNECTED]["greeting"]
         self._queued = CommandQueue(greeting, limits.unanswered)
-        # Where the session would be if all that is pending succeeded; None: to be found out.
+        # The state if all pending commands succeed; None: to be computed.
         self._projected: State | None = State.GREETED
         self._last_mail: Transaction | None = None
-        # The content under way: with dots, or in chunks.
+        # The content being sent: with dots, or in chunks.
         self._encoder: DotEncoder | None = None
         self._chunks: OutgoingChunks | None = None
-        # The command of the content or dialogue that goes on.
+        # The command whose content or dialogue is not finished.
         self._command: Command | None = None
         self._error: RemoteProtocolError | None = None
 
     @property
     def pending(self) -> int:
-        """How many replies are still to come for what was sent."""
+        """How many replies to sent commands are still due."""
         return len(self._queued)
 
     def data_to_send(self) -> bytes:
@@ -108,11 +108,10 @@ class ClientCommands(Connection):
         """Queue a command, a piece of content, its end, or a response within a dialogue.
 
         Raises:
-            LocalProtocolError: it is not possible in this state, an extension it needs was not
-                offered, it would be too long, or an argument holds CR, LF or NUL; nothing is queued
-                then.
-            RemoteProtocolError: what would answer it was there before it left; nothing is queued,
-                and the connection cannot go on.
+            LocalProtocolError: the state does not allow it, its extension was not offered, it is
+                too long, or an argument holds CR, LF or NUL; nothing is queued.
+            RemoteProtocolError: a reply to it came before it was sent; nothing is queued, and the
+                connection cannot go on.
             TypeError: it is none of these; nothing is queued.
         """
         if self._error is not None:
@@ -228,7 +227,7 @@ class ClientCommands(Connection):
         return line
 
     def _leave(self, awaited: Awaited, command: Command, line: bytes) -> None:
-        """Queue a command: its reply is the next one to come behind those that are pending."""
+        """Queue a command; its reply comes after those that are pending."""
         self._out += line
         if self._observer is not None:
             self._observer("C", str(command).encode("utf-8"), False)
@@ -237,20 +236,20 @@ class ClientCommands(Connection):
             self._expect_challenge()
 
     def _unread_code(self) -> bytes:
-        """What there is of the code of a reply that was not read yet; empty if there is none.
+        """Return what has arrived of the code of an unread reply; empty if there is none.
 
-        Where nothing waits for a reply, it was said before what it would be taken to answer.  Only
-        421 may be said at any time (RFC 5321 section 3.8).
+        If no command is pending, such a reply came too early for the next one.  Only 421 may come
+        at any time (RFC 5321 section 3.8).
         """
         begun = self._replies.code
         if not begun and not self._buffer.octets:
             return b""
         code = b"%d" % begun if begun else self._buffer.peek(3)
-        # It may be the first half.
+        # This may be its first half.
         return b"421" if code and b"421".startswith(code) else code
 
     def _begin_chunk(self, command: Command, state: State) -> None:
-        """A command announces a chunk, or brings content itself (RFC 4468)."""
+        """Begin a chunk that a command announces, or content that it brings itself (RFC 4468)."""
         if self._chunks is None or state is not _CHUNKS:
             assert self._last_mail is not None
             self._chunks = OutgoingChunks(self._last_mail.mail)
@@ -258,7 +257,7 @@ class ClientCommands(Connection):
             self._chunks.announce(command)
 
     def _release(self) -> None:
-        """Let leave what may leave (RFC 2920 section 3.1)."""
+        """Queue held-back commands that may now be sent (RFC 2920 section 3.1)."""
         queued = self._queued
         pipelining = self._in_force().pipelining
         while (released := queued.release(pipelining)) is not None:
@@ -297,7 +296,8 @@ class ClientCommands(Connection):
         encoder = self._encoder or self._content_encoder()
         code = self._unread_code()
         if code.startswith((b"4", b"5")):
-            # A refusal within the content: `next_event` tells it, and the end must not leave.
+            # A refusal came within the content: `next_event` returns it, and the end must not be
+            # sent.
             return
         if code:
             raise early("the end of the content")
@@ -329,40 +329,40 @@ class ClientCommands(Connection):
         self._expect_challenge()
 
     def _expect_challenge(self) -> None:
-        """The next line may be longer than that of another reply (RFC 4954 section 4)."""
+        """Allow a longer line for the next reply, a challenge (RFC 4954 section 4)."""
         self._lines.limit = max(self._limits.exchange_line, self._limits.reply_line)
 
     def _forget_session(self) -> None:
-        # After a TLS handshake the session is elsewhere, and no reply said so.
+        # The TLS handshake has changed the state, without a reply.
         self._projected = None
 
     def _project(self) -> State:
-        """Where the session will be if all that is pending succeeds."""
+        """Return the state if all pending commands succeed."""
         self._projected = state = self._queued.state_if_all_succeed(self.state, self._rows)
         return state
 
     def _break(self, error: RemoteProtocolError) -> None:
-        """The server broke the protocol: nothing leaves and nothing is read any more."""
+        """Stop sending and reading, because the server broke the protocol."""
         self._error = error
         self._end(State.ERROR)
 
     def _end(self, state: State) -> None:
-        """The session is over: what is pending gets no reply any more."""
+        """End the session: pending commands get no replies."""
         self.state = self._projected = state
         self._queued.clear()
         self._encoder = self._chunks = None
         self._buffer.clear()
-        # Above all the end of some content must not leave after its failure was reported.
+        # The end of content must not be sent after its failure was reported.
         self._out = bytearray()
 
 
 def _impossible(reply: Reply) -> LocalProtocolError:
-    """The error for a command that a server would refuse like this."""
+    """Return the error for a command, from the reply by which a server would refuse it."""
     return LocalProtocolError(reply.text, code=reply.code, enhanced=reply.enhanced)
 
 
 def early(what: str) -> RemoteProtocolError:
-    """The error for a reply that came before what it would answer was sent."""
+    """Return the error for a reply that came before what it answers was sent."""
     return RemoteProtocolError(
         f"a reply came before {what} was sent, which it cannot answer (RFC 5321 section 4.3.1)"
     )

@@ -1,6 +1,6 @@
-"""The message content that a client sends in counted chunks: RFC 3030 section 2.
+"""The content that a client sends in counted chunks, checked: RFC 3030 section 2.
 
-Content after DATA needs no more than `DotEncoder`.
+Content after DATA needs only `DotEncoder`.
 """
 
 from __future__ import annotations
@@ -15,25 +15,25 @@ __all__ = ["OutgoingChunks"]
 
 
 class OutgoingChunks:
-    """The content of one message on its way out in chunks, or by other commands (RFC 4468).
+    """The content of one message, sent in chunks or by other commands (RFC 4468).
 
     Arguments:
         mail: the MAIL command of the transaction, which says whether the content is text.
 
     Attributes:
-        owed: how many octets are still to be sent of the last chunk that was announced.
+        owed: how many octets of the last announced chunk are still to be sent.
     """
 
     __slots__ = ("_last", "_text", "owed")
 
     def __init__(self, mail: Mail) -> None:
-        # `NORMALIZE` would come too late: the octets are counted already.
+        # `NORMALIZE` would change the number of octets, which is announced already.
         self._text = None if is_binary(mail) else CountedText(LineEndings.REFUSE)
         self._last = False
         self.owed = 0
 
     def announce(self, command: CountedCommand) -> None:
-        """The octets of this command are to come."""
+        """Note a command whose octets follow."""
         self.owed, self._last = command.octets, command.last
 
     def take(self, octets: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Where a client holds commands back, and when they may leave: RFC 2920 section 3.1."""
+"""A client's queue of commands: which are held back, and when they are sent: RFC 2920 3.1."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from .table import Row, Rows
 __all__ = ["Awaited", "CommandQueue"]
 
 Awaited = tuple[Row, Command | None]
-"""A reply that is to come: the row that was in the way of what it answers when that was sent, and
-the command, which for the end of content is DATA; None for the greeting."""
+"""A pending reply: the row of its command when that was sent, and the command.  The command is DATA
+for the end of content, None for the greeting."""
 
 _SESSION = Effect.SESSION
 
 
 class CommandQueue:
-    """What waits for replies: commands under way, and behind them those that are held back.
+    """The commands that wait for replies, and behind them those that are held back.
 
     Arguments:
         greeting: the row of the greeting, the first reply to come.
-        most: how many commands may be under way at once.
+        most: how many commands may wait for replies at once.
 
     Attributes:
-        sent: the replies to come for what is under way, oldest first.
-        held: what is held back, each with its line, or with octets that belong to the counted
+        sent: the pending replies to sent commands, oldest first.
+        held: what is held back, each with its line; or with octets that belong to the counted
             command before them (None).
         unsettled: how many of both will make both sides forget what was offered.
         released: how many replies are to come before that to the first command that was held back
@@ -47,10 +47,10 @@ class CommandQueue:
         return len(self.sent) + self._held_commands
 
     def may_leave(self, pipelining: bool) -> bool:  # noqa: FBT001  what the server allows
-        """Whether one more command may leave now, behind those that were held back before.
+        """Whether one more command may be sent now, behind those that were held back.
 
         Arguments:
-            pipelining: whether PIPELINING is in force.
+            pipelining: whether PIPELINING is in use.
         """
         sent = self.sent
         if not sent:
@@ -66,7 +66,7 @@ class CommandQueue:
         self._held_commands += 1
 
     def release(self, pipelining: bool) -> tuple[Awaited | None, bytes] | None:  # noqa: FBT001
-        """What leaves next of what is held back, or None.  A command is to be added to `sent`."""
+        """Return what may be sent next of what is held back, or None; add a command to `sent`."""
         if not self.held:
             return None
         if self.held[0][0] is not None:
@@ -78,7 +78,7 @@ class CommandQueue:
         return self.held.popleft()
 
     def answered(self) -> None:
-        """The oldest command has its last reply."""
+        """Remove the oldest command, which has its last reply."""
         row, _ = self.sent.popleft()
         if row.forget is _SESSION:
             self.unsettled -= 1
@@ -86,7 +86,7 @@ class CommandQueue:
             self.released -= 1
 
     def state_if_all_succeed(self, state: State, rows: Rows) -> State:
-        """Where a session in this state will be if all that waits succeeds."""
+        """Return the state that a session in this state has if all pending commands succeed."""
         waiting = [*self.sent, *(awaited for awaited, _ in self.held if awaited is not None)]
         for sent, _ in waiting:
             row = rows[state].get(sent.name)
@@ -95,7 +95,7 @@ class CommandQueue:
         return state
 
     def clear(self) -> None:
-        """The session is over: nothing gets a reply any more."""
+        """Drop everything: the session is over, and no more replies come."""
         self.sent.clear()
         self.held.clear()
         self._held_commands = self.unsettled = 0

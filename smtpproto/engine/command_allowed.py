@@ -1,8 +1,8 @@
-"""Whether a command may stand here and now; the same for both roles.
+"""Whether a command is allowed in the current state and session; the same for both roles.
 
-Three things decide: the table of states (RFC 5321 section 4.1.4), whether the extensions that the
-command and its parameters belong to are in force (section 2.2), and what these extensions check.
-What does not depend on the command's arguments is compiled once for each set of extensions.
+Three things decide: the table of states (RFC 5321 section 4.1.4), whether the extensions of the
+command and its parameters are in use (section 2.2), and the checks of these extensions.  The part
+that does not depend on arguments is compiled once for each set of extensions.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ __all__ = ["CommandRules", "InForce", "keeps_facts", "not_possible"]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CommandRules:
-    """What holds for a class of command while certain extensions are in force.
+    """The rules for a class of command while certain extensions are in use.
 
     Arguments:
-        not_offered: the reply that refuses it because its extension is not in force, or None.
+        not_offered: the reply that refuses it because its extension is not in use, or None.
         longest: octets of the longest line with its CRLF (RFC 5321 section 4.5.3.1.4).
-        asked: the extensions in force whose `check` is asked.
-        told: the extensions whose `after` is told of the reply.
+        asked: the extensions in use whose `check` is called.
+        told: the extensions whose `after` is called with the reply.
     """
 
     not_offered: Reply | None
@@ -42,10 +42,10 @@ class CommandRules:
 
 
 class InForce:
-    """What a set of extensions in force means for the commands.
+    """The rules for commands while a set of extensions is in use.
 
     Arguments:
-        kinds: the classes of the extensions in force.
+        kinds: the classes of the extensions in use.
         known: the classes of all extensions that the connection understands.
         grammar: for command lines.
         limits: for the length of lines.
@@ -74,7 +74,7 @@ class InForce:
         self.pipelining = Pipelining in kinds
 
     def rules(self, kind: type[Command]) -> CommandRules:
-        """What holds for a class of command."""
+        """Return the rules for a class of command."""
         return self._rules.get(kind) or self._compile(kind)
 
     def _compile(self, kind: type[Command]) -> CommandRules:
@@ -88,7 +88,7 @@ class InForce:
         return rules
 
     def _not_offered(self, kind: type[Command]) -> Reply | None:
-        """The reply that refuses a command whose extension is not in force, or None: 502."""
+        """Return the reply that refuses a command whose extension is not in use, or None: 502."""
         owner = next((each for each in self._known if kind in each.commands), None)
         if owner is None or owner in self._kinds or not kind.needs_offer:
             return None
@@ -98,10 +98,10 @@ class InForce:
     def refusal(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """The reply by which the extensions refuse a command, wherever it stands, or None.
+        """Return the reply by which the extensions refuse a command in any state, or None.
 
-        502: its extension is not in force; 555: a parameter's extension is not; else what the
-        extensions in force say.
+        This is 502 if the command's extension is not in use, 555 if a parameter's is not, else the
+        reply of an extension in use.
         """
         rules = self._rules.get(type(command)) or self._compile(type(command))
         if rules.not_offered is not None:
@@ -119,7 +119,7 @@ class InForce:
         return None
 
     def _parameters_refusal(self, command: Command, session: Session) -> Reply | None:
-        """The reply that refuses a command for one of its parameters, or None: 555."""
+        """Return the reply that refuses a command for one of its parameters, or None: 555."""
         for parameter in command.parameters:
             owners = [
                 session.offered.get(each)
@@ -128,14 +128,14 @@ class InForce:
             ]
             present = [extension for extension in owners if extension is not None]
             if not any(extension.covers(parameter) for extension in present):
-                # Only where another value would do does the value matter.
+                # Show the value only if another value would be accepted.
                 name = str(parameter) if present else str(parameter).partition("=")[0]
                 return Reply(555, "5.5.4", f"{command.verb}: {name[:64]} is not offered here")
         return None
 
 
 def not_possible(command: Command, state: State) -> Reply:
-    """The reply to a command that has no row in this state: 503."""
+    """Return the reply to a command that has no row in this state: 503."""
     where = f"{state.value} (RFC 5321 section 4.1.4)"
     return Reply(503, "5.5.1", f"{command.verb} is not possible here: {where}")
 

@@ -1,10 +1,9 @@
-"""What both connections share: buffers, the cursor on the table of states, the end of the input.
+"""The base of both connections: buffers, the place in the table of states, the end of the input.
 
-Six stations lead through a connection.  Bytes go into one buffer; the reader that the state calls
-for takes a line or a chunk out of it; a line is parsed to a value; the table and the extensions say
-whether the value may stand here; it becomes an event.  On the way out a value is checked against
-the same table, formatted, and queued by `_queue`, the one place through which every outgoing line
-passes.
+A connection works in six steps.  Bytes go into one buffer.  The reader for the current state takes
+a line or a chunk out of it.  A line is parsed to a value.  The table and the extensions decide
+whether the value is allowed.  The value becomes an event.  On the way out a value is checked
+against the same table, formatted, and queued by `_queue`, which every outgoing line passes.
 """
 
 from __future__ import annotations
@@ -29,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Connection", "Observer"]
 
-# In CPython 3.11 to name a member of an enum takes three times as long as to name these.
+# CPython 3.11 takes three times as long to look up an enum's member than a global name.
 _NOTHING, _SESSION = Effect.NOTHING, Effect.SESSION
 _CLOSED = State.CLOSED
 _TRANSACTION_OVER = TransactionOver()
@@ -46,14 +45,14 @@ class Connection:
     """The common base of `Client` and `Server`.
 
     Attributes:
-        state: where the session stands.
-        session: what is known of it.
-        transaction: what MAIL and RCPT said, None outside a mail transaction.
+        state: the state of the session.
+        session: the facts of the session.
+        transaction: what MAIL and RCPT said; None outside a mail transaction.
         line_endings: what happens to a bare CR or LF in content; in lines both are refused.
     """
 
     _on_server: ClassVar[bool] = False
-    # Thousands of idle sessions are mostly these objects.
+    # Slots, because thousands of idle sessions consist mostly of these objects.
     __slots__ = (
         "_buffer",
         "_catalogue",
@@ -86,7 +85,7 @@ class Connection:
         self.transaction: Transaction | None = None
         self._catalogue = catalogue
         self._rows = catalogue.rows
-        # What the extensions in force mean for the commands, and of which `offered` that was said.
+        # The rules of the extensions in use, and the value of `offered` that they were made for.
         self._force_of = session.offered
         self._force = catalogue.in_force(session.offered)
         self._limits = limits
@@ -103,24 +102,24 @@ class Connection:
 
     @property
     def offered(self) -> Offered:
-        """The service extensions in force.
+        """The service extensions in use.
 
-        Before EHLO and after STARTTLS none, but on a server those that are `plain`.
+        Before EHLO and after STARTTLS there are none; on a server only those that are `plain`.
         """
         return self.session.offered
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the peer; `b""`, which a socket gives at the end, is `receive_eof()`.
 
-        Nothing is parsed before `next_event` is called.  What is fed while the connection does not
-        ask for it waits in memory, so feed only when it says `Need.DATA`.
+        Nothing is parsed before `next_event` is called.  Bytes that the connection did not ask for
+        stay in memory, so call this only after `Need.DATA`.
 
         Raises:
-            LocalProtocolError: bytes after the end.
-            TypeError: it is no bytes.
+            LocalProtocolError: bytes came after the end.
+            TypeError: `data` is not bytes.
         """
         if not isinstance(data, (bytes, bytearray, memoryview)):
-            # Above all None, as a read gives it that would have to wait, is no end.
+            # None, which a non-blocking read may return, is not the end.
             raise TypeError(f"expected bytes from the peer, found {data!r:.80}")
         if not data:
             self.receive_eof()
@@ -131,16 +130,16 @@ class Connection:
             self._buffer.feed(data)
 
     def receive_eof(self) -> None:
-        """Take the end of the input: the peer closed its side.  A second call changes nothing."""
+        """Take the end of the input: the peer closed its side.  Further calls change nothing."""
         self._eof = True
 
     @property
     def queued(self) -> int:
-        """How many octets `data_to_send` would give."""
+        """How many octets `data_to_send` would return."""
         return len(self._out)
 
     def data_to_send(self) -> bytes:
-        """Everything queued since the last call; empty if there is nothing."""
+        """Return everything queued since the last call; empty if there is nothing."""
         if not self._out:
             return b""
         data = bytes(self._out)
@@ -148,17 +147,17 @@ class Connection:
         return data
 
     def tls_established(self, facts: TLSFacts | None = None) -> None:
-        """Go on inside TLS: what was known before is forgotten (RFC 3207 section 4.2).
+        """Begin TLS: forget what was known before (RFC 3207 section 4.2).
 
-        Where TLS comes before all else (RFC 8314 section 3.3), it is called before the greeting.
+        If TLS comes before everything else (RFC 8314 section 3.3), call it before the greeting.
 
         Arguments:
-            facts: what the adapter knows of the TLS connection.
+            facts: the adapter's facts of the TLS connection.
 
         Raises:
             LocalProtocolError: no handshake is due in this state.
-            RemoteProtocolError: octets in plain text came before the handshake and were not read
-                yet; the connection must not go on.
+            RemoteProtocolError: octets in plain text came before the handshake and were not read;
+                close the connection.
         """
         begun = self.state is not State.CONNECTED
         if begun and self.state is not State.TLS:
@@ -187,7 +186,7 @@ class Connection:
             self._observer(sender, octets, content)
 
     def _in_force(self) -> InForce:
-        """What the extensions in force mean for the commands."""
+        """Return the rules of the extensions in use."""
         offered = self.session.offered
         if offered is not self._force_of:
             self._force_of = offered
@@ -195,7 +194,7 @@ class Connection:
         return self._force
 
     def _queue(self, *lines: bytes) -> None:
-        """Queue lines, each of which gets its CRLF here.
+        """Queue lines; this adds the CRLF to each.
 
         Raises:
             LocalProtocolError: a line holds CR, LF or NUL, which would make it more than one line;
@@ -209,10 +208,10 @@ class Connection:
         self._out += b"\r\n".join(lines) + b"\r\n"
 
     def _answered(self, row: Row, code: int, command: Command | None) -> None:
-        """Do what the last reply to a command does; the table allows it.
+        """Apply the last reply to a command, which the table allows.
 
         Arguments:
-            row: the row of the command in the state that the session is in.
+            row: the row of the command in the current state.
             code: the reply code.
             command: None for the greeting and the end of the content.
         """
@@ -224,7 +223,7 @@ class Connection:
             self.transaction = None
             if row.forget is _SESSION:
                 session = self.session
-                # The first EHLO of a session finds nothing to forget.
+                # The first EHLO of a session has nothing to forget.
                 if session.name is not None or len(session.offered):
                     self.session = changed(session, name=None, extended=False, offered=Offered())
                 self._forget_session()
@@ -244,31 +243,31 @@ class Connection:
                 self.transaction.recipients.append(command)
 
     def _tell(self, told: tuple[type[Extension], ...], command: Command, code: int) -> None:
-        """Let the extensions that a command concerns know of the reply to it."""
+        """Tell the extensions of a command about the reply to it."""
         answered = Answered(command, code < 300, self._on_server)
         offered = self.session.offered
         for kind in told:
-            # What a command of its own has ended is not in force any more.
+            # An extension that the command has ended is not in use any more.
             if kind in self.session.offered or type(command) in kind.commands:
                 self.session = kind.after(answered, self.session)
         if self.session.offered is not offered:
             self._offers_ended()
 
     def _offers_ended(self) -> None:
-        """A command of an extension has ended what was in force, as XCLIENT does."""
+        """Handle a command that ends the extensions in use, as XCLIENT does."""
 
     def authenticated(self, identity: str) -> None:
-        """Note who the client is; on a server, before 235 answers AUTH (RFC 4954 section 4).
+        """Set the client's identity; on a server, before 235 answers AUTH (RFC 4954 section 4).
 
         Arguments:
-            identity: what `session.identity` says from now on.
+            identity: the new value of `session.identity`.
         """
         self.session = changed(self.session, identity=identity)
 
     def _forget_session(self) -> None:
-        """What a role keeps besides `session` and has to forget with it."""
+        """Forget the role's own values that depend on `session`."""
 
     def _happened(self, event: SessionEvent) -> None:
-        """Let all extensions know of something that concerns the session."""
+        """Tell all extensions about an event of the session."""
         for kind in self._catalogue.concerned:
             self.session = kind.after(event, self.session)

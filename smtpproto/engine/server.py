@@ -1,7 +1,7 @@
 """The server's connection: octets from a client to events (RFC 5321 sections 3 and 4).
 
-  Whatever the protocol itself must refuse is answered here and shown as
-`Rejected`; everything else is the application's to answer.
+The server itself refuses what the protocol forbids, and returns `Rejected`.  The application
+replies to everything else.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Server"]
 
-# In CPython 3.11 to name a member of an enum takes three times as long as to name these.
+# CPython 3.11 takes three times as long to look up an enum's member than a global name.
 _OWES_REPLY, _NEEDS_DATA = Need.REPLY, Need.DATA
 _CLOSED, _CONTENT, _CHUNKS = State.CLOSED, State.CONTENT, State.CHUNKS
 _EXCHANGE, _TLS = State.EXCHANGE, State.TLS
@@ -58,9 +58,9 @@ _SESSION, _COUNTED = Effect.SESSION, Framing.COUNTED
 
 # The usual reply to content (RFC 5321 section 4.3.2).
 _ACCEPTED = (250, "2.0.0", "OK")
-# How a TLS record with a ClientHello begins (RFC 8446 section 5.1).
+# The beginning of a TLS record with a ClientHello (RFC 8446 section 5.1).
 _HANDSHAKE = b"\x16\x03"
-# Where a transaction has recipients; from here its content leads back to READY.
+# The states of a transaction with recipients; the end of its content leads back to READY.
 _WITH_RECIPIENTS = frozenset({State.RCPT, State.CONTENT, State.CHUNKS})
 # The highest code that a server sends.
 _WORST = 559
@@ -69,10 +69,10 @@ _WORST = 559
 class Server(ServerReplies):
     """The server's side of a session, without I/O.
 
-    Feed it with `receive_data`, ask `next_event` until it gives a `Need`, send what `data_to_send`
-    gives.  Each command and each `EndOfContent` is answered with one reply by `send`, `accept` or
-    `reject` before the next event comes; until then `next_event` says `Need.REPLY`.  That holds
-    from the start: a new server owes the greeting.
+    Feed it with `receive_data`, call `next_event` until it returns a `Need`, and send the result of
+    `data_to_send`.  Reply to each command and each `EndOfContent` once, with `send`, `accept` or
+    `reject`; until then `next_event` returns `Need.REPLY`.  This holds from the start: a new server
+    owes the greeting.
 
     Arguments:
         hostname: its own domain, for the greeting and the reply to EHLO.
@@ -80,7 +80,7 @@ class Server(ServerReplies):
         limits: bounds on what a client can make it hold or do.
         protocol: SMTP or LMTP.
         line_endings: what happens to a bare CR or LF in content; in commands they are refused.
-        syntax: whether command lines that real clients get wrong are read; see docs/lenient.md.
+        syntax: whether to accept common mistakes in command lines; see docs/lenient.md.
         session: facts known from outside: `peer`, `secure`, `tls`, `identity`.
         observer: called with every line and chunk, for transcripts.
     """
@@ -113,9 +113,9 @@ class Server(ServerReplies):
         )
         self._lines.limit = self._catalogue.longest
         self._demanding = [e for e in extensions if type(e).demand is not Extension.demand]
-        # A command that was read leniently and comes after the event that says so, with its octets.
+        # A leniently read command, with its octets, that follows the event about its mistakes.
         self._deviant: tuple[Command, int] | None = None
-        # Refused commands; whether any line came; whether one may be a secret.
+        # Refused commands; whether any line came; whether a line may be a secret.
         self._errors = 0
         self._began = False
         self._secret_follows = False
@@ -127,20 +127,20 @@ class Server(ServerReplies):
 
     @property
     def in_content(self) -> bool:
-        """Whether content is being read, also such as will be refused.
+        """Whether content is being read, also content that will be refused.
 
-        Octets that come renew the time limit then (RFC 5321 section 4.5.3.2.5); in a command line
-        they do not.
+        Then each arrival of octets renews the time limit (RFC 5321 section 4.5.3.2.5), unlike in a
+        command line.
         """
         return self._content is not None and self._content.reader is not None
 
     def next_event(self) -> ServerEvent | Need:
-        """The next event, or what the connection waits for.
+        """Return the next event, or what the connection waits for.
 
-        Events are commands; for the content `ContentChunk`s and then `EndOfContent`, or `Rejected`
-        in its place; `Rejected` for all else that the core answered by itself; `Deviation` before a
-        command that was read leniently; and at the end one `ConnectionClosed`.  No octets from the
-        client make it raise.
+        Events are commands; for content `ContentChunk`s and then `EndOfContent`, or `Rejected`
+        instead; `Rejected` for everything that the core has answered itself; `Deviation` before a
+        leniently read command; and one `ConnectionClosed` at the end.  Octets from the client never
+        make it raise.
         """
         while True:
             if self._row is not None:
@@ -164,7 +164,7 @@ class Server(ServerReplies):
             return self._closed(clean=False)
         if not len(self._buffer):
             return Need.TLS
-        # No reply: the client expects a handshake and nothing else.
+        # Sends no reply: the client expects only a handshake.
         self._end()
         reply = refusals.TOO_LATE_FOR_TLS
         return Rejected(reply, reply.text)
@@ -188,7 +188,7 @@ class Server(ServerReplies):
             (command, octets), self._deviant = self._deviant, None
             return self._admit(command, self._in_force(), octets)
         if not self._began:
-            # A client that speaks TLS here may well send no CRLF at all.
+            # A client that begins TLS here may send no CRLF at all.
             if self._buffer.peek(2) == _HANDSHAKE:
                 return self._reject(refusals.TLS_TOO_EARLY)
             self._began = len(self._buffer) > 1
@@ -219,7 +219,7 @@ class Server(ServerReplies):
         return self._refuse_line(refusals.NOT_SHOWN if hidden else refusals.reply_to(error), line)
 
     def _admit(self, command: Command, force: InForce, octets: int) -> ServerEvent | None:
-        """Give a command that had so many octets to the application, or refuse it."""
+        """Return a command of so many octets as an event, or refuse it."""
         if self._observer is not None:
             self._observer("C", str(command).encode("utf-8"), False)
         if isinstance(command, DialogueCommand):
@@ -228,7 +228,7 @@ class Server(ServerReplies):
         refusal = self._refusal(command, force, row, octets)
         if command.framing is _COUNTED:
             assert isinstance(command, CountedCommand)
-            # Its octets follow whatever the reply will be, and must never be read as commands.
+            # Its octets follow with any reply, and must never be read as commands.
             self._begin_chunk(command, refusal)
             return None
         if refusal is not None:
@@ -245,17 +245,17 @@ class Server(ServerReplies):
         return command
 
     def _show(self, line: bytes) -> bool:
-        """Show observers a line that is no command; True: it may be a secret, and is hidden."""
+        """Show observers a line that is no command; return True if it is hidden as a secret."""
         shown = refusals.show(line, self._in_force().grammar, secret_follows=self._secret_follows)
         self._secret_follows = shown.secret_follows
         self._observe("C", shown.line)
         return shown.hidden
 
     def _refuse_line(self, reply: Reply, line: bytes) -> Rejected:
-        """Answer a line that could not be read.
+        """Answer a malformed line.
 
-        If it was to announce content that follows at once, nobody can say how much: to go on would
-        mean to take a message's content for the client's commands, so the session ends.
+        A malformed BDAT hides the size of its chunk.  Reading on would treat content as commands,
+        so reply 421 and close.
         """
         verb = refusals.intended_verb(line)
         kind = self._in_force().grammar.verbs.get(verb)
@@ -269,7 +269,7 @@ class Server(ServerReplies):
     def _refusal(
         self, command: Command, force: InForce, row: Row | None, octets: int
     ) -> Reply | None:
-        """Why a command of so many octets is not possible here and now, or None."""
+        """Return why a command of so many octets is not allowed now, or None."""
         if self._demanding:
             demanded = self._demanded(command)
             if demanded is not None:
@@ -289,12 +289,12 @@ class Server(ServerReplies):
         ):
             return refusals.TOO_MANY_RECIPIENTS
         if row.success is _TLS and len(self._buffer):
-            # Asked last: what is refused anyhow must not depend on what has arrived behind it.
+            # Asked last: another refusal must not depend on the octets that have arrived after it.
             return refusals.AFTER_STARTTLS
         return None
 
     def _demanded(self, command: Command | type[Command]) -> Reply | None:
-        """Why a command has to wait for something, such as TLS, wherever it stands; or None."""
+        """Return why the client must do something first, such as TLS, in any state; or None."""
         for extension in self._demanding:
             refusal = extension.demand(command, self.session)
             if refusal is not None:
@@ -302,7 +302,7 @@ class Server(ServerReplies):
         return None
 
     def _next_response(self) -> ServerEvent | Need:
-        """Read the client's part of a dialogue that the pending command began."""
+        """Read the client's next line of the pending command's dialogue."""
         line = self._next_line()
         if not isinstance(line, (bytes, BadLine)):
             return line
@@ -317,12 +317,12 @@ class Server(ServerReplies):
             return self._refuse_response(refusals.reply_to(error))
 
     def _refuse_response(self, reply: Reply) -> Rejected:
-        """End a dialogue whose response cannot be read (RFC 4954 section 4); it is not shown."""
+        """End a dialogue after a malformed response (RFC 4954 section 4); it is not shown."""
         self.send(reply)
         return self._count(Rejected(reply, reply.text))
 
     def _reject(self, reply: Reply, *, content: bool = False, counts: bool = True) -> Rejected:
-        """Answer what the protocol refuses; the session stays where it is."""
+        """Refuse something for the protocol; the state stays the same."""
         self._write(reply, self._format(reply, ""))
         if reply.code == 421:
             self._end()
@@ -330,7 +330,7 @@ class Server(ServerReplies):
         return self._count(rejected) if counts else rejected
 
     def _count(self, rejected: Rejected) -> Rejected:
-        """Count an error of the client; too many close the session."""
+        """Count an error of the client; after too many close the session."""
         if rejected.reply.permanent:
             self._errors += 1
             if self._errors >= self._limits.errors:
@@ -360,17 +360,17 @@ class Server(ServerReplies):
         return ContentChunk(chunk) if chunk else None
 
     def _end_content(self, content: ServerContent) -> ServerEvent | None:
-        """The content, or one chunk of it, is complete: who answers it, and with what?"""
+        """Handle the end of the content, or of one chunk: find who replies, and with what."""
         command, last, name = self._command, True, "content"
         if isinstance(command, CountedCommand):
             last, name = command.last, command.row
         rest = content.finish(last=last)
         if rest:
-            # The reader says once more that it has nothing left.
+            # Call again: the reader then returns the end.
             return ContentChunk(rest)
         row = self._rows[self.state].get(name)
         if row is None:
-            # Counted octets behind a command that has no meaning here, such as before EHLO.
+            # Counted octets after a command that is not allowed here, such as before EHLO.
             return self._reject(content.refused or refusals.BAD_SEQUENCE, content=True)
         self._row = row
         if last and self.session.protocol is Protocol.LMTP and self.transaction is not None:
@@ -385,12 +385,12 @@ class Server(ServerReplies):
     def _refuse_complete(
         self, content: ServerContent, refused: Reply, *, last: bool
     ) -> ServerEvent | None:
-        """Answer complete content that is refused; the application knows if it did that itself."""
+        """Refuse complete content; return an event unless the application refused it itself."""
         follows = self._failed and self._row is not None and self._row.in_flight
         content.refused = None
         while self.owed:
             self.send(refused)
-        # Only chunks of the same content follow from this.
+        # Only further chunks of the same content come after this.
         self._failed = not last
         rejected = Rejected(refused, refused.text, content=True)
         if not content.refused_by_core:

@@ -1,7 +1,7 @@
-"""The message content that a client sends: read, counted, and refused where it has to be.
+"""The message content that a server receives: read, counted, and refused if necessary.
 
-A bare CR or LF in content is refused here (RFC 5321 section 2.3.8), at its end, as no reply may be
-sent before (section 4.1.1.4).  The readers in `wire` find it.
+A bare CR or LF in content is refused here (RFC 5321 section 2.3.8), at the end of the content,
+because no reply may come before (section 4.1.1.4).  The readers in `wire` find it.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ __all__ = ["ServerContent"]
 
 
 class ServerContent:
-    """The content of one message on its way in.
+    """The content of one message as a server reads it.
 
     Arguments:
-        reader: what reads it up to its end; None: it comes in chunks, see `begin_chunk`.
-        text: what watches the line endings of chunks; None: they are octets of any kind.
-        session: for the extensions.
+        reader: reads it up to its end; None: it comes in chunks, see `begin_chunk`.
+        text: checks the line endings of chunks; None: they may be any octets.
+        session: the facts for the extensions.
         watchers: the extensions that limit its size.
-        observer: told of each piece, or None.
+        observer: called with each piece, or None.
 
     Attributes:
         reader: as above; None between chunks.
         text: as above.
-        octets: how many have come so far.
-        refused: the reply that refuses it, sent once it is complete; or None.
-        refused_by_core: whether that comes from the engine, not from the application.
+        octets: how many octets have come.
+        refused: the reply that refuses it, sent when it is complete; or None.
+        refused_by_core: whether the engine refused it, not the application.
     """
 
     __slots__ = (
@@ -68,19 +68,19 @@ class ServerContent:
         self.refused_by_core = False
 
     def begin_chunk(self, buffer: ReceiveBuffer, octets: int, refusal: Reply | None) -> None:
-        """Read a chunk of so many octets; with a refusal they are dropped."""
+        """Begin to read a chunk of so many octets; with a refusal they are dropped."""
         self.reader = CountedReader(buffer, octets)
-        # So much is known beforehand: no chunk is handed out that will be refused in the end.
+        # The size is known in advance: a chunk that will be too large is not returned at all.
         refusal = refusal or self._too_much(self.octets + octets)
         if refusal is not None:
             self.refuse(refusal)
 
     def refuse(self, reply: Reply) -> None:
-        """The engine refuses the content."""
+        """Refuse the content, for the engine."""
         self.refused, self.refused_by_core = reply, True
 
     def read(self) -> bytes | ContentEnd | None:
-        """A piece of the content, empty if it is dropped; or as the readers say."""
+        """Return a piece of the content, empty if it is dropped; or the reader's other results."""
         reader = self.reader
         assert reader is not None
         chunk = reader.read()
@@ -101,10 +101,10 @@ class ServerContent:
         return chunk
 
     def finish(self, *, last: bool) -> bytes:
-        """The content, or a chunk of it, is complete: refuse it if its line endings are wrong.
+        """End the content or a chunk; refuse the content if its line endings are wrong.
 
         Returns:
-            What was still held back; call again then.
+            Octets that were kept back; then call again.
         """
         bad = None
         if isinstance(self.reader, DotDecoder):
@@ -122,7 +122,7 @@ class ServerContent:
         return b""
 
     def finish_text(self) -> Reply | None:
-        """The text in the chunks so far is complete, as other content follows: why refuse it?"""
+        """End the text in the chunks so far, because other content follows; return a refusal."""
         text = self.text
         if text is None:
             return None
@@ -131,7 +131,7 @@ class ServerContent:
         return None if text.bad is None else bad_content(text.bad)
 
     def _too_much(self, octets: int) -> Reply | None:
-        """The reply that refuses content of so many octets, or None."""
+        """Return the reply that refuses content of so many octets, or None."""
         for watcher in self._watchers:
             refusal = watcher.check_content(octets, self._session)
             if refusal is not None:

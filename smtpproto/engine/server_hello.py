@@ -1,4 +1,4 @@
-"""What makes the reply to EHLO, HELO and LHLO: RFC 5321 section 4.1.1.1."""
+"""What EHLO, HELO and LHLO change, and what the server offers: RFC 5321 section 4.1.1.1."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ __all__ = ["named", "offers", "with_offers"]
 def named(
     command: Hello, session: Session, extensions: Iterable[Extension], plain: Iterable[Extension]
 ) -> Session:
-    """The session as it is once the client has named itself.
+    """Return the session after the client has given its name.
 
     Arguments:
-        command: how it does so.
-        session: the session before that.
-        extensions: what the server offers in reply to EHLO.
-        plain: what is in force after HELO as well.
+        command: the client's EHLO, HELO or LHLO.
+        session: the session before.
+        extensions: the extensions that the server offers in reply to EHLO.
+        plain: the extensions that are in use after HELO too.
     """
     session = changed(
         session, name=command.name, extended=not isinstance(command, Helo), offered=Offered()
@@ -31,13 +31,13 @@ def named(
 
 
 def offers(extensions: Iterable[Extension], session: Session) -> Offered:
-    """What these extensions offer in a session."""
+    """Return what these extensions offer in a session."""
     found = [extension.offer(session) for extension in extensions]
     return Offered([offer for offer in found if offer is not None])
 
 
 def with_offers(reply: Reply, session: Session) -> Reply:
-    """The reply to EHLO with the lines of what is offered."""
+    """Return the reply to EHLO with the lines of the offered extensions."""
     if not session.extended:
         return reply
     lines = [each.line() for each in session.offered if isinstance(each, Extension)]

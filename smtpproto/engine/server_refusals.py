@@ -1,6 +1,6 @@
-"""What a server refuses by itself: its replies, and lines that are no command.
+"""The replies by which a server itself refuses, and how it handles lines that are no command.
 
-A line with a bare CR or LF is one of these (RFC 5321 section 2.3.8); the reader of lines finds it.
+A line with a bare CR or LF is one of these (RFC 5321 section 2.3.8); the line reader finds it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ HTTP = Reply(421, "4.7.0", "this is a mail server, and does not speak HTTP")
 TLS_TOO_EARLY = Reply(421, "4.7.0", "found a TLS handshake: this connection begins without TLS")
 NOT_SHOWN = Reply(500, "5.5.2", "the line is not a command (RFC 5321 section 4.1.1)")
 
-# What a reply has room for besides its code.
+# The space in a reply, less its code.
 _TEXT_MOST = 400
 _FAULTS = {
     LineFault.TOO_LONG: "the line is too long (RFC 5321 section 4.5.3.1)",
@@ -55,7 +55,7 @@ _FAULTS = {
     LineFault.BARE_CR: "a line ends with CRLF, found CR alone (RFC 5321 section 2.3.8)",
     LineFault.NUL: "a line holds a NUL octet (RFC 5321 section 2.4)",
 }
-# What observers see of a line that may be a secret.
+# What observers see in place of a line that may be a secret.
 _HIDDEN = b"(a line that is no command)"
 _AUTH = lazy_pattern(rb"AUTH", re.IGNORECASE)
 # Within the line of another command "AUTH=" is a parameter, and the word may be part of an address.
@@ -69,41 +69,41 @@ _HTTP_METHODS = frozenset(
 
 
 def bad_line(fault: LineFault) -> Reply:
-    """The reply to a command line that has this fault."""
+    """Return the reply to a command line with this fault."""
     return Reply(500, "5.5.2", _FAULTS[fault])
 
 
 def bad_content(fault: LineFault) -> Reply:
-    """The reply to message content that has this fault."""
+    """Return the reply to message content with this fault."""
     return Reply(550, "5.6.0", f"message refused: {_FAULTS[fault]}")
 
 
 def reply_to(error: LocalProtocolError) -> Reply:
-    """The reply to what a parser refused."""
+    """Return the reply to a line that a parser refused."""
     text = "".join([c if " " <= c <= "~" else "?" for c in str(error)[:_TEXT_MOST]])
-    # An extension may have said one for another class of code.
+    # An extension may have set an enhanced status code of another class.
     enhanced = error.enhanced if error.enhanced[:1] == str(error.code)[:1] else ""
     return Reply(error.code, enhanced, text)
 
 
 def intended_verb(line: bytes) -> str:
-    """What a client meant as its verb, in upper case; "" if the line begins with none."""
+    """Return the verb of a line, in upper case; "" if it does not begin with one."""
     match = _VERB.match(line)
     return match[1].decode().upper() if match is not None else ""
 
 
 def is_http(verb: str) -> bool:
-    """Whether a verb that no command has is a method of HTTP."""
+    """Whether an unknown verb is a method of HTTP."""
     return verb in _HTTP_METHODS
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A line that is no command, as observers may see it.
+    """A line that is no command, as observers see it.
 
     Arguments:
-        line: the line, or what stands for it.
-        hidden: whether that is not the line itself.
+        line: the line, or its replacement.
+        hidden: whether it was replaced.
         secret_follows: whether the client has tried AUTH: a later line may be a password.
     """
 
@@ -113,10 +113,9 @@ class Shown:
 
 
 def show(line: bytes, grammar: Grammar, *, secret_follows: bool) -> Shown:
-    """What observers may see of a line that is no command.
+    """Return what observers see of a line that is no command.
 
-    It may be AUTH with a password behind it, or, once the client has tried AUTH and was refused,
-    the password alone.
+    It may be AUTH with a password; or, after the server has refused AUTH, the password alone.
 
     Arguments:
         line: the line.

@@ -1,7 +1,6 @@
-"""What a server says: replies to octets (RFC 5321 section 4.2).
+"""What a server sends: replies to octets (RFC 5321 section 4.2).
 
-Each reply answers one command, or the end of the content, and moves the session along the table of
-states.
+Each reply answers one command, or the end of the content, and changes the state by the table.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ from .table import Row
 
 __all__ = ["ServerReplies"]
 
-# In CPython 3.11 to name a member of an enum takes three times as long as to name these.
+# CPython 3.11 takes three times as long to look up an enum's member than a global name.
 _CLOSED, _CONTENT, _CHUNKS = State.CLOSED, State.CONTENT, State.CHUNKS
 _EXCHANGE, _SESSION = State.EXCHANGE, Effect.SESSION
 
 # The usual reply to content (RFC 5321 section 4.3.2).
 _ACCEPTED = (250, "2.0.0", "OK")
-# Where a transaction has recipients; from here its content leads back to READY.
+# The states of a transaction with recipients; the end of its content leads back to READY.
 _WITH_RECIPIENTS = frozenset({State.RCPT, State.CONTENT, State.CHUNKS})
 # The highest code that a server sends.
 _WORST = 559
@@ -40,7 +39,7 @@ _WORST = 559
 
 @functools.lru_cache(maxsize=256)
 def _usual(accepted: tuple[int, str, str], verb: str, enhanced: bool) -> tuple[Reply, bytes]:  # noqa: FBT001
-    """The usual reply to a command, and its line: made and checked once."""
+    """Return the usual reply to a command, and its line; both are made and checked once."""
     reply = Reply(*accepted)
     (line,) = format_reply(reply, verb, enhanced=enhanced)
     return reply, line
@@ -96,7 +95,7 @@ class ServerReplies(Connection):
         self._owed = 1
         # The lowest code so far of several replies to one command (LMTP).
         self._best = _WORST
-        # The content under way; between its chunks it stays.
+        # The current content; kept between its chunks.
         self._content: ServerContent | None = None
         # Lines since the last message; whether the last reply was negative.
         self._commands = 0
@@ -114,20 +113,20 @@ class ServerReplies(Connection):
         return 0 if self._row is None else self._owed
 
     def send(self, message: Reply) -> None:
-        """Answer the command, or the end of the content, that came last.
+        """Reply to the last command, or to the end of the content.
 
         A negative reply while content is still arriving is kept until the content has ended (RFC
         5321 section 4.1.1.4); the rest of the content is dropped and no `EndOfContent` comes.
         A 421 may be sent at any time and ends the session.  On LMTP one reply is due for each
         accepted recipient after `EndOfContent`, in their order (RFC 2033 section 4.2).
 
-        A reply that a client received with a code that RFC 5321 section 4.2 does not have is passed
-        on with the general one of its class: 571 leaves as 554.
+        A reply that a client received may have a code that RFC 5321 section 4.2 does not list.  It
+        is sent with the general code of its class: 571 becomes 554.
 
         Raises:
-            LocalProtocolError: nothing waits for a reply, the code is no answer to the command, or
-                the text does not fit a line; nothing is queued then.
-            TypeError: it is no `Reply`; nothing is queued.
+            LocalProtocolError: nothing waits for a reply, the code does not answer the command, or
+                the text does not fit a line; nothing is queued.
+            TypeError: it is not a `Reply`; nothing is queued.
         """
         if not isinstance(message, Reply):
             raise TypeError(f"expected a Reply, found {message!r}")
@@ -146,7 +145,7 @@ class ServerReplies(Connection):
             self._send(reply, self._format(reply, verb), row)
 
     def _send(self, reply: Reply, lines: tuple[bytes, ...], row: Row) -> None:
-        """Answer what waits for a reply."""
+        """Send the reply to what waits for one."""
         code = reply.code
         if row.after[code // 100] is None:
             raise LocalProtocolError(f"{code} does not answer {row.name} (RFC 5321 section 4.3.2)")
@@ -168,7 +167,7 @@ class ServerReplies(Connection):
             self._entered(after, before, command)
 
     def _entered(self, after: State, before: State, command: Command | None) -> None:
-        """Get ready for what comes in a state that was just entered."""
+        """Prepare for the next input in a new state."""
         if after is _CONTENT:
             self._begin_content(DotDecoder(self._buffer, self.line_endings))
         elif after is _CHUNKS and not isinstance(command, CountedCommand):
@@ -179,7 +178,7 @@ class ServerReplies(Connection):
             self._lines.limit = self._catalogue.longest
 
     def _begin_content(self, reader: DotDecoder | None) -> ServerContent:
-        """Content begins; None: it comes in chunks, or by other commands (RFC 4468)."""
+        """Begin content; None: it comes in chunks, or by other commands (RFC 4468)."""
         text = None
         if reader is None and not (self.transaction and is_binary(self.transaction.mail)):
             text = CountedText(self.line_endings)
@@ -189,7 +188,7 @@ class ServerReplies(Connection):
         return content
 
     def _send_hello(self, reply: Reply, row: Row, command: Hello) -> None:
-        """Answer EHLO, HELO or LHLO; from now on what is offered is in force."""
+        """Reply to EHLO, HELO or LHLO; from now on the offered extensions are in use."""
         session = named(command, self.session, self._extensions, self._plain)
         reply = with_offers(reply, session)
         if not reply.text.isascii():
@@ -199,7 +198,7 @@ class ServerReplies(Connection):
         self.session = changed(session, facts=self.session.facts)
 
     def _forgive(self, command: Command | None, before: State) -> None:
-        """A positive reply: what brings a message nearer does not count."""
+        """After a positive reply reset the count of commands, or do not count this one."""
         if type(command) is Rcpt or (isinstance(command, CountedCommand) and command.octets):
             self._commands -= 1
         accepted = before in _WITH_RECIPIENTS and self.state is State.READY
@@ -207,7 +206,7 @@ class ServerReplies(Connection):
             self._commands = 0
 
     def _refuse_content(self, reply: Reply) -> None:
-        """Keep a refusal of content under way until the content, or its chunk, has ended."""
+        """Keep a refusal of content until the content, or its chunk, has ended."""
         content = self._content
         under_way = content is not None and (content.reader is not None or self.state is _CHUNKS)
         if content is None or not under_way or not reply.negative:
@@ -216,10 +215,10 @@ class ServerReplies(Connection):
             content.refused, content.refused_by_core = reply, False
 
     def accept(self, text: str = "") -> None:
-        """Answer with the usual positive reply to what waits for one (RFC 5321 section 4.3.2).
+        """Send the usual positive reply to what waits for one (RFC 5321 section 4.3.2).
 
         Arguments:
-            text: in place of the usual text; in the greeting and the reply to EHLO, HELO and LHLO
+            text: replaces the usual text; in the greeting and the reply to EHLO, HELO and LHLO
                 it follows the server's host name.
 
         Raises:
@@ -239,7 +238,7 @@ class ServerReplies(Connection):
                 accepted = command.accepted
             verb = command.verb
         if text or row is None:
-            # Another text is not for keeping: it may be long, and another each time.
+            # Another text is not cached: it may be long, and differ each time.
             code, enhanced, usual = accepted
             self.send(Reply(code, enhanced, text or usual))
         else:
@@ -247,7 +246,7 @@ class ServerReplies(Connection):
             self._send(reply, (line,), row)
 
     def reject(self, code: int = 550, enhanced: str = "", text: str = "") -> None:
-        """Answer with a negative reply.
+        """Send a negative reply.
 
         Arguments:
             code: 400 to 559.
@@ -270,15 +269,15 @@ class ServerReplies(Connection):
             self.session = changed(self.session, offered=offers(self._plain, self.session))
 
     def _fit(self, reply: Reply, command: Command) -> Reply:
-        """A reply with other characters than ASCII, as it may be sent (RFC 6531 section 3.7.4)."""
+        """Convert a reply with text outside ASCII for the client (RFC 6531 section 3.7.4)."""
         for extension in self.session.offered:
             if isinstance(extension, Extension) and extension.utf8:
                 reply = extension.fit_reply(reply, command, self.transaction)
         return reply
 
     def _format(self, reply: Reply, verb: str) -> tuple[bytes, ...]:
-        """The lines of a reply; a verb of "": the core says it by itself."""
-        # What the core says by itself answers nothing that may be answered in UTF-8.
+        """Return the lines of a reply; a verb of "" means that the core sends it itself."""
+        # The core's own replies answer no command that allows UTF-8.
         utf8 = verb != "" and self._in_force().utf8
         return format_reply(reply, verb, enhanced=self._enhanced, utf8=utf8)
 
@@ -288,19 +287,19 @@ class ServerReplies(Connection):
         self._failed = reply.code >= 400
         if self._observer is not None:
             if reply.intermediate and isinstance(self._command, DialogueCommand):
-                # What the client said may be in it.
+                # The text may repeat what the client sent.
                 lines = (b"334 (challenge)",)
             for line in lines:
                 self._observer("S", line, False)
 
     def _close(self, reply: Reply) -> None:
-        """Say 421 and end the session, unless it has ended already."""
+        """Reply 421 and end the session, unless it has ended already."""
         if self.state is not _CLOSED:
             self._write(reply, self._format(reply, ""))
             self._end()
 
     def _end(self) -> None:
-        """The session is over: nothing more is read, and content under way is lost."""
+        """End the session: nothing more is read, and unfinished content is lost."""
         self.state = _CLOSED
         self.transaction = None
         self._content = None

@@ -1,19 +1,17 @@
 """Every transition of both roles, as data.
 
-Two rules hold here.  *All* knowledge about states is in this file (and in the rows that an
-extension adds in its own): nothing else compares states to decide what a command may do.  And this
-file does not know which role it serves: a reply has the same effect on the server that sends it and
-on the client that reads it.
+All knowledge about states is in this file, and in the rows that extensions add in their own files:
+no other code compares states to decide what a command may do.  This file does not depend on the
+role: a reply has the same effect on the server that sends it and on the client that reads it.
 
-A row says what a reply does to the state, by the first digit of its code: `ok` for 2xx, `more` for
-3xx, `no` for 4xx and 5xx.  None means: stay.  A verb that has no row in a state is not allowed
-there (503).  Names in lower case are not verbs: `greeting` is the reply to the connection itself,
-`content` the reply to the end of the message content, `response` the reply to a client's answer to
-a challenge.
+A row says how a reply changes the state, by the first digit of its code: `ok` for 2xx, `more` for
+3xx, `no` for 4xx and 5xx.  None means no change.  A verb without a row in a state is not allowed
+there (503).  Names in lower case are not verbs: `greeting` is the first reply, `content` the reply
+to the end of the message content, `response` the reply to a client's response to a challenge.
 
-A server needs one cursor on the table, since it answers one command at a time.  A client has two:
-*confirmed*, moved by the replies it read, and *projected*, where it would be if all that is pending
-succeeded.  `send` looks at the projected one, so pipelining needs no mode.
+A server needs one place in the table, because it answers one command at a time.  A client has two:
+the *confirmed* state, which the replies change, and the *projected* one, which the session has if
+all pending commands succeed.  `send` uses the projected one, so pipelining needs no mode.
 
 Sections: RFC 5321 sections 3.1, 3.3, 4.1.4 and 4.3; RFC 2920 section 3.1.
 """
@@ -38,8 +36,8 @@ _ANYTIME = {
 _HELLO = Transition(ok=State.READY, forget=Effect.SESSION)
 _HELLOS = {"EHLO": _HELLO, "HELO": _HELLO, "LHLO": _HELLO}
 _RSET = {"RSET": Transition(ok=State.READY, forget=Effect.TRANSACTION)}
-# RFC 2920 section 3.1: a client that pipelined DATA behind recipients that were all refused may be
-# told 354 all the same, and then sends an empty content.
+# RFC 2920 section 3.1: a client that pipelined DATA may get 354 although all recipients were
+# refused; then it sends an empty content.
 _DATA_IN_FLIGHT = {"DATA": Transition(more=State.CONTENT, in_flight=True)}
 _DONE = Transition(ok=State.READY, no=State.READY, forget=Effect.TRANSACTION)
 
@@ -85,10 +83,10 @@ class Row:
 
     Arguments:
         name: the verb, or one of the names in lower case.
-        after: the state after a reply, by the first digit of its code; None: no such reply is
-            possible.
-        success: the state after the reply that a client hopes for: 3xx where there is one, or 2xx.
-        forget: what is forgotten when the state changes or the reply is positive.
+        after: the state after a reply, by the first digit of its code; None: such a reply is not
+            allowed.
+        success: the state after success: after 3xx if the row has it, else after 2xx.
+        forget: what both sides forget when the state changes or the reply is positive.
         in_flight: see `Transition`.
     """
 
@@ -103,10 +101,10 @@ Rows = dict[State, dict[str, Row]]
 
 
 def compile_table(additions: Iterable[Table] = ()) -> Rows:
-    """The base table with the rows of extensions, ready for use.
+    """Return the base table with the rows of extensions.
 
     Arguments:
-        additions: what each extension adds.
+        additions: the rows of each extension.
 
     Raises:
         ValueError: two rows for the same verb in the same state.
@@ -134,10 +132,10 @@ def _row(state: State, name: str, go: Transition) -> Row:
 
 
 def check(rows: Rows) -> list[str]:
-    """What is wrong with a compiled table; empty if nothing is.
+    """Return what is wrong with a compiled table; empty if it is correct.
 
-    Every state but TLS, CLOSED and ERROR has a way to CLOSED, and every state but ERROR can be
-    reached from CONNECTED (TLS and EXCHANGE only where an extension leads there).
+    Every state but TLS, CLOSED and ERROR must lead to CLOSED.  Every state but ERROR must be
+    reachable from CONNECTED (TLS and EXCHANGE only if an extension leads there).
     """
     edges = {
         state: {after for row in verbs.values() for after in row.after if after is not None}

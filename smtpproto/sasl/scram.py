@@ -153,7 +153,7 @@ class Scram(Mechanism):
             offered = not context.offered or f"{self.family}-PLUS" in context.offered
             if offered:
                 raise SASLRefused(
-                    "somebody hid that channel binding is offered (RFC 5802 section 6)"
+                    "an attacker hid that channel binding is offered (RFC 5802 section 6)"
                 )
         return b""
 

@@ -35,12 +35,12 @@ class Users:
 
     Arguments:
         users: by name: a password, or keys from `scram_keys`.
-        secret: octets that nobody else knows, at least 16; keep them over restarts, as salts of
+        secret: at least 16 secret octets; keep them over restarts, as salts of
             unknown users come from them.
         iterations: for passwords and unknown users.
         tokens: identities by bearer token; None serves no tokens.
-        delegates: by user, those it may act as besides itself.
-        anonymous: whether to admit somebody without a name.
+        delegates: for each user, the other identities it may act as.
+        anonymous: whether to admit clients without an identity.
 
     Raises:
         SASLError: a name or password cannot be prepared.

@@ -105,7 +105,7 @@ class Client(ClientBase, AbstractContextManager["Client"]):
         return self._run(self._help(string))
 
     def command(self, command: Command) -> Reply:
-        """Send any command and get its reply, whatever it says."""
+        """Send any command and return its reply, positive or negative."""
         return self._run(self._answer(command))
 
     def quit(self) -> None:

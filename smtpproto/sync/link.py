@@ -122,7 +122,7 @@ def run(flow: Flow[T], link: Link | None = None) -> T:
     """Run a conversation to its end; without a link if it only calls functions.
 
     Raises:
-        Exception: whatever the conversation raises.
+        Exception: any error that the conversation raises.
     """
     steps = Steps(flow)
     for request in steps:

@@ -161,7 +161,7 @@ class Loop:
 
     def _forget(self, listener: socket.socket, error: Exception) -> None:
         """Go on without a listener: to look at it again and again would be to spin."""
-        host.LOG.error("a socket listens no more, somebody else closed it: %s", error)
+        host.LOG.error("a socket no longer listens, other code closed it: %s", error)
         self._ignore(listener)
         self._listeners.remove(listener)
 
@@ -176,7 +176,7 @@ class Loop:
             self._forget(listener, error)
         except sockets.Overloaded:
             self._pause(sockets.PAUSE)
-        except BaseException:  # noqa: BLE001  # whatever it is, the server goes on
+        except BaseException:  # noqa: BLE001  # after any error the server goes on
             host.LOG.exception("a connection was not accepted")
             self._pause(sockets.PAUSE)
 
@@ -215,7 +215,7 @@ class Loop:
                 return
             if self._run_steps(connection):
                 return
-        except BaseException:  # noqa: BLE001  # a defect: whatever it is, the server goes on
+        except BaseException:  # noqa: BLE001  # a defect; the server goes on
             host.LOG.exception("a session failed")
         self._leave(connection)
 
@@ -305,7 +305,7 @@ class Loop:
         try:
             self._unwatch(connection)
             connection.close()
-        except BaseException:  # noqa: BLE001  # whatever it is, the server goes on
+        except BaseException:  # noqa: BLE001  # after any error the server goes on
             host.LOG.exception("a connection was not closed as it should be")
         finally:
             self._listening.leave(connection.session)

@@ -111,7 +111,7 @@ class Client(ClientBase, AbstractAsyncContextManager["Client"]):
         return await self._run(self._help(string))
 
     async def command(self, command: Command) -> Reply:
-        """Send any command and get its reply, whatever it says."""
+        """Send any command and return its reply, positive or negative."""
         return await self._run(self._answer(command))
 
     async def quit(self) -> None:

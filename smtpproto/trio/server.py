@@ -149,9 +149,9 @@ class Server(Running):
                 await trio.sleep(sockets.PAUSE)
             except (sockets.NotListening, trio.ClosedResourceError, ValueError) as error:
                 # To look at it again and again would be to spin.
-                host.LOG.error("a socket listens no more, somebody else closed it: %s", error)
+                host.LOG.error("a socket no longer listens, other code closed it: %s", error)
                 return
-            except Exception:  # noqa: BLE001  # whatever it is, the server goes on
+            except Exception:  # noqa: BLE001  # after any error the server goes on
                 host.LOG.exception("a connection was not accepted")
                 await trio.sleep(sockets.PAUSE)
 
@@ -180,7 +180,7 @@ class Server(Running):
         except BaseException as error:
             if not isinstance(error, Exception) and _is_cancelled():
                 raise
-            # A defect: whatever it is, the server goes on.
+            # A defect; the server goes on.
             host.LOG.exception("a session failed")
         finally:
             link.abort()

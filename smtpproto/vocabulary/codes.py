@@ -62,7 +62,7 @@ TABLE = """
 250 content: The server has taken responsibility: it delivers the message, or reports a failure.
 - Not in the inbox? Look in the spam folder and the quarantine: SMTP has done its part.
 - Keep the queue identifier from the text: the postmaster there finds the message by it.
-- Reports of failure go to the reverse-path: check that somebody reads that mailbox.
+- Reports of failure go to the reverse-path: check that a person reads that mailbox.
 - Do not send it again, or it is delivered twice.
 251 (2.1.5): The recipient is not local; the server accepts the message and forwards it.
 - The text names the new address: use that one from now on, once you have checked it.
@@ -180,7 +180,7 @@ TABLE = """
 - Compare with what the last reply to EHLO offers.
 504 AUTH: The server does not know this authentication mechanism.
 - Use one that the AUTH line of the reply to EHLO names; read it inside TLS.
-521 (5.3.2): This host accepts no mail, from nobody.
+521 (5.3.2): This host accepts no mail from any sender.
 - Check the MX of the recipient's domain, and the host and port you have configured.
 - Operator: a domain without mail says so better with a null MX (RFC 7505).
 523 (5.7.10): The mechanism needs an encrypted connection.
@@ -275,7 +275,7 @@ TABLE = """
 - Read the text: policies, blocklists and content filters come with 554.
 - Check blocklists, reverse DNS, SPF, DKIM and DMARC for your IP address and domain.
 - Operator: the log has the reason.
-554 greeting: There is no mail service here: not for this client, or for nobody.
+554 greeting: There is no mail service here: not for this client, or not at all.
 - Look up your IP address in blocklists, and check that its reverse DNS name leads back to it.
 - At home or in a cloud? Send through your provider's submission server instead.
 - Try the next MX of the domain; on this connection only QUIT may follow.

@@ -111,9 +111,9 @@ def _prefix(message: Message) -> str:
 def content_of(message: Message, offered: Offered, to_ascii: ToASCII | None = None) -> bytes:
     """Return the message as content that a server can accept, with CRLF line endings, without Bcc.
 
-    Whatever the server can accept stays unchanged.  Header fields are not folded again, because
-    signatures depend on that (RFC 6376 section 5.3).  Without 8BITMIME parts are encoded in 7 bits.
-    Without SMTPUTF8 header fields get encoded-words (RFC 2047) and addresses A-labels.
+    Everything that the server can accept stays unchanged.  Header fields are not folded again,
+    because signatures depend on that (RFC 6376 section 5.3).  Without 8BITMIME parts are encoded in
+    7 bits. Without SMTPUTF8 header fields get encoded-words (RFC 2047) and addresses A-labels.
 
     Arguments:
         message: the message; it is not changed.

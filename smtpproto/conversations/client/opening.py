@@ -32,19 +32,19 @@ _PATIENCE = 5.0
 def begin(
     client: Client, settings: ClientSettings, name: Domain | AddressLiteral | None = None
 ) -> Flow[Reply]:
-    """From a new connection to a session in which mail transactions can begin.
+    """Begin a session on a new connection, up to the state in which MAIL is possible.
 
     Arguments:
         client: a new connection.
-        settings: what the session is to be like.
+        settings: the settings of the session.
         name: the argument for EHLO; None: that of the settings, or "localhost" without one.
 
     Returns:
         The last reply to EHLO, HELO or LHLO.
 
     Raises:
-        SMTPError: the server does not want this client, or TLS or authentication cannot be had as
-            `settings` ask.
+        SMTPError: the server refuses this client, or TLS or authentication is not possible as
+            `settings` require.
         RemoteProtocolError: the server broke the protocol.
 
     Before it raises, it says QUIT if the session still allows that (section 4.1.1.10).
@@ -91,9 +91,9 @@ def _greeting(client: Client, settings: ClientSettings) -> Flow[Reply]:
 
 
 def _start_tls(client: Client, settings: ClientSettings) -> Flow[bool]:
-    """Begin TLS if that is wanted and possible; whether it has begun."""
+    """Begin TLS if it is wanted and possible; return whether it has begun."""
     if client.session.secure and settings.policy is None:
-        # A channel that keeps secrets by itself, such as a Unix socket.
+        # A channel that is confidential itself, such as a Unix socket.
         return False
     if StartTls not in client.offered:
         if settings.requires_tls:
@@ -117,7 +117,7 @@ def _start_tls(client: Client, settings: ClientSettings) -> Flow[bool]:
 
 
 def _not_offered(client: Client, settings: ClientSettings) -> TLSError:
-    """The error for a missing STARTTLS."""
+    """Return the error for a missing STARTTLS."""
     names = [getattr(each, "name", "") or each.keyword for each in client.offered]
     return TLSError(
         f"{settings.host or 'the server'} does not offer STARTTLS; it offers "
@@ -126,5 +126,5 @@ def _not_offered(client: Client, settings: ClientSettings) -> TLSError:
         "(TLSMode.IMPLICIT).\n"
         "- Something in between may have removed it: a firewall that inspects SMTP, or an attacker "
         "(RFC 3207 section 6). Try from another network.\n"
-        "- Only where nobody can listen: TLSMode.OPPORTUNISTIC does without."
+        "- Only in a trusted network: TLSMode.OPPORTUNISTIC goes on without TLS."
     )

@@ -23,7 +23,7 @@ class Status(enum.Enum):
 
     ACCEPTED = "the server has taken responsibility"
     REFUSED = "the server refused"
-    UNKNOWN = "the link was lost after the end of the content: accepted or not, nobody knows"
+    UNKNOWN = "the link was lost after the end of the content: accepted or not is unknown"
     FAILED = "the server was not told all of it: not accepted, safe to try again"
 
 

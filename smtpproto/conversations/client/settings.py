@@ -36,8 +36,8 @@ _SUBMISSION_PORT = 587
 class TLSMode(enum.Enum):
     """When a client begins TLS.
 
-    Where the channel keeps secrets by itself, as a Unix socket does, STARTTLS is left out, unless a
-    policy asks for it.
+    If the channel itself is confidential, as a Unix socket is, the client skips STARTTLS unless a
+    policy requires TLS.
     """
 
     NONE = "never"
@@ -47,14 +47,14 @@ class TLSMode(enum.Enum):
 
     @classmethod
     def default(cls, port: int, credentials: object | None) -> TLSMode:
-        """What suits a port.
+        """Return the mode that suits a port.
 
-        IMPLICIT on 465; STARTTLS on 587, and wherever there are credentials to protect; otherwise
+        This is IMPLICIT on 465; STARTTLS on 587, and on any other port with credentials; otherwise
         OPPORTUNISTIC.
 
         Arguments:
-            port: of the server.
-            credentials: None if there is nobody to log in as.
+            port: the server's port.
+            credentials: the credentials; None not to log in.
         """
         if port == _IMPLICIT_PORT:
             return cls.IMPLICIT
@@ -65,17 +65,17 @@ class TLSMode(enum.Enum):
 
 @dataclass(frozen=True, slots=True)
 class TLSPolicy:
-    """What a TLS connection has to be like, as an application knows from elsewhere.
+    """What an application requires of a TLS connection.
 
-    A library that looks up MTA-STS policies, TLSA records or DNSSEC fills it.
+    A library that looks up MTA-STS policies, TLSA records or DNSSEC creates it.
 
     Arguments:
-        required: whether there may be no session without TLS.
-        hosts: DNS names of which the server's verified certificate has to have one, such as
-            "mx.example.org" or "*.example.org" (RFC 8461 section 4.1); empty for any.  That the
-            certificate names the server one connected to is checked besides, by the TLS context.
-        check: called with what is known of the connection; gives what is wrong with it, in words,
-            or None.  Plain or, with an adapter that can wait, async.
+        required: whether a session without TLS is forbidden.
+        hosts: DNS names, such as "mx.example.org" or "*.example.org" (RFC 8461 section 4.1).  The
+            server's verified certificate must have one of them; empty for any.  In addition, the
+            TLS context checks that the certificate names the host that the client connected to.
+        check: a function that gets the facts of the connection and returns what is wrong, as text,
+            or None.  It may be async with an adapter that can await.
     """
 
     required: bool = True
@@ -83,7 +83,7 @@ class TLSPolicy:
     check: Callable[[TLSFacts], Any] | None = None
 
     def names(self, facts: TLSFacts) -> str | None:
-        """What is wrong with the names in the certificate, or None."""
+        """Return what is wrong with the names in the certificate, or None."""
         if not self.hosts:
             return None
         names = facts.names(NameKind.DNS)
@@ -94,7 +94,7 @@ class TLSPolicy:
 
 
 def _matches(one: str, other: str) -> bool:
-    """Whether two names have one in common; "*" stands for one label (RFC 6125 section 6.4.3)."""
+    """Whether two names match; "*" stands for one label (RFC 6125 section 6.4.3)."""
     one, other = one.rstrip(".").lower(), other.rstrip(".").lower()
     if one == other:
         return True
@@ -108,34 +108,34 @@ class ClientSettings:
     """Settings of a client's session.
 
     Arguments:
-        name: what the client calls itself: a domain, or an address literal in brackets; None: its
-            host's own name if that has a domain, otherwise the address literal of the connection
+        name: the client's name in EHLO: a domain, or an address literal in brackets.  None: the
+            host's own name if that is a domain, otherwise the address literal of the connection
             (RFC 5321 section 4.1.4).
-        tls: when TLS begins; None: as the port and the credentials suggest, see `TLSMode.default`.
-        policy: what the TLS connection has to be like.
-        credentials: who to log in as; None: not at all.
-        mechanisms: the SASL mechanisms that may be used: names, or a mapping by name that may hold
-            private ones (`docs/howto/sasl.md`); None for `sasl.MECHANISMS`.
+        tls: when TLS begins; None: depends on the port and the credentials, see `TLSMode.default`.
+        policy: what the TLS connection must satisfy.
+        credentials: the credentials to log in with; None not to log in.
+        mechanisms: the SASL mechanisms to use: names, or a mapping by name that may have your own
+            (`docs/howto/sasl.md`); None for `sasl.MECHANISMS`.
         allow_plaintext: names of those that may send a reusable secret without TLS.
-        nonce: gives fresh randomness, see `sasl.Context`; needed to log in.
-        proxy: a PROXY header to begin with, which says for whom the client speaks.
+        nonce: a function that returns random text, see `sasl.Context`; needed to log in.
+        proxy: a PROXY header to send first, which names the client that this one speaks for.
         protocol: SMTP or LMTP.
-        extensions: the service extensions to make use of; None for all that are known.
-        limits: bounds on what the server can make the client hold or do; None for `Limits()`.
+        extensions: the service extensions to use; None for all of this package.
+        limits: bounds for what the server can make the client store or do; None for `Limits()`.
         line_endings: what happens to a bare CR or LF in content.
-        chunking: whether content goes in counted chunks where the server offers that (RFC 3030).
-        to_ascii: makes A-labels of U-labels in `name`, and in addresses where the server does not
-            offer SMTPUTF8, such as `smtpproto.idn.to_ascii`; None: those are refused.
+        chunking: whether content goes in counted chunks if the server offers that (RFC 3030).
+        to_ascii: converts U-labels to A-labels in `name`, and in addresses if the server does not
+            offer SMTPUTF8, such as `smtpproto.idn.to_ascii`; None: such names are refused.
         observer: called with each line and chunk, such as a `Transcript`.
-        host: the server, as the user wrote it; for SASL and for explanations.
+        host: the server's name as the user wrote it; for SASL and for explanations.
         port: its port.
 
     Raises:
         LocalProtocolError: the name is neither a domain nor an address literal.
-        TypeError: `tls` is no `TLSMode`, the credentials are none, or what stands in `mechanisms`
-            is no mechanism.
-        ValueError: the policy requires TLS, and TLS is never to begin; or there is no `nonce` for
-            the credentials; or a name is not that of a mechanism.
+        TypeError: `tls` is not a `TLSMode`, `credentials` are not `Credentials`, or `mechanisms`
+            has a value that is not a mechanism.
+        ValueError: the policy requires TLS but `tls` forbids it; there is no `nonce` for the
+            credentials; or there is no mechanism of a name.
     """
 
     name: str | None = None
@@ -157,7 +157,7 @@ class ClientSettings:
     port: int = 0
 
     def __post_init__(self) -> None:
-        # Anything else would be taken for none of the modes, and so for no TLS.
+        # Another type would equal none of the modes, and mean no TLS.
         if not isinstance(self.tls, (TLSMode, type(None))):
             raise TypeError(f"tls: expected a TLSMode, found {self.tls!r}")
         if not isinstance(self.credentials, (Credentials, type(None))):
@@ -177,11 +177,11 @@ class ClientSettings:
         self.ehlo_name("localhost", None)
 
     def ehlo_name(self, hostname: str, address: str | None) -> Domain | AddressLiteral:
-        """The argument for EHLO.
+        """Return the argument for EHLO.
 
         Arguments:
             hostname: the host's own name.
-            address: the IP address of this end of the connection; None where it has none.
+            address: the IP address of this end of the connection; None if it has none.
         """
         return client_name(self.name, hostname, address, self.to_ascii)
 
@@ -192,11 +192,11 @@ class ClientSettings:
 
     @property
     def requires_tls(self) -> bool:
-        """Whether there is no session without TLS."""
+        """Whether a session without TLS is forbidden."""
         required = self.policy is not None and self.policy.required
         return required or self.tls_mode in (TLSMode.STARTTLS, TLSMode.IMPLICIT)
 
     @property
     def verifies(self) -> bool:
-        """Whether to verify the certificate: where TLS need not even begin, it proves nothing."""
+        """Whether to verify the certificate: useless if the client would also go on without TLS."""
         return self.requires_tls or self.credentials is not None

@@ -79,7 +79,7 @@ _NO_TLS = (
 
 
 def handshake(client: Client, settings: ClientSettings) -> Flow[None]:
-    """Do the handshake, and hold it to the policy.
+    """Do the handshake, and check the policy.
 
     Raises:
         TLSError: the handshake failed, or the connection does not satisfy the policy.

@@ -1,4 +1,4 @@
-"""What the sessions of one server share, whatever carries them: settings, hooks, admission."""
+"""`Service`: what all sessions of one server share: settings, hooks, admission."""
 
 from __future__ import annotations
 
@@ -42,20 +42,20 @@ __all__ = ["Service"]
 
 
 class Service:
-    """A server as a handler and its settings: makes the conversation of each session.
+    """A handler and the settings of a server; makes the conversation of each session.
 
     Arguments:
         handler: see `Handler`.
-        settings: of the server.
-        lock: held while sessions are counted; for adapters that use threads.
-        waits: whether the adapter awaits what is asynchronous, see `Hooks.of`.
+        settings: the settings of the server.
+        lock: held while sessions are counted; for adapters with threads.
+        waits: whether the adapter can await, see `Hooks.of`.
 
     Raises:
-        ValueError: STARTTLS or AUTH is among the extensions, and what it needs is not there; or
-            what `users` or `received` need; or `users` can serve no mechanism.
-        LocalProtocolError: a Received field cannot name this host.
-        TypeError: the handler is none (see `Hooks.of`), `users` is no store, or one of the
-            extensions is none.
+        ValueError: an extension, `users` or `received` lacks a setting that it needs, or `users`
+            can serve no mechanism.
+        LocalProtocolError: `hostname` is no domain, so a Received field cannot name it.
+        TypeError: the handler has a mistake (see `Hooks.of`), `users` is not a store, or an
+            extension is not one.
     """
 
     def __init__(
@@ -72,17 +72,17 @@ class Service:
         self.limits = settings.limits or Limits()
         asked = settings.mechanisms
         self.mechanisms = known_mechanisms(asked)
-        # By a name one gets what is not offered unasked, too.
+        # A mechanism that is chosen by name may be one that is not offered by default.
         check_store(settings.users, mechanisms=self.mechanisms.values(), waits=waits)
         self._asked = None if asked is None or isinstance(asked, Mapping) else asked
         given = settings.extensions
         self.extensions = self._complete(standard() if given is None else given)
-        # What is wrong with them is found out here, and not with each session.
+        # Checked once here, not in each session.
         catalogue(map(type, self.extensions), settings.protocol, self.limits, settings.syntax)
         if settings.received:
             if settings.clock is None or settings.nonce is None:
                 raise ValueError("a Received field takes a clock and a source of nonces")
-            # Found out here, and not with each message.
+            # Checked once here, not for each message.
             Domain.parse(self.hostname)
         self.stopping = False
         self._lock = lock or contextlib.nullcontext()
@@ -90,7 +90,7 @@ class Service:
         self._by_peer: Counter[str] = Counter()
 
     def _complete(self, extensions: Iterable[Extension]) -> tuple[Extension, ...]:
-        """The extensions, with those that other settings bring along."""
+        """Return the extensions, and those that other settings add."""
         complete = list(extensions)
         starts = any(isinstance(each, StartTls) for each in complete)
         if self.settings.tls is ServerTLS.STARTTLS and not starts:
@@ -110,7 +110,7 @@ class Service:
         return tuple(auth if each is given else each for each in complete)
 
     def _auth(self, given: Auth) -> Auth:
-        """AUTH with the mechanisms that the store can serve, session by session."""
+        """Return AUTH with the mechanisms that the store can serve, for each session."""
         users, names = self.settings.users, given.mechanisms or self._asked
         allowed, mechanisms = given.allow_plaintext, self.mechanisms
         unknown = sorted({*given.mechanisms, *allowed} - mechanisms.keys())
@@ -121,7 +121,7 @@ class Service:
             context = self._context(session)
             return available(context, users, names=names, allowed=allowed, mechanisms=mechanisms)
 
-        # All that there may be inside TLS, whatever it binds to.
+        # All mechanisms that any session inside TLS could have, with any channel binding.
         bindings = dict.fromkeys(CHANNEL_BINDINGS, b"?")
         best = replace(
             self._context(Session(secure=True)),
@@ -148,7 +148,7 @@ class Service:
     # --- sessions -----------------------------------------------------------------------------
 
     def stop(self) -> None:
-        """The server is to stop: from now on MAIL is answered with 421, in every session."""
+        """Refuse new mail transactions with 421 in every session, because the server stops."""
         self.stopping = True
 
     @property
@@ -157,12 +157,12 @@ class Service:
         return self._sessions
 
     def open(self, session: Session) -> Flow[None] | None:
-        """The conversation of a new session, or None if there are too many; see `farewell`.
+        """Return the conversation of a new session, or None if there are too many; see `farewell`.
 
         Arguments:
-            session: what is known of the peer: `peer`, `secure`, `tls`.
+            session: the facts of the peer: `peer`, `secure`, `tls`.
 
-        Every session that this opened has to be closed with `close`.
+        Call `close` for every session that this returned a conversation for.
         """
         proxy = self._is_proxy(session)
         with self._lock:
@@ -174,10 +174,10 @@ class Service:
         return self._behind_proxy(session) if proxy else self._session(session)
 
     def close(self, session: Session) -> None:
-        """A session is over.
+        """Note the end of a session.
 
         Arguments:
-            session: as it was passed to `open`.
+            session: the session that was passed to `open`.
         """
         with self._lock:
             self._sessions -= 1
@@ -185,9 +185,9 @@ class Service:
                 self._leave(session.peer)
 
     def farewell(self, reply: Reply) -> bytes:
-        """What to tell a client for whom there is no session, before closing.
+        """Return the octets for a client that gets no session, to be sent before closing.
 
-        Empty where it would not be understood; a proxy passes it on.
+        They are empty if the client would not understand them; a proxy passes them on.
         """
         if self.settings.tls is ServerTLS.IMPLICIT:
             return b""
@@ -199,9 +199,9 @@ class Service:
         return self.settings.proxy is not None and session.peer in self.settings.proxy
 
     def _admit(self, peer: str) -> bool:
-        """Count one more session from an address, if it may have one more."""
+        """Count one more session of an address, unless it has too many."""
         each = self.settings.admission.each
-        # A Unix socket gives no address.
+        # A Unix socket has no address.
         if each is not None and peer and self._by_peer[peer] >= each:
             return False
         self._by_peer[peer] += 1
@@ -254,7 +254,7 @@ class Service:
             yield Send(server.data_to_send(), server.timeout)
 
     def _notes(self, session: Session) -> Flow[Notes | None]:
-        """What notes a session for its observer; None if it has none."""
+        """Return the notes for the observer of a session; None if it has no observer."""
         if self.settings.observer is None:
             return None
         try:
@@ -296,7 +296,7 @@ class Service:
         return received_field(session, envelope, self.settings.clock(), self.settings.nonce())
 
     def _refused(self, session: Session, reason: str) -> Flow[None]:
-        """Let the handler know of a connection that ended before the greeting, without a word."""
+        """Tell the handler of a connection that was closed before the greeting, without a reply."""
         if self.hooks.rejected is not None:
             rejected = Rejected(Reply(421, "4.7.0", "closed without a greeting"), reason)
             yield from tell(self.hooks.rejected, session, rejected)

@@ -1,4 +1,4 @@
-"""The settings of a server: what it offers, whom it admits, what it writes."""
+"""The settings of a server's sessions: TLS, extensions, users, limits, admission."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ class Admission:
     """How many sessions a server has at once.
 
     Arguments:
-        most: in all.
-        each: from one client address; None: no bound of its own.
+        most: the most sessions in all.
+        each: the most sessions from one client address; None: no bound.
     """
 
     most: int = 1000
@@ -49,39 +49,39 @@ class ServerSettings:
     """Settings of a server's sessions.
 
     Arguments:
-        hostname: the server's own domain; None: "localhost", and with `serve` the host's name if it
-            is a domain.
-        tls: when TLS begins; with STARTTLS the extension is added, unless it is there already.
-            None: never, or after STARTTLS where there is a `tls_context`.
+        hostname: the server's own domain.  None: "localhost"; with `serve` the host's name if it is
+            a domain.
+        tls: when TLS begins; STARTTLS adds the extension.  None: after STARTTLS if there is a
+            `tls_context`, else never.
         extensions: the service extensions to offer; None for `extensions.known.standard()`.
-        users: a credential store (`sasl.CredentialStore`); with one, AUTH is offered.
-        mechanisms: the SASL mechanisms to offer, as far as `users` can serve them: names, or a
-            mapping by name that may hold private ones (`docs/howto/sasl.md`); None for those of
+        users: a credential store (`sasl.CredentialStore`); with one, the server offers AUTH.
+        mechanisms: the SASL mechanisms to offer, if `users` can serve them: names, or a mapping by
+            name that may have your own (`docs/howto/sasl.md`).  None for those of
             `sasl.MECHANISMS` that suit all clients.
-        external: of which kind the names in a client's verified certificate are identities, such as
-            `NameKind.EMAIL`; None: of none, and EXTERNAL is not offered.
-        limits: bounds on what a client can make the server hold or do; None for `Limits()`.
+        external: the kind of names in a client's verified certificate that are identities, such as
+            `NameKind.EMAIL`; None: no names are, and the server does not offer EXTERNAL.
+        limits: bounds for what a client can make the server store or do; None for `Limits()`.
         admission: how many sessions at once, in all and from one address.
         protocol: SMTP or LMTP.
         line_endings: what happens to a bare CR or LF in content.
-        syntax: whether command lines that real clients get wrong are read (`docs/lenient.md`).
-        proxy: the networks whose PROXY header is read and believed, such as `TrustedNetworks`;
-            every client there has to send one.
-        observer: called for each session; gives the observer of its transcript, or None.  Both are
-            called as handlers are; what they raise is logged.
-        received: whether each message gets a Received field on top, as every server owes it (RFC
-            5321 section 4.4).  False is right where a server behind the handler writes the field,
-            or where what arrived is compared with what was sent.
-        refuse_early_talkers: whether a client that speaks before it is greeted gets 554 in place of
-            a greeting; otherwise the session has the fact `EarlyTalk`.
-        clock: gives the time, with its zone; needed with `received`.  All sessions wait for it.
-            None: there is none, and with `serve` the host's.
-        nonce: gives something that was never there before, see `sasl.Context`; needed with `users`
-            and `received`.  Where it makes the id of a Received field, all sessions wait for it.
-            None: there is none, and with `serve` the host's randomness.
+        syntax: whether to accept common mistakes in command lines (`docs/lenient.md`).
+        proxy: the trusted networks of proxies, such as `TrustedNetworks`; every client there must
+            send a PROXY header.
+        observer: called for each session; returns the observer of its transcript, or None.  Both
+            run like handlers; their exceptions are logged.
+        received: whether to add a Received field to each message, as RFC 5321 section 4.4
+            requires.  Use False if a server behind the handler writes the field, or to compare
+            what arrived with what was sent.
+        refuse_early_talkers: whether to reply 554 to a client that sends something before the
+            greeting; otherwise its session has the fact `EarlyTalk`.
+        clock: a function that returns the time, with its zone; needed with `received`.  All
+            sessions wait for it.  None: no clock; with `serve` the host's.
+        nonce: a function that returns a unique text, see `sasl.Context`; needed with `users` and
+            `received`.  For Received fields all sessions wait for it.  None: no nonces; with
+            `serve` the host's random ones.
 
     Raises:
-        TypeError: `tls` is no `ServerTLS`.
+        TypeError: `tls` is not a `ServerTLS`.
     """
 
     hostname: str | None = None
@@ -103,6 +103,6 @@ class ServerSettings:
     nonce: Callable[[], str] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        # Anything else would be taken for none of the modes, and so for no TLS.
+        # Another type would equal none of the modes, and mean no TLS.
         if not isinstance(self.tls, (ServerTLS, type(None))):
             raise TypeError(f"tls: expected a ServerTLS, found {self.tls!r}")
