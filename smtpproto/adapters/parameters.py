@@ -38,7 +38,7 @@ class fields_as_parameters(Generic[P, S]):  # noqa: N801  # a decorator
         own = inspect.signature(function)
         *leading, _ = own.parameters.values()
         names, count = frozenset(each.name for each in fields(settings)), len(leading)
-        # The constructor's errors name the class; here they name the function.
+        # Errors call a constructor by the name of its class.
         called = function.__qualname__.removesuffix(".__init__")
 
         @functools.wraps(function)

@@ -99,7 +99,7 @@ class ClientCommands(Connection):
     def data_to_send(self) -> bytes:
         queued = self._queued
         if queued.released == 0 and self._unread_code() not in _NO_ANSWER:
-            # Something to answer it is there already: `next_event` refuses that.
+            # A reply has come too early: `next_event` raises the error.
             return b""
         queued.released = -1
         return super().data_to_send()

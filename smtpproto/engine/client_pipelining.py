@@ -28,9 +28,9 @@ class CommandQueue:
         sent: the pending replies to sent commands, oldest first.
         held: what is held back, each with its line; or with octets that belong to the counted
             command before them (None).
-        unsettled: how many of both will make both sides forget what was offered.
-        released: how many replies are to come before that to the first command that was held back
-            and left, but is not written yet; -1: there is none.
+        unsettled: how many of both make both sides forget the offered extensions.
+        released: how many pending replies come before that to the first command that was held
+            back and has been sent, but is not written yet; -1: there is none.
     """
 
     __slots__ = ("_held_commands", "_most", "held", "released", "sent", "unsettled")
