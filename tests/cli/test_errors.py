@@ -216,7 +216,7 @@ def test_a_server_without_starttls(file: str, capsys: pytest.CaptureFixture[str]
         assert main(["send", file, "--server", where, "--tls", "starttls"]) == 2
     text = errors(capsys)
     assert "--tls implicit" in text
-    assert "--tls opportunistic does without" in text
+    assert "--tls opportunistic goes on without TLS" in text
 
 
 def test_a_server_that_waits_for_tls(

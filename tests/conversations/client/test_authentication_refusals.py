@@ -168,7 +168,7 @@ def test_a_server_notices_when_its_offer_was_changed(links: list[Link]) -> None:
             mechanisms=("SCRAM-SHA-256",),
         )
     assert attempts(link) == ["SCRAM-SHA-256"]
-    assert any("somebody hid" in refusal.reason for refusal in handler.refusals)
+    assert any("an attacker hid" in refusal.reason for refusal in handler.refusals)
 
 
 class TestTokens:
