@@ -58,11 +58,11 @@ _FAULTS = {
 # What observers see in place of a line that may be a secret.
 _HIDDEN = b"(a line that is no command)"
 _AUTH = lazy_pattern(rb"AUTH", re.IGNORECASE)
-# Within the line of another command "AUTH=" is a parameter, and the word may be part of an address.
+# Within another command "AUTH=" is a parameter, and the word may be part of an address.
 _AUTH_AND_MORE = lazy_pattern(rb"(?:^|[^A-Za-z])AUTH(?=[ \t])", re.IGNORECASE)
-# What a client meant as its verb, whatever is wrong with the rest of the line.
+# The verb of a line whose other parts may be malformed.
 _VERB = lazy_pattern(rb"[ \t]*([A-Za-z]+)")
-# RFC 9110 section 9: what follows is for another protocol, and may hold commands for this one.
+# The methods of HTTP (RFC 9110 section 9): what follows may hold SMTP commands of an attacker.
 _HTTP_METHODS = frozenset(
     {"GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH", "PRI"}
 )

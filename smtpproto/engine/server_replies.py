@@ -194,7 +194,7 @@ class ServerReplies(Connection):
         if not reply.text.isascii():
             reply = self._fit(reply, command)
         self._send(reply, self._format(reply, command.verb), row)
-        # Facts may have been forgotten since.
+        # The session may have lost facts since.
         self.session = changed(session, facts=self.session.facts)
 
     def _forgive(self, command: Command | None, before: State) -> None:
