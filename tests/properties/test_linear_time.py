@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -24,7 +25,12 @@ from smtpproto import (
     Rcpt,
     ReversePath,
     Server,
+    Session,
 )
+from smtpproto.conversations import Envelope
+from smtpproto.conversations.requests import Call, Receive, Send
+from smtpproto.conversations.server.handler import Hooks
+from smtpproto.conversations.server.session import serve_session
 from smtpproto.extensions import Chunking, Pipelining
 from smtpproto.wire import ReceiveBuffer
 from tests.effort import effort
@@ -155,6 +161,45 @@ def check(body: bytes, size: int, begin: bytes) -> None:
     assert octets <= (8 if size < 100 else 4) * len(whole)
     # For each piece, and for each line.
     assert calls <= 60 * len(cut(whole, size)) + 150 * whole.count(b"\r\n") + 100
+
+
+class Inbox:
+    def message(self, session: Session, envelope: Envelope, content: bytes) -> None:
+        """Accept it."""
+
+
+def tiny_chunks(number: int) -> Callable[[], None]:
+    """A whole session whose message comes in so many chunks of two octets, all at once."""
+    server = Server("mx.example", [Chunking()])
+    flow = serve_session(server, Hooks.of(Inbox()))
+    octets = ENVELOPE + b"BDAT 2\r\n\r\n" * number + b"BDAT 0 LAST\r\nQUIT\r\n"
+    pieces = iter(cut(octets, 65536))
+
+    def run() -> None:
+        request, sent = next(flow), b""
+        with suppress(StopIteration):
+            while True:
+                result: object = None
+                if isinstance(request, Receive):
+                    result = next(pieces)
+                elif isinstance(request, Send):
+                    # Replies do not gather without bound while the client says more.
+                    assert len(request.data) < 4096
+                    sent = request.data
+                elif isinstance(request, Call):
+                    result = request.function(*request.arguments)
+                request = flow.send(result)
+        assert sent.endswith(b"250 OK\r\n221 Bye\r\n")
+
+    return run
+
+
+def test_a_message_in_tiny_chunks() -> None:
+    number = effort(1_000, 10_000)
+    _, once = work(tiny_chunks(number))
+    _, twice = work(tiny_chunks(2 * number))
+    assert twice <= 2.1 * once
+    assert once / number < 150
 
 
 # --- the client ---------------------------------------------------------------------------------
