@@ -75,7 +75,7 @@ NOT_SHOWN = {
     # The same as MaildirStore, with another name.
     "MboxStore",
     "__version__",
-    # A client that speaks as a proxy needs it; `smtpproto.cli.send` does.
+    # For what stands behind a proxy, or is one: docs/howto/haproxy.md.
     "ProxyHeader",
     # A base class for parameters without a value.
     "Flag",

@@ -33,7 +33,7 @@ class Channel:
 
     __slots__ = ("_incoming", "_outgoing", "_tls", "handshake", "sock", "unsent")
 
-    def __init__(self, sock: socket.socket, handshake: tls.Handshake) -> None:
+    def __init__(self, sock: socket.socket, handshake: tls.HandshakeSettings) -> None:
         sockets.prepare(sock)
         self.sock = sock
         self.handshake = handshake

@@ -62,7 +62,7 @@ class PoolSettings(ConnectionSettings):
 
 def begin(
     sock: socket.socket, settings: ConnectionSettings
-) -> tuple[Client, Flow[Reply], security.Handshake]:
+) -> tuple[Client, Flow[Reply], security.HandshakeSettings]:
     """Return a client's engine, the conversation that begins its session, and its handshake.
 
     Arguments:
@@ -81,7 +81,7 @@ def begin(
     # The local address is known only now.
     address = sock.getsockname()[0] if path is None else None
     name = settings.ehlo_name(machine.hostname(), address)
-    handshake = security.Handshake(
+    handshake = security.HandshakeSettings(
         # Made only for a handshake: reading the system's certificates is slow.
         settings.tls_context
         or functools.partial(security.client_context, verify=settings.verifies),

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ..conversations import ServerSettings, ServerTLS, Service
 from ..conversations.requests import Flow
-from ..conversations.server.session import BUSY, DRAINING
+from ..conversations.server.session import BUSY, STOPPING
 from ..errors import LocalProtocolError
 from ..timeouts import STOP_TIMEOUT
 from ..vocabulary.addresses import Domain
@@ -81,7 +81,7 @@ class Listening:
     service: Service
     settings: ListeningSettings
     listeners: list[socket.socket]
-    handshake: security.Handshake
+    handshake: security.HandshakeSettings
     addresses: list[tuple[str, int]]
 
     def accept(self, listener: socket.socket) -> Arrival | None:
@@ -126,7 +126,7 @@ class Listening:
             waiting = iter(functools.partial(sockets.accept, listener), None)
             with contextlib.suppress(sockets.Overloaded, sockets.NotListening):
                 for sock, *_ in itertools.islice(waiting, sockets.BACKLOG):
-                    self._turn_away(sock, DRAINING)
+                    self._turn_away(sock, STOPPING)
         # The path of a listener that was given is not ours to remove.
         path = self.settings.path if self.settings.listeners is None else None
         sockets.close_listeners(self.listeners, path)
@@ -199,7 +199,7 @@ def start_listening(
         service=service,
         settings=settings,
         listeners=adopted,
-        handshake=security.Handshake(settings.tls_context),
+        handshake=security.HandshakeSettings(settings.tls_context),
         addresses=[sockets.address_of(listener) for listener in adopted],
     )
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from .host import LOG
 
 __all__ = [
-    "AT_ONCE",
     "BACKLOG",
+    "MOST_ACCEPTED_AT_ONCE",
     "PAUSE",
     "NotListening",
     "Overloaded",
@@ -30,7 +30,7 @@ __all__ = [
 PAUSE = 0.1
 """Seconds to wait after `Overloaded` before the next accept; without it the loop would spin."""
 
-AT_ONCE = 16
+MOST_ACCEPTED_AT_ONCE = 16
 """How many connections to accept at once before sessions have their turn."""
 
 BACKLOG = 1024

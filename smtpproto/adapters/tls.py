@@ -26,7 +26,7 @@ __all__ = [
     "NO_HANDSHAKE",
     "CertificateFiles",
     "Context",
-    "Handshake",
+    "HandshakeSettings",
     "ServerContext",
     "client_context",
     "facts",
@@ -43,7 +43,7 @@ Password = Octets | Callable[[], Octets] | None
 
 
 @dataclass(frozen=True, slots=True)
-class Handshake:
+class HandshakeSettings:
     """How a connection does its TLS handshake.
 
     Arguments:
@@ -71,7 +71,7 @@ class Handshake:
         return context if isinstance(context, ssl.SSLContext) else context()
 
 
-NO_HANDSHAKE = Handshake()
+NO_HANDSHAKE = HandshakeSettings()
 
 
 # --- contexts ---------------------------------------------------------------------------------

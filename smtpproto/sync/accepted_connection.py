@@ -67,7 +67,7 @@ class AcceptedConnection(Channel):
         sock: socket.socket,
         session: Session,
         flow: Flow[None],
-        handshake: tls.Handshake,
+        handshake: tls.HandshakeSettings,
         most: float | None,
     ) -> None:
         super().__init__(sock, handshake)

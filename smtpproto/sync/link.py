@@ -26,7 +26,9 @@ class Link(Channel):
 
     __slots__ = ("_deadline", "_most", "_progress")
 
-    def __init__(self, sock: socket.socket, most: float | None, handshake: tls.Handshake) -> None:
+    def __init__(
+        self, sock: socket.socket, most: float | None, handshake: tls.HandshakeSettings
+    ) -> None:
         super().__init__(sock, handshake)
         self._most = most
         # When the wait for octets is over, and when the peer has to have taken some of what is

@@ -167,7 +167,7 @@ class Loop:
 
     def _accept(self, listener: socket.socket) -> None:
         try:
-            for _ in range(sockets.AT_ONCE):
+            for _ in range(sockets.MOST_ACCEPTED_AT_ONCE):
                 arrival = self._listening.accept(listener)
                 if arrival is None:
                     break
@@ -277,7 +277,7 @@ class Loop:
         """Have the context for a handshake made; that may take its time: files are read."""
 
         def then(connection: AcceptedConnection, context: Any, error: Any) -> None:
-            connection.handshake = tls.Handshake(context)
+            connection.handshake = tls.HandshakeSettings(context)
             connection.expect(request)
             if error is not None:
                 connection.fail(error)

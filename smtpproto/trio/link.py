@@ -33,7 +33,9 @@ class Link(Channel):
 
     __slots__ = ("_draining", "_most", "_progress", "_until", "_waiting")
 
-    def __init__(self, sock: socket.socket, most: float | None, handshake: tls.Handshake) -> None:
+    def __init__(
+        self, sock: socket.socket, most: float | None, handshake: tls.HandshakeSettings
+    ) -> None:
         super().__init__(sock, handshake)
         self._most = most
         self._until = 0.0

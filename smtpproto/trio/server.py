@@ -142,7 +142,7 @@ class Server(Running):
         while True:
             try:
                 await trio.lowlevel.wait_readable(listener)
-                for _ in range(sockets.AT_ONCE):
+                for _ in range(sockets.MOST_ACCEPTED_AT_ONCE):
                     if not self._begin(listener, sessions):
                         break
             except sockets.Overloaded:

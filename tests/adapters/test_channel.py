@@ -26,8 +26,8 @@ def channels(client: ssl.SSLContext = TRUSTING) -> Iterator[tuple[Channel, Chann
     one, other = socket.socketpair()
     with one, other:
         yield (
-            Channel(one, tls.Handshake(client, "mx.example.org")),
-            Channel(other, tls.Handshake(SERVER)),
+            Channel(one, tls.HandshakeSettings(client, "mx.example.org")),
+            Channel(other, tls.HandshakeSettings(SERVER)),
         )
 
 

@@ -15,7 +15,7 @@ from smtpproto.conversations.requests import Send
 from smtpproto.vocabulary.session import Session
 
 
-def begun(port: int = 25, **options: Any) -> tuple[Session, tls.Handshake]:
+def begun(port: int = 25, **options: Any) -> tuple[Session, tls.HandshakeSettings]:
     """What `begin` makes of a connection to this host."""
     settings = ConnectionSettings("mx.example.org", port, **options)
     with (
@@ -70,7 +70,7 @@ def test_what_is_given_counts() -> None:
         tls_context=context,
         server_hostname="else.example.org",
     )
-    assert handshake == tls.Handshake(context, "else.example.org")
+    assert handshake == tls.HandshakeSettings(context, "else.example.org")
     assert handshake.current() is context
     assert named(name="client.example.org") == b"EHLO client.example.org\r\n"
 

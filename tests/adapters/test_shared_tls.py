@@ -146,8 +146,8 @@ def test_key_and_certificate_may_stand_apart(tmp_path: Path) -> None:
 
 def test_a_handshake_needs_a_context() -> None:
     context = tls.client_context()
-    assert tls.Handshake(context).current() is context
-    assert tls.Handshake(lambda: context).current() is context
+    assert tls.HandshakeSettings(context).current() is context
+    assert tls.HandshakeSettings(lambda: context).current() is context
     with pytest.raises(ssl.SSLError, match="no context was given"):
         tls.NO_HANDSHAKE.current()
 
@@ -160,7 +160,7 @@ def test_a_handshake_needs_a_context() -> None:
     ],
 )
 def test_a_name_makes_it_a_client(name: str | None, arguments: dict[str, Any]) -> None:
-    assert tls.Handshake(None, name).arguments == arguments
+    assert tls.HandshakeSettings(None, name).arguments == arguments
 
 
 # --- renewal ----------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from ..errors import ConnectionLost
 from ..requests import Flow
 from .content_source import ContentSource
 from .outcome import Delivery, Outcome, outcome_of
-from .plan import Plan, ToASCII, Unfit, make_plan
+from .plan import CannotBeSent, Plan, ToASCII, make_plan
 from .transaction import MailTransaction
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class _Delivery:
                 if number:
                     yield from self.source.rewind()
                 yield from transaction.run()
-            except (ConnectionLost, RemoteProtocolError, Unfit) as error:
+            except (ConnectionLost, RemoteProtocolError, CannotBeSent) as error:
                 self.reason, self.error = str(error), error
             except Exception as error:
                 # After the first one, something has been delivered.

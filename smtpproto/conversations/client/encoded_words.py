@@ -15,7 +15,7 @@ from ...grammar.address_list import read_address_list
 from ...grammar.lazy_pattern import lazy_pattern
 from ...vocabulary.addresses import Domain, Mailbox
 from .mime import name_of, parameters, unfold
-from .plan import unfit
+from .plan import cannot_be_sent
 
 if TYPE_CHECKING:
     from ...grammar.address_list import Found
@@ -66,14 +66,14 @@ def in_ascii(field: bytes, to_ascii: ToASCII | None) -> bytes:
     try:
         body = unfold(field).decode("utf-8")
     except UnicodeDecodeError:
-        raise unfit(
+        raise cannot_be_sent(
             f"octets above 127 in {name} that are not UTF-8, so that their charset is not known",
             "5.6.3",
             "2047",
         ) from None
     kind = name_of(field)
     if not name.isascii() or (kind in _WITHOUT_WORDS and not body.isascii()):
-        raise unfit(
+        raise cannot_be_sent(
             f"characters in {name!a} that are not ASCII, where no encoded-word may stand; the "
             "server does not offer SMTPUTF8",
             "5.6.7",
@@ -134,7 +134,7 @@ def _decoded(word: str, name: str) -> str:
     try:
         return str(make_header(decode_header(word)))
     except (HeaderParseError, LookupError, UnicodeError):
-        raise unfit(
+        raise cannot_be_sent(
             f"an encoded-word in {name} whose charset is not known, next to other text",
             "5.6.3",
             "2047",
@@ -175,13 +175,13 @@ def _addresses(text: str, name: str, to_ascii: ToASCII | None) -> str:
 
 def _address(address: Found, name: str, to_ascii: ToASCII | None) -> str:
     if not address.local_part.isascii():
-        raise unfit(
+        raise cannot_be_sent(
             f"a local-part in {name} that is not ASCII, and the server does not offer SMTPUTF8",
             "5.6.7",
             "6531",
         )
     if to_ascii is None:
-        raise unfit(
+        raise cannot_be_sent(
             f"an address in {name} that is not ASCII; the server does not offer SMTPUTF8",
             "5.6.7",
             "6531",
@@ -193,7 +193,7 @@ def _changed(text: str, changes: list[tuple[int, int, str]], name: str) -> str:
     pieces, at = [], 0
     for start, end, instead in sorted(changes):
         if start < at:
-            raise unfit(
+            raise cannot_be_sent(
                 f"a comment within a name or an address in {name} that is not ASCII; the server "
                 "does not offer SMTPUTF8",
                 "5.6.7",
@@ -217,7 +217,7 @@ def _parameters(text: str, name: str) -> str:
             at = end
     body = b"".join([*pieces, body[at:]])
     if not body.isascii():
-        raise unfit(
+        raise cannot_be_sent(
             f"characters in {name} that are not ASCII, outside of the values of its parameters; "
             "the server does not offer SMTPUTF8",
             "5.6.7",

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from ...vocabulary.session import Offered
     from .content_source import ContentSource
 
-__all__ = ["Plan", "ToASCII", "Unfit", "make_plan", "unfit"]
+__all__ = ["CannotBeSent", "Plan", "ToASCII", "cannot_be_sent", "make_plan"]
 
 ToASCII = Callable[[Domain], Domain]
 """Converts the U-labels of a domain to A-labels, such as `smtpproto.idn.to_ascii`."""
@@ -151,9 +151,13 @@ def _body(given: Body | None, source: ContentSource, offered: Offered) -> Body |
             return None
         if EightBitMime in offered:
             return Body("8BITMIME")
-        refusal = unfit("octets above 127, and the server does not offer 8BITMIME", "5.6.3", "6152")
+        refusal = cannot_be_sent(
+            "octets above 127, and the server does not offer 8BITMIME", "5.6.3", "6152"
+        )
     elif given.kind == "7BIT":
-        refusal = unfit("octets above 127, and its envelope says BODY=7BIT", "5.6.3", "6152")
+        refusal = cannot_be_sent(
+            "octets above 127, and its envelope says BODY=7BIT", "5.6.3", "6152"
+        )
     else:
         return given
     if source.eight_bit:
@@ -165,8 +169,10 @@ def _body(given: Body | None, source: ContentSource, offered: Offered) -> Body |
 def _late_utf8(offered: Offered) -> LocalProtocolError:
     """Return the error for UTF-8 in the header of a part after MAIL without SMTPUTF8."""
     if SmtpUtf8 not in offered:
-        return unfit("a header in UTF-8, and the server does not offer SMTPUTF8", "5.6.7", "6531")
-    return unfit(
+        return cannot_be_sent(
+            "a header in UTF-8, and the server does not offer SMTPUTF8", "5.6.7", "6531"
+        )
+    return cannot_be_sent(
         "a part with a header in UTF-8, which was not known before MAIL: give bytes, or an "
         "envelope with the parameter SMTPUTF8",
         "5.6.7",
@@ -174,13 +180,13 @@ def _late_utf8(offered: Offered) -> LocalProtocolError:
     )
 
 
-class Unfit(LocalProtocolError):
+class CannotBeSent(LocalProtocolError):
     """The message holds something that the server cannot accept."""
 
 
-def unfit(what: str, enhanced: str, rfc: str) -> Unfit:
+def cannot_be_sent(what: str, enhanced: str, rfc: str) -> CannotBeSent:
     """Return the error for a message that a server cannot accept."""
-    return Unfit(f"the message has {what} (RFC {rfc})", code=554, enhanced=enhanced)
+    return CannotBeSent(f"the message has {what} (RFC {rfc})", code=554, enhanced=enhanced)
 
 
 def _is_ascii(envelope: Envelope) -> bool:
@@ -194,7 +200,9 @@ def _is_ascii(envelope: Envelope) -> bool:
 def _without_utf8(envelope: Envelope, source: ContentSource, to_ascii: ToASCII | None) -> Envelope:
     """Return the same envelope in ASCII, if it has such a form."""
     if source.utf8_header:
-        raise unfit("a header in UTF-8, and the server does not offer SMTPUTF8", "5.6.7", "6531")
+        raise cannot_be_sent(
+            "a header in UTF-8, and the server does not offer SMTPUTF8", "5.6.7", "6531"
+        )
     if to_ascii is not None:
         mail = replace(envelope.mail, reverse_path=_in_ascii(envelope.reverse_path, to_ascii))
         recipients = tuple(
@@ -203,7 +211,7 @@ def _without_utf8(envelope: Envelope, source: ContentSource, to_ascii: ToASCII |
         )
         envelope = Envelope(mail, recipients)
     if not _is_ascii(envelope):
-        raise unfit(
+        raise cannot_be_sent(
             "an address that is not ASCII, and the server does not offer SMTPUTF8", "5.6.7", "6531"
         )
     return envelope

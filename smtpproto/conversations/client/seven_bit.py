@@ -23,7 +23,7 @@ from .mime import (
     name_of,
     unfold,
 )
-from .plan import unfit
+from .plan import cannot_be_sent
 
 if TYPE_CHECKING:
     from ...errors import LocalProtocolError
@@ -177,7 +177,7 @@ class _Converter:
         for index, field in enumerate(entity.fields):
             if not _may_stay(field, eight_bit=self.eight_bit, utf8=self.utf8):
                 if entity.place.sealed:
-                    raise unfit(
+                    raise cannot_be_sent(
                         "a signed or encrypted part with a header in UTF-8; the server does not "
                         "offer SMTPUTF8",
                         "5.6.7",
@@ -259,7 +259,7 @@ class _Converter:
     def refusal(self, what: str, rfc: str) -> LocalProtocolError:
         """Return the error for a part that cannot be converted."""
         missing = "BINARYMIME" if self.eight_bit else "8BITMIME"
-        return unfit(f"{what}; the server does not offer {missing}", "5.6.3", rfc)
+        return cannot_be_sent(f"{what}; the server does not offer {missing}", "5.6.3", rfc)
 
 
 def _quoted_printable(octets: bytes) -> bytes:

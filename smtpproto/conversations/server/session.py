@@ -42,10 +42,10 @@ if TYPE_CHECKING:
     from .authentication import Authenticator
     from .handler import Answer, Hooks
 
-__all__ = ["BUSY", "DRAINING", "serve_session", "tell"]
+__all__ = ["BUSY", "STOPPING", "serve_session", "tell"]
 
 TIMED_OUT = Reply(421, "4.4.2", "timeout exceeded")
-DRAINING = Reply(421, "4.3.2", "the server is being stopped, try again later")
+STOPPING = Reply(421, "4.3.2", "the server is being stopped, try again later")
 """The reply to idle clients when the server stops."""
 BUSY = Reply(421, "4.3.2", "too many connections, try again later")
 """The reply to a new client when the server has its maximum of sessions."""
@@ -198,7 +198,7 @@ class ServerSession:
                 event = yield from self.wait(event)
                 kind = type(event)
             if kind is Mail and self.stops():
-                self.end(DRAINING)
+                self.end(STOPPING)
             if kind in unasked:
                 server.accept()
             elif isinstance(event, (ContentChunk, EndOfContent)):
@@ -264,7 +264,7 @@ class ServerSession:
         while isinstance(event, Need):
             for_data = event is _NEEDS_DATA
             if for_data and server.transaction is None and self.stops():
-                self.end(DRAINING)
+                self.end(STOPPING)
             timeout = server.timeout
             data = server.data_to_send()
             if data:
