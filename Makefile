@@ -50,7 +50,9 @@ docs: $(VENV)/built
 	    echo "$(PY) $$script --check"; $(PY) $$script --check || exit 1; done
 
 coverage: $(VENV)/built
-	$(PY) -m coverage run -m pytest -q $(NO_CORE_TESTS)
+	$(PY) -m coverage erase
+	$(PY) -m coverage run -m pytest -n 2 -q $(NO_CORE_TESTS)
+	$(PY) -m coverage combine -q
 	$(PY) -m coverage report --fail-under=100 \
 	    --include='$(subst $(empty) $(empty),$(comma),$(addprefix smtpproto/,$(CORE)))'
 

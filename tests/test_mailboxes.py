@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from typing import IO, Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smtpproto import mailboxes
@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 Store = MaildirStore | MboxStore
 
 # What may stand at the border of two chunks and matter there, more often than chance has it.
-PIECES = st.sampled_from([b"\r", b"\n", b"\r\n", b"From ", b"Fro", b"m ", b">", b"a", b"\x00"])
+PIECES = st.sampled_from([b"\r", b"\n", b"\r\n", b"From ", b"Fro", b"m ", b">", b"a", b" ", b"\x00"])
 CONTENT = st.lists(PIECES | st.binary(max_size=3), max_size=30)
 SENDER = "eve@example.org"
 HEAD = b"Return-Path: <eve@example.org>\n"
@@ -69,7 +69,9 @@ def files(store: Store) -> list[str]:
 
 
 def as_stored(content: bytes) -> bytes:
-    return HEAD + content.replace(b"\r\n", b"\n")
+    # A first line that begins with white space must not go on with the field that stands before it.
+    gap = b"\n" if content.startswith((b" ", b"\t")) else b""
+    return HEAD + gap + content.replace(b"\r\n", b"\n")
 
 
 def as_mbox(content: bytes) -> bytes:
@@ -129,6 +131,8 @@ def split(content: bytes, places: list[int]) -> list[bytes]:
 
 
 @given(pieces=CONTENT, places=st.lists(st.integers(0, 200), max_size=20))
+@example(pieces=[b" "], places=[])
+@example(pieces=[b"\t\r\n", b"From a"], places=[1])
 def test_chunks_may_end_anywhere(pieces: list[bytes], places: list[int]) -> None:
     content = b"".join(pieces)
     with TemporaryDirectory() as folder:

@@ -7,7 +7,16 @@ import pytest
 from smtpproto.extensions import Extension
 from smtpproto.vocabulary.addresses import Domain, ForwardPath, ReversePath
 from smtpproto.vocabulary.commands import Mail, Rcpt
-from smtpproto.vocabulary.session import Offered, Protocol, Session, TLSFacts, Transaction, changed
+from smtpproto.vocabulary.session import (
+    NameKind,
+    Offered,
+    PeerName,
+    Protocol,
+    Session,
+    TLSFacts,
+    Transaction,
+    changed,
+)
 
 
 @dataclass(frozen=True)
@@ -74,6 +83,10 @@ def test_secrets_of_tls_are_not_shown() -> None:
     assert "key" not in repr(facts)
     assert "der" not in repr(facts)
     assert facts == TLSFacts("TLSv1.3", peer_certificate=b"der")
+
+
+def test_a_name_of_a_certificate_is_shown_as_its_text() -> None:
+    assert str(PeerName(NameKind.EMAIL, "a@mx.example")) == "a@mx.example"
 
 
 def test_a_transaction_begins_without_recipients() -> None:
