@@ -20,6 +20,22 @@ def submit(server: Serve) -> None:
         client.sendmail("eve@example.org", ["alice@example.com"], MESSAGE.replace(b"\n", b"\r\n"))
 
 
+def submitted(server: Serve) -> bool:
+    """Whether it went; 421 comes from a worker that accepted just before it was told to finish."""
+    client = smtplib.SMTP(local_hostname="client.example", timeout=20)
+    try:
+        if client.connect(HOST, server.port)[0] == 421:
+            return False
+        client.sendmail("eve@example.org", ["alice@example.com"], b"Subject: x\r\n\r\n")
+    except smtplib.SMTPResponseException as error:
+        assert error.smtp_code == 421
+        return False
+    finally:
+        # No QUIT: the message is delivered, and the answer may be 421 again.
+        client.close()
+    return True
+
+
 def alive(pid: int) -> bool:
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
@@ -81,7 +97,7 @@ def test_sighup_replaces_them_while_the_old_finish(io: str, tmp_path: Path) -> N
             # One of the old ones is still busy with us.
             until(lambda: len(set(server.workers()) - set(before)) == 2, 20, "two new workers")
             until(lambda: len(server.workers()) == 3, 20, "one old worker")
-            submit(server)
+            until(lambda: submitted(server), 20, "a new worker that accepts")
             client.send(b"Subject: late\r\n\r\n.\r\n")
             assert client.getreply()[0] == 250
             assert client.getreply()[0] == 421
