@@ -31,7 +31,7 @@ ROOT = Path(__file__).parent.parent
 Store = MaildirStore | MboxStore
 
 # What may stand at the border of two chunks and matter there, more often than chance has it.
-PIECES = st.sampled_from([b"\r", b"\n", b"\r\n", b"From ", b"Fro", b"m ", b">", b"a", b" ", b"\x00"])
+PIECES = st.sampled_from([b"\r", b"\n", b"\r\n", b"From ", b"Fro", b"m ", b">", b"a", b" ", b"\0"])
 CONTENT = st.lists(PIECES | st.binary(max_size=3), max_size=30)
 SENDER = "eve@example.org"
 HEAD = b"Return-Path: <eve@example.org>\n"

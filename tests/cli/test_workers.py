@@ -28,7 +28,8 @@ def submitted(server: Serve) -> bool:
             return False
         client.sendmail("eve@example.org", ["alice@example.com"], b"Subject: x\r\n\r\n")
     except smtplib.SMTPResponseException as error:
-        assert error.smtp_code == 421
+        if error.smtp_code != 421:
+            raise
         return False
     finally:
         # No QUIT: the message is delivered, and the answer may be 421 again.
