@@ -20,8 +20,7 @@ from ..extensions.base import (
 from ..extensions.known import VERBS
 from ..vocabulary.command_base import Command, Grammar, Syntax
 from ..vocabulary.commands import BASE_COMMANDS, Ehlo, Helo, Lhlo
-from ..vocabulary.replies import Reply
-from ..vocabulary.session import Offered, Protocol, Session, Transaction
+from ..vocabulary.session import Offered, Protocol
 from .command_allowed import InForce, keeps_facts
 from .table import compile_table
 
@@ -130,12 +129,6 @@ class Catalogue:
     def longest_line(self, command: type[Command], offered: Offered) -> int:
         """Octets of the longest line of a command with its CRLF (RFC 5321 section 4.5.3.1.4)."""
         return self.in_force(offered).rules(command).longest
-
-    def extensions_refusal(
-        self, command: Command, session: Session, transaction: Transaction | None
-    ) -> Reply | None:
-        """Return the reply by which the extensions refuse a command in any state, or None."""
-        return self.in_force(session.offered).refusal(command, session, transaction)
 
 
 def catalogue(

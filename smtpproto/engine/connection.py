@@ -247,9 +247,7 @@ class Connection:
         answered = Answered(command, code < 300, self._on_server)
         offered = self.session.offered
         for kind in told:
-            # An extension that the command has ended is not in use any more.
-            if kind in self.session.offered or type(command) in kind.commands:
-                self.session = kind.after(answered, self.session)
+            self.session = kind.after(answered, self.session)
         if self.session.offered is not offered:
             self._offers_ended()
 

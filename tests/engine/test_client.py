@@ -630,6 +630,18 @@ def test_what_is_held_back_does_not_leave_either() -> None:
     assert client.data_to_send() == b""
 
 
+def test_what_was_released_behind_others_is_not_answered_before_it_left() -> None:
+    """The replies to what left before it are; `Limits.unanswered` held it back."""
+    client, _ = submit(PIPELINING, limits=Limits(unanswered=3))
+    for command in (MAIL, BOB, BOB, BOB):
+        client.send(command)
+    assert client.data_to_send().count(b"\r\n") == 3
+    assert len(feed(client, b"250 OK\r\n250 OK\r\n250 OK\r\n")) == 3
+    client.receive_data(b"250 OK\r\n")
+    with pytest.raises(RemoteProtocolError, match="a reply came before RCPT"):
+        client.next_event()
+
+
 def test_what_is_held_back_is_answered_once_it_left() -> None:
     client, _ = submit(ALONE)
     client.send(MAIL)

@@ -168,7 +168,7 @@ def replies(data: bytes) -> None:
             for extension in offered:
                 line_again = extension.line()
                 assert "\n" not in line_again
-                CATALOGUE.extensions_refusal(Mail(ReversePath(None)), session, None)
+                CATALOGUE.in_force(session.offered).refusal(Mail(ReversePath(None)), session, None)
 
 
 def texts(data: bytes) -> None:

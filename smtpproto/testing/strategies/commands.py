@@ -266,10 +266,10 @@ class _Judge:
         self.transaction = transaction
 
     def allows(self, command: Command) -> bool:
-        longest = self.catalogue.longest_line(type(command), self.session.offered)
+        in_force = self.catalogue.in_force(self.session.offered)
         return (
-            len(command.line().encode()) + 2 <= longest
-            and self.catalogue.extensions_refusal(command, self.session, self.transaction) is None
+            len(command.line().encode()) + 2 <= in_force.rules(type(command)).longest
+            and in_force.refusal(command, self.session, self.transaction) is None
         )
 
 
