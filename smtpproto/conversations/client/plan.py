@@ -98,8 +98,7 @@ def make_plan(
             "this content can be read only once: give bytes, a file that can be rewound, or what "
             "can be iterated over again"
         )
-    if source.octets is None:
-        yield from source.look()
+    yield from source.look()
     binary = is_binary(envelope.mail)
     if not binary:
         source.check(line_endings)

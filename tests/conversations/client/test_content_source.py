@@ -139,6 +139,14 @@ def test_size_counts_what_is_sent(octets: bytes) -> None:
     assert size == len(undone)
 
 
+@pytest.mark.parametrize("before", [CHUNK - 2, CHUNK - 1, CHUNK])
+@pytest.mark.parametrize("ending, clean", [(b"\r\n", True), (b"\r", False), (b"\n", False)])
+def test_line_endings_where_pieces_meet(before: int, ending: bytes, *, clean: bool) -> None:
+    """The content is looked at in pieces, and a CRLF may stand between two."""
+    source = ContentSource(b"x" * before + ending + b"y" * CHUNK)
+    assert source.has_clean_lines() is clean
+
+
 def test_what_is_not_known_of_a_stream() -> None:
     source = ContentSource(io.BytesIO(b"\xe4\n"))
     assert source.octets_sent(binary=False) is source.octets_sent(binary=True) is None

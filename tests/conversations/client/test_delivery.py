@@ -236,20 +236,30 @@ def test_the_server_refuses_within_the_content(code: int) -> None:
     assert len(link.client.sent()) < 5000
 
 
+@pytest.mark.parametrize(
+    "content, reason",
+    [
+        # It leaves with its end, or the end follows later.
+        (b"Subject: x\r\n\r\nHello\r\n", "before all was written"),
+        (b"Subject: x\r\n\r\n" + b"y" * 100_000 + b"\r\n", "within the content"),
+    ],
+)
 @pytest.mark.parametrize("said", [b"552 5.3.4 enough\r\n", b""])
-def test_the_server_says_something_before_all_of_the_content_is_written(said: bytes) -> None:
+def test_the_server_says_something_before_all_of_the_content_is_written(
+    said: bytes, content: bytes, reason: str
+) -> None:
     """A refusal, or that it closes: the client hears it, and writes no more."""
     text = "<<< MAIL ...\n>>> 250 ok\n<<< RCPT ...\n>>> 250 ok\n<<< DATA\n>>> 354 go ahead\nEOF"
     link, client = scripted(text)
     # Three commands and their replies, then the content.
     link.client.faults[len(link.client.requests) + 6] = said
-    outcome = deliver(link, client, b"Subject: x\r\n\r\nHello\r\n").outcomes[0]
+    outcome = deliver(link, client, content).outcomes[0]
     if said:
         assert outcome.reply is not None
         assert outcome.reply.code == 552
     else:
         assert outcome.status is Status.FAILED
-        assert "before all was written" in outcome.reason
+        assert reason in outcome.reason
     assert not link.client.faults
 
 
