@@ -75,9 +75,7 @@ class ClientCommands(Connection):
     ) -> None:
         super().__init__(catalogue, session, limits, line_endings, observer)
         DotEncoder(line_endings)
-        self._lines = LineReader(
-            self._buffer, limits.reply_line, LineEndings.REFUSE, bare_lf_ends=True
-        )
+        self._lines = LineReader(self._buffer, limits.reply_line, bare_lf_ends=True)
         self._replies = ReplyReader(limits)
         greeting = self._rows[State.CONNECTED]["greeting"]
         self._queued = CommandQueue(greeting, limits.unanswered)

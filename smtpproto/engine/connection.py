@@ -93,7 +93,7 @@ class Connection:
         self._observer = observer
         self._buffer = ReceiveBuffer()
         # No policy lets a bare CR or LF into a command or a reply: `line_endings` is for content.
-        self._lines = LineReader(self._buffer, limits.command_line, LineEndings.REFUSE)
+        self._lines = LineReader(self._buffer, limits.command_line)
         self._out = bytearray()
         self._eof = False
         self._closing_told = False

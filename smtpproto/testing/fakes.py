@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..limits import Limits
 from ..vocabulary.commands import Noop
 from ..vocabulary.replies import Reply, ReplyReader, build_reply
-from ..wire import BadLine, LineEndings, LineReader, ReceiveBuffer
+from ..wire import BadLine, LineReader, ReceiveBuffer
 from .memory import Served
 
 if TYPE_CHECKING:
@@ -197,7 +197,7 @@ class FakeClient:
         self.octets = b""
         self._served = Served(handler, **options)
         self._buffer = ReceiveBuffer()
-        self._lines = LineReader(self._buffer, 2048, LineEndings.REFUSE)
+        self._lines = LineReader(self._buffer, 2048)
         self._reader = ReplyReader(Limits())
         (self.greeting,) = self._replies(self._served.link.take())
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from .buffer import ReceiveBuffer
-from .line_endings import CR, LF, NUL, LineEndings, LineFault
+from .line_endings import CR, LF, NUL, LineFault
 
 __all__ = ["BadLine", "LineReader"]
 
@@ -44,8 +44,6 @@ class LineReader:
     Arguments:
         buffer: the buffer to read from.
         limit: octets of the longest line, CRLF included.
-        line_endings: whether a bare CR or LF within a line is refused (`REFUSE`, `NORMALIZE`) or
-            kept (`PRESERVE`).
         bare_lf_ends: whether a bare LF ends a line as well.  For replies only: some servers write
             them so.  Nothing can be smuggled that way, because replies carry no message and no
             command, and a client passes no octet of them on.
@@ -56,20 +54,18 @@ class LineReader:
             up on a line that never ends.
     """
 
-    __slots__ = ("_buffer", "_end", "_keep_bare", "_start", "dropped", "limit")
+    __slots__ = ("_buffer", "_end", "_start", "dropped", "limit")
 
     def __init__(
         self,
         buffer: ReceiveBuffer,
         limit: int,
-        line_endings: LineEndings,
         *,
         bare_lf_ends: bool = False,
     ) -> None:
         self._buffer = buffer
         self.limit = limit
         self.dropped = 0
-        self._keep_bare = line_endings is LineEndings.PRESERVE
         self._end = b"\n" if bare_lf_ends else b"\r\n"
         # The first octets of the line that is being dropped.
         self._start: bytes | None = None
@@ -94,8 +90,6 @@ class LineReader:
         buffer.skip(length)
         if NUL in line:
             return BadLine(LineFault.NUL, line[:_START])
-        if self._keep_bare:
-            return line
         if LF in line:
             return BadLine(LineFault.BARE_LF, line[:_START])
         if CR in line:

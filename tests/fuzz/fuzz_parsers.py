@@ -247,23 +247,22 @@ def decoded(data: bytes, policy: LineEndings) -> tuple[bytes | None, bytes, bool
 
 
 def lines(data: bytes) -> None:
-    for policy in LineEndings:
-        buffer = ReceiveBuffer()
-        reader = LineReader(buffer, 64, policy)
-        whole = []
-        buffer.feed(data)
+    buffer = ReceiveBuffer()
+    reader = LineReader(buffer, 64)
+    whole = []
+    buffer.feed(data)
+    while (line := reader.read()) is not None:
+        whole.append(line)
+    dropped = reader.dropped
+    buffer = ReceiveBuffer()
+    reader = LineReader(buffer, 64)
+    for octet in data:
+        buffer.feed(bytes([octet]))
         while (line := reader.read()) is not None:
-            whole.append(line)
-        dropped = reader.dropped
-        buffer = ReceiveBuffer()
-        reader = LineReader(buffer, 64, policy)
-        for octet in data:
-            buffer.feed(bytes([octet]))
-            while (line := reader.read()) is not None:
-                assert line == whole.pop(0)
-            assert len(buffer) <= 64
-        assert not whole
-        assert reader.dropped == dropped
+            assert line == whole.pop(0)
+        assert len(buffer) <= 64
+    assert not whole
+    assert reader.dropped == dropped
 
 
 def proxy(data: bytes) -> None:

@@ -11,7 +11,6 @@ from smtpproto.wire import BadLine, DotDecoder, LineEndings, LineFault, LineRead
 from tests.wire.segments import one_by_one, segmented
 
 Line = bytes | BadLine
-POLICIES = list(LineEndings)
 
 
 def bad(reason: LineFault, start: bytes) -> BadLine:
@@ -27,14 +26,12 @@ def read_all(reader: LineReader, buffer: ReceiveBuffer, pieces: Iterable[bytes])
     return lines
 
 
-def lines_of(
-    pieces: Iterable[bytes], limit: int = 512, policy: LineEndings = LineEndings.REFUSE
-) -> list[Line]:
+def lines_of(pieces: Iterable[bytes], limit: int = 512) -> list[Line]:
     buffer = ReceiveBuffer()
-    return read_all(LineReader(buffer, limit, policy), buffer, pieces)
+    return read_all(LineReader(buffer, limit), buffer, pieces)
 
 
-def slow_lines(data: bytes, limit: int, policy: LineEndings) -> tuple[list[Line], int]:
+def slow_lines(data: bytes, limit: int) -> tuple[list[Line], int]:
     """The same, octet by octet; and how many octets of lines that are too long can go."""
     lines: list[Line] = []
     dropped = 0
@@ -49,9 +46,9 @@ def slow_lines(data: bytes, limit: int, policy: LineEndings) -> tuple[list[Line]
             dropped += len(line)
         elif 0 in text:
             lines.append(bad(LineFault.NUL, text[:64]))
-        elif policy is not LineEndings.PRESERVE and b"\n" in text:
+        elif b"\n" in text:
             lines.append(bad(LineFault.BARE_LF, text[:64]))
-        elif policy is not LineEndings.PRESERVE and b"\r" in text:
+        elif b"\r" in text:
             lines.append(bad(LineFault.BARE_CR, text[:64]))
         else:
             lines.append(text)
@@ -86,16 +83,16 @@ TOO_LONG: list[tuple[bytes, list[Line]]] = [
     (b"\0\r\n", [bad(LineFault.NUL, b"\0")]),
     (b"\n" * 20 + b"\0\r\n", [bad(LineFault.TOO_LONG, b"\n" * 11)]),
 ]
-# The octets, what REFUSE and NORMALIZE make of them, what PRESERVE does.
-BARE: list[tuple[bytes, list[Line], list[Line]]] = [
-    (b"NOOP\nQUIT\r\n", [bad(LineFault.BARE_LF, b"NOOP\nQUIT")], [b"NOOP\nQUIT"]),
-    (b"NOOP\rQUIT\r\n", [bad(LineFault.BARE_CR, b"NOOP\rQUIT")], [b"NOOP\rQUIT"]),
-    (b"NOOP\r\r\n", [bad(LineFault.BARE_CR, b"NOOP\r")], [b"NOOP\r"]),
-    (b"NOOP\n\r\n", [bad(LineFault.BARE_LF, b"NOOP\n")], [b"NOOP\n"]),
-    (b"\n\r\r\n", [bad(LineFault.BARE_LF, b"\n\r")], [b"\n\r"]),
-    (b"NOOP\n", [], []),
-    (b"A\0\n\r\n", [bad(LineFault.NUL, b"A\0\n")], [bad(LineFault.NUL, b"A\0\n")]),
-    (b"A\nB\r\nC\r\n", [bad(LineFault.BARE_LF, b"A\nB"), b"C"], [b"A\nB", b"C"]),
+# The octets, and what the reader makes of them.
+BARE: list[tuple[bytes, list[Line]]] = [
+    (b"NOOP\nQUIT\r\n", [bad(LineFault.BARE_LF, b"NOOP\nQUIT")]),
+    (b"NOOP\rQUIT\r\n", [bad(LineFault.BARE_CR, b"NOOP\rQUIT")]),
+    (b"NOOP\r\r\n", [bad(LineFault.BARE_CR, b"NOOP\r")]),
+    (b"NOOP\n\r\n", [bad(LineFault.BARE_LF, b"NOOP\n")]),
+    (b"\n\r\r\n", [bad(LineFault.BARE_LF, b"\n\r")]),
+    (b"NOOP\n", []),
+    (b"A\0\n\r\n", [bad(LineFault.NUL, b"A\0\n")]),
+    (b"A\nB\r\nC\r\n", [bad(LineFault.BARE_LF, b"A\nB"), b"C"]),
 ]
 
 
@@ -119,37 +116,30 @@ BARE_LF_ENDS: list[tuple[bytes, list[Line]]] = [
 def test_a_bare_lf_may_end_the_line_of_a_reply(data: bytes, lines: list[Line]) -> None:
     for pieces in ([data], one_by_one(data)):
         buffer = ReceiveBuffer()
-        reader = LineReader(buffer, 12, LineEndings.REFUSE, bare_lf_ends=True)
+        reader = LineReader(buffer, 12, bare_lf_ends=True)
         assert read_all(reader, buffer, pieces) == lines
 
 
-@pytest.mark.parametrize("policy", POLICIES)
 @pytest.mark.parametrize("data, lines", GOOD + TOO_LONG)
-def test_lines_end_with_crlf(data: bytes, lines: list[Line], policy: LineEndings) -> None:
-    assert lines_of([data], 12, policy) == lines
-    assert lines_of(one_by_one(data), 12, policy) == lines
+def test_lines_end_with_crlf(data: bytes, lines: list[Line]) -> None:
+    assert lines_of([data], 12) == lines
+    assert lines_of(one_by_one(data), 12) == lines
 
 
-@pytest.mark.parametrize("data, refused, preserved", BARE)
-def test_bare_cr_and_lf_never_end_a_line(
-    data: bytes, refused: list[Line], preserved: list[Line]
-) -> None:
+@pytest.mark.parametrize("data, refused", BARE)
+def test_bare_cr_and_lf_never_end_a_line(data: bytes, refused: list[Line]) -> None:
     for pieces in [data], one_by_one(data):
-        assert lines_of(pieces, 12, LineEndings.REFUSE) == refused
-        assert lines_of(pieces, 12, LineEndings.NORMALIZE) == refused
-        assert lines_of(pieces, 12, LineEndings.PRESERVE) == preserved
+        assert lines_of(pieces, 12) == refused
 
 
-@given(segmented(), st.integers(3, 80), st.sampled_from(POLICIES))
-@example([b"0123456789a\r", b"x\r\n"], 12, LineEndings.REFUSE)
-@example([b"x" * 80, b"x\r", b"\r", b"\nNOOP\r\n"], 70, LineEndings.REFUSE)
-def test_any_segmentation_gives_what_the_slow_reader_finds(
-    pieces: list[bytes], limit: int, policy: LineEndings
-) -> None:
+@given(segmented(), st.integers(3, 80))
+@example([b"0123456789a\r", b"x\r\n"], 12)
+@example([b"x" * 80, b"x\r", b"\r", b"\nNOOP\r\n"], 70)
+def test_any_segmentation_gives_what_the_slow_reader_finds(pieces: list[bytes], limit: int) -> None:
     data = b"".join(pieces)
     buffer = ReceiveBuffer()
-    reader = LineReader(buffer, limit, policy)
-    lines, dropped = slow_lines(data, limit, policy)
+    reader = LineReader(buffer, limit)
+    lines, dropped = slow_lines(data, limit)
     assert read_all(reader, buffer, pieces) == lines
     assert reader.dropped == dropped
     assert len(buffer) < limit
@@ -161,7 +151,7 @@ def test_any_segmentation_gives_what_the_slow_reader_finds(
 
 def test_a_line_that_never_ends_costs_its_limit() -> None:
     buffer = ReceiveBuffer()
-    reader = LineReader(buffer, 512, LineEndings.REFUSE)
+    reader = LineReader(buffer, 512)
     piece = b"x" * 4096
     tracemalloc.start()
     try:
@@ -182,14 +172,14 @@ def test_a_line_that_never_ends_costs_its_limit() -> None:
 
 def test_dropped_counts_all_lines_that_were_too_long() -> None:
     buffer = ReceiveBuffer()
-    reader = LineReader(buffer, 8, LineEndings.REFUSE)
+    reader = LineReader(buffer, 8)
     read_all(reader, buffer, [b"0123456789\r\nNOOP\r\n0123456789", b"\r\n"])
     assert reader.dropped == 24
 
 
 def test_the_limit_may_change_between_lines() -> None:
     buffer = ReceiveBuffer()
-    reader = LineReader(buffer, 8, LineEndings.REFUSE)
+    reader = LineReader(buffer, 8)
     buffer.feed(b"0123456789\r\n" * 2)
     assert reader.read() == bad(LineFault.TOO_LONG, b"0123456")
     reader.limit = 12
@@ -216,7 +206,7 @@ class Searches(bytearray):
 def test_no_octet_is_searched_again_and_again() -> None:
     buffer = ReceiveBuffer()
     buffer.octets = octets = Searches()
-    reader = LineReader(buffer, 2048, LineEndings.REFUSE)
+    reader = LineReader(buffer, 2048)
     for piece in one_by_one(b"x" * 1000 + b"\r" * 10 + b"x" * 20):
         buffer.feed(piece)
         assert reader.read() is None
@@ -228,7 +218,7 @@ def test_many_lines_in_one_feed_are_searched_once_and_moved_never() -> None:
     buffer = ReceiveBuffer()
     buffer.octets = octets = Searches()
     buffer.feed(b"NOOP\r\n" * 1000 + b"NO")
-    reader = LineReader(buffer, 512, LineEndings.REFUSE)
+    reader = LineReader(buffer, 512)
     assert read_all(reader, buffer, [b""]) == [b"NOOP"] * 1000
     assert octets.looked_at <= 6002
     assert buffer.octets is octets
@@ -236,7 +226,7 @@ def test_many_lines_in_one_feed_are_searched_once_and_moved_never() -> None:
 
 def test_what_was_searched_is_forgotten_when_another_reader_reads() -> None:
     buffer = ReceiveBuffer()
-    lines = LineReader(buffer, 512, LineEndings.REFUSE)
+    lines = LineReader(buffer, 512)
     buffer.feed(b"a line without an end")
     assert lines.read() is None
     buffer.clear()
