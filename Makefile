@@ -11,6 +11,8 @@ PY := $(VENV)/bin/python
 # What the environment holds beside the package: a dependency group of pyproject.toml.
 GROUP := dev
 PYTEST := $(PY) -m pytest -n 2
+# pytest rewrites the asserts of all tests, which takes seconds: let it keep what it has made.
+unexport PYTHONDONTWRITEBYTECODE
 CODE := smtpproto tests $(wildcard examples benchmarks docs)
 
 # What the coverage floor is for: layers 0 to 3, reached from memory alone.
