@@ -10,7 +10,7 @@ import socket
 from collections.abc import Iterator
 from datetime import datetime, timezone
 
-from ..conversations.server.incoming_content import NoMemory
+from ..conversations.server.handler_failures import NoMemory
 
 __all__ = [
     "LOG",

@@ -8,6 +8,7 @@ import math
 import re
 import ssl
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from ..conversations import SMTPError, Status, Transcript
@@ -26,6 +27,7 @@ __all__ = [
     "in_file",
     "need",
     "outcome_line",
+    "read_password",
     "reason",
     "say",
     "seconds",
@@ -216,3 +218,21 @@ def exit_status(delivery: Delivery) -> int:
     if delivery.complete:
         return 0
     return 1 if any(o.status is Status.ACCEPTED for o in delivery.outcomes) else 2
+
+
+def read_password(path: str) -> str:
+    """Return the password in the first line of a file.
+
+    Raises:
+        CannotRun: the file cannot be read, or has none.
+    """
+    try:
+        with Path(path).open(encoding="utf-8") as file:
+            password = file.readline().rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CannotRun(f"--password-file {in_file(path, error)}") from None
+    if not password:
+        raise CannotRun(
+            f"--password-file {path}: expected a password in the first line, found none"
+        )
+    return password

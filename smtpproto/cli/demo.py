@@ -17,7 +17,7 @@ from ..mailboxes import MaildirStore
 from ..vocabulary.addresses import ForwardPath
 from ..vocabulary.replies import Reply
 from .common import need, outcome_line, say
-from .receiving import Receiver, storing
+from .sinks import Receiver, storing
 
 if TYPE_CHECKING:
     import argparse

@@ -27,13 +27,13 @@ from .common import (
     in_file,
     need,
     outcome_line,
+    read_password,
     reason,
     seconds,
     server_address,
     transcript_to_stderr,
     usual_port,
 )
-from .settings import read_password
 
 if TYPE_CHECKING:
     import argparse

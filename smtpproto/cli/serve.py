@@ -1,4 +1,4 @@
-"""Receive mail and store, print or discard it."""
+"""Receive mail and store, print or discard it.  The options are in `serve_options`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from ..adapters import sockets
 from .common import CannotRun, complain, reason, say
+from .serve_options import add_arguments, check, server_settings
 from .serving import serve_until
-from .settings import add_arguments, check, server_settings
 
 if TYPE_CHECKING:
     import argparse

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .common import OutputClosed
-from .receiving import Receiver, sinks
-from .settings import server_settings
+from .serve_options import server_settings
 from .signals import STOPPING, Signals, held_back
+from .sinks import Receiver, sinks
 
 if TYPE_CHECKING:
     import argparse

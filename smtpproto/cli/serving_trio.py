@@ -9,7 +9,7 @@ import trio
 
 from .. import trio as adapter
 from ..conversations import AsyncHandler
-from .receiving import NOT_PRINTED
+from .sinks import NOT_PRINTED
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..conversations import Envelope
     from ..vocabulary.replies import Reply
     from ..vocabulary.session import Session
-    from .receiving import Sinks
+    from .sinks import Sinks
 
 __all__ = ["serve_over_trio"]
 

@@ -11,7 +11,8 @@ if TYPE_CHECKING:
     from .client.message import content_of, envelope_of
     from .client.outcome import Delivery, Outcome, Status
     from .client.pool import PoolLimits
-    from .client.settings import ClientSettings, TLSMode, TLSPolicy
+    from .client.settings import ClientSettings, TLSMode
+    from .client.tls_policy import TLSPolicy
     from .envelope import Envelope
     from .errors import (
         AuthenticationError,

@@ -11,12 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
-from ..extensions.base import (
-    EHLO_KEYWORD,
-    Extension,
-    UnknownExtension,
-    split_line,
-)
+from ..extensions.base import EHLO_KEYWORD, Extension, UnknownExtension, split_line
 from ..extensions.known import VERBS
 from ..vocabulary.command_base import Command, Grammar, Syntax
 from ..vocabulary.commands import BASE_COMMANDS, Ehlo, Helo, Lhlo

@@ -13,16 +13,12 @@ from ..errors import RemoteProtocolError
 from ..extensions import Extension, known
 from ..limits import DEFAULT, Limits
 from ..timeouts import CONTENT_CHUNK_TIMEOUT, END_OF_CONTENT_TIMEOUT, GREETING_TIMEOUT
-from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand, Framing
+from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
 from ..vocabulary.commands import Hello, Helo, Rcpt
-from ..vocabulary.events import (
-    ClientEvent,
-    ConnectionClosed,
-    Need,
-)
+from ..vocabulary.events import ClientEvent, ConnectionClosed, Need
 from ..vocabulary.replies import Reply, build_reply
 from ..vocabulary.session import Offered, Protocol, Session, TLSFacts
-from ..vocabulary.states import Effect, State
+from ..vocabulary.states import State
 from ..wire import BadLine, DotEncoder, LineEndings
 from .catalogue import catalogue, read_offers
 from .client_commands import ClientCommands, early
@@ -36,14 +32,10 @@ __all__ = ["Client"]
 
 # The highest reply code.
 _WORST = 599
-_NOTHING = Offered()
 # CPython 3.11 takes three times as long to look up an enum's member than a global name.
-_CLOSED, _CONTENT, _CHUNKS, _TLS = State.CLOSED, State.CONTENT, State.CHUNKS, State.TLS
-_SESSION, _LMTP = Effect.SESSION, Protocol.LMTP
+_CLOSED, _CONTENT, _TLS = State.CLOSED, State.CONTENT, State.TLS
+_LMTP = Protocol.LMTP
 _NEEDS_DATA = Need.DATA
-_COUNTED = Framing.COUNTED
-# The codes of replies that may come unasked: none, or the end of the session.
-_NO_ANSWER = (b"", b"421")
 
 
 class Client(ClientCommands):

@@ -11,33 +11,25 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from ..limits import Limits
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand, Framing
 from ..vocabulary.commands import Hello, Mail, Rcpt
-from ..vocabulary.events import (
-    AuthResponse,
-    ContentChunk,
-    EndOfContent,
-    Need,
-)
+from ..vocabulary.events import AuthResponse, ContentChunk, EndOfContent
 from ..vocabulary.lenient_commands import NoDomain
 from ..vocabulary.replies import Reply, ReplyReader
-from ..vocabulary.session import Offered, Protocol, Session, Transaction
+from ..vocabulary.session import Offered, Session, Transaction
 from ..vocabulary.states import Effect, State
 from ..wire import DotEncoder, LineEndings, LineReader
 from .catalogue import Catalogue
-from .client_content import OutgoingChunks
-from .client_pipelining import Awaited, CommandQueue
+from .client_chunks import OutgoingChunks
+from .client_queue import Awaited, CommandQueue
 from .command_allowed import CommandRules, InForce, not_possible
 from .connection import Connection, Observer
 from .table import Row
 
 __all__ = ["ClientCommands", "early"]
 
-# The highest reply code.
-_WORST = 599
 _NOTHING = Offered()
 # In CPython 3.11 to name a member of an enum takes three times as long as to name these.
-_CLOSED, _CONTENT, _CHUNKS, _TLS = State.CLOSED, State.CONTENT, State.CHUNKS, State.TLS
-_SESSION, _LMTP = Effect.SESSION, Protocol.LMTP
-_NEEDS_DATA = Need.DATA
+_CONTENT, _CHUNKS = State.CONTENT, State.CHUNKS
+_SESSION = Effect.SESSION
 _COUNTED = Framing.COUNTED
 # The codes of replies that may come unasked: none, or the end of the session.
 _NO_ANSWER = (b"", b"421")

@@ -35,7 +35,7 @@ from ..vocabulary.events import (
 from ..vocabulary.lenient_commands import read
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import Protocol, Session, changed
-from ..vocabulary.states import Effect, State
+from ..vocabulary.states import State
 from ..wire import BadLine, ContentEnd, LineEndings, LineFault
 from . import server_refusals as refusals
 from .catalogue import catalogue
@@ -52,18 +52,12 @@ __all__ = ["Server"]
 
 # CPython 3.11 takes three times as long to look up an enum's member than a global name.
 _OWES_REPLY, _NEEDS_DATA = Need.REPLY, Need.DATA
-_CLOSED, _CONTENT, _CHUNKS = State.CLOSED, State.CONTENT, State.CHUNKS
+_CLOSED, _CHUNKS = State.CLOSED, State.CHUNKS
 _EXCHANGE, _TLS = State.EXCHANGE, State.TLS
-_SESSION, _COUNTED = Effect.SESSION, Framing.COUNTED
+_COUNTED = Framing.COUNTED
 
-# The usual reply to content (RFC 5321 section 4.3.2).
-_ACCEPTED = (250, "2.0.0", "OK")
 # The beginning of a TLS record with a ClientHello (RFC 8446 section 5.1).
 _HANDSHAKE = b"\x16\x03"
-# The states of a transaction with recipients; the end of its content leads back to READY.
-_WITH_RECIPIENTS = frozenset({State.RCPT, State.CONTENT, State.CHUNKS})
-# The highest code that a server sends.
-_WORST = 559
 
 
 class Server(ServerReplies):

@@ -1,6 +1,7 @@
 """The replies by which a server itself refuses, and how it handles lines that are no command.
 
 A line with a bare CR or LF is one of these (RFC 5321 section 2.3.8); the line reader finds it.
+`server_content` decides about bare CR and LF in content.
 """
 
 from __future__ import annotations

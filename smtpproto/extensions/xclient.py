@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..vocabulary.addresses import AddressLiteral, Domain
-from ..vocabulary.client_attributes import (
+from ..vocabulary.command_base import Command
+from ..vocabulary.proxied_attributes import (
     AttributeCommand,
     Attributes,
     Speaker,
@@ -23,7 +24,6 @@ from ..vocabulary.client_attributes import (
     merged,
     speaker,
 )
-from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import Offered, Session, Transaction
 from ..vocabulary.states import Effect, State, Transition

@@ -10,8 +10,8 @@ from collections.abc import Container
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ..vocabulary.client_attributes import AttributeCommand, Attributes, merged, speaker
 from ..vocabulary.command_base import Command
+from ..vocabulary.proxied_attributes import AttributeCommand, Attributes, merged, speaker
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import Session, Transaction
 from ..vocabulary.states import State, Transition

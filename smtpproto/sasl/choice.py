@@ -9,9 +9,7 @@ from .anonymous import Anonymous
 from .cram_md5 import CramMD5
 from .external import External
 from .login import Login
-from .mechanism import (
-    Mechanism,
-)
+from .mechanism import Mechanism
 from .oauthbearer import OAuthBearer
 from .plain import Plain
 from .scram_sha1 import ScramSHA1, ScramSHA1Plus

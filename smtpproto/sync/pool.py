@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
 from ..adapters.connecting import PoolSettings
-from ..adapters.parameters import fields_as_parameters
+from ..adapters.settings_as_parameters import fields_as_parameters
 from ..conversations.client.pool import PoolBase
 from .client import Client, connect_with
 from .link import run

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..adapters.listening import Listening, ListeningSettings, Running, start_listening
-from ..adapters.parameters import fields_as_parameters
+from ..adapters.settings_as_parameters import fields_as_parameters
 from .selector_loop import Loop
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ import trio
 
 from ..adapters.connecting import ConnectionSettings, begin
 from ..adapters.host import connecting
-from ..adapters.parameters import fields_as_parameters
+from ..adapters.settings_as_parameters import fields_as_parameters
 from ..adapters.tls import NO_HANDSHAKE
 from ..conversations import Content, Delivery, Envelope
 from ..conversations.client.base import ClientBase

@@ -10,14 +10,8 @@ from typing import TYPE_CHECKING
 import trio
 
 from ..adapters import host, sockets
-from ..adapters.listening import (
-    Arrival,
-    Listening,
-    ListeningSettings,
-    Running,
-    start_listening,
-)
-from ..adapters.parameters import fields_as_parameters
+from ..adapters.listening import Arrival, Listening, ListeningSettings, Running, start_listening
+from ..adapters.settings_as_parameters import fields_as_parameters
 from .link import Link, run
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ UTF-8 is allowed as in RFC 6531 section 3.3.  Every value can be written: a cons
 text that the grammar has no form for.  Values keep their letter case.  Domains are compared without
 it, local-parts with it (RFC 5321 section 2.4).
 
-The functions of `grammar/address_reader.py` read the parts from left to right.
+The functions of `grammar/address_parts.py` read the parts from left to right.
 
 Errors have the code 501: with 5.1.3 for the syntax of a forward-path, 5.1.7 for that of a
 reverse-path, 5.5.4 for other syntax and for text that is too long (RFC 5321 section 4.5.3.1.9).
@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError
-from ..grammar.address_reader import (
+from ..grammar.address_parts import (
     Rules,
     expect,
     expect_end,

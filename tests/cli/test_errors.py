@@ -16,7 +16,7 @@ from smtpproto.cli import VERBS, main
 from smtpproto.cli.certificate import throw_away
 from smtpproto.cli.common import OPTIONS, reason
 from smtpproto.conversations import ServerTLS, TLSError
-from smtpproto.conversations.client.tls import tls_error
+from smtpproto.conversations.client.tls_handshake import tls_error
 from tests.programs import HOST, MESSAGE
 
 KINDS = pytest.mark.parametrize("io", ["sync", "trio"])

@@ -11,16 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from smtpproto import (
-    Client,
-    NameKind,
-    PeerName,
-    Protocol,
-    Rejected,
-    Reply,
-    Session,
-    TLSFacts,
-)
+from smtpproto import Client, NameKind, PeerName, Protocol, Rejected, Reply, Session, TLSFacts
 from smtpproto.conversations import (
     ClientSettings,
     Delivery,

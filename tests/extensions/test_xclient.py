@@ -9,7 +9,7 @@ import pytest
 from smtpproto import AddressLiteral, Domain, Ehlo, LocalProtocolError, Need, Reply, Session, State
 from smtpproto.extensions import ClientOverride, HelpExtension, Pipelining, XClient, XClientCommand
 from smtpproto.extensions.base import TLSBegun
-from smtpproto.vocabulary.client_attributes import Unavailable
+from smtpproto.vocabulary.proxied_attributes import Unavailable
 from smtpproto.wire.proxy_reader import TrustedNetworks
 from tests.pair import CLIENT, Pair, mail
 

@@ -6,7 +6,7 @@ import pytest
 
 from smtpproto import ContentChunk, Data, EndOfContent, LocalProtocolError, Rset, Session
 from smtpproto.extensions import ForwardedClient, XClient, XClientCommand, XForward, XForwardCommand
-from smtpproto.vocabulary.client_attributes import Unavailable
+from smtpproto.vocabulary.proxied_attributes import Unavailable
 from smtpproto.wire.proxy_reader import TrustedNetworks
 from tests.pair import CLIENT, Pair, mail, rcpt
 

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto.errors import LocalProtocolError
-from smtpproto.grammar.address_reader import Rules
+from smtpproto.grammar.address_parts import Rules
 from smtpproto.limits import Limits
 from smtpproto.vocabulary.addresses import (
     AddressLiteral,

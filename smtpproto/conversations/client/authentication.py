@@ -39,7 +39,7 @@ _CREDENTIALS = 535
 
 
 def log_in(client: Client, settings: ClientSettings) -> Flow[Reply]:
-    """Authenticate with the credentials of an settings.
+    """Authenticate with the credentials of the settings.
 
     Returns:
         The positive reply to AUTH.

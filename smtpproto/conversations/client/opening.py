@@ -16,7 +16,7 @@ from .authentication import log_in
 from .command_and_reply import ask, end, next_reply
 from .ehlo_or_helo import say_hello
 from .settings import ClientSettings, TLSMode
-from .tls import handshake
+from .tls_handshake import handshake
 
 if TYPE_CHECKING:
     from ...engine.client import Client

@@ -9,13 +9,14 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from ...sasl import Credentials
 from ...sasl.choice import known_mechanisms
-from ...vocabulary.session import NameKind, Protocol
+from ...vocabulary.session import Protocol
 from ...wire import LineEndings
 from .ehlo_name import client_name
+from .tls_policy import TLSPolicy
 
 if TYPE_CHECKING:
     from ...engine.connection import Observer
@@ -23,11 +24,10 @@ if TYPE_CHECKING:
     from ...limits import Limits
     from ...sasl import Mechanism
     from ...vocabulary.addresses import AddressLiteral, Domain
-    from ...vocabulary.session import TLSFacts
     from ...wire.proxy_header import ProxyHeader
     from .plan import ToASCII
 
-__all__ = ["ClientSettings", "TLSMode", "TLSPolicy"]
+__all__ = ["ClientSettings", "TLSMode"]
 
 _IMPLICIT_PORT = 465
 _SUBMISSION_PORT = 587
@@ -61,46 +61,6 @@ class TLSMode(enum.Enum):
         if port == _SUBMISSION_PORT or credentials is not None:
             return cls.STARTTLS
         return cls.OPPORTUNISTIC
-
-
-@dataclass(frozen=True, slots=True)
-class TLSPolicy:
-    """What an application requires of a TLS connection.
-
-    A library that looks up MTA-STS policies, TLSA records or DNSSEC creates it.
-
-    Arguments:
-        required: whether a session without TLS is forbidden.
-        hosts: DNS names, such as "mx.example.org" or "*.example.org" (RFC 8461 section 4.1).  The
-            server's verified certificate must have one of them; empty for any.  In addition, the
-            TLS context checks that the certificate names the host that the client connected to.
-        check: a function that gets the facts of the connection and returns what is wrong, as text,
-            or None.  It may be async with an adapter that can await.
-    """
-
-    required: bool = True
-    hosts: tuple[str, ...] = ()
-    check: Callable[[TLSFacts], Any] | None = None
-
-    def names(self, facts: TLSFacts) -> str | None:
-        """Return what is wrong with the names in the certificate, or None."""
-        if not self.hosts:
-            return None
-        names = facts.names(NameKind.DNS)
-        if any(_matches(host, name) for host in self.hosts for name in names):
-            return None
-        found = ", ".join(names) or "no DNS name that was verified"
-        return f"the policy expects {' or '.join(self.hosts)} in the certificate, found {found}"
-
-
-def _matches(one: str, other: str) -> bool:
-    """Whether two names match; "*" stands for one label (RFC 6125 section 6.4.3)."""
-    one, other = one.rstrip(".").lower(), other.rstrip(".").lower()
-    if one == other:
-        return True
-    first, _, rest = one.partition(".")
-    other_first, _, other_rest = other.partition(".")
-    return bool(rest) and rest == other_rest and "*" in (first, other_first)
 
 
 @dataclass(frozen=True, kw_only=True)

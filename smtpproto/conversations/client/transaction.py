@@ -3,7 +3,7 @@
 The content is sent after DATA, or in counted chunks (RFC 3030).
 
 This file says what the replies to a pipelined group mean.  A 421 in the middle of a group ends the
-session: it is the reply for all recipients whose own reply had not come.
+session: it is the reply for all recipients whose own reply had not come (`delivery.outcomes`).
 """
 
 from __future__ import annotations

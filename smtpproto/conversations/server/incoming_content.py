@@ -2,63 +2,33 @@
 
 from __future__ import annotations
 
-import errno
 import io
 from typing import TYPE_CHECKING
 
 from ...vocabulary.command_base import Command
 from ...vocabulary.events import ContentChunk, Deviation, EndOfContent, Rejected, ServerEvent
-from ...vocabulary.replies import Reply
 from ...wire.buffer import CHUNK
 from ..requests import Flow
+from .handler_failures import NOT_TAKEN, NoMemory, Over
 from .received import Separator
 
 if TYPE_CHECKING:
     from .session import ServerSession
 
 __all__ = [
-    "FAILED",
-    "NOT_TAKEN",
     "ContentLost",
     "IncomingContent",
-    "NoMemory",
-    "Over",
-    "reply_to_failure",
 ]
 
-FAILED = Reply(451, "4.3.0", "local error in processing")
-"""The reply after an exception of the handler."""
-
-FULL = Reply(452, "4.3.1", "insufficient system storage")
-"""The reply if the memory or the disk is full: the client may try again."""
 
 # Octets after which a handler gets what has come: its thread is not woken for each piece.
 _TOGETHER = 262144
 # Where more has come, the reader's piece is longer.
 _SHORT = CHUNK // 2
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.ENOMEM})
-
-NOT_TAKEN = Reply(554, "5.3.3", "such content is not taken here")
-"""The reply to a command that brings content, if the handler did not accept it."""
-
 
 class ContentLost(Exception):
     """The content of a message stays incomplete: do not deliver it."""
-
-
-class NoMemory(MemoryError):
-    """This side has no memory left for a session; the handler is not the cause."""
-
-
-def reply_to_failure(error: Exception) -> Reply:
-    """Return the reply to a command after an exception."""
-    full = isinstance(error, OSError) and error.errno in _FULL
-    return FULL if full or isinstance(error, MemoryError) else FAILED
-
-
-class Over(Exception):
-    """The session is over; queued replies may still be sent."""
 
 
 class IncomingContent:
@@ -71,8 +41,8 @@ class IncomingContent:
             transaction, or the link broke.
     """
 
-    def __init__(self, dialogue: ServerSession, first: ContentChunk | EndOfContent) -> None:
-        self.dialogue = dialogue
+    def __init__(self, session: ServerSession, first: ContentChunk | EndOfContent) -> None:
+        self.session = session
         self.first: ContentChunk | EndOfContent | None = first
         self.top = b""
         self._separator: Separator | None = None
@@ -134,8 +104,8 @@ class IncomingContent:
         if self.lost is not None:
             raise ContentLost("the content was lost before")
         try:
-            dialogue = self.dialogue
-            return (yield from (dialogue.next_event() if wait else dialogue.event_at_hand()))
+            session = self.session
+            return (yield from (session.next_event() if wait else session.event_at_hand()))
         except (OSError, Over, MemoryError) as error:
             self.lost = error
             raise ContentLost(f"the link was lost within the content: {error}") from error
@@ -154,7 +124,7 @@ class IncomingContent:
             return b"" if self._separator is None else self._separator.finish()
         if isinstance(event, Rejected) and event.content:
             self.lost = event
-            yield from self.dialogue.rejected(event)
+            yield from self.session.rejected(event)
             raise ContentLost(event.reason)
         if isinstance(event, (Command, Deviation, Rejected)):
             yield from self.between_chunks(event)
@@ -173,17 +143,17 @@ class IncomingContent:
         Raises:
             ContentLost: the mail transaction is over.
         """
-        dialogue = self.dialogue
+        session = self.session
         if isinstance(event, Rejected):
-            yield from dialogue.rejected(event)
+            yield from session.rejected(event)
         elif isinstance(event, Deviation):
-            yield from dialogue.deviated(event)
+            yield from session.deviated(event)
         elif event.brings_content:
             # The handler has the earlier chunks, but would never get the end.
-            dialogue.server.send(NOT_TAKEN)
+            session.server.send(NOT_TAKEN)
         else:
-            yield from dialogue.command(event)
-        if dialogue.server.transaction is None:
+            yield from session.command(event)
+        if session.server.transaction is None:
             self.lost = event
             raise ContentLost("the mail transaction was over before the end of the content")
 

@@ -277,14 +277,16 @@ class Service:
         )
 
     def _serve(self, server: Server) -> Flow[None]:
-        desk = None
+        authenticator = None
         if self.settings.users is not None:
-            desk = Authenticator(self.settings.users, self._context, mechanisms=self.mechanisms)
+            authenticator = Authenticator(
+                self.settings.users, self._context, mechanisms=self.mechanisms
+            )
         stamp = self._stamp if self.settings.received else None
         return serve_session(
             server,
             self.hooks,
-            desk,
+            authenticator,
             stamp,
             stopping=lambda: self.stopping,
             refuse_early_talkers=self.settings.refuse_early_talkers,

@@ -32,7 +32,8 @@ from ..requests import (
     Send,
 )
 from .handler import NAMED, TOLD
-from .incoming_content import NOT_TAKEN, IncomingContent, NoMemory, Over, reply_to_failure
+from .handler_failures import NOT_TAKEN, NoMemory, Over, reply_to_failure
+from .incoming_content import IncomingContent
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,7 @@ _NEEDS_DATA = Need.DATA
 def serve_session(
     server: Server,
     hooks: Hooks,
-    desk: Authenticator | None = None,
+    authenticator: Authenticator | None = None,
     stamp: Callable[[Session, Envelope], bytes] | None = None,
     *,
     stopping: Callable[[], bool] | None = None,
@@ -87,12 +88,12 @@ def serve_session(
     Arguments:
         server: a new connection; it has not greeted yet.
         hooks: what the handler wants to be asked.
-        desk: where clients authenticate; None if AUTH is not among the extensions.
+        authenticator: where clients authenticate; None if AUTH is not among the extensions.
         stamp: gives what is to stand on top of each message.
         stopping: whether the server is to stop, so that no mail transaction begins any more.
         refuse_early_talkers: whether a client that speaks before it is greeted gets 554.
     """
-    session = ServerSession(server, hooks, desk, stamp, stopping)
+    session = ServerSession(server, hooks, authenticator, stamp, stopping)
     session.refuses_early_talk = refuse_early_talkers
     closed = hooks.closed
     try:
@@ -135,8 +136,8 @@ class ServerSession:
 
     __slots__ = (
         "announced",
+        "authenticator",
         "budget",
-        "desk",
         "draining",
         "hooks",
         "refuses_early_talk",
@@ -150,13 +151,13 @@ class ServerSession:
         self,
         server: Server,
         hooks: Hooks,
-        desk: Authenticator | None,
+        authenticator: Authenticator | None,
         stamp: Callable[[Session, Envelope], bytes] | None,
         stopping: Callable[[], bool] | None,
     ) -> None:
         self.server = server
         self.hooks = hooks
-        self.desk = desk
+        self.authenticator = authenticator
         self.stamp = stamp
         self.stopping = stopping
         self.refuses_early_talk = False
@@ -314,11 +315,11 @@ class ServerSession:
 
     def authenticate(self, command: AuthCommand) -> Flow[ServerEvent | None]:
         """Answer AUTH; return the event to handle next, if there is one."""
-        if self.desk is None:
+        if self.authenticator is None:
             # A server that offers AUTH without an authenticator must not let all clients in.
             self.server.reject(454, "4.7.0", "Temporary authentication failure")
             return None
-        return (yield from self.desk.examine(self.server, command, self.next_event))
+        return (yield from self.authenticator.examine(self.server, command, self.next_event))
 
     # --- commands -----------------------------------------------------------------------------
 

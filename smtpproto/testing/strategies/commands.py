@@ -19,7 +19,6 @@ from ...extensions import Extension
 from ...extensions.burl import BurlCommand
 from ...extensions.etrn import EtrnCommand
 from ...limits import Limits
-from ...vocabulary.client_attributes import Unavailable
 from ...vocabulary.command_base import Command
 from ...vocabulary.commands import (
     Data,
@@ -36,6 +35,7 @@ from ...vocabulary.commands import (
     Vrfy,
 )
 from ...vocabulary.parameters import Parameter
+from ...vocabulary.proxied_attributes import Unavailable
 from ...vocabulary.replies import Reply
 from ...vocabulary.session import Offered, Protocol, Session, Transaction
 from .addresses import domains, forward_paths, mailboxes, names, reverse_paths

@@ -43,7 +43,8 @@ from smtpproto.conversations.requests import (
     Send,
 )
 from smtpproto.conversations.server.handler import Hooks
-from smtpproto.conversations.server.incoming_content import IncomingContent, NoMemory
+from smtpproto.conversations.server.handler_failures import NoMemory
+from smtpproto.conversations.server.incoming_content import IncomingContent
 from smtpproto.conversations.server.session import serve_session
 from smtpproto.extensions import (
     Auth,

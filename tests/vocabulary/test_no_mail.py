@@ -7,8 +7,8 @@ import doctest
 import pytest
 
 from smtpproto import Client, Ehlo, LocalProtocolError, Need, Quit, Rejected, Reply, Server, State
-from smtpproto.vocabulary import refusals
-from smtpproto.vocabulary.refusals import DOMAIN_ACCEPTS_NO_MAIL, HOST_ACCEPTS_NO_MAIL
+from smtpproto.vocabulary import no_mail as refusals
+from smtpproto.vocabulary.no_mail import DOMAIN_ACCEPTS_NO_MAIL, HOST_ACCEPTS_NO_MAIL
 from tests.pair import CLIENT, Pair, mail, rcpt
 
 

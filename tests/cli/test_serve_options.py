@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from smtpproto.cli.certificate import Files, throw_away
-from smtpproto.cli.common import CannotRun
-from smtpproto.cli.settings import add_arguments, check, read_password, server_settings
+from smtpproto.cli.common import CannotRun, read_password
+from smtpproto.cli.serve_options import add_arguments, check, server_settings
 from smtpproto.conversations import ServerTLS
 from smtpproto.extensions import Auth, Size, StartTls
 from smtpproto.vocabulary.command_base import Syntax

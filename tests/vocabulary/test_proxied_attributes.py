@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError, Session
-from smtpproto.vocabulary.client_attributes import (
+from smtpproto.vocabulary.command_base import Grammar
+from smtpproto.vocabulary.command_line import parse
+from smtpproto.vocabulary.proxied_attributes import (
     AttributeCommand,
     Speaker,
     Unavailable,
@@ -18,8 +20,6 @@ from smtpproto.vocabulary.client_attributes import (
     merged,
     speaker,
 )
-from smtpproto.vocabulary.command_base import Grammar
-from smtpproto.vocabulary.command_line import parse
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ import pytest
 
 from smtpproto import Client, TLSFacts
 from smtpproto.conversations import ConnectionLost, TLSError, TLSMode, TLSPolicy
-from smtpproto.conversations.client.tls import handshake, tls_error
+from smtpproto.conversations.client.tls_handshake import handshake, tls_error
 from tests.conversations.driver import CLIENT_FACTS, Link, opening, script
 
 

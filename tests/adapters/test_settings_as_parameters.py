@@ -13,7 +13,7 @@ import smtpproto.sync
 import smtpproto.trio
 from smtpproto.adapters.connecting import ConnectionSettings, PoolSettings
 from smtpproto.adapters.listening import ListeningSettings
-from smtpproto.adapters.parameters import fields_as_parameters
+from smtpproto.adapters.settings_as_parameters import fields_as_parameters
 
 FUNCTIONS = [
     (smtpproto.sync.connect, ConnectionSettings, set()),

@@ -1,8 +1,9 @@
-"""Reading addresses from left to right: RFC 5321 sections 4.1.2 and 4.1.3.
+"""Reading the parts of an address from left to right: RFC 5321 sections 4.1.2 and 4.1.3.
 
 Each function reads one part.  It takes the text, an offset and the rules, and returns the part and
 the offset behind it, so that an error can say what was expected, and where.
-`vocabulary/addresses.py` makes values of the parts and defines the reply codes of the errors.
+`vocabulary/addresses.py` reads whole mailboxes and paths: the usual ones with one pattern, the
+others with these functions.
 """
 
 from __future__ import annotations

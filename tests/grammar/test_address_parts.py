@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from smtpproto.errors import LocalProtocolError
-from smtpproto.grammar.address_reader import (
+from smtpproto.grammar.address_parts import (
     Rules,
     expect,
     expect_end,

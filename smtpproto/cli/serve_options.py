@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from ..vocabulary.session import Session
 
-__all__ = ["add_arguments", "check", "read_password", "server_settings"]
+__all__ = ["add_arguments", "check", "server_settings"]
 
 SIZE = 50 * 1024 * 1024
 
@@ -255,21 +255,3 @@ def _users(options: argparse.Namespace) -> Users | None:
         return Users(passwords, secret=options.secret)
     except SASLError as error:
         raise CannotRun(f"a user cannot be used: {error}") from None
-
-
-def read_password(path: str) -> str:
-    """Return the password in the first line of a file.
-
-    Raises:
-        CannotRun: the file cannot be read, or has none.
-    """
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            password = file.readline().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CannotRun(f"--password-file {in_file(path, error)}") from None
-    if not password:
-        raise CannotRun(
-            f"--password-file {path}: expected a password in the first line, found none"
-        )
-    return password
