@@ -9,12 +9,17 @@ from ..extensions import Extension
 from ..vocabulary.commands import Hello, Helo
 from ..vocabulary.replies import Reply
 from ..vocabulary.session import Offered, Session, changed
+from .catalogue import Catalogue
 
 __all__ = ["named", "offers", "with_offers"]
 
 
 def named(
-    command: Hello, session: Session, extensions: Iterable[Extension], plain: Iterable[Extension]
+    command: Hello,
+    session: Session,
+    extensions: Iterable[Extension],
+    plain: Iterable[Extension],
+    catalogue: Catalogue,
 ) -> Session:
     """Return the session after the client has given its name.
 
@@ -23,17 +28,19 @@ def named(
         session: the session before.
         extensions: the extensions that the server offers in reply to EHLO.
         plain: the extensions that are in use after HELO too.
+        catalogue: of the server.
     """
     session = changed(
         session, name=command.name, extended=not isinstance(command, Helo), offered=Offered()
     )
-    return changed(session, offered=offers(extensions if session.extended else plain, session))
+    extensions = extensions if session.extended else plain
+    return changed(session, offered=offers(extensions, session, catalogue))
 
 
-def offers(extensions: Iterable[Extension], session: Session) -> Offered:
+def offers(extensions: Iterable[Extension], session: Session, catalogue: Catalogue) -> Offered:
     """Return what these extensions offer in a session."""
     found = [extension.offer(session) for extension in extensions]
-    return Offered([offer for offer in found if offer is not None])
+    return catalogue.offered([offer for offer in found if offer is not None])
 
 
 def with_offers(reply: Reply, session: Session) -> Reply:

@@ -189,7 +189,7 @@ class ServerReplies(Connection):
 
     def _send_hello(self, reply: Reply, row: Row, command: Hello) -> None:
         """Reply to EHLO, HELO or LHLO; from now on the offered extensions are in use."""
-        session = named(command, self.session, self._extensions, self._plain)
+        session = named(command, self.session, self._extensions, self._plain, self._catalogue)
         reply = with_offers(reply, session)
         if not reply.text.isascii():
             reply = self._fit(reply, command)
@@ -266,7 +266,9 @@ class ServerReplies(Connection):
 
     def _forget_session(self) -> None:
         if self._plain:
-            self.session = changed(self.session, offered=offers(self._plain, self.session))
+            self.session = changed(
+                self.session, offered=offers(self._plain, self.session, self._catalogue)
+            )
 
     def _fit(self, reply: Reply, command: Command) -> Reply:
         """Convert a reply with text outside ASCII for the client (RFC 6531 section 3.7.4)."""

@@ -206,6 +206,21 @@ def test_what_is_compiled_for_very_many_servers_is_bounded() -> None:
     assert whole.longest_line(Mail, Offered()) == 512
 
 
+def test_sessions_share_what_is_offered_to_them() -> None:
+    extensions = standard()
+    first, second = (Pair(*extensions).hello().server.offered for _ in range(2))
+    assert first is second
+    assert list(first) == list(extensions)
+
+
+def test_sets_that_are_offered_once_only_are_not_kept_for_ever() -> None:
+    whole = compiled(Shouting)
+    for _ in range(200):
+        offer = Shouting()
+        assert list(whole.offered([offer])) == [offer]
+    assert len(whole._offered) <= 64
+
+
 def test_what_suits_a_server_that_wants_nothing_special() -> None:
     extensions = standard(size=1000)
     assert Size(1000) in extensions

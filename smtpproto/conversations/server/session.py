@@ -7,7 +7,6 @@ pipelined group in one write.
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -98,8 +97,9 @@ def serve_session(
     closed = hooks.closed
     try:
         try:
-            with contextlib.suppress(Over):
-                yield from session.run()
+            yield from session.run()
+        except Over:
+            pass
         except (KeyboardInterrupt, SystemExit) as error:
             # A handler must not end the program: it has other sessions.
             yield Report(error)
@@ -270,6 +270,8 @@ class ServerSession:
             data = server.data_to_send()
             if data:
                 yield Send(data, timeout)
+            # A session that waits must keep no copy of its last replies in memory.
+            del data
             if for_data:
                 try:
                     within = self.find_budget()
