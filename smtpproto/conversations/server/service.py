@@ -24,11 +24,12 @@ from ...vocabulary.session import Session
 from ..requests import BeginTLS, Call, Draining, Flow, Report, Send
 from .authentication import Authenticator
 from .handler import Hooks
+from .handler_answers import tell
 from .handler_checks import check_store
 from .observer import Notes
 from .proxied import from_proxy, read_header
 from .received import received as received_field
-from .session import BUSY, serve_session, tell
+from .session import BUSY, serve_session
 from .settings import ServerSettings, ServerTLS
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ...vocabulary.command_base import Command
 from ...vocabulary.commands import Data, Hello, Mail
 from ...vocabulary.events import ContentChunk, Deviation, EndOfContent, Need, Rejected, ServerEvent
 from ...vocabulary.replies import Reply
-from ...vocabulary.session import EarlyTalk, changed
+from ...vocabulary.session import EarlyTalk
 from ..envelope import Envelope
 from ..requests import (
     BeginTLS,
@@ -31,6 +31,7 @@ from ..requests import (
     Send,
 )
 from .handler import NAMED, TOLD
+from .handler_answers import HandlerAnswers, answer_of, tell
 from .handler_failures import NOT_TAKEN, NoMemory, Over, reply_to_failure
 from .incoming_content import IncomingContent
 
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from .authentication import Authenticator
     from .handler import Answer, Hooks
 
-__all__ = ["BUSY", "STOPPING", "serve_session", "tell"]
+__all__ = ["BUSY", "STOPPING", "serve_session"]
 
 TIMED_OUT = Reply(421, "4.4.2", "timeout exceeded")
 STOPPING = Reply(421, "4.3.2", "the server is being stopped, try again later")
@@ -122,16 +123,7 @@ def serve_session(
             yield from tell(closed, session.session)
 
 
-def tell(hook: Any, *arguments: object) -> Flow[None]:
-    """Call a hook whose return value is ignored."""
-    try:
-        yield Call(hook, arguments)
-    # An exception of this hook is reported, and the session goes on.
-    except Exception as error:  # noqa: BLE001
-        yield Report(error)
-
-
-class ServerSession:
+class ServerSession(HandlerAnswers):
     """A running session: the state that the conversation keeps in addition to the core's."""
 
     __slots__ = (
@@ -139,9 +131,7 @@ class ServerSession:
         "authenticator",
         "budget",
         "draining",
-        "hooks",
         "refuses_early_talk",
-        "server",
         "spends",
         "stamp",
         "stopping",
@@ -155,8 +145,7 @@ class ServerSession:
         stamp: Callable[[Session, Envelope], bytes] | None,
         stopping: Callable[[], bool] | None,
     ) -> None:
-        self.server = server
-        self.hooks = hooks
+        super().__init__(server, hooks)
         self.authenticator = authenticator
         self.stamp = stamp
         self.stopping = stopping
@@ -168,15 +157,6 @@ class ServerSession:
         self.budget: Budget | None = None
         # The transaction for which DATA asked for content.
         self.announced: Transaction | None = None
-
-    @property
-    def session(self) -> Session:
-        """The session for the handler: with the mail transaction so far."""
-        server = self.server
-        session = server.session
-        if session.transaction is not server.transaction:
-            session = server.session = changed(session, transaction=server.transaction)
-        return session
 
     def envelope(self) -> Envelope:
         """The sender and recipients of the current transaction."""
@@ -224,7 +204,7 @@ class ServerSession:
         answer: Answer | Sequence[Answer] = None
         try:
             if hook is not None:
-                answer = _answer_of(hook, (yield Call(hook, (self.session,))))
+                answer = answer_of(hook, (yield Call(hook, (self.session,))))
             # Checked only now: while the handler ran, an impatient client may have sent something.
             if (yield Look()):
                 server.session = server.session.with_fact(EarlyTalk())
@@ -342,58 +322,6 @@ class ServerSession:
             unanswered = NOT_TAKEN if command.brings_content else None
             yield from self.ask(hook, self.session, command, unanswered=unanswered)
 
-    def ask(self, hook: Any, *arguments: object, unanswered: Reply | None = None) -> Flow[None]:
-        """Answer what waits for a reply with the return value of a hook.
-
-        Arguments:
-            hook: the hook, or None.
-            arguments: the arguments of the hook.
-            unanswered: the reply if there is no hook.
-        """
-        if hook is None:
-            self.answer(unanswered)
-            return
-        try:
-            answer = _answer_of(hook, (yield Call(hook, arguments)))
-            self.answer(unanswered if answer is None else answer)
-        except Exception as error:  # noqa: BLE001  the handler's
-            yield from self.failed(error)
-
-    def answer(self, answer: Answer | Sequence[Answer]) -> None:
-        """Reply with the return value of a hook."""
-        server = self.server
-        if answer is None and server.owed == 1:
-            # The most frequent case; the check for `Sequence`, an abstract class, is slow.
-            server.accept()
-            return
-        if isinstance(answer, Sequence):
-            if len(answer) != server.owed:
-                raise ValueError(f"{server.owed} replies are due, the handler gave {len(answer)}")
-            answers = answer
-        else:
-            answers = [answer] * server.owed
-        for one in answers:
-            if one is None:
-                server.accept()
-            else:
-                server.send(one)
-
-    def failed(self, error: Exception) -> Flow[None]:
-        """After an error of a hook reply 451 or 452 to everything that waits for a reply."""
-        yield Report(error)
-        for _ in range(self.server.owed):
-            self.server.send(reply_to_failure(error))
-
-    def rejected(self, rejected: Rejected) -> Flow[None]:
-        """Tell the handler what the protocol refused."""
-        if self.hooks.rejected is not None:
-            yield from tell(self.hooks.rejected, self.session, rejected)
-
-    def deviated(self, deviation: Deviation) -> Flow[None]:
-        """Tell the handler of a command line with mistakes that the server understood."""
-        if self.hooks.deviated is not None:
-            yield from tell(self.hooks.deviated, self.session, deviation)
-
     # --- content ------------------------------------------------------------------------------
 
     def content(self, first: ContentChunk | EndOfContent) -> Flow[None]:
@@ -431,7 +359,7 @@ class ServerSession:
         hook = self.hooks.data
         if hook is None or self.announced is self.server.transaction:
             return None
-        answer = _answer_of(hook, (yield Call(hook, (session, envelope))))
+        answer = answer_of(hook, (yield Call(hook, (session, envelope))))
         if answer is None or (isinstance(answer, Reply) and answer.negative):
             return answer
         raise ValueError(
@@ -451,53 +379,4 @@ class ServerSession:
         elif hasattr(type(answer), "__anext__"):
             yield from self.answer_each(hook, anext, answer, content)
         else:
-            self.answer(_answer_of(hook, answer))
-
-    def answer_each(
-        self, hook: Any, step: Any, answers: Any, content: IncomingContent
-    ) -> Flow[None]:
-        """Send the reply to each recipient as soon as the handler has it (RFC 2033 section 4.2).
-
-        Arguments:
-            hook: the hook that returned the answers.
-            step: a function that returns the iterator's next answer.
-            answers: the iterator, which is code of the handler too.
-            content: the content to reply to.
-
-        Raises:
-            ValueError: there are fewer answers than recipients, or more.
-        """
-        server, end = self.server, object()
-        while server.owed:
-            answer = yield Call(step, (answers, end))
-            if answer is end:
-                raise ValueError(f"{server.owed} replies are due, the handler gave none")
-            reply = _answer_of(hook, answer)
-            if reply is None:
-                server.accept()
-            else:
-                server.send(_one(reply))
-            try:
-                yield Send(server.data_to_send(), server.timeout)
-            except OSError as error:
-                # This error is the link's, not the handler's.
-                content.lost = error
-                raise
-        if (yield Call(step, (answers, end))) is not end:
-            raise ValueError("the handler gave more replies than there are recipients")
-
-
-def _one(answer: Answer | Sequence[Answer]) -> Reply:
-    if isinstance(answer, Reply):
-        return answer
-    raise ValueError(f"expected None or a Reply for one recipient, found {answer!r:.80}")
-
-
-def _answer_of(hook: Any, answer: Any) -> Answer | Sequence[Answer]:
-    """Check the return value of a hook; text, which other servers accept, is an error."""
-    if answer is None or isinstance(answer, Reply):
-        return answer
-    if isinstance(answer, Sequence) and not isinstance(answer, (str, bytes)):
-        return answer
-    name = getattr(hook, "__qualname__", repr(hook))
-    raise TypeError(f"{name} returned {answer!r:.80}: expected None or a Reply")
+            self.answer(answer_of(hook, answer))
