@@ -222,7 +222,7 @@ def test_a_server_that_never_reads_is_given_up(
     with (
         peer(deaf, mode) as where,
         world.connect(
-            where, tls=mode, tls_context=CLIENT if mode is TLSMode.IMPLICIT else None, timeout=0.3
+            where, tls=mode, tls_context=CLIENT if mode is TLSMode.IMPLICIT else None, timeout=1.0
         ) as client,
     ):
         envelope = Envelope.of("sender@example.org", ["one@example.net"])
