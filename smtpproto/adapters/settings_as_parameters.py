@@ -40,6 +40,8 @@ class fields_as_parameters(Generic[P, S]):  # noqa: N801  # a decorator
         names, count = frozenset(each.name for each in fields(settings)), len(leading)
         # Errors call a constructor by the name of its class.
         called = function.__qualname__.removesuffix(".__init__")
+        taken = inspect.signature(settings).parameters.values()
+        most = count + sum(each.kind is not each.KEYWORD_ONLY for each in taken)
 
         @functools.wraps(function)
         def with_fields(*args: Any, **given: Any) -> R:
@@ -48,9 +50,13 @@ class fields_as_parameters(Generic[P, S]):  # noqa: N801  # a decorator
                 raise TypeError(f"{called}() has no option {', '.join(sorted(unknown))}")
             if len(args) < count:
                 raise TypeError(f"{called}() needs {leading[-1].name} as its first argument")
+            if len(args) > most:
+                raise TypeError(
+                    f"{called}() takes {most} arguments by position, found {len(args)}: "
+                    "give the others by name"
+                )
             return function(*args[:count], settings(*args[count:], **given))
 
-        taken = inspect.signature(settings).parameters.values()
         signature = own.replace(parameters=[*leading, *taken])
         with_fields.__signature__ = signature  # type: ignore[attr-defined]  # `inspect` looks for it
         with_fields.__doc__ = _documentation(function, settings)

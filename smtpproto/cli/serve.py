@@ -1,4 +1,6 @@
-"""Receive mail and store, print or discard it.  The options are in `serve_options`."""
+"""Receive mail and store, print or discard it."""
+
+# The options of this verb are in `serve_options`.
 
 from __future__ import annotations
 

@@ -56,6 +56,18 @@ def test_an_option_that_there_is_not(function: Any, name: str) -> None:
         function("mx.example.org", 25, nmae="client.example.org", tsl=None)
 
 
+@pytest.mark.parametrize(
+    "function, text",
+    [
+        (sync.connect, r"connect\(\) takes 2 arguments by position, found 3"),
+        (sync.serve, r"serve\(\) takes 1 arguments by position, found 3"),
+    ],
+)
+def test_too_many_arguments_by_position(function: Any, text: str) -> None:
+    with pytest.raises(TypeError, match=text):
+        function("127.0.0.1", 8025, 3)
+
+
 @dataclass(frozen=True)
 class Base:
     """The base.
