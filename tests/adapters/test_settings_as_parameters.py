@@ -59,8 +59,8 @@ def test_an_option_that_there_is_not(function: Any, name: str) -> None:
 @pytest.mark.parametrize(
     "function, text",
     [
-        (sync.connect, r"connect\(\) takes 2 arguments by position, found 3"),
-        (sync.serve, r"serve\(\) takes 1 arguments by position, found 3"),
+        (smtpproto.sync.connect, r"connect\(\) takes 2 arguments by position, found 3"),
+        (smtpproto.sync.serve, r"serve\(\) takes 1 arguments by position, found 3"),
     ],
 )
 def test_too_many_arguments_by_position(function: Any, text: str) -> None:
