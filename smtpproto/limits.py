@@ -38,7 +38,9 @@ class Limits:
         recipients: accepted recipients of one mail transaction.
         errors: commands that the server refuses itself before it closes with 421.
         commands: commands since the last accepted message, or since the session began, before the
-            server closes with 421; accepted recipients and chunks do not count.
+            server closes with 421; accepted recipients and chunks do not count.  Recipients
+            beyond `recipients` have a bound of ten times as many: the server refuses them, and
+            accepts the content for the others.
         transaction_time: seconds that a client has for a mail transaction, from MAIL to the end of
             its content; the time of the handler counts too.
         transaction_rate: octets in the transaction that give the client one more second; the

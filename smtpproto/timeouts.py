@@ -19,6 +19,7 @@ __all__ = [
     "POOL_IDLE_TIMEOUT",
     "PROBE_TIMEOUT",
     "PROXY_HEADER_TIMEOUT",
+    "QUIT_TIMEOUT",
     "STOP_TIMEOUT",
 ]
 
@@ -51,6 +52,9 @@ CONNECT_TIMEOUT = 30.0
 
 HANDSHAKE_TIMEOUT = 60.0
 """Either side waits so long for a TLS handshake, which takes a few round trips."""
+
+QUIT_TIMEOUT = 5.0
+"""A client waits so long for the reply to QUIT, which changes nothing any more."""
 
 PROXY_HEADER_TIMEOUT = 10.0
 """A server waits so long for the header of a proxy, which sends it at once.  Section 2 of the PROXY

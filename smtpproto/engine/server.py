@@ -56,6 +56,8 @@ _CLOSED, _CHUNKS = State.CLOSED, State.CHUNKS
 _EXCHANGE, _TLS = State.EXCHANGE, State.TLS
 _COUNTED = Framing.COUNTED
 
+# How many times the bound on commands holds for recipients beyond the limit.
+_FOR_LONG_LISTS = 10
 # The beginning of a TLS record with a ClientHello (RFC 8446 section 5.1).
 _HANDSHAKE = b"\x16\x03"
 
@@ -226,6 +228,8 @@ class Server(ServerReplies):
             self._begin_chunk(command, refusal)
             return None
         if refusal is not None:
+            if refusal is refusals.TOO_MANY_RECIPIENTS:
+                self._excuse()
             in_flight = row is not None and row.in_flight
             rejected = self._reject(refusal, counts=not (in_flight and self._failed))
             self._failed = not in_flight
@@ -237,6 +241,12 @@ class Server(ServerReplies):
                 self.send(refused)
                 return self._count(Rejected(refused, refused.text, content=True))
         return command
+
+    def _excuse(self) -> None:
+        """Do not count a recipient beyond the limit: content may follow (section 4.5.3.1.10)."""
+        self._excess += 1
+        if self._excess <= self._limits.commands * _FOR_LONG_LISTS:
+            self._commands -= 1
 
     def _show(self, line: bytes) -> bool:
         """Show observers a line that is no command; return True if it is hidden as a secret."""

@@ -65,6 +65,7 @@ class ServerReplies(Connection):
         "_content",
         "_content_watchers",
         "_enhanced",
+        "_excess",
         "_extensions",
         "_failed",
         "_owed",
@@ -98,7 +99,7 @@ class ServerReplies(Connection):
         # The current content; kept between its chunks.
         self._content: ServerContent | None = None
         # Lines since the last message; whether the last reply was negative.
-        self._commands = 0
+        self._commands = self._excess = 0
         self._failed = False
         self._forget_session()
 
@@ -203,7 +204,7 @@ class ServerReplies(Connection):
             self._commands -= 1
         accepted = before in _WITH_RECIPIENTS and self.state is State.READY
         if accepted and not isinstance(command, (Hello, Rset)):
-            self._commands = 0
+            self._commands = self._excess = 0
 
     def _refuse_content(self, reply: Reply) -> None:
         """Keep a refusal of content until the content, or its chunk, has ended."""

@@ -165,8 +165,8 @@ class AcceptedConnection(Channel):
     # --- the end ------------------------------------------------------------------------------
 
     def drain(self) -> bool:
-        """Tell a conversation that waits for octets, once, that the server shall stop."""
-        if self.drained or not isinstance(self.awaited, Receive):
+        """Tell a conversation that waits for its client, once, that the server shall stop."""
+        if self.drained or not isinstance(self.awaited, (Receive, BeginTLS)):
             return False
         self.drained = True
         self.fail(Draining())

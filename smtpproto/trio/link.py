@@ -111,18 +111,24 @@ class Link(Channel):
 
     async def start_tls(self, request: requests.BeginTLS) -> TLSFacts:
         """Do the TLS handshake."""
-        with trio.move_on_after(self._limit(request.timeout)):
+        until = trio.current_time() + self._limit(request.timeout)
+        with trio.CancelScope(deadline=until) as self._waiting:
+            if self._draining:
+                self._waiting.cancel()
             while (facts := self.shake_hands()) is None:
                 await _ready(self.sock, read=True, write=bool(self.unsent))
                 self.push()
             return facts
+        if self._draining:
+            self._draining = False
+            raise requests.Draining
         raise TimeoutError("the time limit ran out")
 
     def _limit(self, timeout: float) -> float:
         return timeout if self._most is None else min(timeout, self._most)
 
     def drain(self) -> None:
-        """End the current or the next wait for octets with `Draining`."""
+        """End the current or the next wait for octets or a handshake with `Draining`."""
         self._draining = True
         self._waiting.cancel()
 

@@ -8,6 +8,8 @@ from typing import Any
 
 import pytest
 
+from smtpproto.conversations import ServerTLS
+from tests.adapters.test_tls import server_context
 from tests.adapters.worlds import Face, Inbox, Raw, World, sessions, wait_until
 
 ENVELOPE = [
@@ -40,6 +42,22 @@ def test_the_idle_are_told(world: World) -> None:
             Raw(server)
         server.wait()
     assert inbox.over == 2
+
+
+@pytest.mark.parametrize("tls", [ServerTLS.STARTTLS, ServerTLS.IMPLICIT])
+def test_a_client_that_does_not_begin_the_handshake_is_not_waited_for(
+    world: World, tls: ServerTLS
+) -> None:
+    context = server_context()
+    with world.serve(Inbox(), tls=tls, tls_context=context) as server, Raw(server) as raw:
+        if tls is ServerTLS.STARTTLS:
+            raw.reply()
+            raw.ask(ENVELOPE[0])
+            assert raw.ask("STARTTLS").startswith("220")
+        thread = stopping(server, 60)
+        thread.join(10)
+        assert not thread.is_alive()
+        server.wait()
 
 
 def test_a_running_transaction_finishes(world: World) -> None:

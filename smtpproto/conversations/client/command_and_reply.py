@@ -9,6 +9,7 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from ...errors import LocalProtocolError, RemoteProtocolError
+from ...timeouts import QUIT_TIMEOUT
 from ...vocabulary.command_base import Command
 from ...vocabulary.commands import Quit
 from ...vocabulary.events import ConnectionClosed, Need
@@ -110,16 +111,14 @@ def ask(client: Client, command: Command) -> Flow[Reply]:
     return (yield from next_reply(client))
 
 
-def end(client: Client, most: float = inf) -> Flow[None]:
+def end(client: Client) -> Flow[None]:
     """Say QUIT and wait for the reply, if the connection is still usable (section 4.1.1.10).
 
-    Arguments:
-        client: a connection.
-        most: seconds to wait at most.
+    It waits for `QUIT_TIMEOUT` at most.
     """
     try:
         client.send(Quit())
-        yield from next_reply(client, most)
+        yield from next_reply(client, QUIT_TIMEOUT)
     except (LocalProtocolError, RemoteProtocolError, ConnectionLost):
         # The session is over in any case, and an error changes nothing.
         return

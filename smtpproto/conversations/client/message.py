@@ -81,16 +81,18 @@ def envelope_of(
 
 
 def _sender(message: Message, prefix: str) -> str:
-    """Return the mailbox in Sender; without Sender, the first one in From."""
-    authors = mailboxes_of(message, f"{prefix}From")
+    """Return the mailbox in Sender; without Sender, the one in From."""
     senders = mailboxes_of(message, f"{prefix}Sender")
-    if len(senders) > 1:
-        raise LocalProtocolError(
-            f"{prefix}Sender: expected one address, found {len(senders)} (RFC 5322 section 3.6.2)"
-        )
-    if not (senders or authors):
+    name = f"{prefix}Sender" if message.get_all(f"{prefix}Sender") else f"{prefix}From"
+    found = senders if name.endswith("Sender") else mailboxes_of(message, name)
+    if not message.get_all(name):
         raise ValueError("the message names no sender: give one")
-    return (senders or authors)[0]
+    if len(found) != 1:
+        raise LocalProtocolError(
+            f"{name}: expected one address, found {len(found)}: give the sender, or a Sender field "
+            "with one address (RFC 5322 section 3.6.2)"
+        )
+    return found[0]
 
 
 def _prefix(message: Message) -> str:

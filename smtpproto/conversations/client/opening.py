@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["begin"]
 
-# Seconds to wait for the reply to QUIT if the session cannot begin.
-_PATIENCE = 5.0
-
 
 def begin(
     client: Client, settings: ClientSettings, name: Domain | AddressLiteral | None = None
@@ -54,7 +51,7 @@ def begin(
         return (yield from _begin(client, settings, name))
     except Exception:
         if client.pending == 0:
-            yield from end(client, _PATIENCE)
+            yield from end(client)
         raise
 
 

@@ -240,6 +240,8 @@ class Service:
         if self.settings.tls is ServerTLS.IMPLICIT:
             try:
                 facts = yield BeginTLS(HANDSHAKE_TIMEOUT)
+            except Draining:
+                return
             except OSError as error:
                 yield from self._refused(session, f"the TLS handshake failed: {error}")
                 return

@@ -285,6 +285,8 @@ class ServerSession(HandlerAnswers):
         """Do the TLS handshake; an error of the link ends the session."""
         try:
             facts = yield BeginTLS(HANDSHAKE_TIMEOUT)
+        except Draining as error:
+            raise Over from error
         except OSError as error:
             yield from self.rejected(Rejected(NO_TLS, f"the TLS handshake failed: {error}"))
             raise Over from error

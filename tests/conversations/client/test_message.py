@@ -204,6 +204,19 @@ def test_octets_that_are_no_utf8_in_an_address() -> None:
         envelope_of(message_from_bytes(raw, policy=default))
 
 
+@pytest.mark.parametrize(
+    "header, complaint",
+    [
+        ("From: a@x.example, b@x.example", "From: expected one address, found 2"),
+        ("From: a@x.example\nFrom: b@x.example", "From: expected one address, found 2"),
+        ("From: a@x.example\nSender: ", "Sender: expected one address, found 0"),
+    ],
+)
+def test_who_the_sender_is_must_be_clear(header: str, complaint: str) -> None:
+    with pytest.raises(LocalProtocolError, match=complaint):
+        envelope_of(parse(f"{header}\nTo: d@y.example\n\n"))
+
+
 def test_one_sender() -> None:
     with pytest.raises(LocalProtocolError, match="Sender: expected one address, found 2"):
         envelope_of(parse("From: a@x.example\nSender: b@x.example, c@x.example\nTo: d@y\n\n"))
