@@ -120,9 +120,10 @@ def draw(rows: list[Row]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer rounds; writes no page")
+    parser.add_argument("--rounds", type=int, default=7, help="how often each row is measured")
     parser.add_argument("--only", default="", help="rows whose group or name contains this")
     options = parser.parse_args()
-    scale, rounds = (1, 3) if options.quick else (4, 7)
+    scale, rounds = (1, 3) if options.quick else (4, options.rounds)
     start = time.monotonic()
     with SocketRows(scale) as sockets:
         rows = [*in_memory.rows(scale), *sockets.rows()]
