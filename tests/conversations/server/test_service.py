@@ -223,6 +223,15 @@ def test_implicit_tls() -> None:
     assert inbox.messages[0][0].tls is not None
 
 
+def test_a_server_that_stops_does_not_wait_for_implicit_tls() -> None:
+    inbox = Inbox()
+    link = serve(inbox, tls=ServerTLS.IMPLICIT)
+    link.server.faults[0] = Draining()
+    link.end()
+    assert link.server.sent() == b""
+    assert inbox.refusals == []
+
+
 @pytest.mark.parametrize("hears", [True, False])
 def test_implicit_tls_fails(hears: bool) -> None:
     inbox = Inbox()

@@ -809,6 +809,17 @@ def test_the_handshake_fails() -> None:
     assert len(inbox.ended) == 1
 
 
+def test_a_server_that_stops_does_not_wait_for_the_handshake() -> None:
+    inbox = Inbox()
+    link = serve(inbox, tls=ServerTLS.STARTTLS, link={"tls": (None, Draining())})
+    with pytest.raises(Exception, match=r"link broke|closed|nobody"):
+        begin(link, tls=TLSMode.STARTTLS)
+    link.end()
+    assert inbox.refusals == []
+    assert link.server.sent().endswith(b"220 2.0.0 Ready to start TLS\r\n")
+    assert len(inbox.ended) == 1
+
+
 @pytest.mark.parametrize("tail", [b"NOOP\r\n", b"MAIL FROM:<m@evil.example>\r\n", b"x"])
 def test_commands_injected_behind_starttls(tail: bytes) -> None:
     """CVE-2011-0411."""
