@@ -56,8 +56,10 @@ def test_a_name_that_is_not_there(package: str) -> None:
     ],
 )
 def test_other_files_are_not_loaded(code: str, not_loaded: list[str]) -> None:
-    program = f"import sys; {code}; print(*(set({not_loaded}) & set(sys.modules)))"
+    # Without site packages: what measures coverage would load files of its own.
+    path = f"import sys; sys.path.insert(0, {str(ROOT.parent)!r})"
+    program = f"{path}; {code}; print(*(set({not_loaded}) & set(sys.modules)))"
     done = subprocess.run(
-        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+        [sys.executable, "-I", "-S", "-c", program], check=True, capture_output=True, text=True
     )
     assert done.stdout.split() == []
