@@ -28,8 +28,9 @@ ONE_VERSION := $(foreach folder,interop cli process docs,--ignore=tests/$(folder
 
 .PHONY: test test-thorough test-core check lint types docs coverage packaging bench bench-quick format clean
 
+# Some tests wait for time limits, so a third process fills two cores.
 test: $(VENV)/built
-	$(PYTEST)
+	$(PY) -m pytest -n 3
 
 test-thorough: $(VENV)/built
 	HYPOTHESIS_PROFILE=thorough $(PYTEST) --durations=10
