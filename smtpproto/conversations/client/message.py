@@ -82,9 +82,11 @@ def envelope_of(
 
 def _sender(message: Message, prefix: str) -> str:
     """Return the mailbox in Sender; without Sender, the one in From."""
+    # Both are read in any case: what cannot be read is refused, whichever field decides.
+    name, found = f"{prefix}From", mailboxes_of(message, f"{prefix}From")
     senders = mailboxes_of(message, f"{prefix}Sender")
-    name = f"{prefix}Sender" if message.get_all(f"{prefix}Sender") else f"{prefix}From"
-    found = senders if name.endswith("Sender") else mailboxes_of(message, name)
+    if message.get_all(f"{prefix}Sender"):
+        name, found = f"{prefix}Sender", senders
     if not message.get_all(name):
         raise ValueError("the message names no sender: give one")
     if len(found) != 1:

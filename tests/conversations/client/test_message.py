@@ -210,6 +210,7 @@ def test_octets_that_are_no_utf8_in_an_address() -> None:
         ("From: a@x.example, b@x.example", "From: expected one address, found 2"),
         ("From: a@x.example\nFrom: b@x.example", "From: expected one address, found 2"),
         ("From: a@x.example\nSender: ", "Sender: expected one address, found 0"),
+        ("From: a@x.example b@x.example\nSender: c@x.example", "From: expected"),
     ],
 )
 def test_who_the_sender_is_must_be_clear(header: str, complaint: str) -> None:
