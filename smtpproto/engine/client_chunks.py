@@ -11,7 +11,22 @@ from ..vocabulary.command_base import CountedCommand
 from ..vocabulary.commands import Mail
 from ..wire import CountedText, LineEndings
 
-__all__ = ["OutgoingChunks"]
+__all__ = ["OutgoingChunks", "refuse_bad_text"]
+
+
+def refuse_bad_text(text: CountedText) -> None:
+    """Refuse text in chunks that holds a bare CR or LF (RFC 3030 section 2).
+
+    Raises:
+        LocalProtocolError: it holds one.
+    """
+    if text.bad is not None:
+        raise LocalProtocolError(
+            f"content: expected CRLF, found {text.bad.value}; only BODY=BINARYMIME may have any "
+            "octets (RFC 3030 section 3)",
+            code=550,
+            enhanced="5.6.0",
+        )
 
 
 class OutgoingChunks:
@@ -51,11 +66,5 @@ class OutgoingChunks:
             text.feed(octets)
             if self._last and len(octets) == self.owed:
                 text.finish()
-            if text.bad is not None:
-                raise LocalProtocolError(
-                    f"content: expected CRLF, found {text.bad.value}; only BODY=BINARYMIME may "
-                    "have any octets (RFC 3030 section 3)",
-                    code=550,
-                    enhanced="5.6.0",
-                )
+            refuse_bad_text(text)
         self.owed -= len(octets)

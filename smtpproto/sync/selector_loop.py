@@ -40,11 +40,14 @@ class Loop:
         ended: set at the end.
     """
 
-    def __init__(self, listening: Listening, threads: int) -> None:
+    def __init__(self, listening: Listening, threads: int, content_threads: int) -> None:
         self.ended = threading.Event()
         self._listening = listening
         self._inbox = Inbox()
         self._workers: HandlerThreads[_Job] = HandlerThreads(threads, self._perform)
+        # A method `content` waits for its client, and no other call may wait for that.
+        self._readers: HandlerThreads[_Job] = HandlerThreads(content_threads, self._perform)
+        self._pools = (self._workers, self._readers)
         self._thread = threading.Thread(target=self._run, name="smtpproto-server")
         self._connections: set[AcceptedConnection] = set()
         # Connections that can go on, and have let others go first.
@@ -65,16 +68,18 @@ class Loop:
             self._listen()
             # One is there in any case: without room for more, handlers wait for it.
             self._workers.start_one()
+            if self._listening.service.hooks.content is not None:
+                self._readers.start_one()
             self._thread.start()
         except BaseException:
-            self._workers.end()
+            self._end_pools()
             self._inbox.close()
             self._listening.close()
             raise
 
     def is_own(self, thread: threading.Thread) -> bool:
         """Whether a thread is one of the server's."""
-        return thread is self._thread or thread in self._workers
+        return thread is self._thread or any(thread in pool for pool in self._pools)
 
     def stop(self, grace: float) -> None:
         """Have the server end; in any thread."""
@@ -89,9 +94,13 @@ class Loop:
             except BaseException:  # noqa: BLE001  # a defect, or no memory: the server goes on
                 host.LOG.exception("the server failed, and goes on")
                 time.sleep(sockets.PAUSE)
-        self._workers.end()
+        self._end_pools()
         self._inbox.close()
         self.ended.set()
+
+    def _end_pools(self) -> None:
+        for pool in self._pools:
+            pool.end()
 
     def _turn(self) -> None:
         for key, _ in self._inbox.select(self._seconds()):
@@ -106,14 +115,15 @@ class Loop:
             self._look_at_the_clock()
         if self._draining and not self._connections:
             self._over = True
-        self._workers.hand_over()
+        for pool in self._pools:
+            pool.hand_over()
 
     def _seconds(self) -> float | None:
         """How long to wait for sockets at most."""
         if self._ready or self._over:
             return 0
         most = inf if self._soonest == inf else max(0.0, self._soonest - time.monotonic())
-        if self._workers.short:
+        if any(pool.short for pool in self._pools):
             most = min(most, HandlerThreads.PATIENCE)
         return None if most == inf else most
 
@@ -315,17 +325,19 @@ class Loop:
     def _call(self, connection: AcceptedConnection, request: Call | CallWithContent) -> None:
         """Have a method of the handler called."""
         if connection.reads_chunk:
-            # The thread that waits for the chunk does it: all others may be taken.
+            # The thread that waits for the chunk does it.
             assert isinstance(request, Call)
             assert connection.chunks is not None
             connection.chunks.give(request)
             return
+        pool = self._workers
         if isinstance(request, CallWithContent):
+            pool = self._readers
             connection.chunks = Chunks(
                 partial(self._ask, connection, request),
                 lambda call: self._perform((connection, call, self._returned)),
             )
-        self._workers.submit((connection, request, self._returned))
+        pool.submit((connection, request, self._returned))
 
     def _perform(self, job: _Job) -> None:
         """Call a method of the handler, in a worker."""
@@ -384,7 +396,7 @@ class Loop:
 
     def _give_up(self) -> None:
         """Stop without the handlers that have not returned."""
-        waiting = self._workers.waiting
+        waiting = sum(pool.waiting for pool in self._pools)
         host.LOG.error(
             "the server has stopped: %d calls of handlers have not returned, %d have not begun",
             len(self._connections) - waiting,

@@ -23,13 +23,18 @@ THREADS = 64
 class ThreadedSettings(ListeningSettings):
     """How many threads the server has.
 
+    There are two bounds, because a method `content` holds a thread while the content of its message
+    arrives, which takes as long as its client likes.  No other call waits for that.
+
     Arguments:
-        threads: how many calls of handlers run at once at most; the others wait in the order in
-            which they came.  A method `content` holds a thread while the content of its message
-            arrives.
+        threads: how many calls of handlers run at once at most, without those of `content`; the
+            others wait in the order in which they came.
+        content_threads: how many calls of a method `content` run at once at most.  None: as many as
+            there may be sessions (`admission`), so that silent clients hold up no other message.
     """
 
     threads: int = THREADS
+    content_threads: int | None = None
 
 
 @fields_as_parameters(ThreadedSettings)
@@ -50,24 +55,30 @@ def serve(handler: MessageHandler | ContentHandler, settings: ThreadedSettings) 
         ValueError: TLS without a context or a context without TLS, a listener that does not listen,
             or no thread.
     """
-    return serve_with(handler, settings, settings.threads)
+    return serve_with(handler, settings, settings.threads, settings.content_threads)
 
 
 def serve_with(
-    handler: MessageHandler | ContentHandler, settings: ListeningSettings, threads: int = THREADS
+    handler: MessageHandler | ContentHandler,
+    settings: ListeningSettings,
+    threads: int = THREADS,
+    content_threads: int | None = None,
 ) -> Server:
     """Do the same as `serve`, with settings that are made already."""
-    if threads < 1:
-        raise ValueError(f"threads: expected 1 or more, found {threads!r}")
-    return Server(start_listening(handler, settings, waits=False), threads)
+    if content_threads is None:
+        content_threads = max(settings.admission.most, 1)
+    for name, number in (("threads", threads), ("content_threads", content_threads)):
+        if number < 1:
+            raise ValueError(f"{name}: expected 1 or more, found {number!r}")
+    return Server(start_listening(handler, settings, waits=False), threads, content_threads)
 
 
 class Server(Running, AbstractContextManager["Server"]):
     """A running server; made by `serve`, usable as a context manager that stops it."""
 
-    def __init__(self, listening: Listening, threads: int) -> None:
+    def __init__(self, listening: Listening, threads: int, content_threads: int) -> None:
         super().__init__(listening)
-        self._loop = Loop(listening, threads)
+        self._loop = Loop(listening, threads, content_threads)
         self._loop.start()
 
     def wait(self, timeout: float | None = None) -> bool:

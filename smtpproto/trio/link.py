@@ -17,11 +17,13 @@ from ..conversations.server.incoming_content import ContentLost
 from ..conversations.steps import Steps
 from ..vocabulary.session import TLSFacts
 
-__all__ = ["Link", "run"]
+__all__ = ["Link", "is_cancelled", "run"]
 
 T = TypeVar("T")
 _SLICE = 2048  # octets to write before other sessions may go on
 _READS = 65536  # most octets to read while there is something to write
+# Seconds that a call has after the cancellation of its conversation: less than `Server.stop` waits.
+_LAST_CALL = 0.3
 
 
 class Link(Channel):
@@ -174,23 +176,43 @@ async def _first(
 async def run(flow: Flow[T], link: Link | None = None) -> T:
     """Run a conversation to its end; the link may be None if it only calls functions.
 
+    What a conversation still calls after its cancellation, such as the hook `closed`, has a short
+    time.
+
     Raises:
         Exception: any error that the conversation raises.
         trio.Cancelled: the state of the conversation is unknown: close the link.
         KeyboardInterrupt: raised after the conversation has ended.  Trio raises it in the task
             that runs when the user presses Ctrl-C, but it is meant for the program.
     """
-    steps, interrupt = Steps(flow), None
+    steps, interrupt, cancelled = Steps(flow), None, False
     for request in steps:
         try:
             result = _fulfil(request, link)
-            steps.result = await result if hasattr(type(result), "__await__") else result
+            if hasattr(type(result), "__await__"):
+                last = cancelled and isinstance(request, requests.Call)
+                result = await (_finish_call(result) if last else result)
+            steps.result = result
         except BaseException as raised:  # noqa: BLE001  # it knows what was under way, not this
             steps.error = raised
             interrupt = raised if isinstance(raised, KeyboardInterrupt) else interrupt
+            cancelled = is_cancelled()
     if interrupt is not None:
         raise interrupt
     return steps.returned
+
+
+def is_cancelled() -> bool:
+    """Whether the next wait of this task would be cancelled."""
+    return trio.current_effective_deadline() <= trio.current_time()
+
+
+async def _finish_call(result: Awaitable[T]) -> T:
+    with trio.move_on_after(_LAST_CALL, shield=True):
+        return await result
+    raise TimeoutError(
+        f"the session was cancelled, and the call took more than {_LAST_CALL:g} seconds"
+    )
 
 
 def _fulfil(request: Request, link: Link | None) -> Any:

@@ -12,7 +12,7 @@ import trio
 from ..adapters import host, sockets
 from ..adapters.listening import Arrival, Listening, ListeningSettings, Running, start_listening
 from ..adapters.settings_as_parameters import fields_as_parameters
-from .link import Link, run
+from .link import Link, is_cancelled, run
 
 if TYPE_CHECKING:
     from ..conversations import AsyncContentHandler, AsyncMessageHandler
@@ -172,7 +172,7 @@ class Server(Running):
         except (KeyboardInterrupt, trio.Cancelled):
             raise
         except BaseException as error:
-            if not isinstance(error, Exception) and _is_cancelled():
+            if not isinstance(error, Exception) and is_cancelled():
                 raise
             # A defect; the server goes on.
             host.LOG.exception("a session failed")
@@ -180,7 +180,3 @@ class Server(Running):
             link.abort()
             self._links.remove(link)
             self._listening.leave(arrival.session)
-
-
-def _is_cancelled() -> bool:
-    return trio.current_effective_deadline() <= trio.current_time()

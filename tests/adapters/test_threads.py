@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import resource
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -275,10 +276,85 @@ def test_content_that_was_lost_does_not_end_as_if_it_were_complete() -> None:
     assert ends == [ContentLost] * 3
 
 
-@pytest.mark.parametrize("threads", [0, -1])
-def test_without_threads_no_handler_could_be_called(threads: int) -> None:
-    with pytest.raises(ValueError, match="threads"):
-        serve(Inbox(), threads=threads)
+@pytest.mark.parametrize("silent", [8, 100])
+def test_clients_that_fall_silent_within_content(silent: int) -> None:
+    """Short calls do not wait for a streaming handler, nor does the end of the server."""
+    begun, lost = threading.Semaphore(0), threading.Semaphore(0)
+
+    class Streaming:
+        def rcpt(self, session: Any, rcpt: Any) -> None:
+            pass
+
+        def content(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+            begun.release()
+            try:
+                for _ in chunks:
+                    pass
+            except ContentLost:
+                lost.release()
+                raise
+
+    with (
+        serve(Streaming(), threads=8) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        where = ("127.0.0.1", server.port)
+        for _ in range(silent):
+            raw = stack.enter_context(Raw(where))
+            raw.reply()
+            for command in [*BEGINNING, "DATA"]:
+                raw.ask(command)
+            raw.say("Subject: half a message")
+            assert begun.acquire(timeout=10)
+        with connect(*where, name=NAME, timeout=10) as client:
+            assert client.send(ENVELOPE, b"Hello\r\n").complete
+        assert threads() <= silent + 1 + 8 + 1
+        began = time.monotonic()
+        server.stop(0.1)
+        assert time.monotonic() - began < 5
+        for _ in range(silent):
+            assert lost.acquire(timeout=10)
+
+
+def test_streaming_handlers_have_a_bound_of_their_own() -> None:
+    """Beyond it they wait in order, and other calls go on."""
+    entered: list[bytes] = []
+
+    class Streaming:
+        def rcpt(self, session: Any, rcpt: Any) -> None:
+            pass
+
+        def content(self, session: Any, envelope: Envelope, chunks: Iterator[bytes]) -> None:
+            entered.append(next(chunks))
+            for _ in chunks:
+                pass
+
+    with (
+        serve(Streaming(), threads=1, content_threads=1) as server,
+        contextlib.ExitStack() as stack,
+    ):
+        clients = []
+        for number in range(3):
+            raw = stack.enter_context(Raw(("127.0.0.1", server.port)))
+            raw.reply()
+            for command in [*BEGINNING, "DATA"]:
+                raw.ask(command)
+            raw.say(f"{number}")
+            clients.append(raw)
+            wait_until(lambda: bool(entered))
+        assert threads() == 3
+        assert entered == [b"0"]
+        for raw in clients:
+            assert raw.ask(".").startswith("250")
+    assert [chunk[:1] for chunk in entered] == [b"0", b"1", b"2"]
+
+
+@pytest.mark.parametrize("bound", ["threads", "content_threads"])
+@pytest.mark.parametrize("number", [0, -1])
+def test_without_threads_no_handler_could_be_called(bound: str, number: int) -> None:
+    bounds: dict[str, Any] = {bound: number}
+    with pytest.raises(ValueError, match=f"^{bound}: expected 1 or more"):
+        serve(Inbox(), **bounds)
 
 
 # --- fairness ---------------------------------------------------------------------------------

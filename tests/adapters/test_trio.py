@@ -209,6 +209,38 @@ def test_closed_is_told_when_a_session_is_cancelled() -> None:
     assert inbox.over == 1
 
 
+@pytest.mark.parametrize("seconds", [0.0, 60.0])
+def test_closed_has_a_short_time_after_a_forced_stop(
+    seconds: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It may wait, such as for a file; if it takes long, the server does not wait for it."""
+
+    class Slow(Inbox):
+        async def mail(self, session: Any, mail: Any) -> None:
+            waiting.set()
+            await trio.sleep_forever()
+
+        async def closed(self, session: Any) -> None:  # type: ignore[override]  # it may be async
+            await trio.sleep(seconds)
+            self.over += 1
+
+    waiting = trio.Event()
+    inbox = Slow()
+
+    async def body(nursery: trio.Nursery) -> None:
+        server = await start(nursery, inbox, grace=0)
+        stream = await trio.open_tcp_stream("127.0.0.1", server.port)
+        await stream.send_all(b"EHLO client.example.org\r\nMAIL FROM:<>\r\n")
+        await waiting.wait()
+        await server.stop()
+        await stream.aclose()
+
+    run(body)
+    assert inbox.over == (seconds == 0)
+    assert ("the call took more than 0.3 seconds" in caplog.text) == (seconds > 0)
+    assert "have not returned" not in caplog.text
+
+
 # --- cancellation at each await ---------------------------------------------------------------
 
 CA = trustme.CA()

@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
+from ...engine.client_chunks import refuse_bad_text
 from ...errors import ProtocolError, RemoteProtocolError
 from ...extensions import Bdat
 from ...vocabulary.commands import Data, Rset
@@ -251,13 +252,19 @@ class MailTransaction:
         yield from self._abandon()
 
     def _all_but_the_last(self, text: CountedText | None) -> Flow[bytes | None]:
-        """Send all chunks but the last; return the last one's octets, or None after a refusal."""
+        """Send all chunks but the last; return the last one's octets, or None after a refusal.
+
+        Raises:
+            LocalProtocolError: the content holds a bare CR or LF, and the policy is `REFUSE`.  Its
+                chunk is not announced, so the session can go on after RSET.
+        """
         client = self.client
         unanswered = _CHUNKS_UNANSWERED if self.plan.pipelined else 0
         chunk = b""
         while (following := (yield from self.source.next())) is not None:
             if text is not None:
                 following = text.feed(following)
+                refuse_bad_text(text)
             if chunk:
                 refusal = yield from self._chunk(chunk, unanswered)
                 if refusal is not None:
@@ -270,7 +277,10 @@ class MailTransaction:
             if reply.negative:
                 self._decide_for_all(reply)
                 return None
-        return chunk + (text.finish() if text is not None else b"")
+        if text is not None:
+            chunk += text.finish()
+            refuse_bad_text(text)
+        return chunk
 
     def _chunk(self, octets: bytes, unanswered: int) -> Flow[Reply | None]:
         """Send one chunk that is not the last; return the refusal of it or of one before."""

@@ -187,7 +187,10 @@ class AsyncHandler:
         """See `Handler.deviated`."""
 
     def closed(self, session: Session) -> Awaitable[None] | None:
-        """See `Handler.closed`."""
+        """See `Handler.closed`.
+
+        If the server cut the session off, an async method has 0.3 seconds.
+        """
 
 
 class MessageHandler(Protocol):
