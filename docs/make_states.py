@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from smtpproto.engine.table import Rows, compile_table
+from smtpproto.engine.transition_table import Rows, compile_table
 from smtpproto.extensions.known import KNOWN
 from smtpproto.vocabulary.states import State
 
@@ -18,7 +18,8 @@ DIGITS = {2: "2xx", 3: "3xx", 4: "4xx/5xx"}
 HEAD = """\
 # The states of a session
 
-Client and server use one table: `smtpproto/engine/table.py`, and the transitions of extensions.
+Client and server use one table: `smtpproto/engine/transition_table.py`.
+Extensions add transitions.
 An arrow is a reply.
 Its label has the verb that the reply answers, and the first digit of the code.
 A reply without an arrow leaves the state as it is.

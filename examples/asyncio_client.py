@@ -12,8 +12,8 @@ from typing import TypeVar
 from smtpproto import Client, Session, sync
 from smtpproto.conversations import ClientSettings, Envelope, TLSMode
 from smtpproto.conversations.client import begin, deliver, end
-from smtpproto.conversations.requests import Flow, Receive, Send
-from smtpproto.conversations.steps import Steps
+from smtpproto.conversations.conversation_steps import Steps
+from smtpproto.conversations.io_requests import Flow, Receive, Send
 
 T = TypeVar("T")
 

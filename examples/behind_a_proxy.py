@@ -16,7 +16,7 @@ import smtpproto.trio
 from smtpproto import Session
 from smtpproto.adapters.listening import ListeningSettings
 from smtpproto.sync import Envelope, ProxyHeader, TrustedNetworks
-from smtpproto.wire.proxy_header import Endpoint, ProxyFamily
+from smtpproto.wire.proxy_header_value import Endpoint, ProxyFamily
 
 SETTINGS = ListeningSettings(hostname="mx.example.com", proxy=TrustedNetworks(["127.0.0.0/8"]))
 HEADER = ProxyHeader(

@@ -37,7 +37,7 @@ from dns.rdtypes.ANY.TLSA import TLSA
 
 from smtpproto import ProtocolError, Session, TLSFacts, sync
 from smtpproto.adapters.connecting import ConnectionSettings
-from smtpproto.adapters.tls import Context, client_context, server_context
+from smtpproto.adapters.tls_contexts import Context, client_context, server_context
 from smtpproto.conversations import Envelope, ServerTLS, SMTPError, TLSPolicy
 
 Resolver = dns.resolver.Resolver

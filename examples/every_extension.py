@@ -27,7 +27,7 @@ from smtpproto import (
     UnknownParameter,
     Vrfy,
 )
-from smtpproto.engine.catalogue import catalogue, read_offers
+from smtpproto.engine.compiled_extensions import catalogue, read_offers
 from smtpproto.extensions import (
     Auth,
     AuthCommand,
@@ -83,7 +83,7 @@ from smtpproto.extensions import (
     XForwardCommand,
 )
 from smtpproto.extensions.known import KNOWN
-from smtpproto.vocabulary.command_line import parse
+from smtpproto.vocabulary.command_parser import parse
 
 NOON = datetime(2030, 1, 2, 12, tzinfo=timezone.utc)
 EVE = ReversePath.of("eve@example.org")

@@ -24,7 +24,7 @@ from smtpproto.sasl import (
     Users,
     scram_keys,
 )
-from smtpproto.sasl.choice import MECHANISMS, available, choose, obstacles
+from smtpproto.sasl.mechanism_choice import MECHANISMS, available, choose, obstacles
 
 CREDENTIALS = Credentials(
     username="ann", password="open sesame", token="vF9dft4qmT", external=True, anonymous="visitor"

@@ -31,9 +31,9 @@ from smtpproto import (
     Syntax,
     explain,
 )
-from smtpproto.conversations import Envelope, Hooks, ServerSettings, Service
-from smtpproto.conversations.requests import Call, CallWithContent, Receive, Send
-from smtpproto.conversations.steps import Steps
+from smtpproto.conversations import Envelope, Hooks, ServerSettings, SessionFactory
+from smtpproto.conversations.conversation_steps import Steps
+from smtpproto.conversations.io_requests import Call, CallWithContent, Receive, Send
 from smtpproto.extensions import Auth, AuthCommand
 
 ME = Domain("client.example.org")
@@ -126,11 +126,11 @@ class Inbox:
 
 
 def a_whole_session_from_a_script(script: bytes) -> None:
-    """A service makes the conversation of each session; this loop brings the octets."""
+    """A `SessionFactory` makes the conversation of each session; this loop brings the octets."""
     assert Hooks.of(Inbox()).message is not None
-    service = Service(Inbox(), ServerSettings(hostname="mx.example.com"))
+    factory = SessionFactory(Inbox(), ServerSettings(hostname="mx.example.com"))
     session = Session(peer="192.0.2.9")
-    flow = service.open(session)
+    flow = factory.open(session)
     assert flow is not None
     steps = Steps(flow)
     for request in steps:
@@ -144,7 +144,7 @@ def a_whole_session_from_a_script(script: bytes) -> None:
                 steps.result = function(*arguments)
             case CallWithContent():
                 raise NotImplementedError("this handler has no method 'content'")
-    service.close(session)
+    factory.close(session)
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ import trustme
 
 from smtpproto import Limits, LineEndings, ProtocolError, Reply, Session, Syntax, TLSFacts, sync
 from smtpproto.adapters.connecting import ConnectionSettings
-from smtpproto.adapters.tls import CertificateFiles, client_context
+from smtpproto.adapters.tls_contexts import CertificateFiles, client_context
 from smtpproto.conversations import (
     Admission,
     Answer,

@@ -49,7 +49,7 @@ from .vocabulary.events import (
 from .vocabulary.lenient_commands import NoDomain
 from .vocabulary.parameters import Parameter, UnknownParameter
 from .vocabulary.replies import Reply
-from .vocabulary.session import (
+from .vocabulary.session_facts import (
     NameKind,
     Offered,
     PeerName,

@@ -21,11 +21,11 @@ from smtpproto import (
     Reply,
     Server,
 )
-from smtpproto.engine.catalogue import catalogue
+from smtpproto.engine.compiled_extensions import catalogue
 from smtpproto.extensions import Extension
 from smtpproto.extensions.known import KNOWN
 from smtpproto.limits import Limits
-from smtpproto.vocabulary.command_line import parse
+from smtpproto.vocabulary.command_parser import parse
 from smtpproto.vocabulary.events import AuthResponse, ClientEvent, ServerEvent
 
 Answers = Mapping[str, Reply | None]

@@ -59,7 +59,7 @@ NOT_SHOWN = {
     "ContentHandler",
     "ContentAnswer",
     "MessageHandler",
-    # What stands behind `Service` and `Client`; nobody makes one.
+    # What stands behind `SessionFactory` and `Client`; nobody makes one.
     "serve_session",
     "Catalogue",
     "UnknownExtension",

@@ -217,7 +217,7 @@ CLEAN = {
     "conversations/server/handler": "",
     "adapters/tls": "import ssl\nfrom ..engine.client import Client\n",
     "sync/__init__": "import socket\nfrom ..conversations import P\n",
-    "sync/loop": "from ..adapters import tls\n",
+    "sync/loop": "from ..adapters import tls_contexts\n",
     "trio/loop": "import trio\nfrom datetime import datetime\ndatetime.now()\n",
 }
 

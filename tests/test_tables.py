@@ -40,7 +40,7 @@ from smtpproto.extensions import (
 )
 from smtpproto.extensions.known import KNOWN
 from smtpproto.vocabulary.codes import default_enhanced, explain
-from smtpproto.wire.proxy_reader import TrustedNetworks
+from smtpproto.wire.proxy_header_parser import TrustedNetworks
 from tests.pair import Pair, mail, rcpt
 
 LINES = {

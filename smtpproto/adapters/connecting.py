@@ -9,13 +9,13 @@ from dataclasses import dataclass, field
 
 from ..conversations import ClientSettings, PoolLimits
 from ..conversations.client.opening import begin as begin_session
-from ..conversations.requests import Flow
+from ..conversations.io_requests import Flow
 from ..engine.client import Client
 from ..timeouts import CONNECT_TIMEOUT
 from ..vocabulary.replies import Reply
-from ..vocabulary.session import Session
+from ..vocabulary.session_facts import Session
 from . import host as machine
-from . import tls as security
+from . import tls_contexts as security
 
 __all__ = ["ConnectionSettings", "PoolSettings", "begin"]
 
@@ -33,7 +33,7 @@ class ConnectionSettings(ClientSettings):
         connect_timeout: seconds to wait for the connection.
         timeout: seconds that no wait may exceed; None: the limits of RFC 5321 section 4.5.3.2,
             which are minutes.
-        tls_context: None for `smtpproto.adapters.tls.client_context()`.
+        tls_context: None for `smtpproto.adapters.tls_contexts.client_context()`.
         server_hostname: the name that the server's certificate must have; None: the host.
         nonce: the default is the host's random nonces.
     """

@@ -11,17 +11,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from ..conversations import ServerSettings, ServerTLS, Service
-from ..conversations.requests import Flow
+from ..conversations import ServerSettings, ServerTLS, SessionFactory
+from ..conversations.io_requests import Flow
 from ..conversations.server.session import BUSY, STOPPING
 from ..errors import LocalProtocolError
 from ..timeouts import STOP_TIMEOUT
 from ..vocabulary.addresses import Domain
 from ..vocabulary.replies import Reply
-from ..vocabulary.session import Session
+from ..vocabulary.session_facts import Session
 from . import host as machine
 from . import sockets
-from . import tls as security
+from . import tls_contexts as security
 
 __all__ = ["Arrival", "Listening", "ListeningSettings", "Running", "start_listening"]
 
@@ -39,8 +39,8 @@ class ListeningSettings(ServerSettings):
         listeners_shared: whether other processes also accept from these sockets, such as the one
             that passed them.  If so, clients waiting in the queue when the server stops are left to
             these processes; if not, the server tells them that it stops.
-        tls_context: a context from `server_context` of `smtpproto.adapters.tls`, or a function that
-            returns one for each handshake, such as `CertificateFiles` there.
+        tls_context: a context from `server_context` of `smtpproto.adapters.tls_contexts`, or a
+            function that returns one for each handshake, such as `CertificateFiles` there.
         timeout: seconds that no wait may exceed; None: the limits of RFC 5321 section 4.5.3.2.
         grace: seconds that running transactions have when the server stops.
         received: see `ServerSettings`; the default here is True.
@@ -68,17 +68,17 @@ class Arrival(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """The service and the sockets of a server, ready for an adapter.
+    """The session factory and the sockets of a server, ready for an adapter.
 
     Arguments:
-        service: makes the conversations.
+        factory: makes the conversations.
         settings: of the server.
         listeners: non-blocking.
         handshake: how sessions begin TLS.
         addresses: where it listens: host and port, of a Unix socket its path and 0.
     """
 
-    service: Service
+    factory: SessionFactory
     settings: ListeningSettings
     listeners: list[socket.socket]
     handshake: security.HandshakeSettings
@@ -99,7 +99,7 @@ class Listening:
         sock, peer, port = accepted
         session = Session(peer=peer, peer_port=port)
         try:
-            flow = self.service.open(session)
+            flow = self.factory.open(session)
         except BaseException:
             sock.close()
             raise
@@ -112,15 +112,15 @@ class Listening:
         with sock, contextlib.suppress(OSError):
             # The octets fit into the empty buffer of the socket, so this does not wait.
             sock.setblocking(False)
-            sock.send(self.service.farewell(reply))
+            sock.send(self.factory.farewell(reply))
 
     def leave(self, session: Session) -> None:
         """Note the end of a session."""
-        self.service.close(session)
+        self.factory.close(session)
 
     def close(self) -> None:
         """Stop listening, and begin no more mail transactions."""
-        self.service.stop()
+        self.factory.stop()
         for listener in [] if self.settings.listeners_shared else self.listeners:
             # To close it would be to reset those who have connected and were not accepted yet.
             waiting = iter(functools.partial(sockets.accept, listener), None)
@@ -156,7 +156,7 @@ class Running:
     @property
     def sessions(self) -> int:
         """How many sessions there are."""
-        return self._listening.service.sessions
+        return self._listening.factory.sessions
 
     @property
     def port(self) -> int:
@@ -167,7 +167,7 @@ class Running:
 def start_listening(
     handler: object, settings: ListeningSettings, *, waits: bool | None = None
 ) -> Listening:
-    """Return a service that listens.
+    """Return a server that listens.
 
     Arguments:
         handler: see `Handler`.
@@ -179,7 +179,7 @@ def start_listening(
         TypeError: the handler has a mistake.
         ValueError: TLS without a context, or a context without TLS; or one of `listeners` does
             not listen.
-        Exception: see `Service`.
+        Exception: see `SessionFactory`.
     """
     settings = replace(
         settings,
@@ -188,7 +188,7 @@ def start_listening(
         clock=settings.clock or machine.now,
         nonce=settings.nonce or machine.nonce,
     )
-    service = Service(handler, settings, waits=waits, lock=threading.Lock())
+    factory = SessionFactory(handler, settings, waits=waits, lock=threading.Lock())
     listeners = settings.listeners
     if listeners is None:
         listeners = sockets.listen(
@@ -196,7 +196,7 @@ def start_listening(
         )
     adopted = sockets.adopt(listeners)
     return Listening(
-        service=service,
+        factory=factory,
         settings=settings,
         listeners=adopted,
         handshake=security.HandshakeSettings(settings.tls_context),

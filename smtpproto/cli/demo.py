@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import sync
-from ..adapters.tls import client_context, server_context
+from ..adapters.tls_contexts import client_context, server_context
 from ..conversations import ServerTLS, TLSMode, TLSPolicy, Transcript
 from ..mailboxes import MaildirStore
 from ..vocabulary.addresses import ForwardPath
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from ..conversations import Delivery
     from ..vocabulary.commands import Rcpt
-    from ..vocabulary.session import Session, TLSFacts
+    from ..vocabulary.session_facts import Session, TLSFacts
 
 __all__ = ["STATUS", "add_arguments", "run"]
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import sync
-from ..adapters.tls import client_context
+from ..adapters.tls_contexts import client_context
 from ..conversations import SMTPError, TLSError, TLSMode
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..extensions import Extension, StartTls
-from ..extensions.base import UnknownExtension
+from ..extensions.extension import UnknownExtension
 from ..timeouts import PROBE_TIMEOUT
-from ..vocabulary.session import Protocol
+from ..vocabulary.session_facts import Protocol
 from .common import complain, reason, say, seconds, server_address, usual_port
 from .send import add_trust, trusting
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Iterable
 
-    from ..vocabulary.session import TLSFacts
+    from ..vocabulary.session_facts import TLSFacts
 
 __all__ = ["STATUS", "add_arguments", "run"]
 

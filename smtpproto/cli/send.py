@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from .. import sync
 from ..adapters.connecting import ConnectionSettings
-from ..adapters.tls import client_context
+from ..adapters.tls_contexts import client_context
 from ..conversations import SMTPError, Status, TLSMode
 from ..conversations.client.message import envelope_of, header_of, read_header
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..sasl import Credentials, SASLError
-from ..vocabulary.session import Protocol
+from ..vocabulary.session_facts import Protocol
 from ..wire import LineEndings
 from .common import (
     CannotRun,
@@ -230,7 +230,7 @@ def _send(options: argparse.Namespace, settings: ConnectionSettings, file: Binar
         return _chunks(header_of(header, client.offered, client.to_ascii), file)
 
     if options.io == "trio":
-        from .sending_trio import send_over_trio
+        from .send_trio import send_over_trio
 
         return send_over_trio(settings, envelope, content)
     with sync.connect_with(settings) as client:

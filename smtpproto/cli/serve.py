@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 from ..adapters import sockets
 from .common import CannotRun, complain, reason, say
+from .serve_blocking import serve_until
 from .serve_options import add_arguments, check, server_settings
-from .serving import serve_until
 
 if TYPE_CHECKING:
     import argparse

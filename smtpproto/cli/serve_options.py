@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..adapters.listening import ListeningSettings
-from ..adapters.tls import CertificateFiles
+from ..adapters.tls_contexts import CertificateFiles
 from ..conversations import ServerTLS, Transcript
 from ..errors import LocalProtocolError
 from ..extensions import Auth, Chunking, SmtpUtf8, StartTls
@@ -18,16 +18,16 @@ from ..extensions.known import standard
 from ..sasl import SASLError, Users
 from ..vocabulary.addresses import Domain
 from ..vocabulary.command_base import Syntax
-from ..vocabulary.session import Protocol
+from ..vocabulary.session_facts import Protocol
 from ..wire import LineEndings
-from ..wire.proxy_reader import TrustedNetworks
+from ..wire.proxy_header_parser import TrustedNetworks
 from .common import CannotRun, complain, host_and_port, in_file, need, seconds
 from .signals import ServerOutput
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..vocabulary.session import Session
+    from ..vocabulary.session_facts import Session
 
 __all__ = ["add_arguments", "check", "server_settings"]
 

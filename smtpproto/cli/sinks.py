@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ..conversations import Envelope
-    from ..vocabulary.session import Session
+    from ..vocabulary.session_facts import Session
     from .signals import ServerOutput
 
     Sinks = Callable[[Session, Envelope], "Sink"]

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from .. import sync
 from ..conversations import SMTPError, Transcript
 from ..conversations.client.command_and_reply import ask, next_reply
-from ..conversations.requests import BeginTLS
-from ..engine.catalogue import catalogue
+from ..conversations.io_requests import BeginTLS
+from ..engine.compiled_extensions import catalogue
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..extensions.known import KNOWN
 from ..extensions.starttls import StartTlsCommand
@@ -18,10 +18,10 @@ from ..grammar.encodings import decode_base64
 from ..limits import Limits
 from ..timeouts import HANDSHAKE_TIMEOUT
 from ..vocabulary.command_base import CountedCommand
-from ..vocabulary.command_line import parse
+from ..vocabulary.command_parser import parse
 from ..vocabulary.commands import Data, Quit
 from ..vocabulary.events import AuthResponse, ContentChunk, EndOfContent
-from ..vocabulary.session import Protocol
+from ..vocabulary.session_facts import Protocol
 from ..vocabulary.states import State
 from .common import complain, reason, say, server_address
 from .send import add_session, connection_settings, place
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from ..conversations.requests import Flow
+    from ..conversations.io_requests import Flow
     from ..engine.client import Client
     from ..vocabulary.command_base import Command
     from ..vocabulary.replies import Reply

@@ -35,8 +35,8 @@ if TYPE_CHECKING:
         MessageHandler,
     )
     from .server.incoming_content import ContentLost
-    from .server.service import Service
     from .server.session import serve_session
+    from .server.session_factory import SessionFactory
     from .server.settings import Admission, ServerSettings, ServerTLS
     from .transcript import Transcript
 else:
@@ -60,7 +60,7 @@ else:
                 "MessageHandler"
             ),
             ".server.incoming_content": "ContentLost",
-            ".server.service": "Service",
+            ".server.session_factory": "SessionFactory",
             ".server.session": "serve_session",
             ".server.settings": "Admission ServerSettings ServerTLS",
             ".transcript": "Transcript",
@@ -92,7 +92,7 @@ __all__ = [
     "SMTPError",
     "ServerSettings",
     "ServerTLS",
-    "Service",
+    "SessionFactory",
     "Status",
     "TLSError",
     "TLSMode",

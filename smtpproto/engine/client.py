@@ -17,13 +17,13 @@ from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
 from ..vocabulary.commands import Hello, Helo, Rcpt
 from ..vocabulary.events import ClientEvent, ConnectionClosed, Need
 from ..vocabulary.replies import Reply, build_reply
-from ..vocabulary.session import Offered, Protocol, Session, TLSFacts
+from ..vocabulary.session_facts import Offered, Protocol, Session, TLSFacts
 from ..vocabulary.states import State
 from ..wire import BadLine, DotEncoder, LineEndings
-from .catalogue import catalogue, read_offers
 from .client_commands import ClientCommands, early
+from .compiled_extensions import catalogue, read_offers
 from .connection import Observer
-from .table import Row
+from .transition_table import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

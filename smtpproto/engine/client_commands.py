@@ -14,15 +14,15 @@ from ..vocabulary.commands import Hello, Mail, Rcpt
 from ..vocabulary.events import AuthResponse, ContentChunk, EndOfContent
 from ..vocabulary.lenient_commands import NoDomain
 from ..vocabulary.replies import Reply, ReplyReader
-from ..vocabulary.session import Offered, Session, Transaction
+from ..vocabulary.session_facts import Offered, Session, Transaction
 from ..vocabulary.states import Effect, State
 from ..wire import DotEncoder, LineEndings, LineReader
-from .catalogue import Catalogue
 from .client_chunks import OutgoingChunks
 from .client_queue import Awaited, CommandQueue
 from .command_allowed import CommandRules, InForce, not_possible
+from .compiled_extensions import Catalogue
 from .connection import Connection, Observer
-from .table import Row
+from .transition_table import Row
 
 __all__ = ["ClientCommands", "early"]
 

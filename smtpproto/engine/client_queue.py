@@ -6,7 +6,7 @@ from collections import deque
 
 from ..vocabulary.command_base import Command
 from ..vocabulary.states import Effect, State
-from .table import Row, Rows
+from .transition_table import Row, Rows
 
 __all__ = ["Awaited", "CommandQueue"]
 

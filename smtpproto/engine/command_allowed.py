@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..extensions.base import Extension
+from ..extensions.extension import Extension
 from ..extensions.pipelining import Pipelining
 from ..vocabulary.replies import Reply
 
 if TYPE_CHECKING:
     from ..limits import Limits
     from ..vocabulary.command_base import Command, Grammar
-    from ..vocabulary.session import Session, Transaction
+    from ..vocabulary.session_facts import Session, Transaction
     from ..vocabulary.states import State
 
 __all__ = ["CommandRules", "InForce", "keeps_facts", "not_possible"]

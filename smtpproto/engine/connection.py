@@ -15,13 +15,13 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from ..extensions import Answered, Extension, SessionEvent, TLSBegun, TransactionOver
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail, Rcpt
-from ..vocabulary.session import Offered, Session, TLSFacts, Transaction, changed
+from ..vocabulary.session_facts import Offered, Session, TLSFacts, Transaction, changed
 from ..vocabulary.states import Effect, State
 from ..wire import LineEndings, LineReader, ReceiveBuffer
 from ..wire.line_endings import CR, LF, NUL
-from .catalogue import Catalogue
 from .command_allowed import InForce
-from .table import Row
+from .compiled_extensions import Catalogue
+from .transition_table import Row
 
 if TYPE_CHECKING:
     from ..limits import Limits

@@ -20,7 +20,7 @@ from ..vocabulary.command_base import (
     Grammar,
     Syntax,
 )
-from ..vocabulary.command_line import parse
+from ..vocabulary.command_parser import parse
 from ..vocabulary.commands import Rcpt
 from ..vocabulary.events import (
     AuthResponse,
@@ -34,16 +34,16 @@ from ..vocabulary.events import (
 )
 from ..vocabulary.lenient_commands import read
 from ..vocabulary.replies import Reply
-from ..vocabulary.session import Protocol, Session, changed
+from ..vocabulary.session_facts import Protocol, Session, changed
 from ..vocabulary.states import State
 from ..wire import BadLine, ContentEnd, LineEndings, LineFault
 from . import server_refusals as refusals
-from .catalogue import catalogue
 from .command_allowed import InForce, not_possible
+from .compiled_extensions import catalogue
 from .connection import Observer
 from .server_content import ServerContent
 from .server_replies import ServerReplies
-from .table import Row
+from .transition_table import Row
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..extensions import Extension
 from ..vocabulary.replies import Reply
-from ..vocabulary.session import Session
+from ..vocabulary.session_facts import Session
 from ..wire import ContentEnd, CountedReader, CountedText, DotDecoder, LineFault, ReceiveBuffer
 from .server_refusals import bad_content
 

@@ -8,8 +8,8 @@ from dataclasses import replace
 from ..extensions import Extension
 from ..vocabulary.commands import Hello, Helo
 from ..vocabulary.replies import Reply
-from ..vocabulary.session import Offered, Session, changed
-from .catalogue import Catalogue
+from ..vocabulary.session_facts import Offered, Session, changed
+from .compiled_extensions import Catalogue
 
 __all__ = ["named", "offers", "with_offers"]
 

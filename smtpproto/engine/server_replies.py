@@ -14,14 +14,14 @@ from ..limits import Limits
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
 from ..vocabulary.commands import Hello, Rcpt, Rset
 from ..vocabulary.replies import Reply, format_reply, sendable
-from ..vocabulary.session import Protocol, Session, changed
+from ..vocabulary.session_facts import Protocol, Session, changed
 from ..vocabulary.states import Effect, State
 from ..wire import CountedText, DotDecoder, LineEndings
-from .catalogue import Catalogue
+from .compiled_extensions import Catalogue
 from .connection import Connection, Observer
 from .server_content import ServerContent
 from .server_hello import named, offers, with_offers
-from .table import Row
+from .transition_table import Row
 
 __all__ = ["ServerReplies"]
 

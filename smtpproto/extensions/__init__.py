@@ -8,15 +8,6 @@ from ..lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from .auth import Auth, AuthCommand, AuthParameter
-    from .base import (
-        Answered,
-        Extension,
-        Flag,
-        SessionEvent,
-        TLSBegun,
-        TransactionOver,
-        UnknownExtension,
-    )
     from .burl import Burl, BurlCommand
     from .chunking import Bdat, BinaryMime, Chunking
     from .conneg import Conneg, ConnegParameter, Conperm, ConpermParameter
@@ -25,6 +16,15 @@ if TYPE_CHECKING:
     from .eight_bit_mime import Body, EightBitMime
     from .enhanced_status_codes import EnhancedStatusCodes
     from .etrn import Etrn, EtrnCommand
+    from .extension import (
+        Answered,
+        Extension,
+        Flag,
+        SessionEvent,
+        TLSBegun,
+        TransactionOver,
+        UnknownExtension,
+    )
     from .futurerelease import FutureRelease, HoldFor, HoldUntil
     from .help import ExpnExtension, HelpExtension
     from .known import KNOWN, standard
@@ -46,7 +46,7 @@ else:
         __name__,
         {
             ".auth": "Auth AuthCommand AuthParameter",
-            ".base": (
+            ".extension": (
                 "Answered Extension Flag SessionEvent TLSBegun TransactionOver UnknownExtension"
             ),
             ".burl": "Burl BurlCommand",

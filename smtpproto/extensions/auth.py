@@ -18,14 +18,14 @@ from ..vocabulary.command_base import Command, DialogueCommand, Grammar
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
 from ..vocabulary.replies import Reply
-from ..vocabulary.session import Session
+from ..vocabulary.session_facts import Session
 from ..vocabulary.states import State, Transition
-from .base import Extension
+from .extension import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..vocabulary.session import Transaction
+    from ..vocabulary.session_facts import Transaction
 
 __all__ = ["Auth", "AuthCommand", "AuthParameter"]
 

@@ -19,14 +19,14 @@ from ..grammar.lazy_pattern import lazy_pattern
 from ..timeouts import END_OF_CONTENT_TIMEOUT
 from ..vocabulary.command_base import Command, Grammar
 from ..vocabulary.replies import Reply
-from ..vocabulary.session import Protocol
+from ..vocabulary.session_facts import Protocol
 from ..vocabulary.states import Effect, State, Transition
-from .base import Extension
+from .extension import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..vocabulary.session import Session, Transaction
+    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["Burl", "BurlCommand"]
 

@@ -23,13 +23,13 @@ from ..vocabulary.command_base import Command, CountedCommand, Grammar
 from ..vocabulary.commands import Data, Mail
 from ..vocabulary.replies import Reply
 from ..vocabulary.states import Effect, State, Transition
-from .base import Extension
 from .eight_bit_mime import Body, is_binary
+from .extension import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..vocabulary.session import Session, Transaction
+    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["Bdat", "BinaryMime", "Chunking"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ..errors import LocalProtocolError
 from ..vocabulary.commands import Mail, Rcpt
 from ..vocabulary.replies import Reply
-from .base import Extension, Flag
+from .extension import Extension, Flag
 
 __all__ = [
     "Conneg",

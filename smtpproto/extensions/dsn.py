@@ -15,7 +15,7 @@ from ..grammar.encodings import decode_xtext, encode_xtext
 from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.commands import Mail, Rcpt
 from ..vocabulary.parameters import Parameter
-from .base import Extension
+from .extension import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ..errors import LocalProtocolError
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
-from .base import Extension
+from .extension import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -13,7 +13,7 @@ from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.command_base import Command, Grammar
 from ..vocabulary.replies import Reply
 from ..vocabulary.states import State, Transition
-from .base import Extension
+from .extension import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..vocabulary.commands import Expn, Help
-from .base import Extension
+from .extension import Extension
 
 __all__ = ["ExpnExtension", "HelpExtension"]
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .base import Extension
+    from .extension import Extension
 
     KNOWN: tuple[type[Extension], ...]
     """Every service extension of this package."""

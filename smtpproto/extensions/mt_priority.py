@@ -10,12 +10,12 @@ from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
 from ..vocabulary.replies import Reply
-from .base import Extension
+from .extension import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..vocabulary.session import Session
+    from ..vocabulary.session_facts import Session
 
 __all__ = ["MtPriority", "MtPriorityParameter", "granted_priority", "priority_changed"]
 

@@ -14,12 +14,12 @@ from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
 from ..vocabulary.replies import Reply
-from .base import Extension
+from .extension import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..vocabulary.session import Session, Transaction
+    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["Mtrk", "MtrkParameter"]
 

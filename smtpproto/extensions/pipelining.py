@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .base import Extension
+from .extension import Extension
 
 __all__ = ["Pipelining"]
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail
 from ..vocabulary.replies import Reply
-from .base import Extension, Flag
+from .extension import Extension, Flag
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..vocabulary.session import Session, Transaction
+    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["RequireTls", "RequireTlsParameter"]
 

@@ -15,7 +15,7 @@ from ..grammar.timestamps import check_timestamp, format_timestamp, parse_timest
 from ..vocabulary.commands import Rcpt
 from ..vocabulary.parameters import Parameter
 from ..vocabulary.replies import Reply
-from .base import Extension
+from .extension import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -10,7 +10,7 @@ from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail, Rcpt
 from ..vocabulary.replies import Reply
-from .base import Answered, Extension, SessionEvent
+from .extension import Answered, Extension, SessionEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from ..vocabulary.addresses import AddressLiteral, Domain
-    from ..vocabulary.session import Session, Transaction
+    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["ServerLimits", "Usage"]
 

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Expn, Mail, Rcpt, Vrfy
 from ..vocabulary.replies import Reply
-from .base import Extension, Flag
+from .extension import Extension, Flag
 
 if TYPE_CHECKING:
-    from ..vocabulary.session import Session, Transaction
+    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["SmtpUtf8", "SmtpUtf8Parameter"]
 

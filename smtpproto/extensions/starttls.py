@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from ..vocabulary.states import State, Transition
-from .base import Extension
+from .extension import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..vocabulary.session import Session
+    from ..vocabulary.session_facts import Session
 
 __all__ = ["StartTls", "StartTlsCommand"]
 

@@ -16,7 +16,10 @@ from typing import TYPE_CHECKING
 from ..errors import LocalProtocolError
 from ..vocabulary.addresses import AddressLiteral, Domain
 from ..vocabulary.command_base import Command
-from ..vocabulary.proxied_attributes import (
+from ..vocabulary.replies import Reply
+from ..vocabulary.session_facts import Offered, Session, Transaction
+from ..vocabulary.states import Effect, State, Transition
+from ..vocabulary.xclient_attributes import (
     AttributeCommand,
     Attributes,
     Speaker,
@@ -24,10 +27,7 @@ from ..vocabulary.proxied_attributes import (
     merged,
     speaker,
 )
-from ..vocabulary.replies import Reply
-from ..vocabulary.session import Offered, Session, Transaction
-from ..vocabulary.states import Effect, State, Transition
-from .base import Answered, Extension, SessionEvent, TLSBegun
+from .extension import Answered, Extension, SessionEvent, TLSBegun
 
 if TYPE_CHECKING:
     from typing_extensions import Self

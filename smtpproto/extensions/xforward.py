@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..vocabulary.command_base import Command
-from ..vocabulary.proxied_attributes import AttributeCommand, Attributes, merged, speaker
 from ..vocabulary.replies import Reply
-from ..vocabulary.session import Session, Transaction
+from ..vocabulary.session_facts import Session, Transaction
 from ..vocabulary.states import State, Transition
-from .base import Answered, Extension, SessionEvent, TransactionOver
+from ..vocabulary.xclient_attributes import AttributeCommand, Attributes, merged, speaker
+from .extension import Answered, Extension, SessionEvent, TransactionOver
 from .xclient import check_names
 
 if TYPE_CHECKING:

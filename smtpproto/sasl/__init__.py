@@ -7,12 +7,12 @@ drive them.  The AUTH extension adds what SMTP needs for an exchange: base64 and
 from __future__ import annotations
 
 from .anonymous import Anonymous
-from .choice import MECHANISMS, available, choose, known_mechanisms, obstacles
 from .cram_md5 import CramMD5
+from .credential_store import Users
+from .credentials import CHANNEL_BINDINGS, Context, Credentials, Identity
 from .errors import SASLError, SASLRefused
 from .exchange import UNEXPLAINED, ClientExchange, ServerExchange
 from .external import External
-from .keys import ScramKeys, scram_keys, unknown_user_keys
 from .login import Login
 from .mechanism import (
     ClientHalf,
@@ -23,6 +23,7 @@ from .mechanism import (
     expect_challenge,
     expect_success,
 )
+from .mechanism_choice import MECHANISMS, available, choose, known_mechanisms, obstacles
 from .oauthbearer import OAuthBearer
 from .plain import Plain
 from .questions import (
@@ -39,10 +40,9 @@ from .questions import (
     decided,
 )
 from .saslprep import prepare
+from .scram_keys import ScramKeys, scram_keys, unknown_user_keys
 from .scram_sha1 import ScramSHA1, ScramSHA1Plus
 from .scram_sha256 import ScramSHA256, ScramSHA256Plus
-from .store import Users
-from .values import CHANNEL_BINDINGS, Context, Credentials, Identity
 from .xoauth2 import XOAuth2
 
 __all__ = [

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from .credentials import Context, Credentials, Identity
 from .errors import SASLRefused
 from .mechanism import ClientHalf, Mechanism, ServerHalf, expect_success
+from .message_text import decode
 from .questions import AdmitAnonymous, Challenge, decided
 from .saslprep import check_trace
-from .text import decode
-from .values import Context, Credentials, Identity
 
 __all__ = ["Anonymous"]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hmac
 
 from ..grammar.lazy_pattern import lazy_pattern
+from .credentials import Context, Credentials
 from .errors import SASLError, SASLRefused
 from .mechanism import (
     ClientHalf,
@@ -20,10 +21,9 @@ from .mechanism import (
     password_obstacle,
     preparation_obstacle,
 )
+from .message_text import decode, presented
 from .questions import Challenge, FetchSecret
 from .saslprep import prepare
-from .text import decode, presented
-from .values import Context, Credentials
 
 __all__ = ["CramMD5"]
 

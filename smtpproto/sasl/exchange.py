@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from .credentials import Context, Credentials, Identity
 from .errors import SASLError, SASLRefused
 from .mechanism import Mechanism
 from .questions import Challenge, Request
-from .values import Context, Credentials, Identity
 
 __all__ = ["UNEXPLAINED", "ClientExchange", "ServerExchange"]
 

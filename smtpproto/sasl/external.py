@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from .credentials import Context, Credentials
 from .errors import SASLRefused
 from .mechanism import ClientHalf, Mechanism, ServerHalf, authorized, expect_success
+from .message_text import decode, presented
 from .questions import Authorize, Challenge
-from .text import decode, presented
-from .values import Context, Credentials
 
 __all__ = ["External"]
 

@@ -5,6 +5,7 @@ It has no RFC (draft-murchison-sasl-login) and is obsolete, but widely used.
 
 from __future__ import annotations
 
+from .credentials import Context, Credentials
 from .errors import SASLRefused
 from .mechanism import (
     ClientHalf,
@@ -15,9 +16,8 @@ from .mechanism import (
     expect_success,
     password_obstacle,
 )
+from .message_text import decode, presented
 from .questions import Challenge, CheckPassword, decided
-from .text import decode, presented
-from .values import Context, Credentials
 
 __all__ = ["Login"]
 

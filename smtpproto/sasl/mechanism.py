@@ -32,11 +32,11 @@ from __future__ import annotations
 from collections.abc import Generator
 from typing import Any, ClassVar
 
+from .credentials import Context, Credentials, Identity
 from .errors import SASLError, SASLRefused
+from .message_text import decode, presented
 from .questions import Authorize, Question, Request, decided
 from .saslprep import prepare
-from .text import decode, presented
-from .values import Context, Credentials, Identity
 
 __all__ = [
     "ClientHalf",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from ..grammar.lazy_pattern import lazy_pattern
-from .bearer import Bearer, acting
+from .bearer_token import Bearer, acting
+from .credentials import TOKEN, Context, Credentials
 from .errors import SASLError, SASLRefused
 from .mechanism import ClientHalf, ServerHalf
+from .message_text import decode, quote, unquote
 from .questions import Challenge, TokenRefused
-from .text import decode, quote, unquote
-from .values import TOKEN, Context, Credentials
 
 __all__ = ["OAuthBearer"]
 

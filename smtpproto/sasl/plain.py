@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .credentials import Context, Credentials
 from .errors import SASLError, SASLRefused
 from .mechanism import (
     ClientHalf,
@@ -11,9 +12,8 @@ from .mechanism import (
     expect_success,
     password_obstacle,
 )
+from .message_text import decode, presented
 from .questions import Challenge, CheckPassword, decided
-from .text import decode, presented
-from .values import Context, Credentials
 
 __all__ = ["Plain"]
 

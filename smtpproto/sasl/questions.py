@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
-from .keys import ScramKeys
+from .scram_keys import ScramKeys
 
 if TYPE_CHECKING:
     from ..vocabulary.replies import Reply

@@ -10,8 +10,8 @@ import hmac
 import operator
 from typing import Any, ClassVar
 
+from .credentials import USUAL_BINDINGS, Context, Credentials
 from .errors import SASLError, SASLRefused
-from .keys import ITERATIONS, ScramKeys, salted, scram_keys
 from .mechanism import (
     ClientHalf,
     Mechanism,
@@ -22,11 +22,11 @@ from .mechanism import (
     password_obstacle,
     preparation_obstacle,
 )
+from .message_text import presented, quote, to_base64
 from .questions import Challenge, FetchSecret
 from .saslprep import prepare
+from .scram_keys import ITERATIONS, ScramKeys, salted, scram_keys
 from .scram_messages import NONCE, ClientFinal, ClientFirst, ServerFirst, raise_error
-from .text import presented, quote, to_base64
-from .values import USUAL_BINDINGS, Context, Credentials
 
 __all__ = ["Scram"]
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ..grammar.lazy_pattern import lazy_pattern
 from .errors import SASLError, SASLRefused
-from .text import decode, from_base64, unquote
+from .message_text import decode, from_base64, unquote
 
 __all__ = ["ClientFinal", "ClientFirst", "ServerFirst", "raise_error"]
 

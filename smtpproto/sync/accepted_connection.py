@@ -8,16 +8,16 @@ import time
 from math import inf
 from typing import Any
 
-from ..adapters import host, tls
-from ..adapters.channel import Channel
-from ..conversations.requests import BeginTLS, Draining, Flow, Look, Receive, Send
-from ..conversations.steps import Steps
-from ..vocabulary.session import Session
+from ..adapters import host, tls_contexts
+from ..adapters.nonblocking_channel import Channel
+from ..conversations.conversation_steps import Steps
+from ..conversations.io_requests import BeginTLS, Draining, Flow, HasUnread, Receive, Send
+from ..vocabulary.session_facts import Session
 from .content_chunks import Chunks
 
 __all__ = ["READ", "WRITE", "AcceptedConnection", "Waited"]
 
-Waited = Receive | Send | Look | BeginTLS
+Waited = Receive | Send | HasUnread | BeginTLS
 """The requests that wait for a connection's socket."""
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -28,7 +28,7 @@ class AcceptedConnection(Channel):
 
     Arguments:
         sock: a connected socket.
-        session: the session that was passed to `Service.open`.
+        session: the session that was passed to `SessionFactory.open`.
         flow: the conversation.
         handshake: how to begin TLS.
         most: seconds that no wait may exceed; None: only the conversation's own bounds.
@@ -67,7 +67,7 @@ class AcceptedConnection(Channel):
         sock: socket.socket,
         session: Session,
         flow: Flow[None],
-        handshake: tls.HandshakeSettings,
+        handshake: tls_contexts.HandshakeSettings,
         most: float | None,
     ) -> None:
         super().__init__(sock, handshake)

@@ -12,10 +12,10 @@ from pathlib import Path
 from ..adapters.connecting import ConnectionSettings, begin
 from ..adapters.host import connecting
 from ..adapters.settings_as_parameters import fields_as_parameters
-from ..adapters.tls import NO_HANDSHAKE
+from ..adapters.tls_contexts import NO_HANDSHAKE
 from ..conversations import Content, Delivery, Envelope
 from ..conversations.client.base import ClientBase
-from ..conversations.requests import Flow
+from ..conversations.io_requests import Flow
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from .link import Link, T, run

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
-from ..conversations.requests import Call
+from ..conversations.io_requests import Call
 from ..conversations.server.incoming_content import ContentLost
 
 if TYPE_CHECKING:

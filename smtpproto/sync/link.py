@@ -8,12 +8,12 @@ import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from ..adapters import host, tls
-from ..adapters.channel import Channel
-from ..conversations import requests
-from ..conversations.requests import Flow, Request
-from ..conversations.steps import Steps
-from ..vocabulary.session import TLSFacts
+from ..adapters import host, tls_contexts
+from ..adapters.nonblocking_channel import Channel
+from ..conversations import io_requests
+from ..conversations.conversation_steps import Steps
+from ..conversations.io_requests import Flow, Request
+from ..vocabulary.session_facts import TLSFacts
 
 __all__ = ["Link", "at_once", "run"]
 
@@ -27,7 +27,7 @@ class Link(Channel):
     __slots__ = ("_deadline", "_most", "_progress")
 
     def __init__(
-        self, sock: socket.socket, most: float | None, handshake: tls.HandshakeSettings
+        self, sock: socket.socket, most: float | None, handshake: tls_contexts.HandshakeSettings
     ) -> None:
         super().__init__(sock, handshake)
         self._most = most
@@ -36,7 +36,7 @@ class Link(Channel):
         self._deadline = 0.0
         self._progress = 0.0
 
-    def send(self, request: requests.Send) -> bytes | None:
+    def send(self, request: io_requests.Send) -> bytes | None:
         """Write all of it, or else give what the peer says meanwhile, if the request `reads`.
 
         Raises:
@@ -52,7 +52,7 @@ class Link(Channel):
         return self._finish(request, _READS, reads=request.reads)
 
     def _finish(
-        self, request: requests.Send | requests.Receive, most: int, *, reads: bool
+        self, request: io_requests.Send | io_requests.Receive, most: int, *, reads: bool
     ) -> bytes | None:
         """Write what is unsent, or give what the peer says meanwhile; None once all is written."""
         seconds = self._limit(request.timeout)
@@ -68,7 +68,7 @@ class Link(Channel):
                 self._progress = time.monotonic() + seconds
         return octets
 
-    def receive(self, request: requests.Receive) -> bytes:
+    def receive(self, request: io_requests.Receive) -> bytes:
         """Some octets; `b""` at the end."""
         if self.unsent and (octets := self._finish(request, request.most, reads=True)) is not None:
             return octets
@@ -85,7 +85,7 @@ class Link(Channel):
             found = self.read(request.most)
         return found
 
-    def start_tls(self, request: requests.BeginTLS) -> TLSFacts:
+    def start_tls(self, request: io_requests.BeginTLS) -> TLSFacts:
         """Do the TLS handshake."""
         deadline = time.monotonic() + self._limit(request.timeout)
         while (facts := self.shake_hands()) is None:
@@ -137,18 +137,18 @@ def run(flow: Flow[T], link: Link | None = None) -> T:
 
 def _fulfil(request: Request, link: Link | None) -> Any:
     """Do what a conversation asks for, and wait for it."""
-    if isinstance(request, requests.Call):
+    if isinstance(request, io_requests.Call):
         return at_once(request.function(*request.arguments))
-    if isinstance(request, requests.Report):
+    if isinstance(request, io_requests.Report):
         return host.report(request.error)
     assert link is not None
-    if isinstance(request, requests.Send):
+    if isinstance(request, io_requests.Send):
         return link.send(request)
-    if isinstance(request, requests.Receive):
+    if isinstance(request, io_requests.Receive):
         return link.receive(request)
-    if isinstance(request, requests.Look):
+    if isinstance(request, io_requests.HasUnread):
         return link.has_input()
-    assert isinstance(request, requests.BeginTLS)
+    assert isinstance(request, io_requests.BeginTLS)
     return link.start_tls(request)
 
 

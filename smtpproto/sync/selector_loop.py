@@ -12,15 +12,23 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from ..adapters import host, sockets, tls
+from ..adapters import host, sockets, tls_contexts
 from ..adapters.listening import Arrival, Listening
-from ..conversations.requests import BeginTLS, Call, CallWithContent, Receive, Report, Request, Send
+from ..conversations.io_requests import (
+    BeginTLS,
+    Call,
+    CallWithContent,
+    Receive,
+    Report,
+    Request,
+    Send,
+)
 from ..conversations.server.incoming_content import ContentLost
 from .accepted_connection import READ, AcceptedConnection
 from .content_chunks import Chunks
 from .handler_threads import HandlerThreads
 from .link import at_once
-from .wakeable_selector import Inbox
+from .wakeable_selector import WakeableSelector
 
 __all__ = ["Loop"]
 
@@ -43,7 +51,7 @@ class Loop:
     def __init__(self, listening: Listening, threads: int, content_threads: int) -> None:
         self.ended = threading.Event()
         self._listening = listening
-        self._inbox = Inbox()
+        self._selector = WakeableSelector()
         self._workers: HandlerThreads[_Job] = HandlerThreads(threads, self._perform)
         # A method `content` waits for its client, and no other call may wait for that.
         self._readers: HandlerThreads[_Job] = HandlerThreads(content_threads, self._perform)
@@ -68,12 +76,12 @@ class Loop:
             self._listen()
             # One is there in any case: without room for more, handlers wait for it.
             self._workers.start_one()
-            if self._listening.service.hooks.content is not None:
+            if self._listening.factory.hooks.content is not None:
                 self._readers.start_one()
             self._thread.start()
         except BaseException:
             self._end_pools()
-            self._inbox.close()
+            self._selector.close()
             self._listening.close()
             raise
 
@@ -83,7 +91,7 @@ class Loop:
 
     def stop(self, grace: float) -> None:
         """Have the server end; in any thread."""
-        self._inbox.post(self._stop, grace)
+        self._selector.post(self._stop, grace)
 
     # --- the thread ---------------------------------------------------------------------------
 
@@ -95,7 +103,7 @@ class Loop:
                 host.LOG.exception("the server failed, and goes on")
                 time.sleep(sockets.PAUSE)
         self._end_pools()
-        self._inbox.close()
+        self._selector.close()
         self.ended.set()
 
     def _end_pools(self) -> None:
@@ -103,12 +111,12 @@ class Loop:
             pool.end()
 
     def _turn(self) -> None:
-        for key, _ in self._inbox.select(self._seconds()):
+        for key, _ in self._selector.select(self._seconds()):
             if isinstance(key.data, AcceptedConnection):
                 self._look_at(key.data)
             else:
                 self._accept(key.data)
-        self._inbox.run()
+        self._selector.run()
         for _ in range(len(self._ready)):
             self._go_on(self._ready.popleft())
         if self._soonest <= time.monotonic():
@@ -153,7 +161,7 @@ class Loop:
         self._resume_at = inf
         for listener in list(self._listeners):
             try:
-                self._inbox.selector.register(listener, READ, listener)
+                self._selector.selector.register(listener, READ, listener)
             except (OSError, ValueError) as error:
                 self._forget(listener, error)
 
@@ -167,7 +175,7 @@ class Loop:
     def _ignore(self, listener: socket.socket) -> None:
         # During a pause it is not registered; and one that was closed is not found then.
         with suppress(KeyError, ValueError):
-            self._inbox.selector.unregister(listener)
+            self._selector.selector.unregister(listener)
 
     def _forget(self, listener: socket.socket, error: Exception) -> None:
         """Go on without a listener: to look at it again and again would be to spin."""
@@ -197,7 +205,7 @@ class Loop:
             )
             # The number is free, so what was watched under it was closed elsewhere.
             with suppress(KeyError):
-                self._inbox.selector.unregister(connection.number)
+                self._selector.selector.unregister(connection.number)
             self._connections.add(connection)
         except BaseException:
             self._listening.leave(arrival.session)
@@ -287,7 +295,7 @@ class Loop:
         """Have the context for a handshake made; that may take its time: files are read."""
 
         def then(connection: AcceptedConnection, context: Any, error: Any) -> None:
-            connection.handshake = tls.HandshakeSettings(context)
+            connection.handshake = tls_contexts.HandshakeSettings(context)
             connection.expect(request)
             if error is not None:
                 connection.fail(error)
@@ -298,7 +306,7 @@ class Loop:
     def _watch(self, connection: AcceptedConnection, events: int) -> bool:
         """Have the selector look for events of the socket; False."""
         if connection.watched != events:
-            selector = self._inbox.selector
+            selector = self._selector.selector
             change = selector.modify if connection.watched else selector.register
             change(connection.number, events, connection)
             connection.watched = events
@@ -308,7 +316,7 @@ class Loop:
     def _unwatch(self, connection: AcceptedConnection) -> None:
         if connection.watched:
             connection.watched = 0
-            self._inbox.selector.unregister(connection.number)
+            self._selector.selector.unregister(connection.number)
 
     def _leave(self, connection: AcceptedConnection) -> None:
         self._connections.remove(connection)
@@ -353,7 +361,7 @@ class Loop:
                     result = at_once(request.function(*request.arguments, chunks))
         except BaseException as raised:  # noqa: BLE001  # the conversation knows what it means
             error = raised
-        self._inbox.post(then, connection, result, error)
+        self._selector.post(then, connection, result, error)
 
     def _returned(self, connection: AcceptedConnection, result: Any, error: Any) -> None:
         """A method of the handler has returned or raised."""
@@ -362,7 +370,7 @@ class Loop:
 
     def _ask(self, connection: AcceptedConnection, request: CallWithContent) -> None:
         """Have a chunk read, in a worker."""
-        if not self._inbox.post(self._begin_chunk, connection, request):
+        if not self._selector.post(self._begin_chunk, connection, request):
             raise ContentLost("the server has stopped")
 
     def _begin_chunk(self, connection: AcceptedConnection, request: CallWithContent) -> None:

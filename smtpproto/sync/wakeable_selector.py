@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-__all__ = ["Inbox"]
+__all__ = ["WakeableSelector"]
 
 
-class Inbox:
+class WakeableSelector:
     """A queue of calls for the thread that waits for sockets; other threads add to it.
 
     Attributes:

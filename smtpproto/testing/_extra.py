@@ -5,6 +5,6 @@ from __future__ import annotations
 __all__ = ["MISSING"]
 
 MISSING = (
-    "smtpproto.testing.strategies and smtpproto.testing.machine need hypothesis: "
+    "smtpproto.testing.strategies and smtpproto.testing.stateful need hypothesis: "
     "pip install 'smtpproto-sansio[testing]'"
 )

@@ -22,11 +22,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from ..conversations import ClientSettings, Content, Delivery, Envelope, TLSMode
 from ..conversations.client.base import ClientBase
 from ..conversations.client.opening import begin
-from ..conversations.requests import Flow
+from ..conversations.io_requests import Flow
 from ..engine.client import Client
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
-from ..vocabulary.session import Session
+from ..vocabulary.session_facts import Session
 from .memory import MemoryLink, Peer, Served, run_flow
 
 if TYPE_CHECKING:

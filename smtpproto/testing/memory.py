@@ -15,10 +15,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterable, Iterator
 from typing import Any, Protocol, TypeVar
 
-from ..conversations import ContentLost, ServerSettings, Service, requests
-from ..conversations.requests import Flow
+from ..conversations import ContentLost, ServerSettings, SessionFactory, io_requests
+from ..conversations.io_requests import Flow
 from ..conversations.server.session import BUSY
-from ..vocabulary.session import Session, TLSFacts
+from ..vocabulary.session_facts import Session, TLSFacts
 
 __all__ = ["MemoryLink", "Peer", "Served", "converse", "run_flow"]
 
@@ -146,20 +146,20 @@ def run_flow(flow: Flow[T], link: MemoryLink) -> Generator[None, None, T]:
             error = raised
 
 
-def _fulfil(request: requests.Request, link: MemoryLink) -> Generator[None, None, Any]:
-    if isinstance(request, requests.Send):
+def _fulfil(request: io_requests.Request, link: MemoryLink) -> Generator[None, None, Any]:
+    if isinstance(request, io_requests.Send):
         link.outgoing += request.data
-    elif isinstance(request, requests.Receive):
+    elif isinstance(request, io_requests.Receive):
         while not link.ready():
             yield
         return link.receive(request.most)
-    elif isinstance(request, requests.Look):
+    elif isinstance(request, io_requests.HasUnread):
         return bool(link.incoming)
-    elif isinstance(request, requests.BeginTLS):
+    elif isinstance(request, io_requests.BeginTLS):
         return TLSFacts("TLSv1.3", "in memory")
-    elif isinstance(request, requests.Report):
+    elif isinstance(request, io_requests.Report):
         link.report(request.error)
-    elif isinstance(request, requests.Call):
+    elif isinstance(request, io_requests.Call):
         return _finished(request.function(*request.arguments))
     else:
         # A plain function cannot pause until more octets arrive, so all content is read first.
@@ -201,10 +201,10 @@ class Served:
         self.link = MemoryLink(report)
         self._over = False
         session = session or Session(peer="192.0.2.1")
-        service = Service(handler, ServerSettings(**options))
-        flow = service.open(session)
+        factory = SessionFactory(handler, ServerSettings(**options))
+        flow = factory.open(session)
         if flow is None:
-            self.link.outgoing += service.farewell(BUSY)
+            self.link.outgoing += factory.farewell(BUSY)
             self._over = True
             return
         self._running = run_flow(flow, self.link)

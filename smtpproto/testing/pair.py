@@ -39,7 +39,7 @@ from ..vocabulary.events import (
     ServerEvent,
 )
 from ..vocabulary.replies import PLAIN_REPLIES, Reply
-from ..vocabulary.session import Protocol, TLSFacts
+from ..vocabulary.session_facts import Protocol, TLSFacts
 from ..vocabulary.states import State
 
 __all__ = ["Mismatch", "Moved", "Pair", "Sendable", "one_by_one"]

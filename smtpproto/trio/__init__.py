@@ -13,7 +13,7 @@ from ..lazy_names import lazy_names
 if TYPE_CHECKING:
     from ..adapters.connecting import ConnectionSettings
     from ..adapters.listening import ListeningSettings
-    from ..adapters.tls import CertificateFiles, client_context, server_context
+    from ..adapters.tls_contexts import CertificateFiles, client_context, server_context
     from ..conversations import (
         Admission,
         Answer,
@@ -42,8 +42,8 @@ if TYPE_CHECKING:
         envelope_of,
     )
     from ..sasl import Credentials, Users
-    from ..wire.proxy_header import ProxyHeader
-    from ..wire.proxy_reader import TrustedNetworks
+    from ..wire.proxy_header_parser import TrustedNetworks
+    from ..wire.proxy_header_value import ProxyHeader
     from .client import Client, connect, connect_with
     from .pool import Pool
     from .server import Server, serve, serve_with
@@ -54,7 +54,7 @@ else:
         {
             "..adapters.connecting": "ConnectionSettings",
             "..adapters.listening": "ListeningSettings",
-            "..adapters.tls": "CertificateFiles client_context server_context",
+            "..adapters.tls_contexts": "CertificateFiles client_context server_context",
             "..conversations": (
                 "Admission Answer AsyncContentAnswer AsyncHandler AuthenticationError "
                 "ClientSettings ConnectionLost Content ContentLost Delivery Envelope Outcome "
@@ -62,8 +62,8 @@ else:
                 "TLSMode TLSPolicy Transcript TransientError content_of envelope_of"
             ),
             "..sasl": "Credentials Users",
-            "..wire.proxy_header": "ProxyHeader",
-            "..wire.proxy_reader": "TrustedNetworks",
+            "..wire.proxy_header_value": "ProxyHeader",
+            "..wire.proxy_header_parser": "TrustedNetworks",
             ".client": "Client connect connect_with",
             ".pool": "Pool",
             ".server": "Server serve serve_with",

@@ -9,13 +9,13 @@ from typing import Any, TypeVar
 
 import trio
 
-from ..adapters import host, tls
-from ..adapters.channel import Channel
-from ..conversations import requests
-from ..conversations.requests import Flow, Request
+from ..adapters import host, tls_contexts
+from ..adapters.nonblocking_channel import Channel
+from ..conversations import io_requests
+from ..conversations.conversation_steps import Steps
+from ..conversations.io_requests import Flow, Request
 from ..conversations.server.incoming_content import ContentLost
-from ..conversations.steps import Steps
-from ..vocabulary.session import TLSFacts
+from ..vocabulary.session_facts import TLSFacts
 
 __all__ = ["Link", "is_cancelled", "run"]
 
@@ -36,7 +36,7 @@ class Link(Channel):
     __slots__ = ("_draining", "_most", "_progress", "_until", "_waiting")
 
     def __init__(
-        self, sock: socket.socket, most: float | None, handshake: tls.HandshakeSettings
+        self, sock: socket.socket, most: float | None, handshake: tls_contexts.HandshakeSettings
     ) -> None:
         super().__init__(sock, handshake)
         self._most = most
@@ -46,7 +46,7 @@ class Link(Channel):
         self._draining = False
         self._waiting = trio.CancelScope()
 
-    def send(self, request: requests.Send) -> Awaitable[bytes | None] | None:
+    def send(self, request: io_requests.Send) -> Awaitable[bytes | None] | None:
         """Write all octets; or return what the peer sends first, if the request `reads`.
 
         Raises:
@@ -61,15 +61,17 @@ class Link(Channel):
             self._progress = trio.current_time() + self._limit(request.timeout)
         return self._send(request)
 
-    async def _send(self, request: requests.Send) -> bytes | None:
+    async def _send(self, request: io_requests.Send) -> bytes | None:
         # After a reply the session waits; one that writes much without waiting must let others go
         # on.
         await trio.lowlevel.checkpoint()
         return await self._finish(request, _READS)
 
-    async def _finish(self, request: requests.Send | requests.Receive, reads: int) -> bytes | None:
+    async def _finish(
+        self, request: io_requests.Send | io_requests.Receive, reads: int
+    ) -> bytes | None:
         seconds = self._limit(request.timeout)
-        both = isinstance(request, requests.Receive) or request.reads
+        both = isinstance(request, io_requests.Receive) or request.reads
         while True:
             if self.push():
                 self._progress = trio.current_time() + seconds
@@ -82,7 +84,7 @@ class Link(Channel):
                 continue
             raise TimeoutError(f"the peer took no octets for {seconds:g} seconds")
 
-    async def receive(self, request: requests.Receive) -> bytes:
+    async def receive(self, request: io_requests.Receive) -> bytes:
         """Return some octets; `b""` at the end.  A wait that is not fresh keeps its deadline."""
         if self.unsent and (octets := await self._finish(request, request.most)) is not None:
             return octets
@@ -100,7 +102,7 @@ class Link(Channel):
             return await self._read(request.most)
         if self._draining:
             self._draining = False
-            raise requests.Draining
+            raise io_requests.Draining
         raise TimeoutError(f"nothing came within {self._limit(request.timeout):g} seconds")
 
     async def _read(self, most: int) -> bytes:
@@ -111,7 +113,7 @@ class Link(Channel):
             if (octets := self.read(most)) is not None:
                 return octets
 
-    async def start_tls(self, request: requests.BeginTLS) -> TLSFacts:
+    async def start_tls(self, request: io_requests.BeginTLS) -> TLSFacts:
         """Do the TLS handshake."""
         until = trio.current_time() + self._limit(request.timeout)
         with trio.CancelScope(deadline=until) as self._waiting:
@@ -123,7 +125,7 @@ class Link(Channel):
             return facts
         if self._draining:
             self._draining = False
-            raise requests.Draining
+            raise io_requests.Draining
         raise TimeoutError("the time limit ran out")
 
     def _limit(self, timeout: float) -> float:
@@ -190,7 +192,7 @@ async def run(flow: Flow[T], link: Link | None = None) -> T:
         try:
             result = _fulfil(request, link)
             if hasattr(type(result), "__await__"):
-                last = cancelled and isinstance(request, requests.Call)
+                last = cancelled and isinstance(request, io_requests.Call)
                 result = await (_finish_call(result) if last else result)
             steps.result = result
         except BaseException as raised:  # noqa: BLE001  # it knows what was under way, not this
@@ -217,23 +219,23 @@ async def _finish_call(result: Awaitable[T]) -> T:
 
 def _fulfil(request: Request, link: Link | None) -> Any:
     """Do what a request asks for; return the result or an awaitable of it."""
-    if isinstance(request, requests.Call):
+    if isinstance(request, io_requests.Call):
         return request.function(*request.arguments)
-    if isinstance(request, requests.Report):
+    if isinstance(request, io_requests.Report):
         return host.report(request.error)
     assert link is not None
-    if isinstance(request, requests.Receive):
+    if isinstance(request, io_requests.Receive):
         return link.receive(request)
-    if isinstance(request, requests.Send):
+    if isinstance(request, io_requests.Send):
         return link.send(request)
-    if isinstance(request, requests.Look):
+    if isinstance(request, io_requests.HasUnread):
         return link.has_input()
-    if isinstance(request, requests.CallWithContent):
+    if isinstance(request, io_requests.CallWithContent):
         return _call(request, link)
     return link.start_tls(request)
 
 
-async def _call(request: requests.CallWithContent, link: Link) -> Any:
+async def _call(request: io_requests.CallWithContent, link: Link) -> Any:
     with _Chunks(request.read, link) as chunks:
         return await request.function(*request.arguments, chunks)
 

@@ -17,7 +17,7 @@ from ..errors import LocalProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
 from .addresses import Domain
 from .command_base import Command, Grammar, Syntax
-from .command_line import parse
+from .command_parser import parse
 from .commands import Hello, Mail, Rcpt
 
 if TYPE_CHECKING:

@@ -1,6 +1,6 @@
 """The states of a session, and what the reply to a command changes: RFC 5321 4.1.4 and 4.3.2.
 
-The table itself is in `smtpproto.engine.table`; extensions add rows in their own files.
+The table itself is in `smtpproto.engine.transition_table`; extensions add rows in their own files.
 """
 
 from __future__ import annotations

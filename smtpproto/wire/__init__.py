@@ -8,12 +8,12 @@ their own names, as few sessions have such a header.
 
 from __future__ import annotations
 
+from .bdat_chunks import CountedReader
+from .bdat_text import CountedText
 from .buffer import ContentEnd, ReceiveBuffer
-from .counted import CountedReader
-from .counted_text import CountedText
 from .dots import DotDecoder, DotEncoder
 from .line_endings import LineEndings, LineFault
-from .lines import BadLine, LineReader
+from .line_reader import BadLine, LineReader
 
 __all__ = [
     "BadLine",

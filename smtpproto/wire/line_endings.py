@@ -1,7 +1,7 @@
 """Policies for a bare CR or LF, and how to find and convert them (RFC 5321 section 2.3.8).
 
-`wire/lines.py` refuses them in command lines.  In content `engine/server_content.py` refuses them
-on a server, and `wire/dots.py` on a client.
+`wire/line_reader.py` refuses them in command lines.  In content `engine/server_content.py` refuses
+them on a server, and `wire/dots.py` on a client.
 """
 
 from __future__ import annotations

@@ -7,15 +7,15 @@ from typing import Any
 import pytest
 
 from smtpproto import LocalProtocolError
-from smtpproto.adapters import host, tls
+from smtpproto.adapters import host, tls_contexts
 from smtpproto.adapters.connecting import ConnectionSettings, begin
 from smtpproto.conversations import ServerTLS, TLSMode
 from smtpproto.conversations.client import opening as conversation
-from smtpproto.conversations.requests import Send
-from smtpproto.vocabulary.session import Session
+from smtpproto.conversations.io_requests import Send
+from smtpproto.vocabulary.session_facts import Session
 
 
-def begun(port: int = 25, **options: Any) -> tuple[Session, tls.HandshakeSettings]:
+def begun(port: int = 25, **options: Any) -> tuple[Session, tls_contexts.HandshakeSettings]:
     """What `begin` makes of a connection to this host."""
     settings = ConnectionSettings("mx.example.org", port, **options)
     with (
@@ -63,14 +63,14 @@ def test_the_port_says_where_tls_begins(port: int, mode: TLSMode) -> None:
 
 
 def test_what_is_given_counts() -> None:
-    context = tls.client_context()
+    context = tls_contexts.client_context()
     _, handshake = begun(
         name="client.example.org",
         tls=TLSMode.NONE,
         tls_context=context,
         server_hostname="else.example.org",
     )
-    assert handshake == tls.HandshakeSettings(context, "else.example.org")
+    assert handshake == tls_contexts.HandshakeSettings(context, "else.example.org")
     assert handshake.current() is context
     assert named(name="client.example.org") == b"EHLO client.example.org\r\n"
 

@@ -13,7 +13,7 @@ from smtpproto.extensions import Chunking
 from smtpproto.extensions.known import standard
 from smtpproto.wire import LineEndings
 from tests.adapters.test_drain import stopping
-from tests.adapters.test_tls import CLIENT, SERVER
+from tests.adapters.test_tls_contexts import CLIENT, SERVER
 from tests.adapters.worlds import Inbox, Raw, World, wait_until
 
 BEGINNING = [

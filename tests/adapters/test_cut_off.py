@@ -13,7 +13,7 @@ from smtpproto import LineEndings
 from smtpproto.conversations import ServerTLS
 from smtpproto.extensions import Chunking
 from smtpproto.extensions.known import standard
-from tests.adapters.test_tls import CLIENT, SERVER
+from tests.adapters.test_tls_contexts import CLIENT, SERVER
 from tests.adapters.worlds import Inbox, Raw, World, wait_until
 
 BEGINNING = ["EHLO client.example.org", "MAIL FROM:<>", "RCPT TO:<one@example.net>"]

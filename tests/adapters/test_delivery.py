@@ -17,7 +17,7 @@ from smtpproto.conversations import Envelope, Status
 from smtpproto.extensions import Chunking, ExpnExtension, Pipelining, ServerLimits
 from smtpproto.extensions.known import standard
 from smtpproto.vocabulary.commands import Data, Mail, Rcpt
-from smtpproto.vocabulary.session import Protocol
+from smtpproto.vocabulary.session_facts import Protocol
 from tests.adapters.worlds import ENVELOPE, Face, Inbox, Raw, World, sessions, wait_until
 
 CONTENT = b"Subject: dots\r\n\r\n.\r\n..\r\n.a line\r\n"

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from smtpproto.conversations import ServerTLS
-from tests.adapters.test_tls import server_context
+from tests.adapters.test_tls_contexts import server_context
 from tests.adapters.worlds import Face, Inbox, Raw, World, sessions, wait_until
 
 ENVELOPE = [

@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from smtpproto.adapters import sockets
-from smtpproto.conversations import ContentLost, Envelope, ServerTLS, Service, TLSMode
+from smtpproto.conversations import ContentLost, Envelope, ServerTLS, SessionFactory, TLSMode
 from smtpproto.sync import Server, connect, serve
 from smtpproto.sync.accepted_connection import AcceptedConnection
-from tests.adapters.test_tls import CLIENT, SERVER
+from tests.adapters.test_tls_contexts import CLIENT, SERVER
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over, wait_until
 
 NAME = "client.example.org"
@@ -79,7 +79,9 @@ def test_accepting(
 
 
 @EACH_FAULT
-@pytest.mark.parametrize("place, seam", [(Service, "open"), (AcceptedConnection, "__init__")])
+@pytest.mark.parametrize(
+    "place, seam", [(SessionFactory, "open"), (AcceptedConnection, "__init__")]
+)
 def test_beginning_a_session(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,

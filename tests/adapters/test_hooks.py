@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from smtpproto import Protocol, Reply, Session
-from smtpproto.adapters.tls import client_context
+from smtpproto.adapters.tls_contexts import client_context
 from smtpproto.conversations import Envelope, ServerTLS, TLSMode
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, World
 from tests.interop.certificates import CA, SERVER
@@ -69,7 +69,7 @@ def test_a_unix_socket_has_no_port(world: World, tmp_path: Any) -> None:
 
 
 def test_the_state_stays_when_tls_begins(world: World, tmp_path: Any) -> None:
-    from smtpproto.adapters.tls import ServerContext
+    from smtpproto.adapters.tls_contexts import ServerContext
 
     context = ServerContext()
     SERVER.configure_cert(context)

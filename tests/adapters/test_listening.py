@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from smtpproto.adapters import host, sockets, tls
+from smtpproto.adapters import host, sockets, tls_contexts
 from smtpproto.adapters.listening import ListeningSettings, Running, start_listening
 from smtpproto.conversations import Admission, ServerTLS
 
@@ -21,9 +21,9 @@ def test_a_server_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     listening = start_listening(Discard(), ListeningSettings())
     running = Running(listening)
     assert running.addresses == [("127.0.0.1", running.port)]
-    assert listening.service.hostname == "mx.example.org"
-    assert listening.service.settings.clock is host.now
-    assert listening.service.settings.nonce is host.nonce
+    assert listening.factory.hostname == "mx.example.org"
+    assert listening.factory.settings.clock is host.now
+    assert listening.factory.settings.nonce is host.nonce
     assert listening.settings.timeout is None
     assert listening.settings.grace == 30.0
     with pytest.raises(ssl.SSLError):
@@ -40,7 +40,7 @@ def test_who_comes_is_let_in_or_told_why_not() -> None:
     try:
         assert listening.accept(listener) is None
         with socket.create_connection(listening.addresses[0]) as one:
-            assert not listening.service.sessions
+            assert not listening.factory.sessions
             arrival = listening.accept(listener)
             assert arrival is not None
             with arrival.sock:
@@ -51,7 +51,7 @@ def test_who_comes_is_let_in_or_told_why_not() -> None:
                     assert other.recv(1000).startswith(b"421 too many connections")
                     assert other.recv(1000) == b""
             listening.leave(arrival.session)
-            assert listening.service.sessions == 0
+            assert listening.factory.sessions == 0
     finally:
         listening.close()
 
@@ -84,12 +84,14 @@ def test_what_makes_no_server(options: Any, error: type[Exception], complaint: s
 
 
 def test_who_has_a_certificate_offers_starttls() -> None:
-    listening = start_listening(Discard(), ListeningSettings(tls_context=tls.client_context()))
+    listening = start_listening(
+        Discard(), ListeningSettings(tls_context=tls_contexts.client_context())
+    )
     listening.close()
-    assert listening.service.settings.tls is ServerTLS.STARTTLS
+    assert listening.factory.settings.tls is ServerTLS.STARTTLS
     listening = start_listening(Discard(), ListeningSettings(tls_context=None))
     listening.close()
-    assert listening.service.settings.tls is ServerTLS.NONE
+    assert listening.factory.settings.tls is ServerTLS.NONE
 
 
 def test_what_does_not_listen_makes_no_server() -> None:
@@ -119,7 +121,7 @@ def test_who_waits_is_told_that_the_server_stops() -> None:
 
 
 def test_nothing_is_said_where_it_would_not_be_understood() -> None:
-    context = tls.client_context()
+    context = tls_contexts.client_context()
     listening = start_listening(
         Discard(), ListeningSettings(tls=ServerTLS.IMPLICIT, tls_context=context)
     )

@@ -11,7 +11,7 @@ from smtpproto.conversations import Envelope, Status, TLSError
 from smtpproto.conversations.client.settings import TLSMode
 from smtpproto.conversations.server.settings import ServerTLS
 from smtpproto.extensions import Chunking, Pipelining, StartTls
-from tests.adapters.test_tls import CLIENT, SERVER
+from tests.adapters.test_tls_contexts import CLIENT, SERVER
 from tests.adapters.worlds import Inbox, World, sessions, wait_until
 
 TLS = [

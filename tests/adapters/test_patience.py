@@ -13,7 +13,7 @@ import pytest
 from smtpproto import Limits
 from smtpproto.extensions import Chunking
 from smtpproto.extensions.known import standard
-from smtpproto.vocabulary.session import EarlyTalk
+from smtpproto.vocabulary.session_facts import EarlyTalk
 from tests.adapters.worlds import Face, Inbox, Raw, World, wait_until
 
 ENVELOPE = [

@@ -20,7 +20,7 @@ from smtpproto.sasl import (
     decode,
     expect_success,
 )
-from smtpproto.sasl.choice import MECHANISMS
+from smtpproto.sasl.mechanism_choice import MECHANISMS
 from tests.adapters.worlds import ENVELOPE, Inbox, World
 
 

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import NameKind, PeerName
-from smtpproto.adapters import channel_binding, tls
-from smtpproto.vocabulary.session import TLSFacts
+from smtpproto.adapters import tls_channel_binding, tls_contexts
+from smtpproto.vocabulary.session_facts import TLSFacts
 
 CA = trustme.CA()
 CERTIFICATE = CA.issue_cert("mx.example.org", "mail.example.org")
@@ -33,7 +33,7 @@ def der(certificate: trustme.LeafCert) -> bytes:
 
 
 def trusting(**settings: Any) -> ssl.SSLContext:
-    context = tls.client_context(**settings)
+    context = tls_contexts.client_context(**settings)
     CA.configure_trust(context)
     return context
 
@@ -54,14 +54,14 @@ def shake_hands(
             except ssl.SSLWantReadError:
                 continue
     first, second = sides
-    return tls.facts(first), tls.facts(second)
+    return tls_contexts.facts(first), tls_contexts.facts(second)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 def test_both_sides_know_the_same(tmp_path: Path, version: ssl.TLSVersion) -> None:
     client = trusting()
     client.maximum_version = version
-    ours, theirs = shake_hands(client, tls.server_context(write(tmp_path, CERTIFICATE)))
+    ours, theirs = shake_hands(client, tls_contexts.server_context(write(tmp_path, CERTIFICATE)))
     assert ours.version == theirs.version == version.name.replace("_", ".")
     assert ours.cipher == theirs.cipher != ""
     assert ours.server_name == theirs.server_name == "mx.example.org"
@@ -86,7 +86,7 @@ def test_a_plain_context_serves_and_knows_less() -> None:
 
 
 def test_a_client_that_asks_for_no_name() -> None:
-    server = tls.ServerContext()
+    server = tls_contexts.ServerContext()
     CERTIFICATE.configure_cert(server)
     client = trusting(verify=False)
     ours, theirs = shake_hands(client, server, None)
@@ -97,7 +97,7 @@ def test_a_client_that_asks_for_no_name() -> None:
 
 
 def test_with_two_certificates_nobody_tells_which_is_used() -> None:
-    server = tls.ServerContext()
+    server = tls_contexts.ServerContext()
     CERTIFICATE.configure_cert(server)
     assert server.certificate == der(CERTIFICATE)
     CA.issue_cert("mx.example.org", key_type=trustme.KeyType.RSA).configure_cert(server)
@@ -105,23 +105,26 @@ def test_with_two_certificates_nobody_tells_which_is_used() -> None:
 
 
 def test_a_client_verifies() -> None:
-    server = tls.ServerContext()
+    server = tls_contexts.ServerContext()
     CERTIFICATE.configure_cert(server)
     with pytest.raises(ssl.SSLCertVerificationError):
-        shake_hands(tls.client_context(), server)
+        shake_hands(tls_contexts.client_context(), server)
     with pytest.raises(ssl.SSLCertVerificationError, match="Hostname mismatch"):
         shake_hands(trusting(), server, "other.example.org")
 
 
 def test_neither_side_takes_less_than_tls_1_2(tmp_path: Path) -> None:
-    for context in (tls.client_context(), tls.server_context(write(tmp_path, CERTIFICATE))):
+    for context in (
+        tls_contexts.client_context(),
+        tls_contexts.server_context(write(tmp_path, CERTIFICATE)),
+    ):
         assert context.minimum_version >= ssl.TLSVersion.TLSv1_2
 
 
 def test_a_client_may_show_a_certificate(tmp_path: Path) -> None:
     authority = tmp_path / "ca.pem"
     CA.cert_pem.write_to_path(authority)
-    server = tls.server_context(write(tmp_path, CERTIFICATE), client_ca=authority)
+    server = tls_contexts.server_context(write(tmp_path, CERTIFICATE), client_ca=authority)
     client = trusting()
     _, theirs = shake_hands(client, server)
     assert theirs.peer_certificate is None
@@ -137,19 +140,19 @@ def test_key_and_certificate_may_stand_apart(tmp_path: Path) -> None:
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     certificate.write_bytes(b"".join(pem.bytes() for pem in CERTIFICATE.cert_chain_pems))
     CERTIFICATE.private_key_pem.write_to_path(key)
-    assert tls.server_context(certificate, key).certificate == der(CERTIFICATE)
+    assert tls_contexts.server_context(certificate, key).certificate == der(CERTIFICATE)
     with pytest.raises(OSError, match="PEM"):
-        tls.server_context(certificate)
+        tls_contexts.server_context(certificate)
     with pytest.raises(FileNotFoundError):
-        tls.server_context(tmp_path / "nothing.pem")
+        tls_contexts.server_context(tmp_path / "nothing.pem")
 
 
 def test_a_handshake_needs_a_context() -> None:
-    context = tls.client_context()
-    assert tls.HandshakeSettings(context).current() is context
-    assert tls.HandshakeSettings(lambda: context).current() is context
+    context = tls_contexts.client_context()
+    assert tls_contexts.HandshakeSettings(context).current() is context
+    assert tls_contexts.HandshakeSettings(lambda: context).current() is context
     with pytest.raises(ssl.SSLError, match="no context was given"):
-        tls.NO_HANDSHAKE.current()
+        tls_contexts.NO_HANDSHAKE.current()
 
 
 @pytest.mark.parametrize(
@@ -160,7 +163,7 @@ def test_a_handshake_needs_a_context() -> None:
     ],
 )
 def test_a_name_makes_it_a_client(name: str | None, arguments: dict[str, Any]) -> None:
-    assert tls.HandshakeSettings(None, name).arguments == arguments
+    assert tls_contexts.HandshakeSettings(None, name).arguments == arguments
 
 
 # --- renewal ----------------------------------------------------------------------------------
@@ -168,7 +171,7 @@ def test_a_name_makes_it_a_client(name: str | None, arguments: dict[str, Any]) -
 
 def test_a_renewed_certificate_is_used_from_the_next_handshake_on(tmp_path: Path) -> None:
     path = write(tmp_path, CERTIFICATE)
-    files = tls.CertificateFiles(path)
+    files = tls_contexts.CertificateFiles(path)
     first = files()
     assert files() is first
     renewed = CA.issue_cert("mx.example.org")
@@ -181,7 +184,7 @@ def test_a_renewed_certificate_is_used_from_the_next_handshake_on(tmp_path: Path
 
 def test_half_a_renewal_changes_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     path = write(tmp_path, CERTIFICATE)
-    files = tls.CertificateFiles(path)
+    files = tls_contexts.CertificateFiles(path)
     first = files()
     path.write_text("-----BEGIN CERTIFICATE-----\n")
     assert files() is first
@@ -195,7 +198,7 @@ def test_half_a_renewal_changes_nothing(tmp_path: Path, caplog: pytest.LogCaptur
 
 def test_the_first_certificate_has_to_be_there(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
-        tls.CertificateFiles(tmp_path / "server.pem", tmp_path / "key.pem")
+        tls_contexts.CertificateFiles(tmp_path / "server.pem", tmp_path / "key.pem")
 
 
 # --- the hash of tls-server-end-point ---------------------------------------------------------
@@ -244,7 +247,7 @@ def pss(algorithm: hashes.HashAlgorithm) -> dict[str, Any]:
     ],
 )
 def test_the_hash_is_that_of_the_signature(octets: bytes, expected: str | None) -> None:
-    assert channel_binding.signature_hash(octets) == expected
+    assert tls_channel_binding.signature_hash(octets) == expected
 
 
 def sequence(*items: bytes, tag: int = 0x30) -> bytes:
@@ -275,7 +278,7 @@ SHA1_WITH_RSA = bytes.fromhex("06092a864886f70d010105")
     ],
 )
 def test_what_is_unusual_or_no_certificate(octets: bytes, expected: str | None) -> None:
-    assert channel_binding.signature_hash(octets) == expected
+    assert tls_channel_binding.signature_hash(octets) == expected
 
 
 WHOLE = certificate(EC, hashes.SHA256())
@@ -284,12 +287,18 @@ WHOLE = certificate(EC, hashes.SHA256())
 @given(st.integers(0, len(WHOLE) - 1), st.binary(max_size=4))
 def test_a_broken_certificate_breaks_nothing(place: int, octets: bytes) -> None:
     broken = WHOLE[:place] + octets + WHOLE[place + len(octets) + 1 :]
-    assert channel_binding.signature_hash(broken) in {None, "sha224", "sha256", "sha384", "sha512"}
+    assert tls_channel_binding.signature_hash(broken) in {
+        None,
+        "sha224",
+        "sha256",
+        "sha384",
+        "sha512",
+    }
 
 
 @given(st.binary(max_size=200))
 def test_any_octets_break_nothing(octets: bytes) -> None:
-    assert channel_binding.signature_hash(octets) in {None, *hashlib.algorithms_available}
+    assert tls_channel_binding.signature_hash(octets) in {None, *hashlib.algorithms_available}
 
 
 class Exporting:
@@ -312,6 +321,6 @@ class Exporting:
 
 
 def test_the_exporter_where_the_ssl_module_offers_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert tls.facts(Exporting()).channel_bindings == {}
+    assert tls_contexts.facts(Exporting()).channel_bindings == {}
     monkeypatch.setattr(ssl, "CHANNEL_BINDING_TYPES", ["tls-unique", "tls-exporter"])
-    assert tls.facts(Exporting()).channel_bindings == {"tls-exporter": b"tls-exporter"}
+    assert tls_contexts.facts(Exporting()).channel_bindings == {"tls-exporter": b"tls-exporter"}

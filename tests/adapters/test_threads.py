@@ -20,7 +20,7 @@ from smtpproto.conversations import Admission, ContentLost, Envelope, ServerTLS,
 from smtpproto.extensions import Chunking, Extension
 from smtpproto.extensions.known import standard
 from smtpproto.sync import connect
-from tests.adapters.test_tls import CLIENT, SERVER
+from tests.adapters.test_tls_contexts import CLIENT, SERVER
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over, wait_until
 
 NAME = "client.example.org"

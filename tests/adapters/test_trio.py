@@ -14,7 +14,7 @@ import trio
 import trustme
 
 from smtpproto import LocalProtocolError
-from smtpproto.adapters import tls
+from smtpproto.adapters import tls_contexts
 from smtpproto.conversations.client.settings import TLSMode
 from smtpproto.conversations.server.settings import ServerTLS
 from smtpproto.trio import Client, Pool, Server, connect, serve
@@ -244,9 +244,9 @@ def test_closed_has_a_short_time_after_a_forced_stop(
 # --- cancellation at each await ---------------------------------------------------------------
 
 CA = trustme.CA()
-SERVER = tls.ServerContext()
+SERVER = tls_contexts.ServerContext()
 CA.issue_cert("127.0.0.1").configure_cert(SERVER)
-CLIENT = tls.client_context()
+CLIENT = tls_contexts.client_context()
 CA.configure_trust(CLIENT)
 
 
@@ -301,7 +301,7 @@ def test_a_client_is_cancelled_at_each_step(used: TLSMode) -> None:
                     await seen[-1].noop()
         assert steps > 10
         await server.stop()
-        assert server._listening.service.sessions == 0
+        assert server._listening.factory.sessions == 0
 
     run(body)
     assert set(inbox.messages) == {content * 300}
@@ -349,7 +349,7 @@ def test_a_server_is_cancelled_at_each_step() -> None:
 
             await cancelled_after(steps, serving)
             for server in started:
-                assert server._listening.service.sessions == 0
+                assert server._listening.factory.sessions == 0
                 assert all(each.fileno() < 0 for each in server._listening.listeners)
 
     run(body)

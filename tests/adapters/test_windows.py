@@ -19,7 +19,7 @@ from smtpproto.conversations import Envelope, PermanentError
 from smtpproto.conversations.client.outcome import Status
 from smtpproto.conversations.client.settings import TLSMode
 from smtpproto.conversations.server.settings import ServerTLS
-from tests.adapters.test_tls import CLIENT, SERVER
+from tests.adapters.test_tls_contexts import CLIENT, SERVER
 from tests.adapters.worlds import TIMEOUT, Inbox, Raw, World, sessions, wait_until
 
 SMALL = 2048

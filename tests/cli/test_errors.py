@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from smtpproto import sync
-from smtpproto.adapters.tls import server_context
+from smtpproto.adapters.tls_contexts import server_context
 from smtpproto.cli import VERBS, main
 from smtpproto.cli.certificate import throw_away
 from smtpproto.cli.common import OPTIONS, reason
 from smtpproto.conversations import ServerTLS, TLSError
-from smtpproto.conversations.client.tls_handshake import tls_error
+from smtpproto.conversations.client.certificate_errors import tls_error
 from tests.programs import HOST, MESSAGE
 
 KINDS = pytest.mark.parametrize("io", ["sync", "trio"])

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from smtpproto import sync
-from smtpproto.adapters.tls import server_context
+from smtpproto.adapters.tls_contexts import server_context
 from smtpproto.cli import main
 from smtpproto.cli.certificate import throw_away
 from smtpproto.conversations import ServerTLS

@@ -14,7 +14,7 @@ from smtpproto import Rcpt, Reply, Session, sync
 from smtpproto.cli import main
 from smtpproto.conversations import Envelope
 from smtpproto.extensions import Pipelining
-from smtpproto.vocabulary.session import Protocol
+from smtpproto.vocabulary.session_facts import Protocol
 from tests.programs import HOST, MESSAGE, environment, serve, smtpproto
 
 KINDS = pytest.mark.parametrize("io", ["sync", "trio"])

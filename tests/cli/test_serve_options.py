@@ -12,7 +12,7 @@ from smtpproto.cli.serve_options import add_arguments, check, server_settings
 from smtpproto.conversations import ServerTLS
 from smtpproto.extensions import Auth, Size, StartTls
 from smtpproto.vocabulary.command_base import Syntax
-from smtpproto.vocabulary.session import Protocol
+from smtpproto.vocabulary.session_facts import Protocol
 from smtpproto.wire import LineEndings
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from smtpproto import Reply, sync
 from smtpproto.cli import main
-from smtpproto.vocabulary.session import Protocol
+from smtpproto.vocabulary.session_facts import Protocol
 from tests.programs import HOST, serve, smtpproto
 
 

@@ -17,16 +17,16 @@ from smtpproto.conversations import (
     Delivery,
     Envelope,
     ServerSettings,
-    Service,
+    SessionFactory,
     TLSMode,
 )
 from smtpproto.conversations import client as submit
-from smtpproto.conversations.requests import (
+from smtpproto.conversations.io_requests import (
     BeginTLS,
     Call,
     CallWithContent,
     Flow,
-    Look,
+    HasUnread,
     Receive,
     Report,
     Request,
@@ -205,7 +205,7 @@ class Link:
                 data = bytes(end.inbox[:most])
                 del end.inbox[:most]
                 return data
-            case Look():
+            case HasUnread():
                 return bool(end.inbox)
             case BeginTLS():
                 return self._shake_hands(end)
@@ -358,8 +358,10 @@ def serve(
     handler: object | None = None, *, peer: str = "192.0.2.1", link: Any = None, **settings: Any
 ) -> Link:
     """A link to a server."""
-    service = Service(handler or Inbox(), ServerSettings(**{"hostname": "mx.example", **settings}))
-    flow = service.open(Session(peer=peer))
+    factory = SessionFactory(
+        handler or Inbox(), ServerSettings(**{"hostname": "mx.example", **settings})
+    )
+    flow = factory.open(Session(peer=peer))
     assert flow is not None
     return Link(flow, **(link or {}))
 

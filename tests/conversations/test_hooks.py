@@ -9,7 +9,7 @@ import pytest
 
 from smtpproto import Limits, Protocol, Reply, Session
 from smtpproto.conversations import Envelope
-from smtpproto.conversations.requests import Send
+from smtpproto.conversations.io_requests import Send
 from smtpproto.extensions import Chunking, Pipelining
 from tests.conversations.driver import Link, serve
 
@@ -144,10 +144,10 @@ def test_the_state_lives_as_long_as_the_connection() -> None:
 
 def test_address_and_port_are_there() -> None:
     handler = Watching()
-    from smtpproto.conversations import ServerSettings, Service
+    from smtpproto.conversations import ServerSettings, SessionFactory
 
-    service = Service(handler, ServerSettings(hostname="mx.example"))
-    link = Link(service.open(Session(peer="192.0.2.1", peer_port=2525)))
+    factory = SessionFactory(handler, ServerSettings(hostname="mx.example"))
+    link = Link(factory.open(Session(peer="192.0.2.1", peer_port=2525)))
     link.feed(HELLO + b"QUIT\r\n")
     link.end()
     assert {(each.peer, each.peer_port) for each in handler.sessions} == {("192.0.2.1", 2525)}

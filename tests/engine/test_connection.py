@@ -28,7 +28,7 @@ from smtpproto import (
     TLSFacts,
 )
 from smtpproto.extensions import Answered, Extension, Pipelining, SessionEvent
-from smtpproto.vocabulary.session import Transaction
+from smtpproto.vocabulary.session_facts import Transaction
 from smtpproto.vocabulary.states import Transition
 from tests.pair import Pair
 

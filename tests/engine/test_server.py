@@ -53,7 +53,7 @@ from smtpproto.vocabulary.command_base import DialogueCommand, Grammar
 from smtpproto.vocabulary.commands import Vrfy
 from smtpproto.vocabulary.events import AuthResponse, ServerEvent
 from smtpproto.vocabulary.replies import build_reply
-from smtpproto.vocabulary.session import Offered
+from smtpproto.vocabulary.session_facts import Offered
 from smtpproto.vocabulary.states import Effect, Transition
 from tests.dialogue import drive, octets, rejected, serve
 

@@ -22,7 +22,7 @@ from smtpproto.extensions import (
     XForward,
 )
 from smtpproto.extensions.known import KNOWN
-from smtpproto.wire.proxy_reader import TrustedNetworks
+from smtpproto.wire.proxy_header_parser import TrustedNetworks
 from tests.pair import Pair
 
 NEAR = TrustedNetworks(["127.0.0.0/8"])

@@ -27,7 +27,7 @@ from smtpproto import (
     State,
     Vrfy,
 )
-from smtpproto.engine.catalogue import catalogue, read_offers
+from smtpproto.engine.compiled_extensions import catalogue, read_offers
 from smtpproto.extensions import (
     Auth,
     AuthCommand,
@@ -37,7 +37,7 @@ from smtpproto.extensions import (
     HelpExtension,
 )
 from smtpproto.extensions.known import KNOWN
-from smtpproto.vocabulary.command_line import parse
+from smtpproto.vocabulary.command_parser import parse
 from tests.pair import CLIENT, Pair, mail, read_again
 
 MECHANISMS = ("SCRAM-SHA-256", "PLAIN", "LOGIN")

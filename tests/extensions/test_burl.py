@@ -30,7 +30,7 @@ from smtpproto.extensions import (
     Size,
 )
 from smtpproto.vocabulary.command_base import Grammar
-from smtpproto.vocabulary.command_line import parse
+from smtpproto.vocabulary.command_parser import parse
 from tests.pair import Pair, mail, rcpt
 
 GRAMMAR = Grammar({"BURL": BurlCommand})

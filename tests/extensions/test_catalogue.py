@@ -24,7 +24,7 @@ from smtpproto import (
     Session,
     State,
 )
-from smtpproto.engine.catalogue import Catalogue, catalogue, read_offers
+from smtpproto.engine.compiled_extensions import Catalogue, catalogue, read_offers
 from smtpproto.extensions import (
     Answered,
     BinaryMime,
@@ -39,8 +39,8 @@ from smtpproto.extensions import (
     UnknownExtension,
 )
 from smtpproto.extensions.known import KNOWN, VERBS, standard
-from smtpproto.vocabulary.command_line import parse
-from smtpproto.vocabulary.session import Offered
+from smtpproto.vocabulary.command_parser import parse
+from smtpproto.vocabulary.session_facts import Offered
 from smtpproto.vocabulary.states import Transition
 from tests.pair import CLIENT, Pair, mail
 

@@ -10,7 +10,7 @@ from smtpproto import LocalProtocolError, Reply
 from smtpproto.extensions import Etrn, EtrnCommand
 from smtpproto.extensions.etrn import node_refused, pending_messages, queue_failed
 from smtpproto.vocabulary.command_base import Grammar
-from smtpproto.vocabulary.command_line import parse
+from smtpproto.vocabulary.command_parser import parse
 from tests.pair import Pair, mail
 
 GRAMMAR = Grammar({"ETRN": EtrnCommand})

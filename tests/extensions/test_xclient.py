@@ -8,9 +8,9 @@ import pytest
 
 from smtpproto import AddressLiteral, Domain, Ehlo, LocalProtocolError, Need, Reply, Session, State
 from smtpproto.extensions import ClientOverride, HelpExtension, Pipelining, XClient, XClientCommand
-from smtpproto.extensions.base import TLSBegun
-from smtpproto.vocabulary.proxied_attributes import Unavailable
-from smtpproto.wire.proxy_reader import TrustedNetworks
+from smtpproto.extensions.extension import TLSBegun
+from smtpproto.vocabulary.xclient_attributes import Unavailable
+from smtpproto.wire.proxy_header_parser import TrustedNetworks
 from tests.pair import CLIENT, Pair, mail
 
 PROXY = Session(peer="127.0.0.1")

@@ -6,8 +6,8 @@ import pytest
 
 from smtpproto import ContentChunk, Data, EndOfContent, LocalProtocolError, Rset, Session
 from smtpproto.extensions import ForwardedClient, XClient, XClientCommand, XForward, XForwardCommand
-from smtpproto.vocabulary.proxied_attributes import Unavailable
-from smtpproto.wire.proxy_reader import TrustedNetworks
+from smtpproto.vocabulary.xclient_attributes import Unavailable
+from smtpproto.wire.proxy_header_parser import TrustedNetworks
 from tests.pair import CLIENT, Pair, mail, rcpt
 
 FILTER = Session(peer="127.0.0.1")

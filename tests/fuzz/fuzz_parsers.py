@@ -30,7 +30,7 @@ with instrumented():
     )
     from smtpproto.conversations.client.message import without_bcc
     from smtpproto.conversations.transcript import Transcript
-    from smtpproto.engine.catalogue import catalogue, read_offers
+    from smtpproto.engine.compiled_extensions import catalogue, read_offers
     from smtpproto.extensions import AuthParameter
     from smtpproto.extensions.conneg import capabilities, with_capabilities
     from smtpproto.extensions.known import KNOWN
@@ -44,8 +44,8 @@ with instrumented():
         ServerExchange,
         Users,
     )
-    from smtpproto.sasl.choice import MECHANISMS
-    from smtpproto.vocabulary.command_line import parse
+    from smtpproto.sasl.mechanism_choice import MECHANISMS
+    from smtpproto.vocabulary.command_parser import parse
     from smtpproto.vocabulary.commands import Expn, Mail, Rcpt, Vrfy
     from smtpproto.vocabulary.lenient_commands import NoDomain, read
     from smtpproto.vocabulary.parameters import parse_parameters
@@ -58,8 +58,8 @@ with instrumented():
         LineReader,
         ReceiveBuffer,
     )
-    from smtpproto.wire.proxy_header import ProxyHeader
-    from smtpproto.wire.proxy_reader import ProxyReader
+    from smtpproto.wire.proxy_header_parser import ProxyReader
+    from smtpproto.wire.proxy_header_value import ProxyHeader
 
 # Whatever builds a value may raise the first; whatever reads what a peer sent, the second.
 REFUSED = LocalProtocolError

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import trustme
 
-from smtpproto.adapters import tls
+from smtpproto.adapters import tls_contexts
 from tests.interop.peers import HOST, folder
 
 CA = trustme.CA()
@@ -70,14 +70,14 @@ def certificate_files() -> Iterator[Files]:
 
 def server_context(
     files: Files, certificate: Path | None = None, *, version: ssl.TLSVersion | None = None
-) -> tls.ServerContext:
+) -> tls_contexts.ServerContext:
     """For our server; it accepts clients' certificates.
 
     Arguments:
         certificate: another one than the good one.
         version: the highest TLS version.
     """
-    context = tls.server_context(certificate or files.server, client_ca=files.authority)
+    context = tls_contexts.server_context(certificate or files.server, client_ca=files.authority)
     if version is not None:
         context.maximum_version = version
     return context
@@ -85,7 +85,7 @@ def server_context(
 
 def client_context(certificate: Path | None = None) -> ssl.SSLContext:
     """For our client; `certificate` is its own, if it has one."""
-    context = tls.client_context()
+    context = tls_contexts.client_context()
     CA.configure_trust(context)
     if certificate is not None:
         context.load_cert_chain(certificate)

@@ -34,7 +34,7 @@ from smtpproto.extensions import (
     XForwardCommand,
 )
 from smtpproto.vocabulary.events import Rejected
-from smtpproto.wire.proxy_reader import TrustedNetworks
+from smtpproto.wire.proxy_header_parser import TrustedNetworks
 from tests.interop.conftest import Peers
 from tests.interop.nginx import nginx
 from tests.interop.peers import HOST, needs, until

@@ -13,8 +13,8 @@ from smtpproto import Domain, Ehlo, TLSFacts
 from smtpproto.conversations import Envelope, ServerTLS, TLSMode
 from smtpproto.extensions import ClientOverride, ForwardedClient, XClient, XClientCommand, XForward
 from smtpproto.extensions.known import standard
-from smtpproto.wire.proxy_header import Endpoint, ProxyFamily, ProxyHeader
-from smtpproto.wire.proxy_reader import TrustedNetworks
+from smtpproto.wire.proxy_header_parser import TrustedNetworks
+from smtpproto.wire.proxy_header_value import Endpoint, ProxyFamily, ProxyHeader
 from tests.adapters.worlds import World
 from tests.interop.certificates import Files, client_context, server_context
 from tests.interop.conftest import Peers

@@ -28,7 +28,7 @@ from smtpproto import (
     Session,
 )
 from smtpproto.conversations import Envelope
-from smtpproto.conversations.requests import Call, Receive, Send
+from smtpproto.conversations.io_requests import Call, Receive, Send
 from smtpproto.conversations.server.handler import Hooks
 from smtpproto.conversations.server.session import serve_session
 from smtpproto.extensions import Chunking, Pipelining

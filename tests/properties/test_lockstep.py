@@ -1,6 +1,6 @@
 """Invariant 3: client and server agree about everything, never wait for each other, lose nothing.
 
-`smtpproto.testing.machine.Lockstep` is the machine; here it runs with what changes a connection:
+`smtpproto.testing.stateful.Lockstep` is the machine; here it runs with what changes a connection:
 TLS, which makes both forget, AUTH, refusals of all kinds, and 421 at any time.
 """
 
@@ -34,7 +34,7 @@ from smtpproto import (
 from smtpproto.extensions import Auth, Extension, Pipelining, StartTls
 from smtpproto.testing import Pair
 from smtpproto.testing import strategies as smtp
-from smtpproto.testing.machine import Lockstep
+from smtpproto.testing.stateful import Lockstep
 from tests.effort import effort
 
 ALL: tuple[Extension, ...] = (

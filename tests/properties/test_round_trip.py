@@ -7,16 +7,16 @@ from hypothesis import Phase, find, given, settings
 from hypothesis import strategies as st
 
 from smtpproto import Command, Expn, ForwardPath, Mail, Parameter, Protocol, ReversePath, Vrfy
-from smtpproto.engine.catalogue import catalogue
+from smtpproto.engine.compiled_extensions import catalogue
 from smtpproto.extensions import Auth, Burl, Extension, StartTls, XClient, XForward
 from smtpproto.extensions.known import KNOWN
 from smtpproto.limits import Limits
 from smtpproto.testing import strategies as smtp
-from smtpproto.vocabulary.command_line import parse
+from smtpproto.vocabulary.command_parser import parse
 from smtpproto.vocabulary.commands import BASE_COMMANDS, Help, Lhlo
 from smtpproto.vocabulary.parameters import format_parameters, parse_parameters
 from smtpproto.vocabulary.replies import Reply, ReplyReader, build_reply, format_reply
-from smtpproto.vocabulary.session import Session
+from smtpproto.vocabulary.session_facts import Session
 from tests.effort import effort
 
 ALL: tuple[Extension, ...] = (

@@ -31,7 +31,7 @@ from smtpproto.sasl import (
     prepare,
     scram_keys,
 )
-from smtpproto.sasl.choice import MECHANISMS
+from smtpproto.sasl.mechanism_choice import MECHANISMS
 from tests.effort import effort
 from tests.sasl.driver import BINDINGS, SECRET, Outcome, context, exchange, nonces, texts
 

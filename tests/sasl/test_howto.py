@@ -20,7 +20,7 @@ from smtpproto.sasl import (
     SASLRefused,
     ServerExchange,
 )
-from smtpproto.sasl.choice import MECHANISMS, available, choose
+from smtpproto.sasl.mechanism_choice import MECHANISMS, available, choose
 from tests.sasl.driver import context, users
 
 PAGE = Path(__file__).parent.parent.parent / "docs" / "howto" / "sasl.md"

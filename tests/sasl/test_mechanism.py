@@ -20,7 +20,7 @@ from smtpproto.sasl import (
     expect_success,
 )
 from smtpproto.sasl import mechanism as module
-from smtpproto.sasl.choice import MECHANISMS
+from smtpproto.sasl.mechanism_choice import MECHANISMS
 from tests.sasl.driver import context
 
 

@@ -8,7 +8,13 @@ import pytest
 
 import smtpproto.sasl
 from smtpproto.sasl import Credentials, Mechanism, Users
-from smtpproto.sasl.choice import MECHANISMS, available, choose, known_mechanisms, obstacles
+from smtpproto.sasl.mechanism_choice import (
+    MECHANISMS,
+    available,
+    choose,
+    known_mechanisms,
+    obstacles,
+)
 from tests.sasl.driver import BINDINGS, SECRET, context, users
 
 ALL = tuple(MECHANISMS)

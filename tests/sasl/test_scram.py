@@ -27,7 +27,7 @@ from smtpproto.sasl import (
     Users,
     scram_keys,
 )
-from smtpproto.sasl.choice import available
+from smtpproto.sasl.mechanism_choice import available
 from smtpproto.sasl.scram import MAXIMUM_ITERATIONS
 from tests.sasl.driver import BINDINGS, SECRET, context, exchange, nonces, users, wants
 

@@ -6,8 +6,8 @@ import pytest
 
 from smtpproto import Client, Need, RemoteProtocolError, Reply, Server, Session, TLSFacts
 from smtpproto.extensions import ClientOverride, Extension, StartTls, XClient
-from smtpproto.vocabulary.proxied_attributes import speaker
-from smtpproto.wire.proxy_header import Endpoint, ProxyFamily, ProxyHeader
+from smtpproto.vocabulary.xclient_attributes import speaker
+from smtpproto.wire.proxy_header_value import Endpoint, ProxyFamily, ProxyHeader
 
 PROXY = "192.0.2.1"
 

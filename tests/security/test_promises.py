@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smtpproto import Command, Reply, Session
-from smtpproto.conversations import ServerSettings, Service
+from smtpproto.conversations import ServerSettings, SessionFactory
 from smtpproto.extensions import Burl, BurlCommand, Chunking, EightBitMime, Pipelining
 from tests.conversations.driver import Inbox, Link
 
@@ -33,9 +33,9 @@ class Chunks:
 
 
 def start(handler: object) -> Link:
-    flow = Service(handler, ServerSettings(hostname="mx.example", extensions=EXTENSIONS)).open(
-        Session(identity="harry")
-    )
+    flow = SessionFactory(
+        handler, ServerSettings(hostname="mx.example", extensions=EXTENSIONS)
+    ).open(Session(identity="harry"))
     assert flow is not None
     link = Link(flow)
     link.feed(HELLO)

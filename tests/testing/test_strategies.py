@@ -35,13 +35,13 @@ from smtpproto import (
     Server,
     Vrfy,
 )
-from smtpproto.engine.catalogue import catalogue
+from smtpproto.engine.compiled_extensions import catalogue
 from smtpproto.extensions import Auth, BinaryMime, Chunking, EightBitMime, Extension, SmtpUtf8
 from smtpproto.extensions.known import KNOWN, standard
 from smtpproto.limits import MINIMUMS
 from smtpproto.testing import strategies as smtp
 from smtpproto.testing.strategies import ClientSession
-from smtpproto.vocabulary.command_line import parse
+from smtpproto.vocabulary.command_parser import parse
 from smtpproto.vocabulary.parameters import parse_parameters
 from smtpproto.vocabulary.replies import ReplyReader, build_reply, format_reply
 
@@ -389,7 +389,7 @@ sys.path.insert(0, {str(ROOT)!r})
 sys.modules["hypothesis"] = None
 import smtpproto.testing
 smtpproto.testing.Pair().run()
-for name in ("strategies", "machine"):
+for name in ("strategies", "stateful"):
     try:
         __import__("smtpproto.testing." + name)
     except ImportError as error:

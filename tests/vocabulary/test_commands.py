@@ -15,7 +15,7 @@ from smtpproto.vocabulary.command_base import (
     Framing,
     Grammar,
 )
-from smtpproto.vocabulary.command_line import parse
+from smtpproto.vocabulary.command_parser import parse
 from smtpproto.vocabulary.commands import (
     BASE_COMMANDS,
     Data,

@@ -24,7 +24,7 @@ from smtpproto import (
     ReversePath,
     Server,
 )
-from smtpproto.engine.catalogue import Catalogue
+from smtpproto.engine.compiled_extensions import Catalogue
 from smtpproto.extensions import (
     Body,
     Chunking,
@@ -39,7 +39,7 @@ from smtpproto.vocabulary.command_base import Syntax
 from smtpproto.vocabulary.commands import Hello, Lhlo
 from smtpproto.vocabulary.events import Deviation, ServerEvent
 from smtpproto.vocabulary.lenient_commands import NoDomain, read
-from smtpproto.vocabulary.session import Protocol
+from smtpproto.vocabulary.session_facts import Protocol
 
 KINDS: tuple[type[Extension], ...] = (Size, EightBitMime, SmtpUtf8)
 STRICT = Catalogue(KINDS, Protocol.SMTP, Limits()).grammar

@@ -17,10 +17,10 @@ from ...errors import LocalProtocolError
 from ...extensions import Auth, AuthCommand
 from ...grammar.encodings import decode_base64
 from ...sasl import UNEXPLAINED, ClientExchange, Context, SASLError, SASLRefused
-from ...sasl.choice import choose, known_mechanisms, obstacles
+from ...sasl.mechanism_choice import choose, known_mechanisms, obstacles
 from ...vocabulary.events import AuthResponse
 from ..errors import AuthenticationError, error_for
-from ..requests import Flow
+from ..io_requests import Flow
 from .command_and_reply import ask, next_reply
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from ...extensions import ServerLimits
 from ...vocabulary.command_base import Command
 from ...vocabulary.commands import Expn, Help, Noop, Rset, Vrfy
 from ...vocabulary.states import State
-from ..requests import Call
+from ..io_requests import Call
 from .command_and_reply import ask, end, is_ready
 from .delivery import deliver
 from .message import content_of, envelope_of
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 
     from ...engine.client import Client
     from ...vocabulary.replies import Reply
-    from ...vocabulary.session import Offered, Session
+    from ...vocabulary.session_facts import Offered, Session
     from ..envelope import Envelope
-    from ..requests import Flow
+    from ..io_requests import Flow
     from .content_source import Content
     from .outcome import Delivery
     from .settings import ClientSettings

@@ -16,7 +16,7 @@ from ...vocabulary.events import ConnectionClosed, Need
 from ...vocabulary.replies import Reply
 from ...vocabulary.states import State
 from ..errors import ConnectionLost
-from ..requests import Flow, Receive, Send
+from ..io_requests import Flow, Receive, Send
 
 if TYPE_CHECKING:
     from ...engine.client import Client

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Union
 from ...errors import LocalProtocolError
 from ...wire import LineEndings
 from ...wire.line_endings import is_clean
-from ..requests import Call, Flow
+from ..io_requests import Call, Flow
 from .mime import Examiner
 
 if TYPE_CHECKING:

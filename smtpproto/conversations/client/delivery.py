@@ -12,11 +12,11 @@ from ...errors import LocalProtocolError, RemoteProtocolError
 from ...extensions import ServerLimits
 from ...vocabulary.replies import Reply
 from ..errors import ConnectionLost
-from ..requests import Flow
+from ..io_requests import Flow
 from .content_source import ContentSource
 from .outcome import Delivery, Outcome, outcome_of
+from .pipelined_transaction import MailTransaction
 from .plan import CannotBeSent, Plan, ToASCII, make_plan
-from .transaction import MailTransaction
 
 if TYPE_CHECKING:
     from ...engine.client import Client

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...vocabulary.commands import Ehlo, Helo, Lhlo
-from ...vocabulary.session import Protocol
+from ...vocabulary.session_facts import Protocol
 from ...vocabulary.states import State
 from ..errors import error_for
-from ..requests import Flow
+from ..io_requests import Flow
 from .command_and_reply import ask
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ from .seven_bit import convert, convert_header, has_lines
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ...vocabulary.session import Offered
+    from ...vocabulary.session_facts import Offered
     from .plan import ToASCII
 
 __all__ = ["content_of", "envelope_of", "header_of", "read_header", "without_bcc"]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ...extensions import StartTls
 from ...extensions.starttls import StartTlsCommand as StartTLSCommand
 from ..errors import ConnectionLost, TLSError, error_for
-from ..requests import Flow, Send
+from ..io_requests import Flow, Send
 from .authentication import log_in
 from .command_and_reply import ask, end, next_reply
 from .ehlo_or_helo import say_hello

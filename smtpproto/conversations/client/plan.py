@@ -28,10 +28,10 @@ from ...vocabulary.addresses import Domain, ForwardPath, ReversePath
 from ...vocabulary.commands import Mail, Rcpt
 from ...wire import LineEndings
 from ..envelope import Envelope
-from ..requests import Flow
+from ..io_requests import Flow
 
 if TYPE_CHECKING:
-    from ...vocabulary.session import Offered
+    from ...vocabulary.session_facts import Offered
     from .content_source import ContentSource
 
 __all__ = ["CannotBeSent", "Plan", "ToASCII", "cannot_be_sent", "make_plan"]

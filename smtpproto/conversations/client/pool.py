@@ -16,7 +16,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from ...errors import RemoteProtocolError
 from ...timeouts import POOL_IDLE_TIMEOUT
 from ..errors import SMTPError
-from ..requests import Call, Flow
+from ..io_requests import Call, Flow
 
 __all__ = ["PoolBase", "PoolLimits", "Poolable"]
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...sasl import Credentials
-from ...sasl.choice import known_mechanisms
-from ...vocabulary.session import Protocol
+from ...sasl.mechanism_choice import known_mechanisms
+from ...vocabulary.session_facts import Protocol
 from ...wire import LineEndings
 from .ehlo_name import client_name
 from .tls_policy import TLSPolicy
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ...limits import Limits
     from ...sasl import Mechanism
     from ...vocabulary.addresses import AddressLiteral, Domain
-    from ...wire.proxy_header import ProxyHeader
+    from ...wire.proxy_header_value import ProxyHeader
     from .plan import ToASCII
 
 __all__ = ["ClientSettings", "TLSMode"]

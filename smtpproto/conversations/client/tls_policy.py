@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ...vocabulary.session import NameKind
+from ...vocabulary.session_facts import NameKind
 
 if TYPE_CHECKING:
-    from ...vocabulary.session import TLSFacts
+    from ...vocabulary.session_facts import TLSFacts
 
 
 __all__ = ["TLSPolicy"]

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 from ...errors import LocalProtocolError
 from ...grammar.encodings import encode_base64
 from ...sasl import Challenge, Context, Mechanism, Question, ServerExchange
-from ...sasl.choice import MECHANISMS
+from ...sasl.mechanism_choice import MECHANISMS
 from ...vocabulary.events import AuthResponse, Rejected
 from ...vocabulary.replies import Reply
-from ..requests import Call, Flow, Report
+from ..io_requests import Call, Flow, Report
 
 if TYPE_CHECKING:
     from ...engine.server import Server
     from ...extensions import AuthCommand
     from ...vocabulary.events import ServerEvent
-    from ...vocabulary.session import Session
+    from ...vocabulary.session_facts import Session
 
 __all__ = ["Authenticator"]
 

@@ -24,7 +24,7 @@ from .handler_checks import check_names, check_object, check_signatures, check_w
 if TYPE_CHECKING:
     from ...vocabulary.commands import Hello
     from ...vocabulary.events import Deviation, Rejected
-    from ...vocabulary.session import Session
+    from ...vocabulary.session_facts import Session
     from ..envelope import Envelope
 
 __all__ = [

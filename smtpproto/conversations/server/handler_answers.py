@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...vocabulary.events import Deviation, Rejected
 from ...vocabulary.replies import Reply
-from ...vocabulary.session import changed
-from ..requests import Call, Flow, Report, Send
+from ...vocabulary.session_facts import changed
+from ..io_requests import Call, Flow, Report, Send
 from .handler_failures import reply_to_failure
 
 if TYPE_CHECKING:
     from ...engine.server import Server
-    from ...vocabulary.session import Session
+    from ...vocabulary.session_facts import Session
     from .handler import Answer, Hooks
     from .incoming_content import IncomingContent
 

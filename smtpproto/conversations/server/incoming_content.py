@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ...vocabulary.command_base import Command
 from ...vocabulary.events import ContentChunk, Deviation, EndOfContent, Rejected, ServerEvent
 from ...wire.buffer import CHUNK
-from ..requests import Flow
+from ..io_requests import Flow
 from .handler_failures import NOT_TAKEN, NoMemory, Over
 from .received import Separator
 

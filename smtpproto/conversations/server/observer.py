@@ -6,8 +6,8 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
-from ..requests import Call, CallWithContent, Flow, Report
-from ..steps import Steps
+from ..conversation_steps import Steps
+from ..io_requests import Call, CallWithContent, Flow, Report
 
 if TYPE_CHECKING:
     from collections.abc import Callable

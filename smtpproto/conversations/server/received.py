@@ -13,12 +13,12 @@ from ...extensions import SmtpUtf8Parameter
 from ...grammar.lazy_pattern import lazy_pattern
 from ...vocabulary.addresses import AddressLiteral, Domain
 from ...vocabulary.lenient_commands import NoDomain
-from ...vocabulary.session import Protocol
+from ...vocabulary.session_facts import Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ...vocabulary.session import Session
+    from ...vocabulary.session_facts import Session
     from ..envelope import Envelope
 
 __all__ = ["Separator", "protocol_keyword", "received"]

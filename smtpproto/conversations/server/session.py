@@ -16,16 +16,16 @@ from ...vocabulary.command_base import Command
 from ...vocabulary.commands import Data, Hello, Mail
 from ...vocabulary.events import ContentChunk, Deviation, EndOfContent, Need, Rejected, ServerEvent
 from ...vocabulary.replies import Reply
-from ...vocabulary.session import EarlyTalk
+from ...vocabulary.session_facts import EarlyTalk
 from ..envelope import Envelope
-from ..requests import (
+from ..io_requests import (
     BeginTLS,
     Budget,
     Call,
     CallWithContent,
     Draining,
     Flow,
-    Look,
+    HasUnread,
     Receive,
     Report,
     Send,
@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ...engine.server import Server
-    from ...vocabulary.session import Session, Transaction
+    from ...vocabulary.session_facts import Session, Transaction
     from .authentication import Authenticator
     from .handler import Answer, Hooks
 
@@ -206,7 +206,7 @@ class ServerSession(HandlerAnswers):
             if hook is not None:
                 answer = answer_of(hook, (yield Call(hook, (self.session,))))
             # Checked only now: while the handler ran, an impatient client may have sent something.
-            if (yield Look()):
+            if (yield HasUnread()):
                 server.session = server.session.with_fact(EarlyTalk())
                 refused = isinstance(answer, Reply) and answer.negative
                 if self.refuses_early_talk and not refused:

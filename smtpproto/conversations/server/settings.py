@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...vocabulary.command_base import Syntax
-from ...vocabulary.session import Protocol
+from ...vocabulary.session_facts import Protocol
 from ...wire import LineEndings
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...extensions import Extension
     from ...limits import Limits
     from ...sasl import Mechanism
-    from ...vocabulary.session import NameKind, Session
+    from ...vocabulary.session_facts import NameKind, Session
 
 __all__ = ["Admission", "ServerSettings", "ServerTLS"]
 

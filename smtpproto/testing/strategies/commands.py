@@ -14,7 +14,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from ... import extensions as ext
-from ...engine.catalogue import Catalogue, catalogue
+from ...engine.compiled_extensions import Catalogue, catalogue
 from ...extensions import Extension
 from ...extensions.burl import BurlCommand
 from ...extensions.etrn import EtrnCommand
@@ -35,9 +35,9 @@ from ...vocabulary.commands import (
     Vrfy,
 )
 from ...vocabulary.parameters import Parameter
-from ...vocabulary.proxied_attributes import Unavailable
 from ...vocabulary.replies import Reply
-from ...vocabulary.session import Offered, Protocol, Session, Transaction
+from ...vocabulary.session_facts import Offered, Protocol, Session, Transaction
+from ...vocabulary.xclient_attributes import Unavailable
 from .addresses import domains, forward_paths, mailboxes, names, reverse_paths
 
 __all__ = [

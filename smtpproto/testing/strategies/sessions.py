@@ -14,7 +14,7 @@ from ...extensions import Bdat, Body, Chunking, Extension
 from ...extensions.eight_bit_mime import is_binary
 from ...vocabulary.command_base import Command
 from ...vocabulary.commands import Data, Ehlo, Hello, Helo, Lhlo, Mail, Quit, Rset
-from ...vocabulary.session import Protocol, Session
+from ...vocabulary.session_facts import Protocol, Session
 from ...wire import DotEncoder, LineEndings
 from .addresses import names
 from .commands import Parameters, mails, noops, offers, questions, rcpts

@@ -11,7 +11,7 @@ from smtpproto.conversations import ClientSettings, Envelope
 from smtpproto.conversations.client.base import ClientBase
 from smtpproto.extensions import ExpnExtension, ServerLimits
 from smtpproto.extensions.known import standard
-from smtpproto.vocabulary.session import Offered
+from smtpproto.vocabulary.session_facts import Offered
 from smtpproto.vocabulary.states import State
 from tests.conversations.driver import CONTENT, Inbox, begin, serve
 

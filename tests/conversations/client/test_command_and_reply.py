@@ -7,7 +7,7 @@ import pytest
 from smtpproto import Client, LocalProtocolError, Noop, Rcpt, RemoteProtocolError, Rset, State
 from smtpproto.conversations import ConnectionLost, Envelope
 from smtpproto.conversations import client as submit
-from smtpproto.conversations.requests import Receive, Send
+from smtpproto.conversations.io_requests import Receive, Send
 from smtpproto.extensions import StartTls, StartTlsCommand
 from tests.conversations.driver import Link, begin, script, serve
 

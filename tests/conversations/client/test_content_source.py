@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from smtpproto import LineEndings, LocalProtocolError
 from smtpproto.conversations.client.content_source import CHUNK, ContentSource
-from smtpproto.conversations.requests import Call, Flow
+from smtpproto.conversations.io_requests import Call, Flow
 from smtpproto.wire import DotEncoder
 from tests.conversations.driver import Inbox, begin, deliver, serve, statuses
 

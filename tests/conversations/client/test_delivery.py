@@ -24,7 +24,7 @@ from smtpproto import (
 from smtpproto.conversations import ClientSettings, Envelope, Status
 from smtpproto.conversations import client as submit
 from smtpproto.conversations.client.base import ClientBase
-from smtpproto.conversations.requests import Call, Receive, Send
+from smtpproto.conversations.io_requests import Call, Receive, Send
 from smtpproto.extensions import (
     BinaryMime,
     Body,

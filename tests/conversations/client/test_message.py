@@ -23,7 +23,7 @@ from smtpproto.conversations.client.message import (
     without_bcc,
 )
 from smtpproto.extensions import EightBitMime, Extension, SmtpUtf8
-from smtpproto.vocabulary.session import Offered
+from smtpproto.vocabulary.session_facts import Offered
 
 ALL = (EightBitMime(), SmtpUtf8())
 

@@ -19,10 +19,10 @@ from smtpproto.conversations import (
     TransientError,
 )
 from smtpproto.conversations import client as submit
-from smtpproto.conversations.requests import BeginTLS, Receive, Send
+from smtpproto.conversations.io_requests import BeginTLS, Receive, Send
 from smtpproto.extensions import Pipelining, StartTls
 from smtpproto.sasl import Credentials
-from smtpproto.wire.proxy_header import Endpoint, ProxyFamily, ProxyHeader
+from smtpproto.wire.proxy_header_value import Endpoint, ProxyFamily, ProxyHeader
 from tests.conversations.driver import CLIENT_FACTS, Link, begin, lmtp_client, script, serve
 
 PLAIN = """

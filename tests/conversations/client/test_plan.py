@@ -8,8 +8,8 @@ from smtpproto import Domain, LocalProtocolError, Mail, Rcpt
 from smtpproto.conversations import Envelope
 from smtpproto.conversations.client.content_source import ContentSource
 from smtpproto.conversations.client.plan import Plan, ToASCII, make_plan
-from smtpproto.conversations.requests import Call
-from smtpproto.conversations.steps import Steps
+from smtpproto.conversations.conversation_steps import Steps
+from smtpproto.conversations.io_requests import Call
 from smtpproto.extensions import (
     BinaryMime,
     Body,
@@ -26,7 +26,7 @@ from smtpproto.extensions import (
     SmtpUtf8,
     SmtpUtf8Parameter,
 )
-from smtpproto.vocabulary.session import Offered
+from smtpproto.vocabulary.session_facts import Offered
 
 ASCII = b"Subject: x\r\n\r\nbody\r\n"
 EIGHT = b"Subject: x\r\n\r\nb\xc3\xb6dy\r\n"

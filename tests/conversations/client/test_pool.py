@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto.conversations.client.pool import PoolBase, PoolLimits
+from smtpproto.conversations.conversation_steps import Steps
 from smtpproto.conversations.errors import ConnectionLost, TransientError
-from smtpproto.conversations.requests import Call, Flow
-from smtpproto.conversations.steps import Steps
+from smtpproto.conversations.io_requests import Call, Flow
 from smtpproto.errors import RemoteProtocolError
 
 

@@ -6,7 +6,8 @@ import pytest
 
 from smtpproto import Client, TLSFacts
 from smtpproto.conversations import ConnectionLost, TLSError, TLSMode, TLSPolicy
-from smtpproto.conversations.client.tls_handshake import handshake, tls_error
+from smtpproto.conversations.client.certificate_errors import tls_error
+from smtpproto.conversations.client.tls_handshake import handshake
 from tests.conversations.driver import CLIENT_FACTS, Link, opening, script
 
 

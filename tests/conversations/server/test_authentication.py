@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from smtpproto import Reply, Session
-from smtpproto.conversations.requests import Draining
+from smtpproto.conversations.io_requests import Draining
 from smtpproto.extensions import Auth, EnhancedStatusCodes
 from smtpproto.sasl import Users
 from tests.conversations.driver import Inbox, Link, serve
@@ -185,16 +185,16 @@ def test_required() -> None:
 def test_external() -> None:
     """Who shows a certificate is known by the names in it that are of the kind that was chosen."""
     from smtpproto import NameKind, PeerName, TLSFacts
-    from smtpproto.conversations import ServerSettings, Service
+    from smtpproto.conversations import ServerSettings, SessionFactory
 
     names = (PeerName(NameKind.DNS, "bob"), PeerName(NameKind.EMAIL, "alice"))
     facts = TLSFacts("TLSv1.3", peer_names=names)
 
     def served(kind: NameKind | None) -> tuple[Link, bytes]:
-        service = Service(
+        factory = SessionFactory(
             Inbox(), ServerSettings(users=USERS, nonce=lambda: "n" * 24, external=kind)
         )
-        link = Link(service.open(Session(secure=True, tls=facts)))
+        link = Link(factory.open(Session(secure=True, tls=facts)))
         return link, link.feed(HELLO)
 
     link, greeted = served(NameKind.EMAIL)

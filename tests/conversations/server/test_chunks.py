@@ -6,7 +6,7 @@ import pytest
 
 from smtpproto import Reply, Server, Session, Syntax
 from smtpproto.conversations.envelope import Envelope
-from smtpproto.conversations.requests import Call, CallWithContent, Receive, Request, Send
+from smtpproto.conversations.io_requests import Call, CallWithContent, Receive, Request, Send
 from smtpproto.conversations.server.handler import Hooks
 from smtpproto.conversations.server.session import serve_session
 from smtpproto.extensions import Chunking, Pipelining, Size

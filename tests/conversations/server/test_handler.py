@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from smtpproto.conversations import AsyncHandler, Handler, Hooks, ServerSettings, Service
+from smtpproto.conversations import AsyncHandler, Handler, Hooks, ServerSettings, SessionFactory
 
 
 class Message:
@@ -264,11 +264,14 @@ class Store:
 def test_a_store_that_is_async_or_a_class() -> None:
     options: dict[str, Any] = {"users": Store(), "nonce": lambda: "n" * 24}
     with pytest.raises(TypeError, match="check_password is async"):
-        Service(Message(), ServerSettings(**options), waits=False)
+        SessionFactory(Message(), ServerSettings(**options), waits=False)
     for waits in (True, None):
-        assert Service(Message(), ServerSettings(**options), waits=waits).settings.users is not None
+        assert (
+            SessionFactory(Message(), ServerSettings(**options), waits=waits).settings.users
+            is not None
+        )
     with pytest.raises(TypeError, match=r"found the class Store: write users=Store\(\)"):
-        Service(Message(), ServerSettings(**{**options, "users": Store}))
+        SessionFactory(Message(), ServerSettings(**{**options, "users": Store}))
 
 
 @pytest.mark.parametrize("handler", [Handler(), AsyncHandler()])

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from smtpproto.conversations.requests import Call, CallWithContent, Flow, Receive, Report, Send
+from smtpproto.conversations.conversation_steps import Steps
+from smtpproto.conversations.io_requests import Call, CallWithContent, Flow, Receive, Report, Send
 from smtpproto.conversations.server.observer import Notes
-from smtpproto.conversations.steps import Steps
 
 
 def drive(flow: Flow[Any], trace: list[Any]) -> Any:

@@ -29,11 +29,11 @@ from smtpproto.conversations import (
     Handler,
     ServerSettings,
     ServerTLS,
-    Service,
+    SessionFactory,
     TLSMode,
 )
 from smtpproto.conversations import client as submit
-from smtpproto.conversations.requests import (
+from smtpproto.conversations.io_requests import (
     Call,
     CallWithContent,
     Draining,
@@ -56,7 +56,7 @@ from smtpproto.extensions import (
     Pipelining,
     Size,
 )
-from smtpproto.vocabulary.session import EarlyTalk
+from smtpproto.vocabulary.session_facts import EarlyTalk
 from tests.conversations.driver import NO, Inbox, Link, begin, deliver, serve, statuses
 
 HELLO = b"EHLO client.example\r\n"
@@ -295,7 +295,7 @@ def test_the_link_is_lost_at_each_request(error: type[OSError]) -> None:
 
 def greeted(handler: object, said: bytes, **settings: Any) -> Link:
     """A session in which the client has said something before the greeting."""
-    flow = Service(handler, ServerSettings(hostname="mx.example", **settings)).open(
+    flow = SessionFactory(handler, ServerSettings(hostname="mx.example", **settings)).open(
         Session(peer="192.0.2.1")
     )
     assert flow is not None
@@ -411,12 +411,12 @@ def test_a_stop_while_the_handler_works_is_seen_at_once() -> None:
 
     class Stopping(Inbox):
         def message(self, session: Any, envelope: Any, content: bytes) -> Any:
-            service.stop()
+            factory.stop()
             return super().message(session, envelope, content)
 
     inbox = Stopping()
-    service = Service(inbox, ServerSettings(hostname="mx.example", extensions=ALL))
-    flow = service.open(Session(peer="192.0.2.1"))
+    factory = SessionFactory(inbox, ServerSettings(hostname="mx.example", extensions=ALL))
+    flow = factory.open(Session(peer="192.0.2.1"))
     assert flow is not None
     link = Link(flow)
     link.feed(HELLO)

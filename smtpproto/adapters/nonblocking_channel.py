@@ -1,0 +1,195 @@
+"""The connected socket of both adapters, with or without TLS; no method waits.
+
+TLS works between two buffers in memory, not around the socket.  So the socket stays the same for
+the whole session: adapters wait for it, shut it down and close it in one way, and the octets that
+the peer has accepted are counted in one way.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import ssl
+from typing import Any
+
+from ..vocabulary.session_facts import TLSFacts
+from . import sockets, tls_contexts
+
+__all__ = ["Channel"]
+
+# Octets of TLS records to read from the socket at once: more than one record of maximum size.
+_RECORDS = 32768
+
+
+class Channel:
+    """A connected stream socket, with or without TLS; it is made non-blocking.
+
+    Attributes:
+        sock: the socket, for the adapter to wait for.
+        handshake: how to begin TLS.
+        unsent: octets that the peer has not accepted yet.  While there are any, wait until the
+            socket is writable and call `push`.
+    """
+
+    __slots__ = ("_incoming", "_outgoing", "_tls", "handshake", "sock", "unsent")
+
+    def __init__(self, sock: socket.socket, handshake: tls_contexts.HandshakeSettings) -> None:
+        sockets.prepare(sock)
+        self.sock = sock
+        self.handshake = handshake
+        self.unsent: bytes | memoryview = b""
+        self._tls: ssl.SSLObject | None = None
+        self._incoming: Any = None
+        self._outgoing: Any = None
+
+    @property
+    def secure(self) -> bool:
+        """Whether TLS has begun."""
+        return self._tls is not None
+
+    # --- out ----------------------------------------------------------------------------------
+
+    def put(self, data: bytes) -> None:
+        """Queue octets behind the unsent ones; `push` sends them."""
+        if self._tls is None:
+            self.unsent = bytes(self.unsent) + data if self.unsent else data
+        elif data:
+            self._tls.write(data)
+            self._append(self._outgoing.read())
+
+    def push(self) -> bool:
+        """Send what the peer accepts at once; return whether it accepted any octets.
+
+        Raises:
+            OSError: the link broke.
+        """
+        if not self.unsent:
+            return False
+        try:
+            sent = self.sock.send(self.unsent)
+        except BlockingIOError:
+            return False
+        self.unsent = memoryview(self.unsent)[sent:] if sent < len(self.unsent) else b""
+        return True
+
+    def _append(self, data: bytes) -> None:
+        if data:
+            self.unsent = bytes(self.unsent) + data if self.unsent else data
+
+    # --- in -----------------------------------------------------------------------------------
+
+    def read(self, most: int) -> bytes | None:
+        """Return octets that arrived; `b""` at the end, None if there are none yet.
+
+        Call it before waiting: octets that TLS has already decrypted do not make the socket
+        readable.
+
+        Arguments:
+            most: the most octets to return.
+
+        Raises:
+            OSError: the link broke.
+        """
+        if self._tls is None:
+            try:
+                return self.sock.recv(most)
+            except BlockingIOError:
+                return None
+        octets = self._decrypted(most)
+        if octets is None and self._fetch():
+            # Only once: a peer that sends many empty records must not delay other sessions.
+            octets = self._decrypted(most)
+        return octets
+
+    def has_input(self) -> bool:
+        """Whether unread octets have arrived, in plain text or as TLS records."""
+        if self._tls is not None and (self._tls.pending() or self._incoming.pending):
+            return True
+        try:
+            return bool(self.sock.recv(1, socket.MSG_PEEK))
+        except OSError:
+            # There is nothing, or the link broke; the next read finds out.
+            return False
+
+    def _decrypted(self, most: int) -> bytes | None:
+        assert self._tls is not None
+        try:
+            return self._tls.read(most)
+        except ssl.SSLWantReadError:
+            return None
+        except ssl.SSLEOFError:
+            # The peer closed without closing TLS; SMTP itself shows whether data is complete.
+            return b""
+        finally:
+            # TLS may have to send something itself, such as a new key.
+            self._append(self._outgoing.read())
+
+    def _fetch(self) -> bool:
+        """Read records from the socket; return whether there were any, or the end."""
+        octets = self._take(_RECORDS)
+        if octets is None:
+            return False
+        if octets:
+            self._incoming.write(octets)
+        else:
+            self._incoming.write_eof()
+        return True
+
+    def _take(self, most: int) -> bytes | None:
+        try:
+            return self.sock.recv(most)
+        except BlockingIOError:
+            return None
+
+    # --- TLS ----------------------------------------------------------------------------------
+
+    def shake_hands(self) -> TLSFacts | None:
+        """Begin or continue the TLS handshake; return None if the peer has to send something first.
+
+        Before waiting, also send what is unsent.
+
+        Raises:
+            OSError: the handshake failed, or the link broke.
+        """
+        if self._tls is None:
+            self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+            context, arguments = self.handshake.current(), self.handshake.arguments
+            self._tls = context.wrap_bio(self._incoming, self._outgoing, **arguments)
+        while True:
+            try:
+                self._tls.do_handshake()
+            except ssl.SSLWantReadError:
+                self._speak()
+                if not self._fetch():
+                    return None
+            except OSError:
+                # The alert with the reason goes to the peer, the error to the caller.
+                with contextlib.suppress(OSError):
+                    self._speak()
+                raise
+            else:
+                self._speak()
+                return tls_contexts.facts(self._tls)
+
+    def _speak(self) -> None:
+        self._append(self._outgoing.read())
+        self.push()
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def cut(self) -> None:
+        """Shut the socket down, to end waits for it, such as in another thread."""
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_RDWR)
+
+    def say_goodbye(self) -> None:
+        """Close TLS, if the peer accepts the octets at once and no octets are unsent.
+
+        Otherwise it would send these too, such as the end of content whose delivery was reported as
+        failed.
+        """
+        if self._tls is not None and not self.unsent:
+            with contextlib.suppress(OSError, ValueError):
+                self._tls.unwrap()
+            with contextlib.suppress(OSError):
+                self._speak()

@@ -1,0 +1,73 @@
+"""Running a server in this process until a signal stops it, over either adapter."""
+
+from __future__ import annotations
+
+import signal
+import socket
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from .common import OutputClosed
+from .serve_options import server_settings
+from .signals import STOPPING, Signals, held_back
+from .sinks import Receiver, sinks
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+__all__ = ["serve_until"]
+
+
+def serve_until(
+    options: argparse.Namespace,
+    listeners: list[socket.socket],
+    started: Callable[[], None],
+    *others: int,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then let running transactions finish.
+
+    Arguments:
+        options: the options after `settings.check`.
+        listeners: listening sockets; they are closed here.
+        started: called once clients are served.
+        others: numbers of files that also stop the server when they become readable.
+
+    Raises:
+        CannotRun: a file cannot be used.
+        OSError: a store cannot be used.
+        OutputClosed: the server stopped because the reader of its output has closed it.
+    """
+    _serve_until(options, listeners, lambda: options.output.written(started), *others)
+    if options.output.closed:
+        raise OutputClosed
+
+
+def _serve_until(
+    options: argparse.Namespace,
+    listeners: list[socket.socket],
+    started: Callable[[], object],
+    *others: int,
+) -> None:
+    settings = replace(
+        server_settings(options), listeners=listeners, listeners_shared=options.shared
+    )
+    where = sinks(options)
+    # SIGHUP must not end this process; each handshake checks the certificates anyway.
+    with Signals(signal.SIGHUP), Signals(*STOPPING) as signals:
+        if options.io == "trio":
+            from .serve_trio import serve_over_trio
+
+            with signals.waking_left_to_others():
+                serve_over_trio(
+                    where, settings, started, [signals.number, *others], signals.end_at_the_next
+                )
+            return
+        from .. import sync
+
+        with held_back(*STOPPING):
+            server = sync.serve_with(Receiver(where), settings)
+        with server:
+            started()
+            signals.wait(*others)
+            signals.end_at_the_next()

@@ -1,0 +1,307 @@
+"""`SessionFactory`: what all sessions of one server share: settings, hooks, admission."""
+
+from __future__ import annotations
+
+import contextlib
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ...engine.compiled_extensions import catalogue
+from ...engine.server import Server
+from ...errors import RemoteProtocolError
+from ...extensions import Auth, Extension, StartTls
+from ...extensions.known import standard
+from ...limits import Limits
+from ...sasl import CHANNEL_BINDINGS, Context
+from ...sasl.mechanism_choice import available, known_mechanisms
+from ...timeouts import HANDSHAKE_TIMEOUT
+from ...vocabulary.addresses import Domain
+from ...vocabulary.events import Rejected
+from ...vocabulary.replies import Reply
+from ...vocabulary.session_facts import Session
+from ..io_requests import BeginTLS, Call, Draining, Flow, Report, Send
+from .authentication import Authenticator
+from .handler import Hooks
+from .handler_answers import tell
+from .handler_checks import check_store
+from .observer import Notes
+from .proxied_client import from_proxy, read_header
+from .received import received as received_field
+from .session import BUSY, serve_session
+from .settings import ServerSettings, ServerTLS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
+
+    from ...engine.connection import Observer
+    from ..envelope import Envelope
+
+__all__ = ["SessionFactory"]
+
+
+class SessionFactory:
+    """A handler and the settings of a server; makes the conversation of each session.
+
+    Arguments:
+        handler: see `Handler`.
+        settings: the settings of the server.
+        lock: held while sessions are counted; for adapters with threads.
+        waits: whether the adapter can await, see `Hooks.of`.
+
+    Raises:
+        ValueError: an extension, `users` or `received` lacks a setting that it needs, or `users`
+            can serve no mechanism.
+        LocalProtocolError: `hostname` is no domain, so a Received field cannot name it.
+        TypeError: the handler has a mistake (see `Hooks.of`), `users` is not a store, or an
+            extension is not one.
+    """
+
+    def __init__(
+        self,
+        handler: object,
+        settings: ServerSettings = ServerSettings(),
+        *,
+        lock: AbstractContextManager[object] | None = None,
+        waits: bool | None = None,
+    ) -> None:
+        self.hooks = Hooks.of(handler, waits=waits)
+        self.settings = settings
+        self.hostname = settings.hostname or "localhost"
+        self.limits = settings.limits or Limits()
+        asked = settings.mechanisms
+        self.mechanisms = known_mechanisms(asked)
+        # A mechanism that is chosen by name may be one that is not offered by default.
+        check_store(settings.users, mechanisms=self.mechanisms.values(), waits=waits)
+        self._asked = None if asked is None or isinstance(asked, Mapping) else asked
+        given = settings.extensions
+        self.extensions = self._complete(standard() if given is None else given)
+        # Checked once here, not in each session.
+        catalogue(map(type, self.extensions), settings.protocol, self.limits, settings.syntax)
+        if settings.received:
+            if settings.clock is None or settings.nonce is None:
+                raise ValueError("a Received field takes a clock and a source of nonces")
+            # Checked once here, not for each message.
+            Domain.parse(self.hostname)
+        self.stopping = False
+        self._lock = lock or contextlib.nullcontext()
+        self._sessions = 0
+        self._by_peer: Counter[str] = Counter()
+
+    def _complete(self, extensions: Iterable[Extension]) -> tuple[Extension, ...]:
+        """Return the extensions, and those that other settings add."""
+        complete = list(extensions)
+        starts = any(isinstance(each, StartTls) for each in complete)
+        if self.settings.tls is ServerTLS.STARTTLS and not starts:
+            complete.insert(0, StartTls())
+        elif starts and self.settings.tls in (None, ServerTLS.NONE):
+            raise ValueError("STARTTLS is to be offered: say tls=ServerTLS.STARTTLS")
+        given = next((each for each in complete if isinstance(each, Auth)), None)
+        if self.settings.users is None:
+            if given is not None:
+                raise ValueError("AUTH is to be offered: give users")
+            return tuple(complete)
+        if self.settings.nonce is None:
+            raise ValueError("to authenticate users takes a source of nonces")
+        auth = self._auth(given or Auth())
+        if given is None:
+            return (*complete, auth)
+        return tuple(auth if each is given else each for each in complete)
+
+    def _auth(self, given: Auth) -> Auth:
+        """Return AUTH with the mechanisms that the store can serve, for each session."""
+        users, names = self.settings.users, given.mechanisms or self._asked
+        allowed, mechanisms = given.allow_plaintext, self.mechanisms
+        unknown = sorted({*given.mechanisms, *allowed} - mechanisms.keys())
+        if unknown:
+            raise ValueError(f"Auth: {', '.join(unknown)} is not among the mechanisms")
+
+        def in_session(session: Session) -> tuple[str, ...]:
+            context = self._context(session)
+            return available(context, users, names=names, allowed=allowed, mechanisms=mechanisms)
+
+        # All mechanisms that any session inside TLS could have, with any channel binding.
+        bindings = dict.fromkeys(CHANNEL_BINDINGS, b"?")
+        best = replace(
+            self._context(Session(secure=True)),
+            channel_bindings=bindings,
+            external=() if self.settings.external is None else ("?",),
+        )
+        known = available(best, users, names=names, mechanisms=mechanisms)
+        if not known and given.in_session is None:
+            asked = f" of {', '.join(names)}" if names else ""
+            raise ValueError(f"users: {users!r:.80} can serve no mechanism{asked}")
+        return replace(given, mechanisms=known, in_session=given.in_session or in_session)
+
+    def _context(self, session: Session) -> Context:
+        assert self.settings.nonce is not None
+        offered = session.offered.get(Auth)
+        return Context.of(
+            session,
+            self.settings.nonce,
+            host=self.hostname,
+            offered=offered.mechanisms if offered is not None else (),
+            external=self.settings.external,
+        )
+
+    # --- sessions -----------------------------------------------------------------------------
+
+    def stop(self) -> None:
+        """Refuse new mail transactions with 421 in every session, because the server stops."""
+        self.stopping = True
+
+    @property
+    def sessions(self) -> int:
+        """How many sessions there are."""
+        return self._sessions
+
+    def open(self, session: Session) -> Flow[None] | None:
+        """Return the conversation of a new session, or None if there are too many; see `farewell`.
+
+        Arguments:
+            session: the facts of the peer: `peer`, `secure`, `tls`.
+
+        Call `close` for every session that this returned a conversation for.
+        """
+        proxy = self._is_proxy(session)
+        with self._lock:
+            if self._sessions >= self.settings.admission.most:
+                return None
+            if not proxy and not self._admit(session.peer):
+                return None
+            self._sessions += 1
+        return self._behind_proxy(session) if proxy else self._session(session)
+
+    def close(self, session: Session) -> None:
+        """Note the end of a session.
+
+        Arguments:
+            session: the session that was passed to `open`.
+        """
+        with self._lock:
+            self._sessions -= 1
+            if not self._is_proxy(session):
+                self._leave(session.peer)
+
+    def farewell(self, reply: Reply) -> bytes:
+        """Return the octets for a client that gets no session, to be sent before closing.
+
+        They are empty if the client would not understand them; a proxy passes them on.
+        """
+        if self.settings.tls is ServerTLS.IMPLICIT:
+            return b""
+        server = Server(self.hostname)
+        server.send(reply)
+        return server.data_to_send()
+
+    def _is_proxy(self, session: Session) -> bool:
+        return self.settings.proxy is not None and session.peer in self.settings.proxy
+
+    def _admit(self, peer: str) -> bool:
+        """Count one more session of an address, unless it has too many."""
+        each = self.settings.admission.each
+        # A Unix socket has no address.
+        if each is not None and peer and self._by_peer[peer] >= each:
+            return False
+        self._by_peer[peer] += 1
+        return True
+
+    def _leave(self, peer: str) -> None:
+        self._by_peer[peer] -= 1
+        if not self._by_peer[peer]:
+            del self._by_peer[peer]
+
+    # --- what comes before the greeting -------------------------------------------------------
+
+    def _behind_proxy(self, session: Session) -> Flow[None]:
+        """Read the PROXY header, then serve the client it names."""
+        try:
+            header = yield from read_header()
+        except RemoteProtocolError as error:
+            yield from self._refused(session, f"{error}")
+            return
+        except (OSError, Draining) as error:
+            yield from self._refused(session, f"no PROXY header from {session.peer}: {error}")
+            return
+        session = from_proxy(session, header)
+        with self._lock:
+            admitted = self._admit(session.peer)
+        try:
+            yield from self._session(session, admitted=admitted)
+        finally:
+            if admitted:
+                with self._lock:
+                    self._leave(session.peer)
+
+    def _session(self, session: Session, *, admitted: bool = True) -> Flow[None]:
+        """Begin TLS if it comes first, then serve the client."""
+        if self.settings.tls is ServerTLS.IMPLICIT:
+            try:
+                facts = yield BeginTLS(HANDSHAKE_TIMEOUT)
+            except Draining:
+                return
+            except OSError as error:
+                yield from self._refused(session, f"the TLS handshake failed: {error}")
+                return
+            session = replace(session, secure=True, tls=facts)
+        notes = yield from self._notes(session)
+        server = self._server(session, notes)
+        flow = self._serve(server) if admitted else self._turn_away(server)
+        yield from flow if notes is None else notes.run(flow)
+
+    def _turn_away(self, server: Server) -> Flow[None]:
+        server.send(BUSY)
+        with contextlib.suppress(OSError):
+            yield Send(server.data_to_send(), server.timeout)
+
+    def _notes(self, session: Session) -> Flow[Notes | None]:
+        """Return the notes for the observer of a session; None if it has no observer."""
+        if self.settings.observer is None:
+            return None
+        try:
+            observer = yield Call(self.settings.observer, (session,))
+        except Exception as error:  # noqa: BLE001  the observer's
+            yield Report(error)
+            return None
+        return None if observer is None else Notes(observer)
+
+    def _server(self, session: Session, observer: Observer | None) -> Server:
+        return Server(
+            self.hostname,
+            self.extensions,
+            limits=self.limits,
+            protocol=self.settings.protocol,
+            line_endings=self.settings.line_endings,
+            syntax=self.settings.syntax,
+            session=session,
+            observer=observer,
+        )
+
+    def _serve(self, server: Server) -> Flow[None]:
+        authenticator = None
+        if self.settings.users is not None:
+            authenticator = Authenticator(
+                self.settings.users, self._context, mechanisms=self.mechanisms
+            )
+        stamp = self._stamp if self.settings.received else None
+        return serve_session(
+            server,
+            self.hooks,
+            authenticator,
+            stamp,
+            stopping=lambda: self.stopping,
+            refuse_early_talkers=self.settings.refuse_early_talkers,
+        )
+
+    def _stamp(self, session: Session, envelope: Envelope) -> bytes:
+        assert self.settings.clock is not None
+        assert self.settings.nonce is not None
+        return received_field(session, envelope, self.settings.clock(), self.settings.nonce())
+
+    def _refused(self, session: Session, reason: str) -> Flow[None]:
+        """Tell the handler of a connection that was closed before the greeting, without a reply."""
+        if self.hooks.rejected is not None:
+            rejected = Rejected(Reply(421, "4.7.0", "closed without a greeting"), reason)
+            yield from tell(self.hooks.rejected, session, rejected)

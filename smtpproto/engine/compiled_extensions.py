@@ -1,0 +1,203 @@
+"""A set of service extensions, compiled: verbs, parameters and rows of the table.
+
+RFC 5321 section 2.2.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..errors import LocalProtocolError
+from ..extensions.extension import EHLO_KEYWORD, Extension, UnknownExtension, split_line
+from ..extensions.known import VERBS
+from ..vocabulary.command_base import Command, Grammar, Syntax
+from ..vocabulary.commands import BASE_COMMANDS, Ehlo, Helo, Lhlo
+from ..vocabulary.session_facts import Offered, Protocol
+from .command_allowed import InForce, keeps_facts
+from .transition_table import compile_table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from ..limits import Limits
+    from ..vocabulary.parameters import Parameter
+
+
+__all__ = ["Catalogue", "catalogue", "read_offers"]
+
+# How many sets of offered extensions to keep compiled.
+_MOST_COMPILED = 64
+_ALL_VERBS = VERBS.union(command.verb for command in BASE_COMMANDS)
+
+
+class Catalogue:
+    """A set of extensions, compiled (RFC 5321 section 2.2).
+
+    Arguments:
+        kinds: the classes of the extensions in use.
+        protocol: SMTP or LMTP; decides between EHLO, HELO and LHLO.
+        limits: for the grammar.
+        syntax: for the grammar.
+
+    Attributes:
+        kinds: the extensions, by keyword.
+        grammar: for command lines, as long as no extension with `utf8` is in force.
+        utf8_grammar: the same, once one is.
+        rows: the table of states.
+        concerned: the extensions that keep facts of a session, see `Extension.after`.
+        longest: octets of the longest command line, CRLF included.
+
+    Raises:
+        ValueError: two extensions with the same keyword, verb or row, or the same parameter keyword
+            on the same command; an extension without one that it requires; a name that is no
+            keyword in upper case.
+        TypeError: one of the classes is no class of a service extension.
+    """
+
+    def __init__(
+        self,
+        kinds: Iterable[type[Extension]],
+        protocol: Protocol,
+        limits: Limits,
+        syntax: Syntax = Syntax.STRICT,
+    ) -> None:
+        self.kinds: dict[str, type[Extension]] = {}
+        for kind in kinds:
+            _check_names(kind)
+            if kind.keyword in self.kinds:
+                raise ValueError(f"{kind.keyword} is defined twice")
+            self.kinds[kind.keyword] = kind
+        self.limits = limits
+        greetings = (Lhlo,) if protocol is Protocol.LMTP else (Ehlo, Helo)
+        verbs: dict[str, type[Command]] = {
+            command.verb: command for command in BASE_COMMANDS if command not in (Ehlo, Helo)
+        }
+        verbs.update({command.verb: command for command in greetings})
+        parameters: dict[type[Command], dict[str, type[Parameter]]] = {}
+        for kind in self.kinds.values():
+            for keyword in kind.requires:
+                if keyword not in self.kinds:
+                    raise ValueError(f"{kind.keyword} requires {keyword}")
+            for command in kind.commands:
+                if command.verb in verbs:
+                    raise ValueError(f"{command.verb} is defined twice")
+                verbs[command.verb] = command
+            for command, added in kind.parameters.items():
+                known = parameters.setdefault(command, {})
+                for parameter in added:
+                    if known.setdefault(parameter.keyword, parameter) is not parameter:
+                        raise ValueError(f"{command.verb} {parameter.keyword} is defined twice")
+        self.rows = compile_table(kind.transitions for kind in self.kinds.values())
+        self.grammar = Grammar(
+            verbs=verbs,
+            known=_ALL_VERBS - {"EHLO", "HELO", "LHLO"},
+            parameters=parameters,
+            limits=limits,
+            syntax=syntax,
+        )
+        self.utf8_grammar = replace(self.grammar, utf8=True)
+        self.concerned = tuple(kind for kind in self.kinds.values() if keeps_facts(kind))
+        self._in_force: dict[tuple[type, ...], InForce] = {}
+        self._offered: dict[tuple[int, ...], Offered] = {}
+        everything = self._compile(tuple(self.kinds.values()))
+        self.longest = max(
+            limits.command_line, *(everything.rules(each).longest for each in verbs.values())
+        )
+
+    def offered(self, extensions: Sequence[Extension]) -> Offered:
+        """Return the set of these extensions.
+
+        Idle sessions of a server share one set; a set for each took 0.6 KiB of their memory.
+        """
+        # The set keeps the extensions, so their numbers stay theirs.
+        key = tuple(map(id, extensions))
+        found = self._offered.get(key)
+        if found is None:
+            if len(self._offered) == _MOST_COMPILED:
+                self._offered.clear()
+            found = self._offered[key] = Offered(extensions)
+        return found
+
+    def in_force(self, offered: Offered) -> InForce:
+        """Return the rules for commands while these extensions are in use."""
+        kinds = offered.kinds
+        return self._in_force.get(kinds) or self._compile(kinds)
+
+    def _compile(self, kinds: tuple[type, ...]) -> InForce:
+        utf8 = any(issubclass(kind, Extension) and kind.utf8 for kind in kinds)
+        grammar = self.utf8_grammar if utf8 else self.grammar
+        if len(self._in_force) == _MOST_COMPILED:
+            # The client has met very many servers; start again.
+            self._in_force.clear()
+        known = tuple(self.kinds.values())
+        in_force = self._in_force[kinds] = InForce(kinds, known, grammar, self.limits)
+        return in_force
+
+    def longest_line(self, command: type[Command], offered: Offered) -> int:
+        """Octets of the longest line of a command with its CRLF (RFC 5321 section 4.5.3.1.4)."""
+        return self.in_force(offered).rules(command).longest
+
+
+def catalogue(
+    kinds: Iterable[type[Extension]],
+    protocol: Protocol,
+    limits: Limits,
+    syntax: Syntax = Syntax.STRICT,
+) -> Catalogue:
+    """The catalogue of these extensions, compiled once for all sessions that use the same."""
+    return _compiled(tuple(kinds), protocol, limits, syntax)
+
+
+@functools.lru_cache(maxsize=64)
+def _compiled(
+    kinds: tuple[type[Extension], ...], protocol: Protocol, limits: Limits, syntax: Syntax
+) -> Catalogue:
+    return Catalogue(kinds, protocol, limits, syntax)
+
+
+def _check_names(kind: type[Extension]) -> None:
+    """Refuse names that cannot be written, or that no received name would equal."""
+    given: object = kind
+    if not (isinstance(given, type) and issubclass(given, Extension)):
+        raise TypeError(
+            "expected service extensions, of which a Client takes classes, such as Size, and a "
+            f"Server takes instances, such as Size(10_000_000); found {kind!r}"
+        )
+    added = [parameter for each in kind.parameters.values() for parameter in each]
+    verbs = [command.verb for command in kind.commands]
+    for name in (kind.keyword, *verbs, *(parameter.keyword for parameter in added)):
+        if EHLO_KEYWORD.fullmatch(name) is None or name != name.upper():
+            raise ValueError(f"{kind.__name__}: {name!a} is no keyword in upper case")
+
+
+def read_offers(lines: Sequence[str], catalogue: Catalogue) -> Offered:
+    """Return the extensions that a reply to EHLO announces in these lines (without the first).
+
+    A malformed line is ignored: RFC 5321 section 4.1.1.1 defines no reply to it, and the server
+    works without that extension.
+    """
+    offered: dict[str, Extension] = {}
+    old_lines = []
+    for line in lines:
+        try:
+            keyword, arguments = split_line(line)
+        except LocalProtocolError:
+            old_lines.append(line)
+            continue
+        kind = catalogue.kinds.get(keyword.upper())
+        extension: Extension = UnknownExtension(keyword, arguments)
+        if kind is not None:
+            with contextlib.suppress(LocalProtocolError):
+                extension = kind.parse_offer(arguments)
+        offered.setdefault(keyword.upper(), extension)
+    for line in old_lines:
+        # Only if no line in the usual form has the keyword.
+        keyword, equals, arguments = line.partition("=")
+        kind = catalogue.kinds.get(keyword.strip(" ").upper())
+        if equals and kind is not None and kind.old_form and kind.keyword not in offered:
+            with contextlib.suppress(LocalProtocolError):
+                offered[kind.keyword] = kind.parse_offer(arguments)
+    return Offered(offered.values())
