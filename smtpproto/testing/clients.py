@@ -14,7 +14,7 @@ It has the methods of the clients over sockets, so it can replace one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from email.message import EmailMessage
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -27,7 +27,9 @@ from ..engine.client import Client
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from ..vocabulary.session_facts import Session
-from .memory import MemoryLink, Peer, Served, run_flow
+from .fakes import FakeServer
+from .link import Link
+from .servers import serve
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -43,16 +45,18 @@ def connect(
     name: str = "client.example",
     settings: ClientSettings | None = None,
     client: Client | None = None,
+    report: Callable[[BaseException], object] | None = None,
     **options: Any,
 ) -> MemoryClient:
     """A client that has begun a session with a server in memory.
 
     Arguments:
-        server: a handler, or any `Peer`, such as a `FakeServer`.
+        server: a handler, a `FakeServer`, or a `Link` with a server.
         name: what the client calls itself.
         settings: of the client; None: `name`, without TLS and credentials.
         client: a new connection; None for one with every extension of this package.
-        options: with a handler, as for `Served`.
+        report: called with each exception of the handler; None: the client's method raises it.
+        options: with a handler, as for `serve`.
 
     Raises:
         SMTPError: the server refuses this client.
@@ -60,15 +64,16 @@ def connect(
         AssertionError: the client sends something else than a `FakeServer` expects.
         Exception: any error of the handler.
     """
-    peer: Any = server
-    if not hasattr(server, "exchange"):
-        peer = Served(server, **options)
-    elif options:
+    if options and isinstance(server, (FakeServer, Link)):
         raise TypeError(f"options are for handlers: {', '.join(options)}")
+    if isinstance(server, FakeServer):
+        server = Link(server.conversation())
+    link = server if isinstance(server, Link) else serve(server, **options)
+    link.server.report = report
     engine = Client(session=Session(peer="192.0.2.2")) if client is None else client
     if settings is None:
         settings = ClientSettings(name=name, tls=TLSMode.NONE)
-    connected = MemoryClient(engine, peer, settings)
+    connected = MemoryClient(engine, link, settings)
     connected.run(begin(engine, settings))
     return connected
 
@@ -80,42 +85,27 @@ class MemoryClient(ClientBase):
 
     Attributes:
         engine: the connection.
-        peer: the other end.
+        link: the way to the server.
     """
 
     def __init__(
-        self, engine: Client, peer: Peer, settings: ClientSettings = ClientSettings()
+        self, engine: Client, link: Link, settings: ClientSettings = ClientSettings()
     ) -> None:
-        super().__init__(engine, MemoryLink(), settings)
+        super().__init__(engine, link, settings)
         self.engine = engine
-        self.peer = peer
+        self.link = link
 
     def run(self, flow: Flow[T]) -> T:
         """Run a conversation with the server, such as those of `smtpproto.conversations.client`.
 
         Raises:
             ConnectionLost: the server has closed, or waits too.
+            Exception: any error of the handler.
         """
-        running = run_flow(flow, self._link)
-        while True:
-            try:
-                next(running)
-            except StopIteration as stop:
-                self._exchange()
-                return stop.value  # type: ignore[no-any-return]  # a Flow[T] returns a T
-            self._exchange()
-            self._link.silent = not self._link.ready()
-
-    def _exchange(self) -> None:
-        """Pass the sent octets to the peer, and read its own."""
-        octets = self._link.take()
-        if self.peer.closed and not octets:
-            self._link.closed = True
-            return
-        said = self.peer.exchange(octets)
-        if said:
-            self._link.incoming.append(said)
-        self._link.closed = self.peer.closed
+        try:
+            return self.link.run(flow)
+        finally:
+            self.link.check()
 
     def _talk(self, flow: Flow[T]) -> T:
         with self._conversation():
@@ -180,8 +170,8 @@ class MemoryClient(ClientBase):
     def close(self) -> None:
         """Close without QUIT."""
         self.closed = True
-        if isinstance(self.peer, Served):
-            self.peer.close()
+        self.link.end()
+        self.link.check()
 
     def __enter__(self) -> Self:
         return self

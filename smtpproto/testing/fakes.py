@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Iterator
-from textwrap import dedent
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from ..conversations.io_requests import BeginTLS, Flow, Receive, Send
 from ..limits import Limits
 from ..vocabulary.commands import Noop
 from ..vocabulary.replies import Reply, ReplyReader, build_reply
 from ..wire import BadLine, LineReader, ReceiveBuffer
-from .memory import Served
+from .servers import serve
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = ["FakeClient", "FakeServer"]
+
+_TLS, _EOF = "TLS", "EOF"
 
 
 class FakeServer:
@@ -27,10 +29,12 @@ class FakeServer:
     A script is a conversation as in an RFC.  After `C:` is a line that the client must send
     exactly, with CRLF.  If it ends with `...`, the client's line only has to begin with it; a
     single `...` stands for any lines up to the next one in the script.  The server sends the lines
-    after `S:`. At the end of the script the server closes.
+    after `S:`.  `TLS` on a line of its own is the TLS handshake; `EOF` waits until the client has
+    closed.  At the end of the script the server closes.
 
-    It is a `Peer` for `connect`.  It can also replace a connected socket in code with its own I/O:
-    it has `sendall`, `recv`, `makefile` and `close`, so it works with `smtplib` too.
+    It is a server for `connect`, and its `conversation` for a `Link`.  It can also replace a
+    connected socket in code with its own I/O: it has `sendall`, `recv`, `makefile` and `close`, so
+    it works with `smtplib` too.
 
         >>> server = FakeServer('''
         ...     S: 220 mx.example
@@ -47,17 +51,21 @@ class FakeServer:
         script: the conversation; its indentation does not matter.
 
     Raises:
-        ValueError: a line of the script begins with neither `C:` nor `S:`.
+        ValueError: a line of the script is none of these.
     """
 
     def __init__(self, script: str) -> None:
         self._turns: deque[tuple[str, str]] = deque()
-        for line in dedent(script).splitlines():
-            if line.strip():
+        for line in map(str.lstrip, script.splitlines()):
+            if line:
                 side, text = line[:2], line[2:].removeprefix(" ")
-                if side not in ("C:", "S:"):
-                    raise ValueError(f"expected a line that begins with C: or S:, found {line!r}")
-                self._turns.append((side[0], text))
+                if line in (_TLS, _EOF):
+                    side, text = line, ""
+                elif side not in ("C:", "S:"):
+                    raise ValueError(
+                        f"expected TLS, EOF or a line that begins with C: or S:, found {line!r}"
+                    )
+                self._turns.append((side, text))
         self._heard = bytearray()
         self._said = bytearray()
         self._any = False
@@ -87,13 +95,48 @@ class FakeServer:
             AssertionError: a part of it is left.
         """
         if self._turns:
-            side, text = self._turns[0]
-            raise AssertionError(f"the conversation ended before {side}: {text}")
+            raise AssertionError(f"the conversation ended before {self._next()}")
+
+    def conversation(self) -> Flow[None]:
+        """Play the script as a conversation, for a `Link`.
+
+        Raises:
+            AssertionError: the client does not follow the script.
+        """
+        octets = b""
+        try:
+            while True:
+                said = self.exchange(octets)
+                if said:
+                    yield Send(said, 0)
+                if self.closed:
+                    return
+                if self._turns[0][0] == _TLS:
+                    yield BeginTLS(0)
+                    self._turns.popleft()
+                    octets = b""
+                    continue
+                octets = yield Receive(0, fresh=True)
+                if not octets:
+                    break
+        except OSError:
+            return
+        if self._turns[0][0] == _EOF:
+            self._turns.popleft()
+
+    def _next(self) -> str:
+        """What the script expects now."""
+        return " ".join(self._turns[0]).rstrip()
 
     def _go_on(self) -> None:
         while self._turns:
             side, text = self._turns[0]
-            if side == "S":
+            if side in (_TLS, _EOF):
+                if self._heard and not self._any:
+                    raise AssertionError(f"expected {side}\n   found C: {_shown(self._heard)}")
+                self._heard.clear()
+                return
+            if side == "S:":
                 self._said += text.encode() + b"\r\n"
             elif text == "...":
                 self._any = True
@@ -129,7 +172,7 @@ class FakeServer:
             TimeoutError: the server waits for the client.
         """
         if not self._said and self._turns:
-            raise TimeoutError(f"the server waits for C: {self._turns[0][1]}")
+            raise TimeoutError(f"the server waits for {self._next()}")
         data = bytes(self._said[:size])
         del self._said[:size]
         return data
@@ -186,25 +229,35 @@ class FakeClient:
     """A client that can send anything to a handler, step by step, also invalid lines.
 
     Arguments:
-        handler, options: as for `smtpproto.testing.memory.Served`.
+        handler, options: as for `smtpproto.testing.serve`.  It calls a `content` hook when the
+            content is complete or lost.
+        report: called with each exception of the handler; None: it is raised.
 
     Attributes:
         greeting: the first reply.
         octets: all octets that the server has sent.
+        link: the way to the server.
     """
 
-    def __init__(self, handler: object, **options: Any) -> None:
+    def __init__(
+        self,
+        handler: object,
+        *,
+        report: Callable[[BaseException], object] | None = None,
+        **options: Any,
+    ) -> None:
         self.octets = b""
-        self._served = Served(handler, **options)
+        self.link = serve(handler, stream=False, **options)
+        self.link.server.report = report
         self._buffer = ReceiveBuffer()
         self._lines = LineReader(self._buffer, 2048)
         self._reader = ReplyReader(Limits())
-        (self.greeting,) = self._replies(self._served.link.take())
+        (self.greeting,) = self.send(b"")
 
     @property
     def closed(self) -> bool:
         """Whether the server has closed."""
-        return self._served.closed
+        return self.link.server.done
 
     def say(self, *lines: str | bytes) -> Reply:
         """Send lines, each with CRLF, in one segment; return the last reply.
@@ -224,13 +277,14 @@ class FakeClient:
         Raises:
             Exception: any error of the handler.
         """
-        return list(self._replies(self._served.exchange(octets)))
+        return list(self._replies(self.link.feed(octets)))
 
     def close(self) -> list[Reply]:
         """Close, in any state; return the server's last replies."""
-        return list(self._replies(self._served.close()))
+        return list(self._replies(self.link.end()))
 
     def _replies(self, octets: bytes) -> Iterator[Reply]:
+        self.link.check()
         self.octets += octets
         self._buffer.feed(octets)
         while (line := self._lines.read()) is not None:

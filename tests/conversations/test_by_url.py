@@ -17,8 +17,9 @@ from smtpproto.extensions import (
     EnhancedStatusCodes,
 )
 from smtpproto.sasl import Credentials, Users
+from smtpproto.testing import Link
 from smtpproto.vocabulary.addresses import ForwardPath
-from tests.conversations.driver import Inbox, Link, begin, deliver, serve
+from tests.conversations.driver import Inbox, begin, deliver, serve
 
 URL = "imap://imap.example/mail;UID=1"
 BURL = b"BURL imap://imap.example/mail;UID=1"

@@ -10,17 +10,8 @@ from smtpproto import Client, Protocol, RemoteProtocolError, Reply
 from smtpproto.conversations import PermanentError, ServerTLS, TLSError, TLSMode
 from smtpproto.conversations import client as submit
 from smtpproto.extensions import Chunking, Pipelining, ServerLimits, StartTls
-from tests.conversations.driver import (
-    CONTENT,
-    NO,
-    Inbox,
-    Link,
-    begin,
-    deliver,
-    script,
-    serve,
-    statuses,
-)
+from smtpproto.testing import Link
+from tests.conversations.driver import CONTENT, NO, Inbox, begin, deliver, follow, serve, statuses
 
 THREE = ("a@mx.example", "b@mx.example", "c@mx.example")
 TLS = [
@@ -119,11 +110,8 @@ def test_data_is_the_default_where_chunks_are_offered(chunking: bool) -> None:
 
 def scripted(text: str, *offers: str) -> tuple[Link, Client]:
     """A server that offers this, and then says what is written."""
-    lines = ["mx.example", *offers]
-    hello = "|".join(f"250-{line}" for line in lines)
-    link = Link(
-        script(f">>> 220 mx.example\n<<< EHLO client.example\n>>> {hello}|250 HELP\n{text}")
-    )
+    hello = "\n".join(f"S: 250-{line}" for line in ("mx.example", *offers))
+    link = follow(f"S: 220 mx.example\nC: EHLO client.example\n{hello}\nS: 250 HELP\n{text}")
     return link, begin(link)
 
 
@@ -132,18 +120,18 @@ def scripted(text: str, *offers: str) -> tuple[Link, Client]:
 def test_a_code_of_no_list_refuses_one_recipient(code: int, offers: tuple[str, ...]) -> None:
     """RFC 5321 section 4.3.2: the first digit decides."""
     steps = [
-        ("<<< MAIL ...", "250 OK"),
-        ("<<< RCPT ...", "250 OK"),
-        ("<<< RCPT ...", f"{code} Delivery not authorized"),
-        ("<<< RCPT ...", "260 fine"),
-        ("<<< DATA", "354 go"),
+        ("C: MAIL ...", "250 OK"),
+        ("C: RCPT ...", "250 OK"),
+        ("C: RCPT ...", f"{code} Delivery not authorized"),
+        ("C: RCPT ...", "260 fine"),
+        ("C: DATA", "354 go"),
     ]
     if offers:
         asked, told = zip(*steps, strict=True)
-        text = "\n".join([*asked, f">>> {'|'.join(told)}"])
+        text = "\n".join([*asked, *(f"S: {reply}" for reply in told)])
     else:
-        text = "\n".join(f"{asked}\n>>> {told}" for asked, told in steps)
-    rest = "\n<<< Subject: test\n<<<\n<<< ..a line with a dot\n<<< .\n>>> 250 queued\n"
+        text = "\n".join(f"{asked}\nS: {told}" for asked, told in steps)
+    rest = "\nC: Subject: test\nC:\nC: ..a line with a dot\nC: .\nS: 250 queued\n"
     link, client = scripted(text + rest, *offers)
     delivery = deliver(link, client, to=THREE)
     assert statuses(delivery) == ["ACCEPTED", "REFUSED", "ACCEPTED"]
@@ -154,9 +142,7 @@ def test_a_code_of_no_list_refuses_one_recipient(code: int, offers: tuple[str, .
 
 @pytest.mark.parametrize("protocol", Protocol)
 def test_a_greeting_that_turns_into_a_refusal(protocol: Protocol) -> None:
-    link = Link(
-        script(">>> 220-mx.example|521 5.7.1 192.0.2.1 is blocked, see https://mx.example\n")
-    )
+    link = follow("S: 220-mx.example\nS: 521 5.7.1 192.0.2.1 is blocked, see https://mx.example\n")
     with pytest.raises(PermanentError, match=r"192\.0\.2\.1 is blocked") as caught:
         begin(link, Client(protocol=protocol))
     assert caught.value.reply is not None
@@ -164,14 +150,14 @@ def test_a_greeting_that_turns_into_a_refusal(protocol: Protocol) -> None:
 
 
 @pytest.mark.parametrize(
-    "odd", ["250 fine|354 go", "250 fine|250 fine", "what?", "334 x", "550-no|250 yes", "EOF"]
+    "odd", ["250 a\nS: 354 go", "250 a\nS: 250 b", "what?", "334 x", "550-a\nS: 250 b", ""]
 )
 def test_the_reply_to_mail_decides_whatever_follows(odd: str) -> None:
     """It says why; what a server says then that goes on oddly explains nothing."""
-    said = "" if odd == "EOF" else f"|{odd}"
+    said = f"\nS: {odd}" if odd else ""
     link, client = scripted(
-        f"<<< MAIL ...\n<<< RCPT ...\n<<< RCPT ...\n<<< RCPT ...\n<<< DATA\n"
-        f">>> 550 5.7.1 not you{said}\n",
+        f"C: MAIL ...\nC: RCPT ...\nC: RCPT ...\nC: RCPT ...\nC: DATA\n"
+        f"S: 550 5.7.1 not you{said}\n",
         "PIPELINING",
         "ENHANCEDSTATUSCODES",
     )
@@ -182,11 +168,11 @@ def test_the_reply_to_mail_decides_whatever_follows(odd: str) -> None:
 
 def test_a_server_that_talks_ahead_delivers_nothing() -> None:
     """Its replies were there before what they would answer (RFC 5321 section 4.3.1)."""
-    ahead = "220 mx.example|250 mx.example|250 a|250 b|354 c|250 queued"
-    link = Link(script(f">>> {ahead}\n<<< EHLO ...\n"))
+    ahead = "220 mx.example\nS: 250 mx.example\nS: 250 a\nS: 250 b\nS: 354 c\nS: 250 queued"
+    link = follow(f"S: {ahead}\nC: EHLO ...\n")
     with pytest.raises(RemoteProtocolError, match="a reply came before EHLO"):
         begin(link)
-    link, client = scripted("<<< MAIL ...\n>>> 250 a|250 b|354 c|250 queued\nEOF\n")
+    link, client = scripted("C: MAIL ...\nS: 250 a\nS: 250 b\nS: 354 c\nS: 250 queued\nEOF\n")
     delivery = deliver(link, client)
     assert statuses(delivery) == ["FAILED"]
     assert "a reply came before RCPT" in delivery.outcomes[0].reason

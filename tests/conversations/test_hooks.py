@@ -11,7 +11,8 @@ from smtpproto import Limits, Protocol, Reply, Session
 from smtpproto.conversations import Envelope
 from smtpproto.conversations.io_requests import Send
 from smtpproto.extensions import Chunking, Pipelining
-from tests.conversations.driver import Link, serve
+from smtpproto.testing import Link
+from tests.conversations.driver import serve
 
 HELLO = b"EHLO client.example\r\n"
 MAIL = b"MAIL FROM:<a@client.example>\r\n"

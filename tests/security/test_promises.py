@@ -10,7 +10,8 @@ import pytest
 from smtpproto import Command, Reply, Session
 from smtpproto.conversations import ServerSettings, SessionFactory
 from smtpproto.extensions import Burl, BurlCommand, Chunking, EightBitMime, Pipelining
-from tests.conversations.driver import Inbox, Link
+from smtpproto.testing import Link
+from tests.conversations.driver import Inbox
 
 EXTENSIONS = (EightBitMime(), Pipelining(), Chunking(), Burl(("imap",)))
 HELLO = b"EHLO client.example\r\n"

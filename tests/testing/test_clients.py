@@ -11,7 +11,7 @@ from smtpproto import Domain, Mail, Protocol, Reply, ReversePath, Session
 from smtpproto.conversations import Envelope, PermanentError, Status
 from smtpproto.extensions import ExpnExtension
 from smtpproto.extensions.known import standard
-from smtpproto.testing import FakeServer, Served, connect
+from smtpproto.testing import FakeServer, connect
 from tests.testing.handlers import ENVELOPE, Broken, Inbox, Stream
 
 
@@ -53,8 +53,7 @@ def test_an_error_in_the_block_closes_without_quit() -> None:
     with pytest.raises(KeyError), connect(inbox) as client:
         raise KeyError
     assert client.closed
-    assert isinstance(client.peer, Served)
-    assert client.peer.closed
+    assert client.link.server.done
 
 
 def test_lmtp_in_memory() -> None:

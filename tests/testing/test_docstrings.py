@@ -7,10 +7,10 @@ from types import ModuleType
 
 import pytest
 
-from smtpproto.testing import clients, fakes, memory, pair
+from smtpproto.testing import clients, fakes, pair, servers
 
 
-@pytest.mark.parametrize("module", [clients, fakes, memory, pair])
+@pytest.mark.parametrize("module", [clients, fakes, pair, servers])
 def test_examples(module: ModuleType) -> None:
     found = doctest.testmod(module)
     assert found.attempted > 0

@@ -17,7 +17,7 @@ from smtpproto.conversations import (
     TransientError,
 )
 from smtpproto.sasl import ClientHalf, Context, Credentials, Plain, SASLError, Users
-from tests.conversations.driver import Inbox, Link, begin, script, serve
+from tests.conversations.driver import Inbox, begin, follow, serve
 
 ALICE = Credentials(username="alice", password="wonderland")
 PLAIN = base64.b64encode(b"\0alice\0wonderland").decode()
@@ -32,17 +32,15 @@ def nonce() -> str:
 
 def log_in(text: str, offer: str = "PLAIN LOGIN", **settings: Any) -> Client:
     """Log in to a server that says this, on a channel that is secure."""
-    link = Link(
-        script(
-            f"""
-            >>> 220 mx.example
-            <<< EHLO client.example
-            >>> 250-mx.example
-            >>> 250-ENHANCEDSTATUSCODES
-            >>> 250 AUTH {offer}
+    link = follow(
+        f"""
+            S: 220 mx.example
+            C: EHLO client.example
+            S: 250-mx.example
+            S: 250-ENHANCEDSTATUSCODES
+            S: 250 AUTH {offer}
             """
-            + text
-        )
+        + text
     )
     client = Client(session=Session(secure=True))
     return begin(link, client, **{"credentials": ALICE, "nonce": nonce, **settings})
@@ -155,14 +153,14 @@ def test_a_command_of_512_octets_is_not_too_long(more: int) -> None:
 def test_the_next_one_where_a_mechanism_is_refused() -> None:
     client = log_in(
         f"""
-        <<< AUTH PLAIN {PLAIN}
-        >>> 504 5.5.4 not today
-        <<< AUTH LOGIN
-        >>> 334 VXNlcm5hbWU6
-        <<< YWxpY2U=
-        >>> 334 UGFzc3dvcmQ6
-        <<< d29uZGVybGFuZA==
-        >>> 235 2.7.0 welcome
+        C: AUTH PLAIN {PLAIN}
+        S: 504 5.5.4 not today
+        C: AUTH LOGIN
+        S: 334 VXNlcm5hbWU6
+        C: YWxpY2U=
+        S: 334 UGFzc3dvcmQ6
+        C: d29uZGVybGFuZA==
+        S: 235 2.7.0 welcome
         """
     )
     assert client.session.identity == "alice"
@@ -172,12 +170,12 @@ def test_a_transition_needs_the_password_once() -> None:
     """432 (RFC 4954 section 6): the server has nothing yet that CRAM-MD5 could be checked with."""
     client = log_in(
         f"""
-        <<< AUTH CRAM-MD5
-        >>> 334 {base64.b64encode(b"<1@mx.example>").decode()}
-        <<< ...
-        >>> 432 4.7.12 a password transition is needed
-        <<< AUTH PLAIN {PLAIN}
-        >>> 235 2.7.0 welcome
+        C: AUTH CRAM-MD5
+        S: 334 {base64.b64encode(b"<1@mx.example>").decode()}
+        C: YWxpY2Ug...
+        S: 432 4.7.12 a password transition is needed
+        C: AUTH PLAIN {PLAIN}
+        S: 235 2.7.0 welcome
         """,
         "CRAM-MD5 PLAIN",
     )
@@ -189,14 +187,14 @@ def test_refused_credentials_are_tried_in_one_other_way() -> None:
     with pytest.raises(AuthenticationError) as caught:
         log_in(
             f"""
-            <<< AUTH CRAM-MD5
-            >>> 334 {base64.b64encode(b"<1@mx.example>").decode()}
-            <<< ...
-            >>> 535 5.7.8 first
-            <<< AUTH PLAIN {PLAIN}
-            >>> 535 5.7.8 second
-            <<< QUIT
-            >>> 221 2.0.0 bye
+            C: AUTH CRAM-MD5
+            S: 334 {base64.b64encode(b"<1@mx.example>").decode()}
+            C: YWxpY2Ug...
+            S: 535 5.7.8 first
+            C: AUTH PLAIN {PLAIN}
+            S: 535 5.7.8 second
+            C: QUIT
+            S: 221 2.0.0 bye
             EOF
             """,
             "CRAM-MD5 PLAIN LOGIN",
@@ -212,10 +210,10 @@ def test_all_mechanisms_refused() -> None:
     with pytest.raises(AuthenticationError) as caught:
         log_in(
             f"""
-            <<< AUTH PLAIN {PLAIN}
-            >>> 534 5.7.9 too weak
-            <<< AUTH LOGIN
-            >>> 504 5.5.4 no
+            C: AUTH PLAIN {PLAIN}
+            S: 534 5.7.9 too weak
+            C: AUTH LOGIN
+            S: 504 5.5.4 no
             """
         )
     assert caught.value.reply is not None
@@ -225,7 +223,7 @@ def test_all_mechanisms_refused() -> None:
 @pytest.mark.parametrize("code", [454, 421, 451])
 def test_not_now(code: int) -> None:
     with pytest.raises(TransientError, match=str(code)):
-        log_in(f"<<< AUTH PLAIN {PLAIN}\n>>> {code} 4.7.0 later")
+        log_in(f"C: AUTH PLAIN {PLAIN}\nS: {code} 4.7.0 later")
 
 
 # --- when nothing can be used -----------------------------------------------------------------
@@ -233,31 +231,31 @@ def test_not_now(code: int) -> None:
 
 def test_the_password_is_not_sent_in_plain_text() -> None:
     text = """
-    >>> 220 mx.example
-    <<< EHLO client.example
-    >>> 250-mx.example
-    >>> 250 AUTH PLAIN LOGIN
+    S: 220 mx.example
+    C: EHLO client.example
+    S: 250-mx.example
+    S: 250 AUTH PLAIN LOGIN
     """
-    link = Link(script(text))
+    link = follow(text)
     with pytest.raises(AuthenticationError) as caught:
         begin(link, credentials=ALICE, nonce=nonce)
     assert "PLAIN: it sends a secret" in str(caught.value)
     assert link.client.sent() == b"EHLO client.example\r\nQUIT\r\n"
     # Unless its name is allowed.
-    link = Link(script(text + f"<<< AUTH PLAIN {PLAIN}\n>>> 235 ok"))
+    link = follow(text + f"C: AUTH PLAIN {PLAIN}\nS: 235 ok")
     begin(link, credentials=ALICE, nonce=nonce, allow_plaintext=("PLAIN",))
 
 
 @pytest.mark.parametrize(
     "offer, secure, hint",
     [
-        ("250-mx.example\n>>> 250 HELP", False, "inside TLS only"),
-        ("250-mx.example\n>>> 250 HELP", True, "587"),
-        ("502 what?\n<<< HELO client.example\n>>> 250 mx.example", True, "does not know EHLO"),
+        ("250-mx.example\nS: 250 HELP", False, "inside TLS only"),
+        ("250-mx.example\nS: 250 HELP", True, "587"),
+        ("502 what?\nC: HELO client.example\nS: 250 mx.example", True, "does not know EHLO"),
     ],
 )
 def test_a_server_without_auth(offer: str, secure: bool, hint: str) -> None:
-    link = Link(script(f">>> 220 mx.example\n<<< EHLO client.example\n>>> {offer}"))
+    link = follow(f"S: 220 mx.example\nC: EHLO client.example\nS: {offer}")
     client = Client(session=Session(secure=secure))
     with pytest.raises(AuthenticationError, match="offers no authentication") as caught:
         begin(link, client, credentials=ALICE, nonce=nonce)
@@ -273,7 +271,7 @@ def test_a_server_without_auth(offer: str, secure: bool, hint: str) -> None:
 )
 def test_no_mechanism_fits(settings: dict[str, Any], reason: str) -> None:
     with pytest.raises(AuthenticationError, match=reason):
-        log_in("<<< QUIT\n>>> 221 2.0.0 bye\nEOF", **settings)
+        log_in("C: QUIT\nS: 221 2.0.0 bye\nEOF", **settings)
 
 
 class Unwilling(Plain):
@@ -287,7 +285,7 @@ class Unwilling(Plain):
 
 def test_a_mechanism_that_cannot_begin() -> None:
     with pytest.raises(AuthenticationError, match="the moon is not full"):
-        log_in("<<< QUIT\n>>> 221 2.0.0 bye\nEOF", mechanisms={"PLAIN": Unwilling()})
+        log_in("C: QUIT\nS: 221 2.0.0 bye\nEOF", mechanisms={"PLAIN": Unwilling()})
 
 
 # --- servers that do it wrong -----------------------------------------------------------------
@@ -305,10 +303,10 @@ def test_a_challenge_that_is_none(challenge: str, reason: str) -> None:
     with pytest.raises(AuthenticationError, match=reason):
         log_in(
             f"""
-            <<< AUTH SCRAM-SHA-256 ...
-            >>> 334 {challenge}
-            <<< *
-            >>> 501 5.7.0 cancelled
+            C: AUTH SCRAM-SHA-256 ...
+            S: 334 {challenge}
+            C: *
+            S: 501 5.7.0 cancelled
             """,
             "SCRAM-SHA-256 PLAIN",
         )
@@ -316,18 +314,18 @@ def test_a_challenge_that_is_none(challenge: str, reason: str) -> None:
 
 def test_a_challenge_too_many() -> None:
     with pytest.raises(AuthenticationError, match="expected the outcome"):
-        log_in(f"<<< AUTH PLAIN {PLAIN}\n>>> 334 \n<<< *\n>>> 501 ok", "PLAIN")
+        log_in(f"C: AUTH PLAIN {PLAIN}\nS: 334 \nC: *\nS: 501 ok", "PLAIN")
 
 
 def test_success_without_proof() -> None:
     """SCRAM has the server prove that it knows the password, too."""
     with pytest.raises(AuthenticationError, match="before it was complete"):
-        log_in("<<< AUTH SCRAM-SHA-256 ...\n>>> 235 2.7.0 welcome", "SCRAM-SHA-256")
+        log_in("C: AUTH SCRAM-SHA-256 ...\nS: 235 2.7.0 welcome", "SCRAM-SHA-256")
 
 
 def test_an_echo() -> None:
     with pytest.raises(RemoteProtocolError) as caught:
-        log_in(f"<<< AUTH PLAIN {PLAIN}\n>>> AUTH PLAIN {PLAIN}")
+        log_in(f"C: AUTH PLAIN {PLAIN}\nS: AUTH PLAIN {PLAIN}")
     assert PLAIN not in str(caught.value)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -10,9 +12,11 @@ import pytest
 
 from smtpproto import TLSFacts
 from smtpproto.conversations import AuthenticationError, ServerTLS, TLSMode
+from smtpproto.conversations.io_requests import Flow, Send
 from smtpproto.extensions import Auth
 from smtpproto.sasl import Credentials, TokenRefused, Users
-from tests.conversations.driver import CLIENT_FACTS, SERVER_FACTS, Inbox, Link, begin, serve
+from smtpproto.testing import Link
+from tests.conversations.driver import CLIENT_FACTS, SERVER_FACTS, Inbox, begin, serve
 
 USERS = Users({"tim": "tanstaaftanstaaf"}, secret=b"0123456789abcdef", iterations=4096)
 TIM = Credentials(username="tim", password="tanstaaftanstaaf")
@@ -49,9 +53,9 @@ def log_in(
     link = serve(
         users=users,
         nonce=nonces(),
-        link={"client_facts": client_facts, "server_facts": server_facts},
         **{"tls": ServerTLS.STARTTLS, **(settings or {})},
     )
+    link.client.tls, link.server.tls = client_facts, server_facts
     begin(
         link,
         credentials=credentials,
@@ -140,25 +144,26 @@ def test_a_server_that_does_not_offer_binding_believes_who_could_bind() -> None:
 def test_a_server_notices_when_its_offer_was_changed(links: list[Link]) -> None:
     """Somebody takes "-PLUS" out of the offer; both ends of the TLS connection are theirs."""
     handler = Inbox()
-    link = serve(
-        handler,
-        users=USERS,
-        nonce=nonces(),
-        tls=ServerTLS.STARTTLS,
-        link={
-            "client_facts": replace(CLIENT_FACTS, channel_bindings=BINDING),
-            "server_facts": replace(SERVER_FACTS, channel_bindings=BINDING),
-        },
-    )
-    send, names = link._fulfil, (b" SCRAM-SHA-256-PLUS", b" SCRAM-SHA-1-PLUS")
+    link = serve(handler, users=USERS, nonce=nonces(), tls=ServerTLS.STARTTLS)
+    link.client.tls = replace(CLIENT_FACTS, channel_bindings=BINDING)
+    link.server.tls = replace(SERVER_FACTS, channel_bindings=BINDING)
 
-    def without_plus(end: Any, request: Any) -> Any:
-        data = getattr(request, "data", b"")
-        for name in names:
-            data = data.replace(name, b"")
-        return send(end, replace(request, data=data) if data else request)
+    def without_plus(flow: Flow[None]) -> Flow[None]:
+        request = next(flow)
+        with suppress(StopIteration):
+            while True:
+                if isinstance(request, Send):
+                    data = re.sub(rb" SCRAM-SHA-(256|1)-PLUS", b"", request.data)
+                    request = replace(request, data=data)
+                try:
+                    result = yield request
+                except Exception as error:  # noqa: BLE001
+                    request = flow.throw(error)
+                else:
+                    request = flow.send(result)
 
-    link._fulfil = without_plus  # type: ignore[method-assign]
+    assert link.server.flow is not None
+    link.server.begin(without_plus(link.server.flow))
     with pytest.raises(AuthenticationError):
         begin(
             link,

@@ -9,18 +9,19 @@ from smtpproto.conversations import ConnectionLost, Envelope
 from smtpproto.conversations import client as submit
 from smtpproto.conversations.io_requests import Receive, Send
 from smtpproto.extensions import StartTls, StartTlsCommand
-from tests.conversations.driver import Link, begin, script, serve
+from smtpproto.testing import Link
+from tests.conversations.driver import begin, follow, serve
 
-HELLO = ">>> 220 mx.example\n<<< EHLO client.example\n>>> 250 mx.example\n"
+HELLO = "S: 220 mx.example\nC: EHLO client.example\nS: 250 mx.example\n"
 
 
 def start(text: str) -> tuple[Link, Client]:
-    link = Link(script(HELLO + text))
+    link = follow(HELLO + text)
     return link, begin(link)
 
 
 def test_a_reply_in_pieces_has_one_deadline() -> None:
-    link, client = start("<<< NOOP\n>>> 250-a\n>>> 250-b\n>>> 250 c")
+    link, client = start("C: NOOP\nS: 250-a\nS: 250-b\nS: 250 c")
     link.server.faults.clear()
     before = len(link.client.requests)
     flow = submit.ask(client, Noop())
@@ -42,8 +43,8 @@ def test_a_reply_in_pieces_has_one_deadline() -> None:
 @pytest.mark.parametrize(
     "text, error, words",
     [
-        ("<<< NOOP", ConnectionLost, "without a reply"),
-        ("<<< NOOP\n>>> what?", RemoteProtocolError, "reply code"),
+        ("C: NOOP", ConnectionLost, "without a reply"),
+        ("C: NOOP\nS: what?", RemoteProtocolError, "reply code"),
     ],
 )
 def test_no_reply(text: str, error: type[Exception], words: str) -> None:
@@ -62,15 +63,14 @@ def test_the_link_breaks(at: int, words: str) -> None:
 
 
 def test_time_runs_out() -> None:
-    link, client = start("<<< NOOP\nEOF")
-    link.client.on_idle = [TimeoutError()]
+    link, client = start("C: NOOP\nEOF")
     with pytest.raises(ConnectionLost, match="no reply: none within 300 seconds"):
         link.run(submit.ask(client, Noop()))
 
 
 def test_a_reply_that_comes_before_all_is_written() -> None:
     """It is looked at, and the rest leaves with the next reply that is waited for."""
-    client = begin(Link(script(HELLO.replace("250 mx", "250-mx") + ">>> 250 PIPELINING\nEOF")))
+    client = begin(follow(HELLO.replace("250 mx", "250-mx") + "S: 250 PIPELINING\nEOF"))
     client.send(Rset())
     client.send(Rset())
     flow = submit.next_reply(client)
@@ -112,10 +112,8 @@ def test_what_is_not_possible_is_not_sent() -> None:
 
 
 def test_no_reply_is_due_before_a_handshake() -> None:
-    link = Link(
-        script(
-            HELLO.replace("250 mx", "250-mx") + ">>> 250 STARTTLS\n<<< STARTTLS\n>>> 220 go\nEOF"
-        )
+    link = follow(
+        HELLO.replace("250 mx", "250-mx") + "S: 250 STARTTLS\nC: STARTTLS\nS: 220 go\nEOF"
     )
     client = begin(link)
     assert StartTls in client.offered
@@ -136,7 +134,7 @@ def test_taking_leave() -> None:
     assert link.server.done
 
 
-@pytest.mark.parametrize("text", ["<<< QUIT", "<<< QUIT\n>>> what?", "<<< QUIT\n>>> 500 no"])
+@pytest.mark.parametrize("text", ["C: QUIT", "C: QUIT\nS: what?", "C: QUIT\nS: 500 no"])
 def test_leave_is_taken_whatever_the_server_says(text: str) -> None:
     link, client = start(text)
     link.run(submit.end(client))

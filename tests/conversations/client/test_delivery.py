@@ -39,15 +39,15 @@ from smtpproto.extensions import (
     SmtpUtf8,
     SmtpUtf8Parameter,
 )
+from smtpproto.testing import Link
 from tests.conversations.driver import (
     CONTENT,
     NO,
     Inbox,
-    Link,
     begin,
     deliver,
+    follow,
     lmtp_client,
-    script,
     serve,
     statuses,
 )
@@ -65,10 +65,8 @@ def start(*extensions: Any, inbox: Inbox | None = None, **settings: Any) -> tupl
 def scripted(text: str, *offers: str) -> tuple[Link, Client]:
     """A server that offers this, and then says what is written."""
     lines = ["mx.example", *offers]
-    hello = "\n".join(f">>> 250-{line}" for line in lines[:-1])
-    link = Link(
-        script(f">>> 220 mx.example\n<<< EHLO client.example\n{hello}\n>>> 250 {lines[-1]}\n{text}")
-    )
+    hello = "\n".join(f"S: 250-{line}" for line in lines[:-1])
+    link = follow(f"S: 220 mx.example\nC: EHLO client.example\n{hello}\nS: 250 {lines[-1]}\n{text}")
     return link, begin(link)
 
 
@@ -155,14 +153,14 @@ def test_refusals(extensions: tuple[Any, ...], answers: dict[str, Any], codes: l
 def test_data_is_refused() -> None:
     link, client = scripted(
         """
-        <<< MAIL FROM:<alice@client.example>
-        >>> 250 ok
-        <<< RCPT TO:<bob@mx.example>
-        >>> 250 ok
-        <<< DATA
-        >>> 451 4.3.2 not now
-        <<< RSET
-        >>> 250 ok
+        C: MAIL FROM:<alice@client.example>
+        S: 250 ok
+        C: RCPT TO:<bob@mx.example>
+        S: 250 ok
+        C: DATA
+        S: 451 4.3.2 not now
+        C: RSET
+        S: 250 ok
         EOF
         """
     )
@@ -174,12 +172,14 @@ def test_data_is_accepted_for_nobody() -> None:
     """RFC 2920 section 3.1: a lone dot, and whatever the server says to that."""
     link, client = scripted(
         """
-        <<< MAIL FROM:<alice@client.example>
-        <<< RCPT TO:<bob@mx.example>
-        <<< DATA
-        >>> 250 ok|550 no|354 go ahead
-        <<< .
-        >>> 554 nobody
+        C: MAIL FROM:<alice@client.example>
+        C: RCPT TO:<bob@mx.example>
+        C: DATA
+        S: 250 ok
+        S: 550 no
+        S: 354 go ahead
+        C: .
+        S: 554 nobody
         EOF
         """,
         "PIPELINING",
@@ -191,10 +191,10 @@ def test_data_is_accepted_for_nobody() -> None:
 @pytest.mark.parametrize(
     "text, codes",
     [
-        ("<<< MAIL ...\n>>> 421 4.3.2 bye", [421, 421, 421]),
-        ("<<< MAIL ...\n>>> 250 ok\n<<< RCPT ...\n>>> 421 bye", [421, 421, 421]),
+        ("C: MAIL ...\nS: 421 4.3.2 bye", [421, 421, 421]),
+        ("C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 421 bye", [421, 421, 421]),
         (
-            "<<< MAIL ...\n>>> 250 ok\n<<< RCPT ...\n>>> 550 no\n<<< RCPT ...\n>>> 421 bye",
+            "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 550 no\nC: RCPT ...\nS: 421 bye",
             [550, 421, 421],
         ),
     ],
@@ -207,7 +207,7 @@ def test_the_server_closes_early(text: str, codes: list[int]) -> None:
 
 
 def test_the_server_closes_early_in_a_group() -> None:
-    link, client = scripted("<<< MAIL ...\n>>> 421 4.3.2 bye", "PIPELINING")
+    link, client = scripted("C: MAIL ...\nS: 421 4.3.2 bye\nC: ...", "PIPELINING")
     delivery = deliver(link, client, to=THREE)
     assert [outcome.reply.code for outcome in delivery.outcomes if outcome.reply] == [421] * 3
 
@@ -217,13 +217,13 @@ def test_the_server_refuses_within_the_content(code: int) -> None:
     """It may not (RFC 5321 section 4.1.1.4); those that do say why, and close."""
     link, client = scripted(
         f"""
-        <<< MAIL ...
-        >>> 250 ok
-        <<< RCPT ...
-        >>> 250 ok
-        <<< DATA
-        >>> 354 go ahead
-        >>> {code} 4.3.2 enough
+        C: MAIL ...
+        S: 250 ok
+        C: RCPT ...
+        S: 250 ok
+        C: DATA
+        S: 354 go ahead
+        S: {code} 4.3.2 enough
         """.replace("4.3.2", f"{str(code)[0]}.3.2")
     )
     big = b"Subject: x\r\n\r\n" + b"y" * 998 + b"\r\n"
@@ -249,7 +249,7 @@ def test_the_server_says_something_before_all_of_the_content_is_written(
     said: bytes, content: bytes, reason: str
 ) -> None:
     """A refusal, or that it closes: the client hears it, and writes no more."""
-    text = "<<< MAIL ...\n>>> 250 ok\n<<< RCPT ...\n>>> 250 ok\n<<< DATA\n>>> 354 go ahead\nEOF"
+    text = "C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 250 ok\nC: DATA\nS: 354 go ahead\nEOF"
     link, client = scripted(text)
     # Three commands and their replies, then the content.
     link.client.faults[len(link.client.requests) + 6] = said
@@ -306,14 +306,16 @@ def test_the_link_is_lost_at_each_request(
 def test_the_server_vanishes_after_the_end() -> None:
     link, client = scripted(
         """
-        <<< MAIL ...
-        <<< RCPT ...
-        <<< DATA
-        >>> 250 ok|250 ok|354 go
-        <<< Subject: test
-        <<<
-        <<< ..a line with a dot
-        <<< .
+        C: MAIL ...
+        C: RCPT ...
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        S: 354 go
+        C: Subject: test
+        C:
+        C: ..a line with a dot
+        C: .
         """,
         "PIPELINING",
     )
@@ -324,7 +326,7 @@ def test_the_server_vanishes_after_the_end() -> None:
 
 
 def test_the_server_breaks_the_protocol() -> None:
-    link, client = scripted("<<< MAIL ...\n>>> 250 ok\n<<< RCPT ...\n>>> 354 what?")
+    link, client = scripted("C: MAIL ...\nS: 250 ok\nC: RCPT ...\nS: 354 what?")
     delivery = deliver(link, client)
     assert statuses(delivery) == ["FAILED"]
     assert "354" in delivery.outcomes[0].reason
@@ -345,26 +347,29 @@ def test_lmtp(extensions: tuple[Any, ...]) -> None:
 
 
 def test_lmtp_lost_between_the_replies() -> None:
-    link = Link(
-        script(
+    link = follow(
+        """
+            S: 220 mx.example
+            C: LHLO client.example
+            S: 250-mx.example
+            S: 250 PIPELINING
+            C: MAIL ...
+            C: RCPT ...
+            C: RCPT ...
+            C: RCPT ...
+            C: DATA
+            S: 250 ok
+            S: 250 ok
+            S: 250 ok
+            S: 250 ok
+            S: 354 go
+            C: Subject: test
+            C:
+            C: ..a line with a dot
+            C: .
+            S: 250 first
+            S: 450 second
             """
-            >>> 220 mx.example
-            <<< LHLO client.example
-            >>> 250-mx.example
-            >>> 250 PIPELINING
-            <<< MAIL ...
-            <<< RCPT ...
-            <<< RCPT ...
-            <<< RCPT ...
-            <<< DATA
-            >>> 250 ok|250 ok|250 ok|250 ok|354 go
-            <<< Subject: test
-            <<<
-            <<< ..a line with a dot
-            <<< .
-            >>> 250 first|450 second
-            """
-        )
     )
     client = begin(link, lmtp_client())
     assert statuses(deliver(link, client, to=THREE)) == ["ACCEPTED", "REFUSED", "UNKNOWN"]
@@ -622,7 +627,7 @@ def test_binary_content_where_it_is_not_offered() -> None:
     assert submit.is_ready(client)
 
 
-HELLO = "<<< MAIL ...\n<<< RCPT ...\n>>> 250 ok|250 ok\n"
+HELLO = "C: MAIL ...\nC: RCPT ...\nS: 250 ok\nS: 250 ok\n"
 
 
 @pytest.mark.parametrize("offers", [("PIPELINING", "CHUNKING"), ("CHUNKING",)])
@@ -645,11 +650,11 @@ def test_the_chunk_before_the_last_is_refused() -> None:
     link, client = scripted(
         HELLO
         + """
-        <<< BDAT 3
-        <<< a
-        >>> 452 4.3.1 full
-        <<< RSET
-        >>> 250 ok
+        C: BDAT 3
+        C: a
+        S: 452 4.3.1 full
+        C: RSET
+        S: 250 ok
         EOF
         """,
         "PIPELINING",
@@ -662,7 +667,7 @@ def test_the_chunk_before_the_last_is_refused() -> None:
 
 def test_the_last_chunk_is_refused() -> None:
     link, client = scripted(
-        HELLO + "<<< BDAT 3 LAST\n<<< a\n>>> 554 no\n<<< RSET\n>>> 250 ok\nEOF",
+        HELLO + "C: BDAT 3 LAST\nC: a\nS: 554 no\nC: RSET\nS: 250 ok\nEOF",
         "PIPELINING",
         "CHUNKING",
     )
@@ -672,7 +677,9 @@ def test_the_last_chunk_is_refused() -> None:
 
 def test_refused_within_the_last_chunk() -> None:
     """The server closes instead of reading on, after it has said why."""
-    link, client = scripted(HELLO + "<<< BDAT ...\n>>> 421 4.3.1 full", "PIPELINING", "CHUNKING")
+    link, client = scripted(
+        HELLO + "C: BDAT ...\nS: 421 4.3.1 full\nC: ...", "PIPELINING", "CHUNKING"
+    )
     content = (b"x" * 998 + b"\r\n") * 1000
     delivery = deliver(link, client, content, chunking=True)
     assert statuses(delivery) == ["REFUSED"]
@@ -682,8 +689,7 @@ def test_refused_within_the_last_chunk() -> None:
 
 def test_refused_within_the_last_chunk_and_read_on() -> None:
     link, client = scripted(
-        HELLO
-        + "<<< BDAT 70000 LAST\n>>> 552 5.3.4 too large\n<<< xxx...\n<<< RSET\n>>> 250 ok\nEOF",
+        HELLO + "C: BDAT 70000 LAST\nS: 552 5.3.4 too large\nC: xxx...\nC: RSET\nS: 250 ok\nEOF",
         "PIPELINING",
         "CHUNKING",
     )
@@ -694,7 +700,9 @@ def test_refused_within_the_last_chunk_and_read_on() -> None:
 
 
 def test_refused_within_a_chunk_that_is_not_the_last() -> None:
-    link, client = scripted(HELLO + "<<< BDAT ...\n>>> 421 4.3.1 full", "PIPELINING", "CHUNKING")
+    link, client = scripted(
+        HELLO + "C: BDAT ...\nS: 421 4.3.1 full\nC: ...", "PIPELINING", "CHUNKING"
+    )
     delivery = deliver(link, client, [b"a\r\n"] * 100, chunking=True)
     assert statuses(delivery) == ["REFUSED"]
 
@@ -752,17 +760,20 @@ def test_the_link_is_lost_between_transactions() -> None:
 def test_the_server_closes_between_transactions() -> None:
     link, client = scripted(
         """
-        <<< MAIL ...
-        <<< RCPT ...
-        <<< DATA
-        >>> 250 ok|250 ok|354 go
-        <<< Subject: test
-        <<<
-        <<< ..a line with a dot
-        <<< .
-        >>> 250 ok
-        <<< MAIL ...
-        >>> 421 4.3.2 bye
+        C: MAIL ...
+        C: RCPT ...
+        C: DATA
+        S: 250 ok
+        S: 250 ok
+        S: 354 go
+        C: Subject: test
+        C:
+        C: ..a line with a dot
+        C: .
+        S: 250 ok
+        C: MAIL ...
+        S: 421 4.3.2 bye
+        C: ...
         """,
         "PIPELINING",
         "LIMITS RCPTMAX=1",

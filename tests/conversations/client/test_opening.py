@@ -23,23 +23,23 @@ from smtpproto.conversations.io_requests import BeginTLS, Receive, Send
 from smtpproto.extensions import Pipelining, StartTls
 from smtpproto.sasl import Credentials
 from smtpproto.wire.proxy_header_value import Endpoint, ProxyFamily, ProxyHeader
-from tests.conversations.driver import CLIENT_FACTS, Link, begin, lmtp_client, script, serve
+from tests.conversations.driver import CLIENT_FACTS, begin, follow, lmtp_client, serve
 
 PLAIN = """
->>> 220 mx.example ESMTP
-<<< EHLO client.example
->>> 250 mx.example
+S: 220 mx.example ESMTP
+C: EHLO client.example
+S: 250 mx.example
 """
 OFFERED = """
->>> 220 mx.example ESMTP
-<<< EHLO client.example
->>> 250-mx.example
->>> 250 STARTTLS
+S: 220 mx.example ESMTP
+C: EHLO client.example
+S: 250-mx.example
+S: 250 STARTTLS
 """
 
 
 def test_ehlo() -> None:
-    link = Link(script(PLAIN))
+    link = follow(PLAIN)
     client = begin(link)
     assert client.state is State.READY
     assert str(client.session.name) == "client.example"
@@ -47,32 +47,30 @@ def test_ehlo() -> None:
 
 @pytest.mark.parametrize("code", [500, 502, 504, 550])
 def test_helo_where_ehlo_is_not_known(code: int) -> None:
-    link = Link(
-        script(f"""
-        >>> 220 mx.example
-        <<< EHLO client.example
-        >>> {code} what?
-        <<< HELO client.example
-        >>> 250 mx.example
+    link = follow(f"""
+        S: 220 mx.example
+        C: EHLO client.example
+        S: {code} what?
+        C: HELO client.example
+        S: 250 mx.example
         """)
-    )
     assert not begin(link).session.extended
 
 
 def test_lhlo() -> None:
-    link = Link(script(PLAIN.replace("EHLO", "LHLO")))
+    link = follow(PLAIN.replace("EHLO", "LHLO"))
     assert begin(link, lmtp_client()).session.extended
 
 
 @pytest.mark.parametrize(
     "text, kind, words",
     [
-        (">>> 554 5.3.2 no mail here", PermanentError, "554 5.3.2 no mail here"),
-        (">>> 421 4.3.2 later", TransientError, "421 4.3.2 later"),
+        ("S: 554 5.3.2 no mail here", PermanentError, "554 5.3.2 no mail here"),
+        ("S: 421 4.3.2 later", TransientError, "421 4.3.2 later"),
         (PLAIN.replace("250 mx", "450 4.7.1 mx"), TransientError, "EHLO: 450"),
         (PLAIN.replace("250 mx", "421 mx"), TransientError, "EHLO: 421"),
         (
-            PLAIN.replace("250 mx", "550 mx") + "<<< HELO client.example\n>>> 550 5.7.1 no",
+            PLAIN.replace("250 mx", "550 mx") + "C: HELO client.example\nS: 550 5.7.1 no",
             PermanentError,
             "HELO: 550",
         ),
@@ -80,11 +78,11 @@ def test_lhlo() -> None:
 )
 def test_a_server_that_does_not_want_us(text: str, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
-        begin(Link(script(text)))
+        begin(follow(text))
 
 
-BYE = "<<< QUIT\n>>> 221 2.0.0 bye\nEOF"
-AUTH = PLAIN.replace("250 mx", "250-mx") + ">>> 250 AUTH PLAIN\n<<< AUTH PLAIN ...\n"
+BYE = "C: QUIT\nS: 221 2.0.0 bye\nEOF"
+AUTH = PLAIN.replace("250 mx", "250-mx") + "S: 250 AUTH PLAIN\nC: AUTH PLAIN ...\n"
 ALICE = {"credentials": Credentials(username="alice", password="x"), "nonce": lambda: "x" * 24}
 IN_PLAIN_TEXT = {**ALICE, "allow_plaintext": ("PLAIN",)}
 
@@ -92,27 +90,27 @@ IN_PLAIN_TEXT = {**ALICE, "allow_plaintext": ("PLAIN",)}
 @pytest.mark.parametrize(
     "text, settings, kind",
     [
-        (">>> 554 5.3.2 no mail here\n", {}, PermanentError),
-        (">>> 450 4.3.2 not now\n", {}, TransientError),
+        ("S: 554 5.3.2 no mail here\n", {}, PermanentError),
+        ("S: 450 4.3.2 not now\n", {}, TransientError),
         (PLAIN.replace("250 mx", "450 4.7.1 mx"), {}, TransientError),
         (PLAIN, {"tls": TLSMode.STARTTLS}, TLSError),
         (PLAIN, {"tls": TLSMode.OPPORTUNISTIC, "policy": TLSPolicy()}, TLSError),
-        (OFFERED + "<<< STARTTLS\n>>> 454 no\n", {"tls": TLSMode.STARTTLS}, TLSError),
+        (OFFERED + "C: STARTTLS\nS: 454 no\n", {"tls": TLSMode.STARTTLS}, TLSError),
         (
-            OFFERED + "<<< STARTTLS\n>>> 220 go on\nTLS\n",
+            OFFERED + "C: STARTTLS\nS: 220 go on\nTLS\n",
             {"tls": TLSMode.STARTTLS, "policy": TLSPolicy(check=lambda _: "no TLSA record")},
             TLSError,
         ),
         (PLAIN, IN_PLAIN_TEXT, AuthenticationError),
-        (AUTH + ">>> 535 5.7.8 no\n", IN_PLAIN_TEXT, AuthenticationError),
-        (AUTH + ">>> 454 4.7.0 not now\n", IN_PLAIN_TEXT, TransientError),
+        (AUTH + "S: 535 5.7.8 no\n", IN_PLAIN_TEXT, AuthenticationError),
+        (AUTH + "S: 454 4.7.0 not now\n", IN_PLAIN_TEXT, TransientError),
     ],
 )
 def test_a_client_that_gives_up_takes_leave(
     text: str, settings: dict[str, Any], kind: type[Exception]
 ) -> None:
     """With QUIT, where the session is in step (RFC 5321 section 4.1.1.10), and without patience."""
-    link = Link(script(text + BYE))
+    link = follow(text + BYE)
     with pytest.raises(kind):
         begin(link, **settings)
     link.end()
@@ -124,8 +122,7 @@ def test_a_client_that_gives_up_takes_leave(
 
 
 def test_a_client_that_gives_up_does_not_wait_for_ever() -> None:
-    link = Link(script(">>> 554 5.3.2 no mail here\n<<< QUIT\nEOF"))
-    link.client.on_idle = [TimeoutError()]
+    link = follow("S: 554 5.3.2 no mail here\nC: QUIT\nEOF")
     with pytest.raises(PermanentError, match="554"):
         begin(link)
 
@@ -133,17 +130,17 @@ def test_a_client_that_gives_up_does_not_wait_for_ever() -> None:
 @pytest.mark.parametrize(
     "text, settings",
     [
-        (">>> 421 4.3.2 later", {}),
+        ("S: 421 4.3.2 later", {}),
         (PLAIN.replace("250 mx", "421 mx"), {}),
-        (">>> HTTP/1.1 400 Bad Request", {}),
-        (OFFERED + "<<< STARTTLS\n>>> 220 go on|250 mx.example\n", {"tls": TLSMode.STARTTLS}),
-        (AUTH + ">>> what?", IN_PLAIN_TEXT),
+        ("S: HTTP/1.1 400 Bad Request", {}),
+        (OFFERED + "C: STARTTLS\nS: 220 go on\nS: 250 mx.example\n", {"tls": TLSMode.STARTTLS}),
+        (AUTH + "S: what?", IN_PLAIN_TEXT),
     ],
 )
 def test_nothing_is_said_where_nobody_would_understand_it(
     text: str, settings: dict[str, Any]
 ) -> None:
-    link = Link(script(text))
+    link = follow(text)
     with pytest.raises((SMTPError, RemoteProtocolError)):
         begin(link, **settings)
     assert b"QUIT" not in link.client.sent()
@@ -151,13 +148,12 @@ def test_nothing_is_said_where_nobody_would_understand_it(
 
 def test_what_answers_is_no_mail_server() -> None:
     with pytest.raises(RemoteProtocolError, match="HTTP"):
-        begin(Link(script(">>> HTTP/1.1 400 Bad Request")))
+        begin(follow("S: HTTP/1.1 400 Bad Request"))
 
 
 @pytest.mark.parametrize("mode", [TLSMode.NONE, TLSMode.OPPORTUNISTIC, TLSMode.STARTTLS])
 def test_silence_may_mean_implicit_tls(mode: TLSMode) -> None:
-    link = Link(script("EOF"))
-    link.client.on_idle = [TimeoutError()]
+    link = follow("EOF")
     with pytest.raises(ConnectionLost, match=r"within 300 seconds[^Z]*TLSMode.IMPLICIT"):
         begin(link, tls=mode)
 
@@ -167,18 +163,16 @@ def test_silence_may_mean_implicit_tls(mode: TLSMode) -> None:
 
 @pytest.mark.parametrize("mode", [TLSMode.OPPORTUNISTIC, TLSMode.STARTTLS])
 def test_starttls(mode: TLSMode) -> None:
-    link = Link(
-        script(
-            OFFERED
-            + """
-            <<< STARTTLS
-            >>> 220 go ahead
+    link = follow(
+        OFFERED
+        + """
+            C: STARTTLS
+            S: 220 go ahead
             TLS
-            <<< EHLO client.example
-            >>> 250-mx.example
-            >>> 250 PIPELINING
+            C: EHLO client.example
+            S: 250-mx.example
+            S: 250 PIPELINING
             """
-        )
     )
     client = begin(link, tls=mode)
     assert client.session.secure
@@ -189,25 +183,25 @@ def test_starttls(mode: TLSMode) -> None:
 
 
 def test_never() -> None:
-    client = begin(Link(script(OFFERED)), tls=TLSMode.NONE)
+    client = begin(follow(OFFERED), tls=TLSMode.NONE)
     assert not client.session.secure
 
 
 def test_not_where_the_channel_is_secure() -> None:
     client = Client(session=Session(secure=True))
-    begin(Link(script(OFFERED)), client, tls=TLSMode.STARTTLS)
+    begin(follow(OFFERED), client, tls=TLSMode.STARTTLS)
     assert client.session.tls is None
 
 
 def test_unless_a_policy_asks_for_it() -> None:
     client = Client(session=Session(secure=True))
     with pytest.raises(TLSError, match="does not offer STARTTLS"):
-        begin(Link(script(PLAIN)), client, tls=TLSMode.STARTTLS, policy=TLSPolicy())
+        begin(follow(PLAIN), client, tls=TLSMode.STARTTLS, policy=TLSPolicy())
 
 
 def test_stripped() -> None:
     """What an attacker on the way does to the reply to EHLO."""
-    link = Link(script(PLAIN.replace("250 mx.example", "250-mx.example\n>>> 250 XXXXXXXA")))
+    link = follow(PLAIN.replace("250 mx.example", "250-mx.example\nS: 250 XXXXXXXA"))
     with pytest.raises(TLSError, match="does not offer STARTTLS; it offers XXXXXXXA") as caught:
         begin(link, tls=TLSMode.STARTTLS)
     assert "587" in str(caught.value)
@@ -217,34 +211,34 @@ def test_stripped() -> None:
 
 def test_stripped_by_a_policy_that_requires_it() -> None:
     with pytest.raises(TLSError, match="no service extension"):
-        begin(Link(script(PLAIN)), tls=TLSMode.OPPORTUNISTIC, policy=TLSPolicy(), host="")
+        begin(follow(PLAIN), tls=TLSMode.OPPORTUNISTIC, policy=TLSPolicy(), host="")
 
 
 def test_without_it_where_it_is_only_welcome() -> None:
-    assert begin(Link(script(PLAIN)), tls=TLSMode.OPPORTUNISTIC).state is State.READY
+    assert begin(follow(PLAIN), tls=TLSMode.OPPORTUNISTIC).state is State.READY
 
 
 def test_refused() -> None:
-    text = OFFERED + "<<< STARTTLS\n>>> 454 4.7.0 TLS not available"
+    text = OFFERED + "C: STARTTLS\nS: 454 4.7.0 TLS not available"
     with pytest.raises(TLSError, match=r"offers STARTTLS and refuses it: 454 4\.7\.0") as caught:
-        begin(Link(script(text)), tls=TLSMode.STARTTLS)
+        begin(follow(text), tls=TLSMode.STARTTLS)
     assert caught.value.reply is not None
     assert caught.value.reply.code == 454
-    client = begin(Link(script(text)), tls=TLSMode.OPPORTUNISTIC)
+    client = begin(follow(text), tls=TLSMode.OPPORTUNISTIC)
     assert client.state is State.READY
     assert not client.session.secure
 
 
 def test_refused_for_good() -> None:
-    text = OFFERED + "<<< STARTTLS\n>>> 421 4.3.2 closing"
+    text = OFFERED + "C: STARTTLS\nS: 421 4.3.2 closing"
     with pytest.raises(TransientError, match="421"):
-        begin(Link(script(text)), tls=TLSMode.OPPORTUNISTIC)
+        begin(follow(text), tls=TLSMode.OPPORTUNISTIC)
 
 
 @pytest.mark.parametrize("injected", ["250 mx.example", "250-mx.example", "2"])
 def test_replies_injected_behind_the_220(injected: str) -> None:
     """They would be read as the reply to the EHLO inside TLS."""
-    link = Link(script(OFFERED + f"<<< STARTTLS\n>>> 220 go ahead|{injected}\nEOF"))
+    link = follow(OFFERED + f"C: STARTTLS\nS: 220 go ahead\nS: {injected}\nEOF")
     with pytest.raises(RemoteProtocolError, match="plain text"):
         begin(link, tls=TLSMode.STARTTLS)
     # No handshake and no EHLO followed.
@@ -253,7 +247,8 @@ def test_replies_injected_behind_the_220(injected: str) -> None:
 
 
 def test_the_handshake_fails() -> None:
-    link = Link(script(OFFERED + "<<< STARTTLS\n>>> 220 go ahead\nTLS"), tls=(OSError("bad"), None))
+    link = follow(OFFERED + "C: STARTTLS\nS: 220 go ahead\nTLS")
+    link.client.tls = OSError("bad")
     # Also where TLS is only welcome: who cannot do it has to connect again.
     with pytest.raises(TLSError, match="bad"):
         begin(link, tls=TLSMode.OPPORTUNISTIC)
@@ -263,7 +258,7 @@ def test_the_handshake_fails() -> None:
 
 
 def test_implicit() -> None:
-    link = Link(script("TLS\n" + OFFERED))
+    link = follow("TLS\n" + OFFERED)
     client = begin(link, tls=TLSMode.IMPLICIT)
     assert isinstance(link.client.requests[0], BeginTLS)
     assert client.session.tls == CLIENT_FACTS
@@ -273,7 +268,7 @@ def test_implicit() -> None:
 
 def test_implicit_and_then_silence() -> None:
     with pytest.raises(ConnectionLost) as caught:
-        begin(Link(script("TLS")), tls=TLSMode.IMPLICIT)
+        begin(follow("TLS"), tls=TLSMode.IMPLICIT)
     assert "465" not in str(caught.value)
 
 
@@ -295,7 +290,7 @@ def test_a_proxy_header_comes_first() -> None:
         source=Endpoint("198.51.100.1", 1),
         destination=Endpoint("192.0.2.2", 25),
     )
-    link = Link(script("<<< PROXY TCP4 198.51.100.1 192.0.2.2 1 25\n" + PLAIN))
+    link = follow("C: PROXY TCP4 198.51.100.1 192.0.2.2 1 25\n" + PLAIN)
     assert begin(link, proxy=header).state is State.READY
     first = link.client.requests[0]
     assert isinstance(first, Send)
@@ -303,7 +298,7 @@ def test_a_proxy_header_comes_first() -> None:
 
 
 def test_the_link_breaks_at_the_proxy_header() -> None:
-    link = Link(script("EOF"))
+    link = follow("EOF")
     link.client.faults[0] = BrokenPipeError("gone")
     with pytest.raises(ConnectionLost, match="gone"):
         begin(link, proxy=ProxyHeader())

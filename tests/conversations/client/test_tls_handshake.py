@@ -8,7 +8,7 @@ from smtpproto import Client, TLSFacts
 from smtpproto.conversations import ConnectionLost, TLSError, TLSMode, TLSPolicy
 from smtpproto.conversations.client.certificate_errors import tls_error
 from smtpproto.conversations.client.tls_handshake import handshake
-from tests.conversations.driver import CLIENT_FACTS, Link, opening, script
+from tests.conversations.driver import CLIENT_FACTS, follow, opening
 
 
 class Refused(OSError):
@@ -73,7 +73,8 @@ def test_a_server_without_tls_on_that_port() -> None:
     ],
 )
 def test_what_is_raised(error: OSError, kind: type[Exception], text: str) -> None:
-    link = Link(script("TLS"), tls=(error, None))
+    link = follow("TLS")
+    link.client.tls = error
     with pytest.raises(kind, match=text) as caught:
         link.run(handshake(Client(), opening()))
     assert caught.value.__cause__ is error
@@ -83,7 +84,7 @@ def test_a_policy_that_is_satisfied() -> None:
     seen: list[TLSFacts] = []
     policy = TLSPolicy(hosts=("mx.example",), check=seen.append)
     client = Client()
-    link = Link(script("TLS"))
+    link = follow("TLS")
     link.run(handshake(client, opening(tls=TLSMode.OPPORTUNISTIC, policy=policy)))
     assert client.session.tls == CLIENT_FACTS
     assert seen == [CLIENT_FACTS]
@@ -100,7 +101,7 @@ def test_a_policy_that_is_satisfied() -> None:
     ],
 )
 def test_a_policy_that_is_not(policy: TLSPolicy, problem: str) -> None:
-    link = Link(script("TLS"))
+    link = follow("TLS")
     with pytest.raises(TLSError, match=problem):
         link.run(handshake(Client(), opening(tls=TLSMode.OPPORTUNISTIC, policy=policy, host="")))
 
@@ -109,7 +110,7 @@ def test_a_policy_that_fails_is_the_users_affair() -> None:
     def fail(_: TLSFacts) -> None:
         raise LookupError("no DNS")
 
-    link = Link(script("TLS"))
+    link = follow("TLS")
     with pytest.raises(LookupError):
         link.run(
             handshake(Client(), opening(tls=TLSMode.OPPORTUNISTIC, policy=TLSPolicy(check=fail)))

@@ -11,7 +11,8 @@ from smtpproto import Reply, Session
 from smtpproto.conversations.io_requests import Draining
 from smtpproto.extensions import Auth, EnhancedStatusCodes
 from smtpproto.sasl import Users
-from tests.conversations.driver import Inbox, Link, serve
+from smtpproto.testing import Link
+from tests.conversations.driver import Inbox, serve
 
 USERS = Users({"alice": "wonderland"}, secret=b"sixteen octets..", iterations=4096)
 HELLO = b"EHLO client.example\r\n"

@@ -56,8 +56,9 @@ from smtpproto.extensions import (
     Pipelining,
     Size,
 )
+from smtpproto.testing import Link
 from smtpproto.vocabulary.session_facts import EarlyTalk
-from tests.conversations.driver import NO, Inbox, Link, begin, deliver, serve, statuses
+from tests.conversations.driver import NO, Inbox, begin, deliver, serve, statuses
 
 HELLO = b"EHLO client.example\r\n"
 ENVELOPE = b"MAIL FROM:<a@client.example>\r\nRCPT TO:<b@mx.example>\r\n"
@@ -258,7 +259,6 @@ def test_a_session_that_is_thrown_away_asks_for_nothing() -> None:
 
 def test_the_client_is_silent() -> None:
     link = start()
-    link.server.on_idle = [TimeoutError()]
     link.end(eof=False)
     assert link.server.sent().endswith(b"421 timeout exceeded\r\n")
 
@@ -295,14 +295,8 @@ def test_the_link_is_lost_at_each_request(error: type[OSError]) -> None:
 
 def greeted(handler: object, said: bytes, **settings: Any) -> Link:
     """A session in which the client has said something before the greeting."""
-    flow = SessionFactory(handler, ServerSettings(hostname="mx.example", **settings)).open(
-        Session(peer="192.0.2.1")
-    )
-    assert flow is not None
-    link = Link()
-    link.server.inbox += said
-    link._begin(link.server, flow)
-    link.feed(b"")
+    link = serve(handler, **settings)
+    link.feed(said)
     return link
 
 
@@ -799,8 +793,9 @@ def test_no_memory_for_the_whole_of_a_message(monkeypatch: pytest.MonkeyPatch) -
 
 def test_the_handshake_fails() -> None:
     inbox = Inbox()
-    link = serve(inbox, tls=ServerTLS.STARTTLS, link={"tls": (None, OSError("no cipher"))})
-    with pytest.raises(Exception, match=r"link broke|closed|nobody"):
+    link = serve(inbox, tls=ServerTLS.STARTTLS)
+    link.server.tls = OSError("no cipher")
+    with pytest.raises(Exception, match=r"link broke|closed"):
         begin(link, tls=TLSMode.STARTTLS)
     link.end()
     (rejected,) = inbox.refusals
@@ -811,8 +806,9 @@ def test_the_handshake_fails() -> None:
 
 def test_a_server_that_stops_does_not_wait_for_the_handshake() -> None:
     inbox = Inbox()
-    link = serve(inbox, tls=ServerTLS.STARTTLS, link={"tls": (None, Draining())})
-    with pytest.raises(Exception, match=r"link broke|closed|nobody"):
+    link = serve(inbox, tls=ServerTLS.STARTTLS)
+    link.server.tls = Draining()
+    with pytest.raises(Exception, match=r"link broke|closed"):
         begin(link, tls=TLSMode.STARTTLS)
     link.end()
     assert inbox.refusals == []

@@ -21,9 +21,10 @@ from smtpproto.conversations.server.session import BUSY
 from smtpproto.extensions import Auth, Size, StartTls
 from smtpproto.extensions.known import standard
 from smtpproto.sasl import Users
+from smtpproto.testing import Link
 from smtpproto.wire.proxy_header_parser import TrustedNetworks
 from smtpproto.wire.proxy_header_value import Endpoint, ProxyFamily, ProxyHeader
-from tests.conversations.driver import Inbox, Link, begin, deliver, serve, statuses
+from tests.conversations.driver import Inbox, begin, deliver, serve, statuses
 
 USERS = Users({"alice": "wonderland"}, secret=b"sixteen octets..", iterations=4096)
 PROXY = TrustedNetworks(["10.0.0.0/8"])
@@ -216,8 +217,8 @@ def test_where_nothing_can_be_said_to_too_many() -> None:
 def test_implicit_tls() -> None:
     inbox = Inbox()
     link = serve(inbox, tls=ServerTLS.IMPLICIT)
-    assert isinstance(link.server.requests[0], BeginTLS)
     client = begin(link, tls=TLSMode.IMPLICIT)
+    assert isinstance(link.server.requests[0], BeginTLS)
     assert statuses(deliver(link, client)) == ["ACCEPTED"]
     assert inbox.messages[0][0].secure
     assert inbox.messages[0][0].tls is not None
