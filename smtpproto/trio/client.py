@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncGenerator, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from email.message import Message
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
 from io import BufferedReader
+from pathlib import Path
+from typing import Any
 
 import trio
 
+from ..adapters.async_client import AsyncClient
 from ..adapters.connecting import ConnectionSettings, begin
 from ..adapters.host import connecting
 from ..adapters.settings_as_parameters import fields_as_parameters
 from ..adapters.tls_contexts import NO_HANDSHAKE
-from ..conversations import Content, Delivery, Envelope
-from ..conversations.client.base import ClientBase
-from ..conversations.io_requests import Flow
-from ..vocabulary.command_base import Command
-from ..vocabulary.replies import Reply
-from .link import Link, T, run
+from .link import RUNNER, Link, run
 
 __all__ = ["Client", "connect", "connect_with"]
 
@@ -69,71 +66,15 @@ async def _dial(settings: ConnectionSettings) -> socket.socket:
     raise TimeoutError(f"none within {timeout:g} seconds")
 
 
-class Client(ClientBase, AbstractAsyncContextManager["Client"]):
+class Client(AsyncClient):
     """A session with a server; made by `connect`, usable as a context manager that says goodbye."""
 
-    async def send_message(
-        self,
-        message: Message,
-        sender: str | None = None,
-        recipients: Iterable[str] | None = None,
-    ) -> Delivery:
-        """Deliver a message, by default as its header says: see `ClientBase._message`."""
-        return await self._run(self._message(message, sender, recipients))
+    _runner = RUNNER
 
-    async def send(self, envelope: Envelope, content: Content | os.PathLike[str]) -> Delivery:
-        """Deliver content, or that of the file at a path: see `ClientBase._delivery`."""
-        if isinstance(content, os.PathLike):
-            async with await trio.open_file(content, "rb") as file:
-                return await self._run(self._delivery(envelope, file))
-        if isinstance(content, BufferedReader):
-            content = trio.wrap_file(content)  # read in a thread, as a disk may be slow
-        return await self._run(self._delivery(envelope, content))
+    @staticmethod
+    async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+        return await trio.to_thread.run_sync(function, *arguments)
 
-    async def verify(self, string: str) -> Reply:
-        """Ask whether a user or mailbox is there (RFC 5321 section 3.5)."""
-        return await self._run(self._verify(string))
-
-    async def expand(self, string: str) -> Reply:
-        """Ask for the members of a mailing list (RFC 5321 section 3.5)."""
-        return await self._run(self._expand(string))
-
-    async def noop(self) -> Reply:
-        """Ask whether the server is still there."""
-        return await self._run(self._noop())
-
-    async def reset(self) -> Reply:
-        """Give up a mail transaction that `command` began."""
-        return await self._run(self._reset())
-
-    async def help(self, string: str = "") -> Reply:
-        """Ask for help."""
-        return await self._run(self._help(string))
-
-    async def command(self, command: Command) -> Reply:
-        """Send any command and return its reply, positive or negative."""
-        return await self._run(self._answer(command))
-
-    async def quit(self) -> None:
-        """Say goodbye if that is still possible, and close."""
-        try:
-            if not self.closed:
-                await self._run(self._goodbye())
-        finally:
-            await self.close()
-
-    async def close(self) -> None:
-        """Close without a word."""
-        self.closed = True
-        self._link.close()
-
-    async def _run(self, flow: Flow[T]) -> T:
-        try:
-            with self._conversation():
-                return await run(flow, self._link)
-        finally:
-            if self.closed:
-                self._link.close()
-
-    async def __aexit__(self, *_: object) -> None:
-        await (self.quit() if self.ready else self.close())
+    @staticmethod
+    async def _open(path: os.PathLike[str]) -> BufferedReader:
+        return await trio.to_thread.run_sync(Path(path).open, "rb")

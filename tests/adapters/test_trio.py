@@ -370,7 +370,7 @@ def test_a_link_that_is_closed_meanwhile() -> None:
                 client._link.sock.setblocking(False)
                 nursery.start_soon(close_it)
                 with pytest.raises(ConnectionError):
-                    await client._link._read(10)
+                    await client._link._wait(trio.current_time() + 10, read=10, write=False)
                 await client.close()
             await server.stop()
             assert listener.fileno() >= 0

@@ -1,0 +1,159 @@
+"""The client and the pool of the adapters that can await."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from email.message import Message
+from io import BufferedReader
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ..conversations import Content, Delivery, Envelope
+from ..conversations.client.base import ClientBase
+from ..conversations.client.pool import PoolBase
+from ..conversations.io_requests import Flow
+from ..vocabulary.command_base import Command
+from ..vocabulary.replies import Reply
+from .async_runner import AsyncRunner
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["AsyncClient", "AsyncPool"]
+
+T = TypeVar("T")
+
+
+class AsyncClient(ClientBase):
+    """A session with a server; usable as a context manager that says goodbye.
+
+    An adapter adds how to run conversations, and how to call functions in threads.
+    """
+
+    _runner: AsyncRunner
+
+    @staticmethod
+    async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function in a thread."""
+        raise NotImplementedError
+
+    @staticmethod
+    async def _open(path: os.PathLike[str]) -> BufferedReader:
+        """Open a file to read it, in a thread."""
+        raise NotImplementedError
+
+    async def send_message(
+        self,
+        message: Message,
+        sender: str | None = None,
+        recipients: Iterable[str] | None = None,
+    ) -> Delivery:
+        """Deliver a message, by default as its header says: see `ClientBase._message`."""
+        return await self._run(self._message(message, sender, recipients))
+
+    async def send(self, envelope: Envelope, content: Content | os.PathLike[str]) -> Delivery:
+        """Deliver content, or that of the file at a path: see `ClientBase._delivery`."""
+        if isinstance(content, os.PathLike):
+            with await self._open(content) as file:
+                return await self.send(envelope, file)
+        if isinstance(content, BufferedReader):
+            content = _ReadInThread(content, self._in_thread)
+        return await self._run(self._delivery(envelope, content))
+
+    async def verify(self, string: str) -> Reply:
+        """Ask whether a user or mailbox is there (RFC 5321 section 3.5)."""
+        return await self._run(self._verify(string))
+
+    async def expand(self, string: str) -> Reply:
+        """Ask for the members of a mailing list (RFC 5321 section 3.5)."""
+        return await self._run(self._expand(string))
+
+    async def noop(self) -> Reply:
+        """Ask whether the server is still there."""
+        return await self._run(self._noop())
+
+    async def reset(self) -> Reply:
+        """Give up a mail transaction that `command` began."""
+        return await self._run(self._reset())
+
+    async def help(self, string: str = "") -> Reply:
+        """Ask for help."""
+        return await self._run(self._help(string))
+
+    async def command(self, command: Command) -> Reply:
+        """Send any command and return its reply, positive or negative."""
+        return await self._run(self._answer(command))
+
+    async def quit(self) -> None:
+        """Say goodbye if that is still possible, and close."""
+        try:
+            if not self.closed:
+                await self._run(self._goodbye())
+        finally:
+            await self.close()
+
+    async def close(self) -> None:
+        """Close without a word."""
+        self.closed = True
+        self._link.close()
+
+    async def _run(self, flow: Flow[T]) -> T:
+        try:
+            with self._conversation():
+                return await self._runner.run(flow, self._link)
+        finally:
+            if self.closed:
+                self._link.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await (self.quit() if self.ready else self.close())
+
+
+class _ReadInThread:
+    """A file that is read in a thread, as a disk may be slow."""
+
+    def __init__(self, file: BufferedReader, in_thread: Callable[..., Any]) -> None:
+        self._file = file
+        self._in_thread = in_thread
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+    async def read(self, size: int) -> bytes:
+        """Read at most so many octets."""
+        return await self._in_thread(self._file.read, size)  # type: ignore[no-any-return]
+
+
+C = TypeVar("C", bound=AsyncClient)
+
+
+class AsyncPool(PoolBase[C]):
+    """Clients of one server: see `PoolBase`; an adapter adds the runner and the semaphore."""
+
+    _runner: AsyncRunner
+    # A semaphore with as many slots as there may be clients.
+    _slots: AbstractAsyncContextManager[object]
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncGenerator[C, None]:
+        """Lend a client for the block; wait while all are in use."""
+        async with self._slots:
+            client = await self._runner.run(self._take())
+            try:
+                yield client
+            finally:
+                await self._runner.run(self._put(client))
+
+    async def close(self) -> None:
+        """Close idle clients; one in use is closed when it comes back."""
+        await self._runner.run(self._close())
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

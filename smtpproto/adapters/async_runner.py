@@ -1,0 +1,129 @@
+"""Runs a conversation for the adapters that can await: the loop, and chunks for a handler."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager
+from typing import Any, TypeVar
+
+from ..conversations import io_requests
+from ..conversations.conversation_steps import Steps
+from ..conversations.io_requests import Flow, Request
+from ..conversations.server.incoming_content import ContentLost
+from . import host
+from .async_link import AsyncLink
+
+__all__ = ["LAST_CALL", "AsyncRunner"]
+
+T = TypeVar("T")
+
+# Seconds that a call has after the cancellation of its conversation: less than a server that stops
+# waits for its handlers.
+LAST_CALL = 0.3
+
+
+class AsyncRunner:
+    """Runs conversations; an adapter says how its cancellations look.
+
+    Attributes:
+        interrupts: exceptions that are meant for the program, not for the conversation.  It is told
+            of them, and they are raised after it has ended.
+    """
+
+    interrupts: tuple[type[BaseException], ...]
+
+    def _is_cancelled(self, raised: BaseException) -> bool:
+        """Whether this exception came because the task was cancelled."""
+        raise NotImplementedError
+
+    async def _finish(self, call: Awaitable[T], seconds: float) -> T:
+        """Await a call of a cancelled conversation.
+
+        Raises:
+            TimeoutError: it took more than so many seconds.
+        """
+        raise NotImplementedError
+
+    async def run(self, flow: Flow[T], link: AsyncLink | None = None) -> T:
+        """Run a conversation to its end; the link may be None if it only calls functions.
+
+        What the conversation of a session still calls after its cancellation, such as the hook
+        `closed`, has a short time.
+
+        Raises:
+            Exception: any error that the conversation raises.
+            BaseException: the state of the conversation is unknown: close the link.
+        """
+        steps, interrupt, cancelled = Steps(flow), None, False
+        try:
+            for request in steps:
+                try:
+                    result = self._fulfil(request, link)
+                    if hasattr(type(result), "__await__"):
+                        if cancelled and isinstance(request, io_requests.Call):
+                            result = self._finish(result, LAST_CALL if link is not None else 0.0)
+                        result = await result
+                    steps.result = result
+                except BaseException as raised:  # noqa: BLE001  # it knows what was under way
+                    steps.error = raised
+                    interrupt = raised if isinstance(raised, self.interrupts) else interrupt
+                    cancelled = cancelled or self._is_cancelled(raised)
+        finally:
+            if interrupt is not None:
+                raise interrupt
+        return steps.returned
+
+    def _fulfil(self, request: Request, link: AsyncLink | None) -> Any:
+        """Do what a request asks for; return the result or an awaitable of it."""
+        if isinstance(request, io_requests.Call):
+            return request.function(*request.arguments)
+        if isinstance(request, io_requests.Report):
+            return host.report(request.error)
+        assert link is not None
+        if isinstance(request, io_requests.Receive):
+            return link.receive(request)
+        if isinstance(request, io_requests.Send):
+            return link.send(request)
+        if isinstance(request, io_requests.HasUnread):
+            return link.has_input()
+        if isinstance(request, io_requests.CallWithContent):
+            return _call(request, _Chunks(lambda: self.run(request.read(), link)))
+        return link.start_tls(request)
+
+
+async def _call(request: io_requests.CallWithContent, chunks: _Chunks) -> Any:
+    with chunks:
+        return await request.function(*request.arguments, chunks)
+
+
+class _Chunks(AsyncIterator[bytes], AbstractContextManager["_Chunks"]):
+    """The content for a handler, until the handler returns; a thread of it may ask later.
+
+    Only the end of the content ends the iteration normally.  A cancellation or an error raises,
+    because the chunks before it are no complete message.
+
+    Arguments:
+        read: reads a chunk; None is the end.
+    """
+
+    def __init__(self, read: Callable[[], Awaitable[bytes | None]]) -> None:
+        self._read = read
+        self._over = self._interrupted = False
+
+    async def __anext__(self) -> bytes:
+        if self._over:
+            raise ContentLost("the handler has returned, and its content is gone")
+        if self._interrupted:
+            raise ContentLost("reading the content was interrupted before")
+        try:
+            chunk = await self._read()
+        except BaseException:
+            # Octets may have been read that are in no chunk.
+            self._interrupted = True
+            raise
+        if chunk is None:
+            raise StopAsyncIteration
+        return bytes(chunk)
+
+    def __exit__(self, *_: object) -> None:
+        self._over = True
