@@ -2,16 +2,23 @@
 
 Run it as `python examples/filtering_relay.py`.  It queues nothing: the client gets the
 reply of the server behind it, so either the client or that server is responsible for the message.
+
+`python examples/filtering_relay.py PORT NEXT_PORT` listens on a port until it is killed;
+examples/postfix/content_filter.sh puts it between two Postfix instances.  Postfix tells such a
+filter with XFORWARD where a message came from, and the filter passes that on.
 """
 
 from __future__ import annotations
 
 import itertools
+import sys
 from collections.abc import Iterator
 from email import message_from_bytes
 
 from smtpproto import ForwardPath, Rcpt, Reply, Session, sync
 from smtpproto.conversations import Envelope, SMTPError, Status
+from smtpproto.extensions import ForwardedClient, XForward, XForwardCommand
+from smtpproto.extensions.known import standard
 
 UNWANTED = b"X5O!P%@AP[4"
 TRY_LATER = Reply(451, "4.4.1", "the server behind does not answer")
@@ -29,6 +36,9 @@ class Relay:
         mark = f"X-Filtered: for {session.peer}\r\n".encode()
         try:
             with self.pool.connection() as client:
+                origin = session.get(ForwardedClient)
+                if origin is not None and XForward in client.offered:
+                    client.command(XForwardCommand(origin.attributes))
                 delivery = client.send(envelope, itertools.chain([mark], self.clean(chunks)))
         except Unwanted:
             return Reply(550, "5.7.1", "we do not want this")
@@ -92,5 +102,14 @@ def main() -> None:
     assert message.get_payload() == "hello\r\n"
 
 
+def listen(port: str, next_port: str) -> None:
+    """Filter what comes to a port of 127.0.0.1, and pass it on to another port."""
+    # Only a server that logs on our behalf may tell us who its client is.
+    xforward = XForward(sync.TrustedNetworks(["127.0.0.0/8"]))
+    extensions = (*standard(), xforward)
+    with sync.serve(Relay(int(next_port)), port=int(port), extensions=extensions) as server:
+        server.wait()
+
+
 if __name__ == "__main__":
-    main()
+    listen(*sys.argv[1:]) if sys.argv[1:] else main()

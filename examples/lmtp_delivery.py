@@ -2,11 +2,15 @@
 
 Run it as `python examples/lmtp_delivery.py`.  Postfix and Exim deliver to such a server with
 `lmtp:unix:PATH`; a Unix socket needs no TLS, because it stays on this machine.
+
+`python examples/lmtp_delivery.py PORT FOLDER [QUOTA]` listens on a port until it is killed;
+examples/postfix/lmtp_delivery.sh lets Postfix deliver to it.
 """
 
 from __future__ import annotations
 
 import mailbox
+import sys
 import tempfile
 from pathlib import Path
 
@@ -18,9 +22,15 @@ QUOTA = 1_000
 
 
 class LocalDelivery:
-    """A Maildir for each user."""
+    """A Maildir for each user.
 
-    def __init__(self, folder: Path) -> None:
+    Arguments:
+        folder: where the Maildirs are.
+        quota: the octets that a user may keep.
+    """
+
+    def __init__(self, folder: Path, quota: int = QUOTA) -> None:
+        self.quota = quota
         self.stores = {name: MaildirStore(folder / name) for name in ("alice", "bob", "carol")}
 
     def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
@@ -36,7 +46,7 @@ class LocalDelivery:
         name = str(rcpt.forward_path.mailbox).partition("@")[0]
         store = self.stores[name]
         used = sum(file.stat().st_size for file in (store.path / "new").iterdir())
-        if used + len(content) > QUOTA:
+        if used + len(content) > self.quota:
             return Reply(552, "5.2.2", f"no room for {name}")
         delivery: FinalDelivery
         with store.open(str(envelope.reverse_path.mailbox or "")) as delivery:
@@ -71,5 +81,12 @@ def main() -> None:
     assert subjects == {"alice": ["short"], "bob": ["short"], "carol": ["long "]}
 
 
+def listen(port: str, folder: str, quota: str = str(QUOTA)) -> None:
+    """Deliver what comes to a port of 127.0.0.1."""
+    handler = LocalDelivery(Path(folder), int(quota))
+    with sync.serve(handler, port=int(port), protocol=Protocol.LMTP) as server:
+        server.wait()
+
+
 if __name__ == "__main__":
-    main()
+    listen(*sys.argv[1:]) if sys.argv[1:] else main()

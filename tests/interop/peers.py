@@ -32,8 +32,12 @@ T = TypeVar("T")
 EXIM = "exim/usr/sbin/exim4"
 NODE_MODULES = UNPACKED / "node" / "node_modules"
 NGINX_MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/lib64/nginx/modules"))
+# Where Dovecot finds the programs that it starts.
+DOVECOT_PROGRAMS = (Path("/usr/lib/dovecot"), Path("/usr/libexec/dovecot"))
 # Servers that give up privileges that only root has.
 STARTED_BY_ROOT = {"postfix", "exim4", "dovecot"}
+# The packages with a part of Dovecot, and the program that each of them brings.
+DOVECOT_PARTS = {"dovecot-imapd": "imap", "dovecot-pop3d": "pop3"}
 
 
 def needs(*peers: str) -> pytest.MarkDecorator:
@@ -53,6 +57,7 @@ def why_not(peer: str) -> str | None:
     parts = {
         "nodemailer": find("node") and (NODE_MODULES / "nodemailer").is_dir(),
         "nginx": find("nginx") and nginx_module(),
+        **{peer: find("dovecot") and dovecot_part(name) for peer, name in DOVECOT_PARTS.items()},
     }
     if not (parts[peer] if peer in parts else find(peer)):
         return f"{peer} is not installed"
@@ -92,6 +97,12 @@ def nginx_module() -> Path | None:
     """The mail module, which nginx loads."""
     modules = (place / "ngx_mail_module.so" for place in NGINX_MODULES)
     return next((module for module in modules if module.exists()), None)
+
+
+def dovecot_part(name: str) -> Path | None:
+    """A program of Dovecot that comes in a package of its own."""
+    parts = (place / name for place in DOVECOT_PROGRAMS)
+    return next((part for part in parts if part.exists()), None)
 
 
 def free_port() -> int:

@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Postfix as a relay host: our client gives its mail to Postfix, and Postfix passes it on to our
+# server.  While the server is away, Postfix keeps the mail in its queue and tries again.
+#
+#   our client  --SMTP-->  Postfix  --SMTP-->  our server, a Maildir
+#
+#   sudo bash examples/postfix/relay_host.sh [--wait] [FOLDER]
+set -euo pipefail
+source "$(dirname "${BASH_SOURCE[0]}")/postfix.sh"
+begin "$@"
+
+say "Our server, which stores mail in a Maildir"
+server_port="$(free_port)"
+serve() {
+  start server "$python" -m smtpproto serve --listen "$host:$server_port" \
+    --hostname server.example.net --maildir "$folder/Maildir"
+  server_pid="$pid"
+  wait_for_port "$server_port"
+}
+serve
+echo "it listens on $host:$server_port"
+
+say "A Postfix that passes all mail on to it"
+new_postfix relay
+# The brackets say: this is a host, look up no MX record.
+# Postfix waits longer and longer between its attempts; here it waits a second.
+set_postfix relay \
+  "relayhost = [$host]:$server_port" \
+  "minimal_backoff_time = 1s" \
+  "maximal_backoff_time = 1s" \
+  "queue_run_delay = 1s"
+start_postfix relay
+echo "it listens on $host:$relay_port"
+
+send() { # send SUBJECT
+  smtpproto send --transcript --server "$host:$relay_port" --name client.example.org \
+    --from eve@example.org --to alice@example.net - <<END
+From: Eve <eve@example.org>
+To: Alice <alice@example.net>
+Subject: $1
+
+This message goes through a relay.
+END
+}
+
+say "Our client sends to Postfix"
+send "one"
+wait_for_mail 1 "$folder/Maildir"
+
+say "What our server stored. Each host on the way put a Received field on top"
+cat "$folder"/Maildir/new/*
+
+say "Our server stops. The client sends again, and Postfix accepts the message all the same"
+stop "$server_pid"
+send "two"
+deferred() { queue relay | grep -q 'Connection refused'; }
+wait_for "a message that waits in the queue" deferred
+queue relay
+
+say "Our server is back, and Postfix delivers what waited"
+serve
+wait_for_mail 2 "$folder/Maildir"
+wait_for "an empty queue" queue_is_empty relay
+log relay 'smtp: |/smtp\['
+
+say "Send more:  python3 -m smtpproto send --server $host:$relay_port FILE"
+echo "Mail lies in $folder/Maildir/new"
+pause

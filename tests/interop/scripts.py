@@ -1,0 +1,106 @@
+"""Running the scripts of examples/postfix and examples/dovecot, which a user runs alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from tests.interop.peers import HOST, ROOT, folder, until
+from tests.programs import signals_as_usual
+
+EXAMPLES = ROOT / "examples"
+WAITS = "run until you press Enter"
+
+
+class Script:
+    """A script that waits for Enter, its servers running."""
+
+    def __init__(self, process: subprocess.Popen[bytes], home: Path, output: Path) -> None:
+        self.process = process
+        self.home = home
+        self._output = output
+
+    @property
+    def output(self) -> str:
+        return self._output.read_text(encoding="utf-8", errors="replace")
+
+    def ready(self) -> bool:
+        if self.process.poll() is not None:
+            raise RuntimeError(f"the script ended with {self.process.returncode}")
+        return WAITS in self.output
+
+    def port(self, before: str) -> int:
+        """The port that the script has printed behind some words."""
+        found = re.search(rf"{before}:? (?:{HOST}:)?([0-9]+)", self.output)
+        assert found is not None, before
+        return int(found[1])
+
+    def ports(self) -> set[int]:
+        """All of them."""
+        return {int(port) for port in re.findall(rf"{HOST}:([0-9]+)", self.output)}
+
+    def press_enter(self) -> int:
+        """Let the script end; its exit status."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(b"\n")
+        self.process.stdin.flush()
+        return self.process.wait(60)
+
+    def interrupt(self) -> int:
+        """End the script with SIGTERM; its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+    def nothing_is_left(self) -> None:
+        """No server listens any more, and no process holds a file of the folder."""
+        for port in self.ports():
+            with contextlib.suppress(ConnectionRefusedError):
+                socket.create_connection((HOST, port), 1).close()
+                raise AssertionError(f"a server still listens on port {port}")
+        assert self.processes() == []
+
+    def processes(self) -> list[str]:
+        """The command lines that name the folder."""
+        lines = (read_command(path) for path in Path("/proc").glob("[0-9]*/cmdline"))
+        return [line for line in lines if str(self.home) in line]
+
+
+def read_command(path: Path) -> str:
+    with contextlib.suppress(OSError):
+        return path.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return ""
+
+
+@contextlib.contextmanager
+def script(path: str, arguments: Sequence[str] = ("--wait",)) -> Iterator[Script]:
+    """Run a script below examples/ up to where it waits for Enter; its folder is kept meanwhile."""
+    with folder() as place:
+        home, output = place / "home", place / "output"
+        with output.open("wb") as file, signals_as_usual():
+            process = subprocess.Popen(
+                ["bash", str(EXAMPLES / path), *arguments, str(home)],
+                stdin=subprocess.PIPE,
+                stdout=file,
+                stderr=file,
+                cwd=place,
+                env={**os.environ, "PYTHON": sys.executable},
+            )
+        running = Script(process, home, output)
+        try:
+            until(running.ready, 90, "a script that waits for Enter")
+            yield running
+        except BaseException:
+            print(running.output)
+            raise
+        finally:
+            if process.poll() is None:
+                running.interrupt()
+            assert process.stdin is not None
+            process.stdin.close()
