@@ -86,7 +86,7 @@ $(VENV)/built: pyproject.toml
 	@$(PY) -c '' 2>/dev/null || { rm -rf $(VENV); $(PYTHON) -m venv $(VENV); }
 	@cmp -s pyproject.toml $@ || { \
 	    $(PY) -m pip install --quiet --upgrade 'pip>=25.1' && \
-	    $(PY) -m pip install --quiet --editable '.[trio,testing,idna,cli,dns]' --group $(GROUP); }
+	    $(PY) -m pip install --quiet --editable '.[trio,testing,idna,cli,dns,mailauth]' --group $(GROUP); }
 	@cp pyproject.toml $@
 
 clean:

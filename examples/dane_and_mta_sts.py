@@ -7,40 +7,34 @@ It looks up DANE (RFC 7672) and MTA-STS (RFC 8461) with dnspython, and makes a `
   exchanger that the policy names.
 * Otherwise: TLS if the server offers it, with any certificate.
 
-Run it as `python examples/dane_and_mta_sts.py`; it needs dnspython and cryptography
+Run it as `python -m examples.dane_and_mta_sts`; it needs dnspython and cryptography
 (`smtpproto-sansio[dns]`), and trustme (`smtpproto-sansio[cli]`) for throw-away certificates.  It
 runs a name server and a mail server on loopback.
 """
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
-import socket
+import random
 import tempfile
-import threading
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 import dns.flags
-import dns.message
-import dns.rdatatype
-import dns.resolver
-import dns.rrset
-import trustme
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.TLSA import TLSA
 
+from examples.names import HOST, NotNow, Records, Resolver, look_up, name_server
 from smtpproto import ProtocolError, Session, TLSFacts, sync
 from smtpproto.adapters.connecting import ConnectionSettings
 from smtpproto.adapters.tls_contexts import Context, client_context, server_context
 from smtpproto.conversations import Envelope, ServerTLS, SMTPError, TLSPolicy
 
-Resolver = dns.resolver.Resolver
 Fetch = Callable[[str], str]
 """Gets the text at an HTTPS address, whose certificate it verifies."""
 
@@ -48,27 +42,31 @@ LARGEST = 65536  # octets of an MTA-STS policy (RFC 8461 section 3.3)
 OLDEST = 31_557_600  # seconds for which one may hold: a year (section 3.2)
 
 
-class NotNow(Exception):
-    """DNS gave no certain answer, so the message has to wait (RFC 7672 section 2.1)."""
+class Exchangers(NamedTuple):
+    """The hosts that take mail for a domain, best first; none if it takes no mail (RFC 7505).
+
+    `signed` says whether DNS can be believed here: DNSSEC has signed the MX records, or there are
+    none, so that the certificate has to name the domain itself.
+    """
+
+    hosts: list[str]
+    signed: bool
 
 
-def look_up(resolver: Resolver, name: str, kind: str) -> dns.resolver.Answer | None:
-    """An answer of DNS; None if it is certain that there are no such records."""
-    try:
-        return resolver.resolve(name, kind)
-    except (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer):
-        return None
-    except dns.exception.DNSException as error:
-        raise NotNow(f"{kind} of {name}: {error}") from error
+def mail_exchangers(resolver: Resolver, domain: str, myself: str = "") -> Exchangers:
+    """Look up who takes mail for a domain (RFC 5321 section 5.1).
 
-
-def mail_exchangers(resolver: Resolver, domain: str) -> list[str]:
-    """The hosts that take mail for a domain, best first (RFC 5321 section 5.1)."""
+    The host `myself` passes mail on to better exchangers only, so that it makes no loop.
+    """
     answer = look_up(resolver, domain, "MX")
     if answer is None:
-        return [domain]
-    found = sorted((mx.preference, str(mx.exchange)) for mx in answer if isinstance(mx, MX))
-    return [host.rstrip(".") for _, host in found]
+        return Exchangers([domain], signed=True)
+    found = [(r.preference, str(r.exchange).rstrip(".")) for r in answer if isinstance(r, MX)]
+    own = min((preference for preference, host in found if host == myself), default=65536)
+    # Those of the same preference share the load.
+    best = sorted((preference, random.random(), host) for preference, host in found)
+    hosts = [host for preference, _, host in best if host and preference < own]
+    return Exchangers(hosts, bool(answer.response.flags & dns.flags.AD))
 
 
 # --- DANE -------------------------------------------------------------------------------------
@@ -195,19 +193,28 @@ def fetch(url: str) -> str:
 
 
 def how_to_connect(
-    resolver: Resolver, host: str, port: int, policy: StsPolicy | None, trust: Context | None
+    resolver: Resolver,
+    host: str,
+    port: int,
+    policy: StsPolicy | None,
+    trust: Context | None,
+    *,
+    verified: bool = False,
 ) -> ConnectionSettings | None:
     """The settings for a mail exchanger, but for its address; None if the policy forbids it.
 
-    DANE comes first: MTA-STS must not weaken it (RFC 8461 section 2).
+    DANE comes first: MTA-STS must not weaken it (RFC 8461 section 2).  With `verified`, as
+    REQUIRETLS asks for, it is TLS with a verified certificate in any case (RFC 8689 section 4.2.1).
     """
     records = tlsa_records(resolver, host, port)
     settings = ConnectionSettings(port=port, server_hostname=host)
-    if records:
+    if records and not (verified and not any(record.usage == DANE_EE for record in records)):
         return replace(settings, policy=dane(records), tls_context=client_context(verify=False))
     if policy is not None and policy.mode == "enforce":
         if not policy.names(host):
             return None
+        verified = True
+    if verified:
         return replace(settings, policy=TLSPolicy(), tls_context=trust)
     return settings
 
@@ -223,7 +230,7 @@ def deliver(
     try:
         policy = sts_policy(resolver, domain, fetch)
         reason = "there is no mail exchanger"
-        for host in mail_exchangers(resolver, domain):
+        for host in mail_exchangers(resolver, domain).hosts:
             settings = how_to_connect(resolver, host, port, policy, trust)
             if settings is None:
                 reason = f"{host} is not named by the MTA-STS policy"
@@ -242,46 +249,6 @@ def deliver(
 
 # --- a little Internet on loopback ------------------------------------------------------------
 
-HOST = "127.0.0.1"
-
-
-@contextlib.contextmanager
-def name_server(zone: dict[tuple[str, str], str]) -> Iterator[Resolver]:
-    """A name server with these records, by name and type, and a resolver that asks it."""
-    sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    sock.bind((HOST, 0))
-
-    def answer() -> None:
-        while True:
-            wire, peer = sock.recvfrom(65535)
-            if not wire:
-                return
-            query = dns.message.from_wire(wire)
-            question = query.question[0]
-            reply = dns.message.make_response(query)
-            kind = dns.rdatatype.to_text(question.rdtype)
-            name = question.name.to_text(omit_final_dot=True)
-            text = zone.get((name, kind))
-            if text is not None:
-                reply.answer.append(dns.rrset.from_text(question.name, 60, "IN", kind, text))
-            if not name.endswith("unsigned.example"):
-                reply.flags |= dns.flags.AD
-            sock.sendto(reply.to_wire(), peer)
-
-    thread = threading.Thread(target=answer)
-    thread.start()
-    resolver = Resolver(configure=False)
-    resolver.nameservers, resolver.port = [HOST], sock.getsockname()[1]
-    # This asks the resolver to say whether DNSSEC has signed an answer.
-    resolver.use_edns(0, dns.flags.DO, 1232)
-    resolver.flags = dns.flags.RD | dns.flags.AD
-    try:
-        yield resolver
-    finally:
-        sock.sendto(b"", sock.getsockname())
-        thread.join()
-        sock.close()
-
 
 class Discard:
     """What the mail server delivers to."""
@@ -292,6 +259,8 @@ class Discard:
 
 def try_all(say: Callable[[str, str], None]) -> None:
     """Deliver to domains of every kind."""
+    import trustme
+
     authority = trustme.CA()
     issued = authority.issue_cert("mx.example")
     trusting = client_context()
@@ -320,7 +289,7 @@ def try_all(say: Callable[[str, str], None]) -> None:
         Discard(), hostname="mx.example", tls=ServerTLS.STARTTLS, tls_context=context
     ) as server:
         tlsa = f"_{server.port}._tcp"
-        zone = {
+        zone: dict[tuple[str, str], Records] = {
             ("dane.example", "MX"): "10 key.mx.example.",
             (f"{tlsa}.key.mx.example", "TLSA"): f"3 1 1 {right}",
             ("dane-certificate.example", "MX"): "10 certificate.mx.example.",
@@ -340,7 +309,7 @@ def try_all(say: Callable[[str, str], None]) -> None:
             ("plain.example", "MX"): "10 mx.example.",
         }
         for host in {
-            text.split()[1].rstrip(".") for (_, kind), text in zone.items() if kind == "MX"
+            str(text).split()[1].rstrip(".") for (_, kind), text in zone.items() if kind == "MX"
         }:
             zone[host, "A"] = HOST
         for url in sts:

@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-import importlib.util
 import socket
-import sys
 import threading
-from types import ModuleType
-from typing import Any
 
-import dns.exception
+import dns.rcode
 import pytest
 
-from tests.programs import ROOT
+from examples import dane_and_mta_sts as example
+from examples.names import Records, name_server
 
 
-@pytest.fixture(scope="module")
-def example() -> ModuleType:
-    path = ROOT / "examples" / "dane_and_mta_sts.py"
-    spec = importlib.util.spec_from_file_location("dane_and_mta_sts", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules["dane_and_mta_sts"] = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_what_comes_of_each_domain(example: ModuleType) -> None:
+def test_what_comes_of_each_domain() -> None:
     came: dict[str, str] = {}
     example.try_all(came.__setitem__)
     over_tls = {domain for domain, text in came.items() if text.startswith("ACCEPTED")}
@@ -49,7 +35,7 @@ def test_what_comes_of_each_domain(example: ModuleType) -> None:
     assert len(came) == 11
 
 
-def test_an_mta_sts_policy(example: ModuleType) -> None:
+def test_an_mta_sts_policy() -> None:
     text = "version: STSv1\r\nmode: enforce\r\nmx: mail.example.com\r\nmx: *.example.net\r\n"
     policy = example.StsPolicy.parse(text + "max_age: 604800\r\n")
     assert (policy.mode, policy.max_age) == ("enforce", 604800)
@@ -76,7 +62,7 @@ def test_an_mta_sts_policy(example: ModuleType) -> None:
         "version: STSv1\nmode: enforce\nmx: mail.example.com",
     ],
 )
-def test_what_is_no_policy(example: ModuleType, text: str) -> None:
+def test_what_is_no_policy(text: str) -> None:
     with pytest.raises(ValueError, match="MTA-STS policy"):
         example.StsPolicy.parse(text)
 
@@ -89,9 +75,7 @@ def test_what_is_no_policy(example: ModuleType, text: str) -> None:
         (b"200 OK\r\nContent-Length: 70000\r\n\r\n" + b"x" * 70000, "more than 64 KiB"),
     ],
 )
-def test_what_is_not_fetched(
-    example: ModuleType, answer: bytes, reason: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_not_fetched(answer: bytes, reason: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """No redirection is followed, and nothing is cut off."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
@@ -109,27 +93,42 @@ def test_what_is_not_fetched(
         server.join(10)
 
 
-def test_a_policy_of_none_needs_no_exchanger(example: ModuleType) -> None:
+def test_a_policy_of_none_needs_no_exchanger() -> None:
     assert example.StsPolicy.parse("version: STSv1\nmode: none\nmax_age: 1").mx == ()
 
 
-def test_a_policy_that_cannot_be_had_counts_as_none(example: ModuleType) -> None:
+def test_a_policy_that_cannot_be_had_counts_as_none() -> None:
     def fetch(url: str) -> str:
         raise OSError(f"nobody there: {url}")
 
-    zone = {("_mta-sts.example.org", "TXT"): '"v=STSv1; id=1;"'}
-    with example.name_server(zone) as resolver:
+    zone: dict[tuple[str, str], Records] = {("_mta-sts.example.org", "TXT"): '"v=STSv1; id=1;"'}
+    with name_server(zone) as resolver:
         assert example.sts_policy(resolver, "example.org", fetch) is None
         assert example.sts_policy(resolver, "example.net", fetch) is None
 
 
-def test_what_dns_does_not_say_has_to_wait(example: ModuleType) -> None:
+def test_what_dns_does_not_say_has_to_wait() -> None:
     """A failure is not the same as "there is none": an attacker can cause one."""
+    with name_server({("_mta-sts.example.org", "TXT"): dns.rcode.SERVFAIL}) as resolver:
+        assert example.deliver(resolver, "example.org", fetch=str, port=25).startswith(
+            "not delivered: TXT of _mta-sts.example.org"
+        )
 
-    class Failing:
-        def resolve(self, name: str, kind: str) -> Any:
-            raise dns.exception.Timeout
 
-    assert example.deliver(Failing(), "example.org", fetch=str, port=25).startswith(
-        "not delivered: TXT of _mta-sts.example.org"
-    )
+def test_mail_exchangers() -> None:
+    zone: dict[tuple[str, str], Records] = {
+        ("several.example", "MX"): ["20 b.example.", "10 a.example.", "30 c.example."],
+        ("nobody.example", "MX"): "0 .",
+        ("mx.unsigned.example", "MX"): "10 a.example.",
+        ("implicit.example", "A"): "127.0.0.1",
+    }
+    with name_server(zone) as resolver:
+        found = {name: example.mail_exchangers(resolver, name) for name, _ in zone}
+        assert found["several.example"] == (["a.example", "b.example", "c.example"], True)
+        assert found["nobody.example"].hosts == []
+        assert not found["mx.unsigned.example"].signed
+        assert found["implicit.example"] == (["implicit.example"], True)
+        # A host that is an exchanger itself passes mail on to better ones only.
+        assert example.mail_exchangers(resolver, "several.example", "b.example").hosts == [
+            "a.example"
+        ]
