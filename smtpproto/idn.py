@@ -65,7 +65,7 @@ def ascii_alternative(path: P) -> P | None:
     if not mailbox.local_part.isascii():
         return None
     assert isinstance(mailbox.domain, Domain)
-    return replace(path, mailbox=replace(mailbox, domain=to_ascii(mailbox.domain)))
+    return type(path)(replace(mailbox, domain=to_ascii(mailbox.domain)))
 
 
 def _no_domain(name: str, error: UnicodeError) -> LocalProtocolError:

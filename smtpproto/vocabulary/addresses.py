@@ -34,7 +34,7 @@ from ..limits import Limits
 
 if TYPE_CHECKING:
     import ipaddress
-    import re
+    from types import EllipsisType
 
     from typing_extensions import Self
 
@@ -229,7 +229,7 @@ class Mailbox:
         return f"{_format_local_part(self.local_part)}@{self.domain}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
 class Path:
     """What reverse-paths and forward-paths have in common: a mailbox in angle brackets.
 
@@ -240,14 +240,36 @@ class Path:
     what: ClassVar[str]
     enhanced: ClassVar[str]
     bare: ClassVar[str]  # the text in the brackets if there is no mailbox
+    __match_args__ = ("mailbox",)
 
-    mailbox: Mailbox | None
-    # The written form, kept because it is read more often than paths are made.
-    _text: str = field(init=False, repr=False, compare=False)
+    # The written form.  Most sessions need nothing else of a path, so what `FULL_MAILBOX` has
+    # matched becomes a `Mailbox` only when that is asked for (`...` until then).
+    _text: str = field(init=False)
+    _mailbox: Mailbox | EllipsisType | None = field(init=False)
 
-    def __post_init__(self) -> None:
-        _require(self.mailbox, (Mailbox, type(None)), "a Mailbox or None (`of` takes text)")
-        _set(self, "_text", f"<{self.address}>")
+    def __init__(self, mailbox: Mailbox | None) -> None:
+        _require(mailbox, (Mailbox, type(None)), "a Mailbox or None (`of` takes text)")
+        _set(self, "_text", f"<{self.bare if mailbox is None else mailbox}>")
+        _set(self, "_mailbox", mailbox)
+
+    @property
+    def mailbox(self) -> Mailbox | None:
+        """The mailbox; None: see the class."""
+        if self._mailbox is ...:
+            local_part, _, name = self._text[1:-1].rpartition("@")
+            _set(self, "_mailbox", _trusted_mailbox(local_part, _trusted_domain(name)))
+        return self._mailbox  # type: ignore[return-value]  # it is set now
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._text == other._text or self.mailbox == other.mailbox
+
+    def __hash__(self) -> int:
+        return hash((type(self), self.mailbox))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(mailbox={self.mailbox!r})"
 
     @classmethod
     def of(cls, address: str, *, limits: Limits = Limits()) -> Self:
@@ -265,7 +287,7 @@ class Path:
         text = f"<{address}>"
         match = FULL_MAILBOX.fullmatch(text)
         if match is not None and len(text) <= _ANY_BOUNDS:
-            return cls._trusted(match)
+            return cls._trusted(text)
         if address.lower() == cls.bare:
             return cls(None)
         rules = Rules(cls.what, cls.enhanced, True, limits)
@@ -308,26 +330,18 @@ class Path:
             LocalProtocolError: 501, 5.1.3 (forward-path) or 5.1.7 (reverse-path): no path; 501,
                 5.5.4: too long; 553, 5.6.7: not ASCII.
         """
-        # Most paths have this form.  This way takes 1.1 us, the general one 3.5.
+        # Most paths have this form.
         match = FULL_MAILBOX.match(text, start)
-        if match is not None:
-            end = match.end()
-            local_part, name = match.groups()
-            if end - start <= _ANY_BOUNDS or (
-                end - start <= limits.path
-                and len(local_part) <= limits.local_part
-                and len(name) <= limits.domain
-            ):
-                return cls._trusted(match), end
+        if match is not None and match.end() - start <= _ANY_BOUNDS:
+            return cls._trusted(match[0]), match.end()
         return cls._read(text, start, Rules(cls.what, cls.enhanced, utf8, limits), limits)
 
     @classmethod
-    def _trusted(cls, match: re.Match[str]) -> Self:
+    def _trusted(cls, text: str) -> Self:
         """Return the path that `FULL_MAILBOX` has matched."""
         path = _new(cls)
-        local_part, name = match.groups()
-        _set(path, "mailbox", _trusted_mailbox(local_part, _trusted_domain(name)))
-        _set(path, "_text", match[0])
+        _set(path, "_text", text)
+        _set(path, "_mailbox", ...)
         return path
 
     @classmethod
@@ -346,18 +360,17 @@ class Path:
     @property
     def ascii(self) -> bool:
         """Whether it can be sent without SMTPUTF8."""
-        return str(self).isascii()
+        return self._text.isascii()
 
     @property
     def address(self) -> str:
         """The address in the form that `of` takes."""
-        return self.bare if self.mailbox is None else str(self.mailbox)
+        return self._text[1:-1]
 
     def __str__(self) -> str:
         return self._text
 
 
-@dataclass(frozen=True, slots=True)
 class ReversePath(Path):
     """The address for reports of failure (RFC 5321 section 4.1.1.2).
 
@@ -365,12 +378,12 @@ class ReversePath(Path):
         mailbox: the mailbox; None for the null reverse-path `<>`, which asks for no reports.
     """
 
+    __slots__ = ()
     what = "reverse-path"
     enhanced = "5.1.7"
     bare = ""
 
 
-@dataclass(frozen=True, slots=True)
 class ForwardPath(Path):
     """A recipient (RFC 5321 section 4.1.1.3).
 
@@ -378,6 +391,7 @@ class ForwardPath(Path):
         mailbox: the mailbox; None for `<postmaster>`, the postmaster of the server itself.
     """
 
+    __slots__ = ()
     what = "forward-path"
     enhanced = "5.1.3"
     bare = "postmaster"

@@ -220,4 +220,4 @@ def _in_ascii(path: P, to_ascii: ToASCII) -> P:
     mailbox = path.mailbox
     if mailbox is None or not isinstance(mailbox.domain, Domain) or mailbox.domain.ascii:
         return path
-    return replace(path, mailbox=replace(mailbox, domain=to_ascii(mailbox.domain)))
+    return type(path)(replace(mailbox, domain=to_ascii(mailbox.domain)))
