@@ -10,7 +10,7 @@ from ..errors import RemoteProtocolError
 from ..limits import Limits
 from ..vocabulary.codes import MEANINGS, explain
 from ..vocabulary.commands import Noop
-from ..vocabulary.replies import ReplyReader, build_reply
+from ..vocabulary.replies import ReplyReader
 from .common import complain, say
 
 if TYPE_CHECKING:
@@ -100,9 +100,8 @@ def replies(lines: list[str]) -> list[tuple[int, str]]:
         # A pasted part of a reply may lack its last line.
         cut = number == len(lines) and line[3:4] == "-"
         whole = f"{line[:3]} {line[4:]}" if cut else line
-        complete = reader.feed(whole.strip().encode("utf-8", "backslashreplace"))
-        if complete is not None:
-            reply = build_reply(*complete, Noop())
+        reply = reader.feed(whole.strip().encode("utf-8", "backslashreplace"), Noop())
+        if reply is not None:
             found.append((reply.code, reply.enhanced))
     return found
 

@@ -16,7 +16,7 @@ from ..timeouts import CONTENT_CHUNK_TIMEOUT, END_OF_CONTENT_TIMEOUT, GREETING_T
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
 from ..vocabulary.commands import Hello, Helo, Rcpt
 from ..vocabulary.events import ClientEvent, ConnectionClosed, Need
-from ..vocabulary.replies import Reply, build_reply
+from ..vocabulary.replies import Reply
 from ..vocabulary.session_facts import Offered, Protocol, Session, TLSFacts
 from ..vocabulary.states import State
 from ..wire import BadLine, DotEncoder, LineEndings
@@ -112,36 +112,48 @@ class Client(ClientCommands):
         if self._error is not None:
             raise self._error
         try:
-            return self._next_event()
+            while self.state is not _CLOSED and self.state is not _TLS:
+                line = self._lines.read()
+                if not isinstance(line, bytes):
+                    return self._no_line(line)
+                reply = self._feed(line)
+                if reply is not None:
+                    self._settle(reply)
+                    return reply
+            return self._without_lines()
         except RemoteProtocolError as error:
             self._break(error)
             raise
 
-    def _next_event(self) -> ClientEvent | Need:
-        while True:
-            if self.state is _CLOSED or self.state is _TLS:
-                return self._without_lines()
-            line = self._lines.read()
-            if self._lines.dropped:
-                # The line may have no end.
-                raise RemoteProtocolError(
-                    f"a line of a reply has more than {self._lines.limit} octets"
-                )
-            if line is None:
-                return self._closed(clean=False) if self._eof else _NEEDS_DATA
-            sent = self._queued.sent
-            if sent and isinstance(sent[0][1], DialogueCommand):
-                complete = self._feed_privately(line)
-            elif isinstance(line, BadLine):
-                raise RemoteProtocolError(
-                    f"a line of a reply is refused ({line.reason.value}): {line.start!r}"
-                )
-            else:
-                if self._observer is not None:
-                    self._observer("S", line, False)
-                complete = self._replies.feed(line)
-            if complete is not None:
-                return self._reply(*complete)
+    def _feed(self, line: bytes) -> Reply | None:
+        """Read a line of a reply; return the reply that it completes, or None."""
+        sent = self._queued.sent
+        if not sent:
+            # Within content this is about the content.
+            command = self._command if self._encoder is not None else None
+        else:
+            command = sent[0][1]
+            if isinstance(command, DialogueCommand):
+                return self._feed_privately(line, command)
+        if self._observer is not None:
+            self._observer("S", line, False)
+        if self.session.protocol is _LMTP and sent:
+            return self._replies.feed(line, command, self._lmtp_recipient(*sent[0]))
+        return self._replies.feed(line, command)
+
+    def _no_line(self, bad: BadLine | None) -> ClientEvent | Need:
+        """Handle what is no line of a reply: one that is refused or too long, or no octets."""
+        if self._lines.dropped:
+            # The line may have no end.
+            raise RemoteProtocolError(f"a line of a reply has more than {self._lines.limit} octets")
+        if bad is None:
+            return self._closed(clean=False) if self._eof else _NEEDS_DATA
+        sent = self._queued.sent
+        if sent and isinstance(sent[0][1], DialogueCommand):
+            raise _no_reply_to_auth()
+        raise RemoteProtocolError(
+            f"a line of a reply is refused ({bad.reason.value}): {bad.start!r}"
+        )
 
     def _without_lines(self) -> ClientEvent | Need:
         if self.state is _CLOSED:
@@ -152,38 +164,30 @@ class Client(ClientCommands):
             )
         return self._closed(clean=False) if self._eof else Need.TLS
 
-    def _feed_privately(self, line: bytes | BadLine) -> tuple[int, list[str]] | None:
+    def _feed_privately(self, line: bytes, command: DialogueCommand) -> Reply | None:
         """Read a line within a dialogue; errors do not show it, because it may repeat a secret."""
         try:
-            if isinstance(line, bytes):
-                complete = self._replies.feed(line)
-                self._observe("S", b"334 (challenge)" if line.startswith(b"3") else line)
-                return complete
+            reply = self._replies.feed(line, command)
         except RemoteProtocolError:
-            pass
-        raise RemoteProtocolError("a line in reply to AUTH is no reply line; it is not shown")
+            raise _no_reply_to_auth() from None
+        self._observe("S", b"334 (challenge)" if line.startswith(b"3") else line)
+        return reply
 
-    def _reply(self, code: int, lines: list[str]) -> Reply:
-        """Find the command that a reply answers, and change the state."""
-        queued = self._queued
-        if not queued.sent:
-            return self._unasked(code, lines)
+    def _settle(self, reply: Reply) -> None:
+        """Change the state by a reply to the oldest command that waits for one."""
+        queued, code = self._queued, reply.code
+        if code == 421 or not queued.sent:
+            self._end_early(code)
+            return
         sent, command = queued.sent[0]
-        recipient = None
-        if self.session.protocol is _LMTP:
-            recipient = self._lmtp_recipient(sent, command)
-        reply = build_reply(code, lines, command, recipient)
-        if code == 421:
-            self._end(_CLOSED)
-            return reply
         row = self._rows[self.state].get(sent.name)
         after = None if row is None else row.after[code // 100]
         if after is None or queued.released == 0 or self._chunks is not None:
             self._check_answer(code, sent.name, row)
-        if recipient is not None:
+        if reply.recipient is not None:
             self._best = min(code, self._best)
             if self._more_recipients():
-                return reply
+                return
             code, self._best, self._answers = self._best, _WORST, 0
         queued.answered()
         if not queued.sent:
@@ -196,7 +200,6 @@ class Client(ClientCommands):
                 self._succeeded(reply)
         if queued.held:
             self._release()
-        return reply
 
     def _check_answer(self, code: int, name: str, row: Row | None) -> None:
         """Refuse a reply that does not fit the oldest command that waits for one.
@@ -217,20 +220,20 @@ class Client(ClientCommands):
                 f"{code} came before the octets of a chunk were sent (RFC 3030 section 2)"
             )
 
-    def _unasked(self, code: int, lines: list[str]) -> Reply:
-        """Handle a reply to no command: it can only end the session.
+    def _end_early(self, code: int) -> None:
+        """End the session with 421, or with a refusal in the middle of the content.
 
-        It is 421, or a refusal in the middle of the content.  RFC 5321 section 4.1.1.4 does not
-        allow the latter; servers that send it close, and it is unknown how much they have read.
+        RFC 5321 section 4.1.1.4 does not allow the latter; servers that send it close, and it is
+        unknown how much they have read.
+
+        Raises:
+            RemoteProtocolError: it is neither.
         """
-        in_content = self._encoder is not None and code >= 400
-        if code != 421 and not in_content:
+        if code < 400 or not (code == 421 or self._encoder is not None):
             raise RemoteProtocolError(
                 f"{code} came unasked: no command waits for a reply (RFC 5321 section 4.2)"
             )
-        command = self._command if in_content else None
-        self._end(State.CLOSED)
-        return build_reply(code, lines, command)
+        self._end(_CLOSED)
 
     def _lmtp_recipient(self, row: Row, command: Command | None) -> Rcpt | None:
         """The recipient that the next reply is about, if it is one of several (RFC 2033)."""
@@ -267,3 +270,7 @@ class Client(ClientCommands):
             return Need.DATA
         self._closing_told = True
         return ConnectionClosed(clean)
+
+
+def _no_reply_to_auth() -> RemoteProtocolError:
+    return RemoteProtocolError("a line in reply to AUTH is no reply line; it is not shown")

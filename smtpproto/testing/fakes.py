@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..conversations.io_requests import BeginTLS, Flow, Receive, Send
 from ..limits import Limits
 from ..vocabulary.commands import Noop
-from ..vocabulary.replies import Reply, ReplyReader, build_reply
+from ..vocabulary.replies import Reply, ReplyReader
 from ..wire import BadLine, LineReader, ReceiveBuffer
 from .servers import serve
 
@@ -289,8 +289,7 @@ class FakeClient:
         self._buffer.feed(octets)
         while (line := self._lines.read()) is not None:
             assert not isinstance(line, BadLine), line
-            complete = self._reader.feed(line)
-            if complete is not None:
-                # With a command, the reader takes an enhanced status code out of the text.
-                found = build_reply(*complete, Noop())
+            # With a command, the reader takes an enhanced status code out of the text.
+            found = self._reader.feed(line, Noop())
+            if found is not None:
                 yield Reply(found.code, found.enhanced, found.text)

@@ -6,7 +6,6 @@ lines and back.  `codes` has the meanings of the codes.
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -19,16 +18,20 @@ from .commands import Rcpt
 if TYPE_CHECKING:
     from ..limits import Limits
 
-__all__ = ["Reply", "ReplyReader", "build_reply", "format_reply", "sendable"]
+__all__ = ["Reply", "ReplyReader", "format_reply", "sendable"]
 
 # Reply-line = Reply-code [ ("-" / SP) Textstring ]; Textstring = 1*(%d09 / %d32-126), and UTF-8
 # after RFC 6531 section 3.7.4.1.  A client accepts any two digits after the first, which alone says
 # what to do (RFC 5321 sections 4.2 and 4.3.2).  A server must send a Reply-code.
-REPLY_LINE = lazy_pattern(rb"([2-5][0-9][0-9])(?:([ -])(.*))?", re.DOTALL)
+_CODES = {b"%d" % code: code for code in range(200, 600)}
+_SEPARATORS = (b" ", b"-", b"")
 # status-code = class "." subject "." detail (RFC 3463 section 2)
 ENHANCED = lazy_pattern(r"([245])\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})")
-# The same pattern at the beginning of a line of text.
-LEADING = lazy_pattern(r"([245])\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})(?= |\Z)")
+# The same at the beginning of a line of text, by the class of the reply code: it must agree.
+LEADING = {
+    kind: lazy_pattern(rf"{kind}\.(?:0|[1-9][0-9]{{0,2}})\.(?:0|[1-9][0-9]{{0,2}})(?= |\Z)")
+    for kind in (2, 4, 5)
+}
 # Control characters but tab and line feed; also C1 controls, which can steer a terminal as well.
 UNFIT = lazy_pattern(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # Replacements of control characters, of one octet each, so a text keeps its length.
@@ -131,6 +134,9 @@ class Reply:
         return " ".join(filter(None, (str(self.code), self.enhanced, self.text)))
 
 
+_NO_REPLY = Reply(250)
+
+
 def sendable(reply: Reply) -> Reply:
     """Return the reply, or a substitute if a server must not send its code.
 
@@ -211,49 +217,75 @@ PLAIN_REPLIES = frozenset({"greeting", "EHLO", "HELO", "LHLO"})
 
 
 class ReplyReader:
-    """Joins the lines of replies (RFC 5321 section 4.2.1)."""
+    """Joins the lines of replies (RFC 5321 section 4.2.1), as a client understands them.
 
-    __slots__ = ("_code", "_lines", "_most")
+    Attributes:
+        code: the code of an incomplete reply; 0 if no reply has begun.
+    """
+
+    __slots__ = ("_last", "_last_line", "_lines", "_most", "code")
 
     def __init__(self, limits: Limits) -> None:
         self._most = limits.reply_lines
-        self._code = 0
+        self.code = 0
         self._lines: list[str] = []
+        # The last reply to RCPT of one line, and that line: many in a row are often the same.
+        self._last_line = b""
+        self._last = _NO_REPLY
 
-    @property
-    def code(self) -> int:
-        """The code of an incomplete reply; 0 if no reply has begun."""
-        return self._code
-
-    def feed(self, line: bytes) -> tuple[int, list[str]] | None:
-        """Take a line without its CRLF; return code and text of the reply it completes, or None.
+    def feed(
+        self, line: bytes, command: Command | None = None, recipient: Rcpt | None = None
+    ) -> Reply | None:
+        """Take a line without its CRLF; return the reply that it completes, or None.
 
         A reply that begins positive and ends as a refusal, such as `220-` and then `521`, is a
         refusal: some servers decide that late.
+
+        An enhanced status code counts only if every line begins with the same one and its class
+        agrees with the reply code's.  So servers that send or announce none are read correctly.  A
+        refusal in the greeting or in reply to EHLO may have one: some servers do this, and it gives
+        the reason.
+
+        Arguments:
+            line: the line.
+            command: the command that the reply answers.
+            recipient: the recipient that it is about, see `Reply`.
 
         Raises:
             RemoteProtocolError: the line is no reply line; its code differs from that of the lines
                 before it and is no refusal; or the reply has too many lines.
         """
-        match = REPLY_LINE.fullmatch(line)
-        if match is None:
+        lines = self._lines
+        if line == self._last_line and not lines and isinstance(command, Rcpt):
+            last = self._last
+            return _received(last.code, last.enhanced, last.text, command, recipient)
+        code, separator = _CODES.get(line[:3]), line[3:4]
+        if code is None or separator not in _SEPARATORS:
             raise RemoteProtocolError(
                 f"expected a reply code and text, found {line[:64]!r} (RFC 5321 section 4.2)"
             )
-        code = int(match[1])
-        if self._lines and code != self._code and not self._code < 400 <= code:
+        if lines and code != self.code and not self.code < 400 <= code:
             raise RemoteProtocolError(
-                f"the lines of one reply begin with {self._code} and {code}: {line[:64]!r} "
+                f"the lines of one reply begin with {self.code} and {code}: {line[:64]!r} "
                 "(RFC 5321 section 4.2.1)"
             )
-        if len(self._lines) == self._most:
+        if len(lines) == self._most:
             raise RemoteProtocolError(f"a reply has more than {self._most} lines")
-        self._lines.append(_readable(match[3] or b""))
-        self._code = code
-        if match[2] == b"-":
+        lines.append(_readable(line[4:]))
+        if separator == b"-":
+            self.code = code
             return None
-        lines, self._lines, self._code = self._lines, [], 0
-        return code, lines
+        self.code, self._lines = 0, []
+        enhanced = ""
+        if code >= 400 or (command is not None and command.verb not in PLAIN_REPLIES):
+            enhanced = _common_enhanced(code, lines)
+            if enhanced:
+                start = len(enhanced) + 1
+                lines = [line[start:] for line in lines]
+        reply = _received(code, enhanced, "\n".join(lines), command, recipient)
+        if len(lines) == 1 and isinstance(command, Rcpt):
+            self._last_line, self._last = line, reply
+        return reply
 
 
 def _readable(octets: bytes) -> str:
@@ -277,26 +309,14 @@ def _readable(octets: bytes) -> str:
     return octets.translate(_READABLE_LATIN).decode("latin-1")
 
 
-def build_reply(
-    code: int, lines: list[str], command: Command | None, recipient: Rcpt | None = None
+def _received(
+    code: int, enhanced: str, text: str, command: Command | None, recipient: Rcpt | None
 ) -> Reply:
-    """Return the reply that a client received; take its enhanced status code out of the text.
-
-    The code counts only if every line begins with the same one and its class agrees with the reply
-    code's.  So servers that send or announce none are read correctly.  A refusal in the greeting or
-    in reply to EHLO may have one: some servers do this, and it gives the reason.
-    """
-    enhanced = ""
-    if code >= 400 or (command is not None and command.verb not in PLAIN_REPLIES):
-        enhanced = _common_enhanced(code, lines)
-        if enhanced:
-            start = len(enhanced) + 1
-            lines = [line[start:] for line in lines]
-    # The lines were checked when they were read; the code may be one that servers must not send.
+    """Return a reply that was checked as it was read; servers must not send every code there is."""
     reply = object.__new__(Reply)
     _set_code(reply, code)
     _set_enhanced(reply, enhanced)
-    _set_text(reply, lines[0] if len(lines) == 1 else "\n".join(lines))
+    _set_text(reply, text)
     _set_command(reply, command)
     _set_recipient(reply, recipient)
     return reply
@@ -310,8 +330,9 @@ _set_code, _set_enhanced, _set_text, _set_command, _set_recipient = (
 
 def _common_enhanced(code: int, lines: list[str]) -> str:
     """Return the enhanced status code that every line begins with; empty if there is none."""
-    match = LEADING.match(lines[0])
-    if match is None or int(match[1]) != code // 100:
+    pattern = LEADING.get(code // 100)
+    match = None if pattern is None else pattern.match(lines[0])
+    if match is None:
         return ""
     enhanced = match[0]
     for line in lines[1:]:

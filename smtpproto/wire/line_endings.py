@@ -50,7 +50,7 @@ _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 _CRS = bytes([octet == CR for octet in range(256)])
 _LFS = bytes([octet == LF for octet in range(256)])
 # Lines shorter than 16 octets, judged by the first of them, are many for their octets.
-_SAMPLE, _MANY = 1024, 64
+_SAMPLE, _MANY = 2048, 128
 
 
 def is_clean(octets: bytes) -> bool:
@@ -62,7 +62,7 @@ def is_clean(octets: bytes) -> bool:
     """
     if LF not in octets and CR not in octets:
         return True
-    if octets.count(LF, 0, _SAMPLE) <= _MANY:
+    if len(octets) <= _SAMPLE or octets.count(LF, 0, _SAMPLE) <= _MANY:
         return octets.replace(b"\r", b"").replace(b"\n", b"\r\n") == octets
     return b"\0" + octets.translate(_CRS) == octets.translate(_LFS) + b"\0"
 

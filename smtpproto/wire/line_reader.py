@@ -77,6 +77,8 @@ class LineReader:
         """
         buffer = self._buffer
         octets, offset = buffer.octets, buffer.offset
+        if not octets:
+            return None
         end = octets.find(self._end, offset + buffer.searched)
         if end < 0:
             self._wait()

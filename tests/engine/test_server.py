@@ -52,7 +52,7 @@ from smtpproto.extensions import (
 from smtpproto.vocabulary.command_base import DialogueCommand, Grammar
 from smtpproto.vocabulary.commands import Vrfy
 from smtpproto.vocabulary.events import AuthResponse, ServerEvent
-from smtpproto.vocabulary.replies import build_reply
+from smtpproto.vocabulary.replies import ReplyReader
 from smtpproto.vocabulary.session_facts import Offered
 from smtpproto.vocabulary.states import Effect, Transition
 from tests.dialogue import drive, octets, rejected, serve
@@ -453,7 +453,9 @@ def test_a_reply_that_does_not_fit() -> None:
 def test_a_reply_that_a_client_received_is_passed_on() -> None:
     """571 is no code that a server may say, and turning it into 451 would put off for ever."""
     server = Server("mx.example")
-    server.send(build_reply(571, ["5.7.1 not authorized"], Noop()))
+    reply = ReplyReader(Limits()).feed(b"571 5.7.1 not authorized", Noop())
+    assert reply is not None
+    server.send(reply)
     assert server.data_to_send() == b"554 not authorized\r\n"
     assert server.state is State.REFUSED
 

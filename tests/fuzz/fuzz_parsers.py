@@ -49,7 +49,7 @@ with instrumented():
     from smtpproto.vocabulary.commands import Expn, Mail, Rcpt, Vrfy
     from smtpproto.vocabulary.lenient_commands import NoDomain, read
     from smtpproto.vocabulary.parameters import parse_parameters
-    from smtpproto.vocabulary.replies import ReplyReader, build_reply, format_reply
+    from smtpproto.vocabulary.replies import ReplyReader, format_reply
     from smtpproto.wire import (
         ContentEnd,
         CountedText,
@@ -155,10 +155,9 @@ def replies(data: bytes) -> None:
     reader = ReplyReader(LIMITS)
     with contextlib.suppress(BROKEN):
         for line in data.split(b"\r\n"):
-            whole = reader.feed(line)
-            if whole is None:
+            reply = reader.feed(line)
+            if reply is None:
                 continue
-            reply = build_reply(*whole, None)
             str(reply.explain())
             capabilities(reply)
             with contextlib.suppress(REFUSED):

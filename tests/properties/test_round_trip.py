@@ -15,7 +15,7 @@ from smtpproto.testing import strategies as smtp
 from smtpproto.vocabulary.command_parser import parse
 from smtpproto.vocabulary.commands import BASE_COMMANDS, Help, Lhlo
 from smtpproto.vocabulary.parameters import format_parameters, parse_parameters
-from smtpproto.vocabulary.replies import Reply, ReplyReader, build_reply, format_reply
+from smtpproto.vocabulary.replies import Reply, ReplyReader, format_reply
 from smtpproto.vocabulary.session_facts import Session
 from tests.effort import effort
 
@@ -107,9 +107,8 @@ def test_replies(reply: Reply) -> None:
     command = Mail(ReversePath(None))
     reader = ReplyReader(Limits())
     *others, last = format_reply(reply, "MAIL", enhanced=True, utf8=True)
-    assert [reader.feed(line) for line in others] == [None] * len(others)
-    complete = reader.feed(last)
-    assert complete is not None
-    read = build_reply(*complete, command)
+    assert [reader.feed(line, command) for line in others] == [None] * len(others)
+    read = reader.feed(last, command)
+    assert read is not None
     assert (read.code, read.text) == (reply.code, reply.text)
     assert read.enhanced == reply.enhanced or not reply.enhanced

@@ -17,21 +17,23 @@ from smtpproto.vocabulary.addresses import Domain, ForwardPath, ReversePath
 from smtpproto.vocabulary.codes import default_enhanced, explain
 from smtpproto.vocabulary.command_base import Command
 from smtpproto.vocabulary.commands import Data, Ehlo, Helo, Mail, Noop, Rcpt
-from smtpproto.vocabulary.replies import Reply, ReplyReader, build_reply, format_reply, sendable
+from smtpproto.vocabulary.replies import Reply, ReplyReader, format_reply, sendable
 
 RCPT = Rcpt(ForwardPath.of("user@example.org"))
 EHLO = Ehlo(Domain("client.example"))
 
 
-def received(lines: Sequence[bytes], command: Command | None = None) -> Reply:
+def received(
+    lines: Sequence[bytes], command: Command | None = None, recipient: Rcpt | None = None
+) -> Reply:
     """What a client makes of the lines of one reply."""
     reader = ReplyReader(Limits())
     *others, last = lines
-    assert [reader.feed(line) for line in others] == [None] * len(others)
-    complete = reader.feed(last)
-    assert complete is not None
+    assert [reader.feed(line, command) for line in others] == [None] * len(others)
+    reply = reader.feed(last, command, recipient)
+    assert reply is not None
     assert reader.code == 0
-    return build_reply(*complete, command)
+    return reply
 
 
 # --- Reply: what is allowed ----------------------------------------------------------------------
@@ -301,7 +303,8 @@ def test_what_was_received_can_be_passed_on(code: int, sent: int) -> None:
     ],
 )
 def test_one_line(line: bytes, code: int, text: str) -> None:
-    assert ReplyReader(Limits()).feed(line) == (code, [text])
+    reply = received([line])
+    assert (reply.code, reply.text) == (code, text)
 
 
 def test_several_lines() -> None:
@@ -310,9 +313,22 @@ def test_several_lines() -> None:
     assert reader.feed(b"250-mx.example") is None
     assert reader.code == 250
     assert reader.feed(b"250-") is None
-    assert reader.feed(b"250 SIZE 1000") == (250, ["mx.example", "", "SIZE 1000"])
+    assert reader.feed(b"250 SIZE 1000") == Reply(250, text="mx.example\n\nSIZE 1000")
     assert reader.code == 0
-    assert reader.feed(b"354 go on") == (354, ["go on"])
+    assert reader.feed(b"354 go on") == Reply(354, text="go on")
+
+
+def test_equal_replies_to_several_recipients() -> None:
+    reader = ReplyReader(Limits())
+    recipients = [Rcpt(ForwardPath.of(f"user{number}@example.org")) for number in range(3)]
+    lines = [b"250 2.1.5 OK", b"250 2.1.5 OK", b"250 2.1.5 Fine"]
+    replies = [reader.feed(line, rcpt) for line, rcpt in zip(lines, recipients, strict=True)]
+    assert replies == [Reply(250, "2.1.5", text) for text in ("OK", "OK", "Fine")]
+    assert [reply and reply.command for reply in replies] == recipients
+    # In the reply to EHLO the same octets are text, and within a reply a line of it.
+    assert reader.feed(lines[2], EHLO) == Reply(250, "", "2.1.5 Fine")
+    assert reader.feed(b"250-2.1.5 More", RCPT) is None
+    assert reader.feed(lines[2], RCPT) == Reply(250, "2.1.5", "More\nFine")
 
 
 @pytest.mark.parametrize(
@@ -371,14 +387,14 @@ def test_the_number_of_lines_is_limited() -> None:
     reader = ReplyReader(Limits(reply_lines=3))
     for _ in range(2):
         reader.feed(b"250-a")
-    assert reader.feed(b"250 a") == (250, ["a", "a", "a"])
+    assert reader.feed(b"250 a") == Reply(250, text="a\na\na")
     for _ in range(3):
         assert reader.feed(b"250-a") is None
     with pytest.raises(RemoteProtocolError, match="a reply has more than 3 lines"):
         reader.feed(b"250 a")
 
 
-# --- build_reply ----------------------------------------------------------------------------------
+# --- The enhanced status code ---------------------------------------------------------------------
 
 BUILT = [
     # code, lines, enhanced status code, text
@@ -409,8 +425,12 @@ BUILT = [
 
 
 @pytest.mark.parametrize("code, lines, enhanced, text", BUILT)
-def test_build(code: int, lines: list[str], enhanced: str, text: str) -> None:
-    reply = build_reply(code, lines, RCPT)
+def test_an_enhanced_status_code_in_the_text(
+    code: int, lines: list[str], enhanced: str, text: str
+) -> None:
+    *others, last = lines
+    written = [f"{code}-{line}".encode() for line in others]
+    reply = received([*written, f"{code} {last}".encode()], RCPT)
     assert (reply.code, reply.enhanced, reply.text) == (code, enhanced, text)
     assert reply.command is RCPT
     assert reply.recipient is None
@@ -420,19 +440,19 @@ def test_build(code: int, lines: list[str], enhanced: str, text: str) -> None:
 def test_positive_replies_to_greeting_and_ehlo_have_no_enhanced_code(
     command: Command | None,
 ) -> None:
-    assert build_reply(250, ["2.0.0 x"], command) == Reply(250, "", "2.0.0 x")
+    assert received([b"250 2.0.0 x"], command) == Reply(250, "", "2.0.0 x")
 
 
 @pytest.mark.parametrize("command", [None, EHLO])
 def test_a_refusal_may_have_one_even_there(command: Command | None) -> None:
     """Postfix and others greet listed clients like this; it says why."""
-    reply = build_reply(554, ["5.7.1 blocked"], command)
+    reply = received([b"554 5.7.1 blocked"], command)
     assert reply == Reply(554, "5.7.1", "blocked")
     assert reply.command is command
 
 
 def test_a_reply_that_was_read_has_every_field() -> None:
-    reply = build_reply(250, ["2.1.5 one", "2.1.5 two"], EHLO, RCPT)
+    reply = received([b"250-2.1.5 one", b"250 2.1.5 two"], EHLO, RCPT)
     assert {field.name: getattr(reply, field.name) for field in dataclasses.fields(reply)} == {
         "code": 250,
         "enhanced": "",
@@ -443,7 +463,7 @@ def test_a_reply_that_was_read_has_every_field() -> None:
 
 
 def test_the_recipient_of_an_lmtp_reply() -> None:
-    assert build_reply(250, ["OK"], Data(), RCPT).recipient is RCPT
+    assert received([b"250 OK"], Data(), RCPT).recipient is RCPT
 
 
 @pytest.mark.parametrize("octets", [b"\xff", b"\x1b", b"a\xff", b"\xc2\x85", b"\xe9\x01", b"\r"])
@@ -521,11 +541,10 @@ def test_whatever_comes_is_a_reply_or_the_peers_fault(lines: list[bytes]) -> Non
     reader = ReplyReader(Limits(reply_lines=4))
     for line in lines:
         try:
-            complete = reader.feed(line)
+            reply = reader.feed(line, RCPT)
         except RemoteProtocolError:
             return
-        if complete is not None:
-            assert 1 <= len(complete[1]) <= 4
-            reply = build_reply(*complete, RCPT)
+        if reply is not None:
+            assert 1 <= len(reply.lines) <= 4
             controls = {c for c in reply.text if unicodedata.category(c) == "Cc"}
             assert controls <= {"\t", "\n"}
