@@ -39,9 +39,10 @@ from smtpproto.extensions import (
     XForwardCommand,
 )
 from smtpproto.extensions.known import KNOWN
+from smtpproto.testing import Pair
 from smtpproto.vocabulary.codes import default_enhanced, explain
 from smtpproto.wire.proxy_header_parser import TrustedNetworks
-from tests.pair import Pair, mail, rcpt
+from tests.commands import mail, rcpt
 
 LINES = {
     "EHLO": "EHLO c.example",
@@ -73,7 +74,7 @@ def code(pair: Pair, verb: str) -> int:
 @pytest.mark.parametrize("verb", MINIMUM)
 def test_every_server_has_these(verb: str) -> None:
     """RFC 5321 section 4.5.1."""
-    assert code(Pair().hello(), verb) not in (500, 502)
+    assert code(Pair.offering().hello(), verb) not in (500, 502)
 
 
 VERBS = sorted({command.verb for kind in KNOWN for command in kind.commands} - {"BDAT"})
@@ -82,8 +83,8 @@ VERBS = sorted({command.verb for kind in KNOWN for command in kind.commands} - {
 @pytest.mark.parametrize("verb", [*VERBS, "BDAT"])
 def test_a_verb_that_is_known_and_not_in_use(verb: str) -> None:
     """RFC 5321 section 4.2.4: 502, not 500."""
-    assert Pair().hello().raw(f"{verb} x").startswith("502 ")
-    assert Pair().hello().raw(f"{verb}X x").startswith("500 ")
+    assert Pair.offering().hello().raw(f"{verb} x").startswith("502 ")
+    assert Pair.offering().hello().raw(f"{verb}X x").startswith("500 ")
 
 
 @pytest.mark.parametrize(
@@ -99,14 +100,14 @@ def test_a_verb_that_is_known_and_not_in_use(verb: str) -> None:
 )
 def test_the_greeting_of_each_protocol(protocol: Protocol, verb: str, *, known: bool) -> None:
     """RFC 2033 section 4.1."""
-    assert code(Pair(protocol=protocol), verb) == (250 if known else 500)
+    assert code(Pair.offering(protocol=protocol), verb) == (250 if known else 500)
 
 
 @pytest.mark.parametrize("verb", LINES)
 @pytest.mark.parametrize("protocol", Protocol)
 def test_what_may_be_said_before_authentication(verb: str, protocol: Protocol) -> None:
     """RFC 4954 section 6."""
-    pair = Pair(
+    pair = Pair.offering(
         *(StartTls(), HelpExtension(), ExpnExtension()),
         Auth(("PLAIN",), allow_plaintext=("PLAIN",), required=True),
         protocol=protocol,
@@ -119,7 +120,7 @@ def test_what_may_be_said_before_authentication(verb: str, protocol: Protocol) -
 @pytest.mark.parametrize("verb", LINES)
 def test_what_may_be_said_before_tls(verb: str) -> None:
     """RFC 3207 section 4."""
-    pair = Pair(
+    pair = Pair.offering(
         *(StartTls(required=True), HelpExtension(), ExpnExtension()),
         Auth(("PLAIN",), allow_plaintext=("PLAIN",)),
     ).hello()
@@ -138,7 +139,7 @@ ANYTIME = ("NOOP", "HELP", "VRFY", "EXPN", "QUIT", "RSET")
 @pytest.mark.parametrize("protocol", Protocol)
 def test_what_may_be_said_at_any_time(verb: str, state: str, protocol: Protocol) -> None:
     """RFC 5321 section 4.1.4."""
-    pair = Pair(HelpExtension(), ExpnExtension(), Chunking(), protocol=protocol)
+    pair = Pair.offering(HelpExtension(), ExpnExtension(), Chunking(), protocol=protocol)
     states = ["ready", "mail", "rcpt", "chunks"]
     for step in states[: states.index(state) + 1] if state in states else ():
         if step == "ready":
@@ -172,7 +173,7 @@ def test_replies_without_an_enhanced_status_code(verb: str) -> None:
 
 @pytest.mark.parametrize("verb", ["MAIL", "RCPT", "DATA", "RSET", "NOOP", "QUIT", "VRFY"])
 def test_replies_with_an_enhanced_status_code(verb: str) -> None:
-    pair = Pair(EnhancedStatusCodes()).hello()
+    pair = Pair.offering(EnhancedStatusCodes()).hello()
     for before in (mail(), rcpt()) if verb == "DATA" else (mail(),) if verb == "RCPT" else ():
         pair.say(before)
     pair.server.receive_data(LINES[verb].encode() + b"\r\n")
@@ -193,7 +194,9 @@ def test_replies_with_an_enhanced_status_code(verb: str) -> None:
 )
 def test_what_is_not_ascii(line: str, codes: str) -> None:
     """RFC 6531 section 3.5: the address is refused, elsewhere the line."""
-    assert Pair(EnhancedStatusCodes()).hello().raw(line).startswith(f"{codes} expected ASCII")
+    assert (
+        Pair.offering(EnhancedStatusCodes()).hello().raw(line).startswith(f"{codes} expected ASCII")
+    )
 
 
 @pytest.mark.parametrize(
@@ -206,7 +209,7 @@ def test_what_is_not_ascii(line: str, codes: str) -> None:
     ],
 )
 def test_each_fault_of_a_line(octets: bytes, text: str) -> None:
-    server = Pair().hello().server
+    server = Pair.offering().hello().server
     server.receive_data(octets)
     server.next_event()
     said = server.data_to_send().decode()
@@ -226,10 +229,10 @@ def test_a_forwarding_address_that_is_not_ascii(
     answer: Reply, wanted: Reply, command: Command
 ) -> None:
     """RFC 6531 section 3.7.4.1, also where MAIL is answered so and there is no transaction yet."""
-    pair = Pair(EightBitMime(), SmtpUtf8(), EnhancedStatusCodes()).hello()
+    pair = Pair.offering(EightBitMime(), SmtpUtf8(), EnhancedStatusCodes()).hello()
     if isinstance(command, Rcpt):
         pair.say(mail())
-    assert pair.say(command, answer=answer) == wanted
+    assert pair.say(command, answers=[answer]) == wanted
 
 
 # --- explanations ---------------------------------------------------------------------------------
@@ -292,7 +295,7 @@ XFORWARD = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT", "SOURCE")
 @pytest.mark.parametrize("verb", ["XCLIENT", "XFORWARD"])
 def test_each_attribute_of_another_client(name: str, verb: str) -> None:
     networks = TrustedNetworks(["192.0.2.9/32"])
-    pair = Pair(XClient(networks), XForward(networks), session=TRUSTED).hello()
+    pair = Pair.offering(XClient(networks), XForward(networks), session=TRUSTED).hello()
     kind, names = (XClientCommand, XCLIENT) if verb == "XCLIENT" else (XForwardCommand, XFORWARD)
     command = kind(((name, VALUES[name]),))
     if name in names:
@@ -308,7 +311,7 @@ def test_each_limit_that_a_server_announces(name: str) -> None:
     options: dict[str, Any] = {name: 7}
     offer = ServerLimits(**options)
     assert offer.line() == f"LIMITS {name.upper()}=7"
-    found = Pair(offer).hello().client.offered.get(ServerLimits)
+    found = Pair.offering(offer).hello().client.offered.get(ServerLimits)
     assert found is not None
     assert getattr(found, name) == 7
 
@@ -316,7 +319,7 @@ def test_each_limit_that_a_server_announces(name: str) -> None:
 @pytest.mark.parametrize("command", [Data(), Rset(), Noop(), Quit(), Bdat(0, last=True)])
 def test_what_a_client_may_say_once_the_envelope_is_full(command: Command) -> None:
     """RFC 9422 section 4: a limit on recipients refuses the next one, and nothing else."""
-    pair = Pair(Pipelining(), Chunking(), ServerLimits(rcptmax=2)).hello()
+    pair = Pair.offering(Pipelining(), Chunking(), ServerLimits(rcptmax=2)).hello()
     pair.talk(mail(), rcpt(), rcpt())
     with pytest.raises(LocalProtocolError):
         pair.client.send(rcpt())
@@ -336,7 +339,7 @@ def test_characters_that_are_valid_in_some_context(character: str) -> None:
 
 
 def test_tls_ends_the_need_for_it() -> None:
-    pair = Pair(StartTls(required=True)).hello()
+    pair = Pair.offering(StartTls(required=True)).hello()
     assert pair.raw("STARTTLS").startswith("220 ")
     pair.server.tls_established(TLSFacts("TLSv1.3"))
     assert pair.raw("EHLO c.example").startswith("250")

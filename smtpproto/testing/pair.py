@@ -5,51 +5,40 @@ response and piece of content that the client sends must come out of the server 
 and each reply out of the client, with the command that it answers.  `Mismatch` says where the two
 differ.
 
-    >>> from smtpproto import Domain, Ehlo
-    >>> pair = Pair()
-    >>> [reply.code for reply in pair.run()]
-    [220]
-    >>> pair.send(Ehlo(Domain("client.example")))
-    >>> [reply.code for reply in pair.run()]
-    [250]
+    >>> from smtpproto.extensions import Size
+    >>> pair = Pair.offering(Size(1000)).hello()
+    >>> pair.client.offered.get(Size)
+    Size(limit=1000)
 
 This module does not need hypothesis.
 """
 
 from __future__ import annotations
 
-import re
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..engine.client import Client
 from ..engine.server import Server
-from ..extensions import EnhancedStatusCodes
-from ..vocabulary.command_base import Command, CountedCommand
-from ..vocabulary.commands import Hello, Mail, Rset
-from ..vocabulary.events import (
-    AuthResponse,
-    ConnectionClosed,
-    ContentChunk,
-    EndOfContent,
-    Event,
-    Need,
-    Rejected,
-    ServerEvent,
-)
-from ..vocabulary.replies import PLAIN_REPLIES, Reply
-from ..vocabulary.session_facts import Protocol, TLSFacts
+from ..extensions import Extension
+from ..extensions.known import KNOWN
+from ..vocabulary.addresses import Domain
+from ..vocabulary.command_base import Command
+from ..vocabulary.commands import Ehlo, Hello, Helo, Lhlo
+from ..vocabulary.events import AuthResponse, ContentChunk, Event, Need, Rejected, ServerEvent
+from ..vocabulary.replies import Reply
+from ..vocabulary.session_facts import Protocol, Session, TLSFacts
 from ..vocabulary.states import State
+from .agreement import Agreement, Mismatch, Sendable
 
-__all__ = ["Mismatch", "Moved", "Pair", "Sendable", "one_by_one"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-Sendable = Command | ContentChunk | EndOfContent | AuthResponse
+__all__ = ["Mismatch", "Moved", "Pair", "one_by_one"]
+
 Segments = Callable[[bytes], Iterable[bytes]]
-
-
-class Mismatch(AssertionError):
-    """One side received something else than the other sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,14 +54,6 @@ class Moved:
     sender: str
     octets: bytes
     events: tuple[Event, ...]
-
-
-@dataclass(slots=True)
-class _Content:
-    """Content that the client sent and the server has not acknowledged yet."""
-
-    octets: bytearray
-    counted: bool
 
 
 def _whole(octets: bytes) -> Iterable[bytes]:
@@ -98,6 +79,7 @@ class Pair:
         events: the server's events so far; may be cleared.
         replies: the client's replies so far; may be cleared.
         segments: as above; may be changed at any time.
+        tls: the facts of a TLS handshake for which both sides wait; None: there is none.
     """
 
     def __init__(
@@ -114,19 +96,38 @@ class Pair:
         self.events: list[ServerEvent] = []
         self.replies: list[Reply] = []
         self.segments = segments
+        self.tls: TLSFacts | None = TLSFacts("TLSv1.3")
         # Segments on their way.
         self._to_server: deque[bytes] = deque()
         self._to_client: deque[bytes] = deque()
-        # What the client sent and the server has not shown; what the server replied and the client
-        # has not shown, with the event it answers; None: the core replied.
-        self._sent: deque[Command | AuthResponse | _Content] = deque()
-        self._answered: deque[tuple[Reply, ServerEvent | None] | None] = deque()
+        self._agreement = Agreement(self.client, self.server)
         self._waiting: ServerEvent | None = None
-        # The content of the transaction, as sent and as received.
-        self._expected = bytearray()
-        self._counted = False
-        self._received = bytearray()
-        self._lost = False
+
+    @classmethod
+    def offering(
+        cls,
+        *extensions: Extension,
+        known: Iterable[type[Extension]] = KNOWN,
+        protocol: Protocol = Protocol.SMTP,
+        session: Session | None = None,
+        client_session: Session | None = None,
+        segments: Segments = _whole,
+    ) -> Self:
+        """A pair past the greeting.
+
+        Arguments:
+            extensions: what the server offers.
+            known: the extensions that the client knows.
+            protocol: of both.
+            session: the facts that the server starts with.
+            client_session: the facts that the client starts with.
+            segments: as for `Pair`.
+        """
+        client = Client(known, session=client_session, protocol=protocol)
+        server = Server("mx.example", extensions, session=session, protocol=protocol)
+        pair = cls(client, server, segments=segments)
+        pair.run()
+        return pair
 
     # --- what the application of each side does ------------------------------------------------
 
@@ -138,19 +139,53 @@ class Pair:
         """
         for message in messages:
             self.client.send(message)
-            if isinstance(message, ContentChunk):
-                content = self._sent[-1] if self._sent else None
-                if not isinstance(content, _Content):
-                    content = _Content(bytearray(), counted=False)
-                    self._sent.append(content)
-                content.octets += message.octets
-            elif isinstance(message, CountedCommand):
-                self._sent.append(_Content(bytearray(), counted=True))
-            elif isinstance(message, EndOfContent):
-                if not self._sent or not isinstance(self._sent[-1], _Content):
-                    self._sent.append(_Content(bytearray(), counted=False))
-            else:
-                self._sent.append(message)
+            self._agreement.sent(message)
+
+    def talk(self, *messages: Sendable, answers: Iterable[Reply | None] = ()) -> list[Reply]:
+        """Let the client send something, and `run`.
+
+        Arguments:
+            messages: what the client sends.
+            answers: added to `answers`.
+
+        Returns:
+            The client's replies.
+        """
+        self.answers.extend(answers)
+        self.send(*messages)
+        return self.run()
+
+    def say(self, *messages: Sendable, answers: Iterable[Reply | None] = ()) -> Reply:
+        """The same; return the last reply."""
+        return self.talk(*messages, answers=answers)[-1]
+
+    def hello(self, name: str = "client.example", *, helo: bool = False) -> Self:
+        """Let the client say EHLO, or LHLO on LMTP.  `events` and `replies` are empty after it.
+
+        Arguments:
+            name: its name.
+            helo: whether it says HELO instead.
+        """
+        lmtp = self.client.session.protocol is Protocol.LMTP
+        kind = Helo if helo else Lhlo if lmtp else Ehlo
+        reply = self.say(kind(Domain(name)))
+        assert reply.positive, str(reply)
+        self.events.clear()
+        self.replies.clear()
+        return self
+
+    def raw(self, line: str) -> str:
+        """Send a line to the server that the client would not send; accept it if it is allowed.
+
+        Returns:
+            The octets that the server sends, as text; the client does not see them.
+        """
+        self.server.receive_data(line.encode() + b"\r\n")
+        while not isinstance(event := self.server.next_event(), Need):
+            self.events.append(event)
+        if event is Need.REPLY:
+            self.server.accept()
+        return self.server.data_to_send().decode()
 
     def decide(self, event: ServerEvent | None) -> Reply | None:
         """Return the reply to an event; None for the usual positive one.  Or use `answers`.
@@ -212,7 +247,7 @@ class Pair:
             if moved is not None:
                 yield moved
             elif not self.start_tls():
-                self._check_quiet()
+                self._agreement.quiet()
                 return
 
     def step(self) -> Moved | None:
@@ -249,10 +284,10 @@ class Pair:
 
     def start_tls(self) -> bool:
         """Do the TLS handshake if both sides wait for it; return whether they did."""
-        if State.TLS is not self.client.state or State.TLS is not self.server.state:
+        if self.tls is None or not (self.client.state is self.server.state is State.TLS):
             return False
         for side in (self.client, self.server):
-            side.tls_established(TLSFacts("TLSv1.3"))
+            side.tls_established(self.tls)
         return True
 
     def close(self, sender: str = "C") -> None:
@@ -284,7 +319,7 @@ class Pair:
         self.client.receive_data(octets)
         return Moved(sender, octets, tuple(self._listen()))
 
-    # --- the server's side ----------------------------------------------------------------------
+    # --- reading both sides ---------------------------------------------------------------------
 
     def _serve(self) -> None:
         """Read the server's events, and reply."""
@@ -303,74 +338,15 @@ class Pair:
             self.events.append(event)
             if not isinstance(event, ContentChunk):
                 self._waiting = event
-            self._check(event)
+            self._agreement.received(event)
         self._written(None, None)
         return found
 
     def _written(self, reply: Reply | None, event: ServerEvent | None) -> None:
-        """Take the octets that the server wrote, and note which reply they hold."""
+        """Take the octets that the server wrote."""
         octets = self.server.data_to_send()
-        for line in octets.split(b"\r\n")[:-1]:
-            if line[3:4] == b"-":
-                continue
-            # The core may have replied to earlier chunks.
-            known = reply is not None and line.startswith(b"%d" % reply.code)
-            self._answered.append((reply, event) if known and reply is not None else None)
-            reply = None if known else reply
+        self._agreement.written(octets, reply, event)
         self._take(octets, self._to_client)
-
-    def _check(self, event: ServerEvent) -> None:
-        """Compare an event with what the client sent."""
-        if isinstance(event, ContentChunk):
-            self._received += event.octets
-        elif isinstance(event, EndOfContent):
-            self._drain()
-            self._check_content()
-            self._forget()
-        elif isinstance(event, Rejected):
-            self._lost = self._lost or event.content
-            if not event.content and self.server.state is not State.CLOSED:
-                self._drain()
-                self._expect(event)
-        elif isinstance(event, ConnectionClosed):
-            self._sent.clear()
-        else:
-            self._drain()
-            if isinstance(event, (Mail, Rset)):
-                self._forget()
-            if self._expect(event) != event:
-                raise Mismatch(f"the server received {event!r}, which is not what the client sent")
-
-    def _expect(self, event: ServerEvent) -> Command | AuthResponse:
-        if not self._sent:
-            raise Mismatch(f"the server received {event!r}, and the client sent nothing")
-        sent = self._sent.popleft()
-        assert not isinstance(sent, _Content)
-        return sent
-
-    def _drain(self) -> None:
-        """Check that the server has received all earlier content."""
-        while self._sent and isinstance(self._sent[0], _Content):
-            content = self._sent.popleft()
-            assert isinstance(content, _Content)
-            self._expected += content.octets
-            self._counted = content.counted
-
-    def _check_content(self) -> None:
-        sent, received = bytes(self._expected), bytes(self._received)
-        # Either side may normalize the content.
-        expected = [sent, re.sub(rb"\r\n|\r|\n", b"\r\n", sent)]
-        if not self._counted:
-            expected = [_as_received(octets) for octets in expected]
-        if not self._lost and received not in expected:
-            raise Mismatch(f"the server received the content {received!r}, not {expected[0]!r}")
-
-    def _forget(self) -> None:
-        self._expected.clear()
-        self._received.clear()
-        self._lost = False
-
-    # --- the client's side ----------------------------------------------------------------------
 
     def _listen(self) -> list[Event]:
         """Return the client's events; compare each with what the server sent."""
@@ -379,65 +355,10 @@ class Pair:
             found.append(event)
             if isinstance(event, Reply):
                 self.replies.append(event)
-                self._check_reply(event)
+                self._agreement.heard(event)
         return found
-
-    def _check_reply(self, received: Reply) -> None:
-        if not self._answered:
-            raise Mismatch(f"the client received {received!r}, and the server sent nothing")
-        answer = self._answered.popleft()
-        if answer is None:
-            return
-        sent, event = answer
-        if isinstance(event, Command) and received.command != event:
-            raise Mismatch(
-                f"{received} answers {event!r}; the client takes it for the reply to "
-                f"{received.command!r}"
-            )
-        if not self._same(sent, received):
-            raise Mismatch(f"the client received {received!r}, the server sent {sent!r}")
-
-    def _same(self, sent: Reply, received: Reply) -> bool:
-        verb = received.command.verb if received.command is not None else "greeting"
-        if not sent.text.isascii():
-            # The server converts it to what the client can read (RFC 6531 section 3.7.4).
-            return sent.code // 100 == received.code // 100
-        if sent.code != received.code:
-            return False
-        enhanced = sent.enhanced
-        if enhanced and (sent.intermediate or verb in PLAIN_REPLIES or not self._enhanced):
-            # The server did not send it; the code was found in the text.
-            enhanced = ""
-        if enhanced and enhanced != received.enhanced:
-            return False
-        lines, found = list(sent.lines), list(received.lines)
-        if isinstance(received.command, Hello):
-            # The service extensions follow.
-            found = found[: len(lines)]
-        prefix = "" if enhanced or not received.enhanced else received.enhanced
-        written = [f"{prefix} {line}".strip() if prefix else line for line in found]
-        return found == lines or [line.strip() for line in lines] == written
-
-    @property
-    def _enhanced(self) -> bool:
-        return any(isinstance(e, EnhancedStatusCodes) for e in self.server._extensions)  # noqa: SLF001  # known before EHLO as well
-
-    def _check_quiet(self) -> None:
-        """Nothing moves: check that neither side waits for something that was sent."""
-        open_ = (State.CLOSED, State.ERROR)
-        if self.server.state in open_ or self.client.state in open_:
-            return
-        lost = [message for message in self._sent if not isinstance(message, _Content)]
-        # The client's held-back commands wait for a reply.
-        if lost and self.server.owed == 0:
-            raise Mismatch(f"the server never received {lost!r}")
 
 
 def one_by_one(octets: bytes) -> Iterator[bytes]:
     """Split octets into segments of one octet, for `Pair`."""
     return (octets[at : at + 1] for at in range(len(octets)))
-
-
-def _as_received(octets: bytes) -> bytes:
-    """Return content after DATA with a line ending at its end (RFC 5321 section 4.1.1.4)."""
-    return octets if octets.endswith(b"\r\n") or not octets else octets + b"\r\n"

@@ -32,7 +32,8 @@ from ..vocabulary.replies import Reply
 from ..vocabulary.session_facts import Protocol
 from ..vocabulary.states import State
 from . import strategies as smtp
-from .pair import Pair, Sendable
+from .agreement import Sendable
+from .pair import Pair
 
 __all__ = ["Lockstep"]
 

@@ -28,9 +28,9 @@ from smtpproto import (
     TLSFacts,
 )
 from smtpproto.extensions import Answered, Extension, Pipelining, SessionEvent
+from smtpproto.testing import Pair
 from smtpproto.vocabulary.session_facts import Transaction
 from smtpproto.vocabulary.states import Transition
-from tests.pair import Pair
 
 MAIL = Mail(ReversePath(None))
 RCPT = Rcpt(ForwardPath(None))
@@ -70,7 +70,9 @@ class Special(Extension):
 
 
 def pair(*, session: Session | None = None) -> Pair:
-    return Pair(Pipelining(), Special(), known=[Pipelining, Special], session=session).hello()
+    return Pair.offering(
+        Pipelining(), Special(), known=[Pipelining, Special], session=session
+    ).hello()
 
 
 def diary(session: Session) -> tuple[str, ...]:
@@ -145,7 +147,7 @@ def test_both_sides_keep_the_same() -> None:
 def test_extensions_are_told_on_both_sides() -> None:
     both = pair()
     before = len(diary(both.server.session))
-    both.say(Noop(), answer=NO)
+    both.say(Noop(), answers=[NO])
     both.say(Noop())
     both.talk(MAIL, RCPT)
     both.say(Rset())
@@ -163,12 +165,12 @@ def test_a_second_ehlo_forgets_the_first() -> None:
     both.hello()
     assert both.server.session.extended
     # Refused, it changes nothing.
-    both.say(Ehlo(Domain("other.example")), answer=NO)
+    both.say(Ehlo(Domain("other.example")), answers=[NO])
     assert len(both.client.offered) == len(both.server.offered) == 2
 
 
 def test_extensions_not_in_force_are_told_nothing() -> None:
-    both = Pair(Special(), known=[Special]).hello(helo=True)
+    both = Pair.offering(Special(), known=[Special]).hello(helo=True)
     both.say(Noop())
     assert diary(both.server.session) == diary(both.client.session)
 
@@ -219,6 +221,7 @@ def test_tls_makes_both_forget() -> None:
     both = pair(session=Session(peer="192.0.2.1"))
     both.server.authenticated("eve")
     assert len(both.server.offered) == len(both.client.offered) == 2
+    both.tls = None
     both.say(Upgrade())
     facts = TLSFacts("TLSv1.3")
     for side in (both.client, both.server):

@@ -22,8 +22,8 @@ from smtpproto.extensions import (
     XForward,
 )
 from smtpproto.extensions.known import KNOWN
+from smtpproto.testing import Pair
 from smtpproto.wire.proxy_header_parser import TrustedNetworks
-from tests.pair import Pair
 
 NEAR = TrustedNetworks(["127.0.0.0/8"])
 SET: dict[type[Extension], Extension] = {
@@ -55,7 +55,7 @@ def test_hardly_one_is_missing() -> None:
 
 @pytest.mark.parametrize("session", [Session(), SECURE])
 def test_a_client_finds_what_a_server_offers(session: Session) -> None:
-    pair = Pair(*EVERYTHING, session=session).hello()
+    pair = Pair.offering(*EVERYTHING, session=session).hello()
     assert list(pair.client.offered) == list(pair.server.offered)
     assert len(pair.client.offered) > 15
 

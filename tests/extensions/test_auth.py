@@ -37,8 +37,9 @@ from smtpproto.extensions import (
     HelpExtension,
 )
 from smtpproto.extensions.known import KNOWN
+from smtpproto.testing import Pair
 from smtpproto.vocabulary.command_parser import parse
-from tests.pair import CLIENT, Pair, mail, read_again
+from tests.commands import CLIENT, mail, read_again
 
 MECHANISMS = ("SCRAM-SHA-256", "PLAIN", "LOGIN")
 SECRET = b"\0alice\0wonderland"
@@ -49,7 +50,7 @@ GRAMMAR = catalogue([Auth], Protocol.SMTP, Limits()).grammar
 
 def secure_pair(*names: str, **options: object) -> Pair:
     auth = Auth(names or MECHANISMS, **options)  # type: ignore[arg-type]
-    return Pair(auth, EnhancedStatusCodes(), session=SECURE, client_session=SECURE).hello()
+    return Pair.offering(auth, EnhancedStatusCodes(), session=SECURE, client_session=SECURE).hello()
 
 
 # --- the command ------------------------------------------------------------------------------
@@ -134,9 +135,9 @@ def test_success_at_once() -> None:
 def test_a_dialogue() -> None:
     pair = secure_pair()
     challenge = Reply(334, "", base64.b64encode(b"who?").decode())
-    assert pair.say(AuthCommand("LOGIN"), answer=challenge).text == "d2hvPw=="
+    assert pair.say(AuthCommand("LOGIN"), answers=[challenge]).text == "d2hvPw=="
     assert pair.client.state is pair.server.state is State.EXCHANGE
-    assert pair.say(AuthResponse(b"alice"), answer=Reply(334)).code == 334
+    assert pair.say(AuthResponse(b"alice"), answers=[Reply(334)]).code == 334
     assert pair.say(AuthResponse(b"")).code == 235
     responses = [event for event in pair.events if isinstance(event, AuthResponse)]
     assert [each.octets for each in responses] == [b"alice", b""]
@@ -153,7 +154,7 @@ def test_an_empty_challenge_has_its_space() -> None:
 
 def test_the_client_gives_up() -> None:
     pair = secure_pair()
-    pair.say(AuthCommand("LOGIN"), answer=Reply(334))
+    pair.say(AuthCommand("LOGIN"), answers=[Reply(334)])
     pair.client.send(AuthResponse(None))
     assert pair.client.data_to_send() == b"*\r\n"
     answer = pair.raw("*")
@@ -166,7 +167,7 @@ def test_the_client_gives_up() -> None:
 @pytest.mark.parametrize("line", ["=", "a", "QUIT!", "d29u\tZGVy", "NOOP X", "\xe4"])
 def test_a_response_that_is_none(line: str) -> None:
     pair = secure_pair()
-    pair.say(AuthCommand("LOGIN"), answer=Reply(334))
+    pair.say(AuthCommand("LOGIN"), answers=[Reply(334)])
     assert pair.raw(line).startswith("501 5.5.2")
     assert pair.server.state is State.READY
     assert pair.raw("NOOP").startswith("250")
@@ -213,8 +214,8 @@ def test_lines_may_be_long() -> None:
 def test_challenges_may_be_long() -> None:
     pair = secure_pair()
     text = base64.b64encode(bytes(9000)).decode()
-    assert pair.say(AuthCommand("PLAIN"), answer=Reply(334, "", text)).text == text
-    assert pair.say(AuthResponse(b"x"), answer=Reply(334, "", text)).text == text
+    assert pair.say(AuthCommand("PLAIN"), answers=[Reply(334, "", text)]).text == text
+    assert pair.say(AuthResponse(b"x"), answers=[Reply(334, "", text)]).text == text
     assert pair.say(AuthResponse(b"x")).code == 235
     pair.server.receive_data(b"NOOP\r\n")
     pair.server.next_event()
@@ -224,7 +225,7 @@ def test_challenges_may_be_long() -> None:
 
 def test_responses_have_a_limit() -> None:
     pair = secure_pair()
-    pair.say(AuthCommand("PLAIN"), answer=Reply(334))
+    pair.say(AuthCommand("PLAIN"), answers=[Reply(334)])
     with pytest.raises(LocalProtocolError, match="more than 12288"):
         pair.client.send(AuthResponse(bytes(9300)))
 
@@ -266,7 +267,7 @@ def test_not_within_a_transaction() -> None:
 
 
 def test_not_before_ehlo_nor_after_helo() -> None:
-    pair = Pair(Auth(MECHANISMS), session=SECURE)
+    pair = Pair.offering(Auth(MECHANISMS), session=SECURE)
     assert pair.raw("AUTH PLAIN").startswith("503")
     pair.hello(helo=True)
     assert pair.raw("AUTH PLAIN").startswith("503 AUTH is not offered in this session")
@@ -281,7 +282,9 @@ def test_a_mechanism_that_is_not_offered() -> None:
 
 
 def test_in_plain_text() -> None:
-    pair = Pair(Auth(MECHANISMS, allow_plaintext=("SCRAM-SHA-256",)), EnhancedStatusCodes()).hello()
+    pair = Pair.offering(
+        Auth(MECHANISMS, allow_plaintext=("SCRAM-SHA-256",)), EnhancedStatusCodes()
+    ).hello()
     auth = pair.client.offered.get(Auth)
     assert auth is not None
     assert auth.mechanisms == ("SCRAM-SHA-256",)
@@ -291,7 +294,7 @@ def test_in_plain_text() -> None:
 
 
 def test_nothing_in_plain_text() -> None:
-    pair = Pair(Auth(MECHANISMS), EnhancedStatusCodes()).hello()
+    pair = Pair.offering(Auth(MECHANISMS), EnhancedStatusCodes()).hello()
     assert Auth not in pair.client.offered
     assert pair.raw("AUTH PLAIN").startswith("538 5.7.11")
     assert pair.raw("AUTH GSSAPI").startswith("503 5.5.1")
@@ -301,9 +304,9 @@ def test_mechanisms_may_depend_on_the_session() -> None:
     def names(session: Session) -> tuple[str, ...]:
         return ("PLAIN",) if session.secure else ()
 
-    pair = Pair(Auth(("PLAIN", "X"), in_session=names), session=SECURE).hello()
+    pair = Pair.offering(Auth(("PLAIN", "X"), in_session=names), session=SECURE).hello()
     assert pair.client.offered.get(Auth) == Auth(("PLAIN",))
-    assert Auth not in Pair(Auth(("PLAIN", "X"), in_session=names)).hello().client.offered
+    assert Auth not in Pair.offering(Auth(("PLAIN", "X"), in_session=names)).hello().client.offered
 
 
 def test_where_it_is_required() -> None:
@@ -321,7 +324,9 @@ def test_where_it_is_required() -> None:
 @pytest.mark.parametrize("hello", [False, True])
 def test_where_it_is_required_even_what_is_out_of_order_or_malformed(hello: bool) -> None:
     """RFC 4954 section 6: 530 to every command but AUTH, EHLO, HELO, NOOP, RSET and QUIT."""
-    pair = Pair(Auth(MECHANISMS, required=True), Chunking(), HelpExtension(), session=SECURE)
+    pair = Pair.offering(
+        Auth(MECHANISMS, required=True), Chunking(), HelpExtension(), session=SECURE
+    )
     if hello:
         pair.hello()
     lines = ["MAIL FROM:<>", "RCPT TO:<b@mx.example>", "DATA", "BDAT 0 LAST", "VRFY bob", "HELP"]
@@ -332,7 +337,7 @@ def test_where_it_is_required_even_what_is_out_of_order_or_malformed(hello: bool
 
 
 def test_helo_does_not_get_around_it() -> None:
-    pair = Pair(Auth(MECHANISMS, required=True), session=SECURE).hello(helo=True)
+    pair = Pair.offering(Auth(MECHANISMS, required=True), session=SECURE).hello(helo=True)
     assert pair.say(mail()).code == 530
 
 
@@ -387,7 +392,7 @@ def test_malformed_parameters(value: str) -> None:
 
 
 def test_the_parameter_where_auth_is_not_offered() -> None:
-    pair = Pair().hello()
+    pair = Pair.offering().hello()
     with pytest.raises(LocalProtocolError) as caught:
         pair.client.send(mail(AuthParameter(None)))
     assert caught.value.code == 555

@@ -29,9 +29,10 @@ from smtpproto.extensions import (
     Pipelining,
     Size,
 )
+from smtpproto.testing import Pair
 from smtpproto.vocabulary.command_base import Grammar
 from smtpproto.vocabulary.command_parser import parse
-from tests.pair import Pair, mail, rcpt
+from tests.commands import mail, rcpt
 
 GRAMMAR = Grammar({"BURL": BurlCommand})
 HARRY = Session(identity="harry")
@@ -77,7 +78,7 @@ def test_a_url_is_never_shown() -> None:
 
 
 def pair_of(*more: Extension, session: Session = HARRY, burl: Burl | None = None) -> Pair:
-    pair = Pair(EightBitMime(), Pipelining(), burl or Burl(), *more, session=session)
+    pair = Pair.offering(EightBitMime(), Pipelining(), burl or Burl(), *more, session=session)
     return pair.hello()
 
 
@@ -165,7 +166,7 @@ def test_a_url_that_cannot_be_fetched() -> None:
     pair = pair_of()
     pair.talk(mail(), rcpt())
     failed = Reply(554, "5.6.6", "IMAP URL resolution failed")
-    assert pair.say(BurlCommand(CARRIED), answer=failed).code == 554
+    assert pair.say(BurlCommand(CARRIED), answers=[failed]).code == 554
     assert pair.client.state is pair.server.state is State.SPOILED
     with pytest.raises(LocalProtocolError, match="BURL is not possible here"):
         pair.client.send(BurlCommand(CARRIED))
@@ -222,9 +223,7 @@ def test_before_authentication_no_option_is_told() -> None:
         pair.client.send(BurlCommand(CARRIED, last=True))
     assert pair.raw(f"BURL {CARRIED} LAST").startswith("530 BURL needs authentication")
     pair.server.authenticated("harry")
-    pair.client.send(Rset())
-    pair.sent.append(Rset())
-    pair.pump()
+    pair.say(Rset())
     pair.hello()
     assert pair.client.offered.get(Burl) == Burl()
 
@@ -237,7 +236,7 @@ def test_options_may_be_told_early_and_authentication_is_needed_all_the_same() -
 
 
 def test_not_for_lmtp() -> None:
-    pair = Pair(EightBitMime(), Burl(), session=HARRY, protocol=Protocol.LMTP).hello()
+    pair = Pair.offering(EightBitMime(), Burl(), session=HARRY, protocol=Protocol.LMTP).hello()
     assert Burl not in pair.client.offered
 
 
@@ -251,4 +250,4 @@ def test_ehlo_lines() -> None:
 
 def test_it_goes_with_8bitmime() -> None:
     with pytest.raises(ValueError, match="BURL requires 8BITMIME"):
-        Pair(Burl())
+        Pair.offering(Burl())

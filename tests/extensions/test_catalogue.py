@@ -39,10 +39,11 @@ from smtpproto.extensions import (
     UnknownExtension,
 )
 from smtpproto.extensions.known import KNOWN, VERBS, standard
+from smtpproto.testing import Pair
 from smtpproto.vocabulary.command_parser import parse
 from smtpproto.vocabulary.session_facts import Offered
 from smtpproto.vocabulary.states import Transition
-from tests.pair import CLIENT, Pair, mail
+from tests.commands import CLIENT, mail
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +209,7 @@ def test_what_is_compiled_for_very_many_servers_is_bounded() -> None:
 
 def test_sessions_share_what_is_offered_to_them() -> None:
     extensions = standard()
-    first, second = (Pair(*extensions).hello().server.offered for _ in range(2))
+    first, second = (Pair.offering(*extensions).hello().server.offered for _ in range(2))
     assert first is second
     assert list(first) == list(extensions)
 
@@ -224,7 +225,7 @@ def test_sets_that_are_offered_once_only_are_not_kept_for_ever() -> None:
 def test_what_suits_a_server_that_wants_nothing_special() -> None:
     extensions = standard(size=1000)
     assert Size(1000) in extensions
-    assert Pair(*extensions).hello().client.offered.get(Size) == Size(1000)
+    assert Pair.offering(*extensions).hello().client.offered.get(Size) == Size(1000)
     assert Size(None) in standard(None)
 
 
@@ -232,13 +233,13 @@ def test_what_suits_a_server_that_wants_nothing_special() -> None:
 
 
 def pair_of(*extensions: Extension) -> Pair:
-    return Pair(*extensions, known=(*KNOWN, Shouting)).hello()
+    return Pair.offering(*extensions, known=(*KNOWN, Shouting)).hello()
 
 
 def test_what_an_extension_is_told() -> None:
     pair = pair_of(Shouting())
     assert pair.say(Shout()).code == 250
-    assert pair.say(Noop(), answer=Reply(450)).code == 450
+    assert pair.say(Noop(), answers=[Reply(450)]).code == 450
     for side, session in (("server", pair.server.session), ("client", pair.client.session)):
         assert heard(session) == (
             "TransactionOver",
@@ -264,7 +265,7 @@ def test_what_an_extension_is_told_at_the_end_of_a_transaction() -> None:
 
 def test_what_an_extension_is_told_of_a_refused_command() -> None:
     pair = pair_of(Shouting())
-    assert pair.say(Shout(), answer=Reply(550)).code == 550
+    assert pair.say(Shout(), answers=[Reply(550)]).code == 550
     for side, session in (("server", pair.server.session), ("client", pair.client.session)):
         assert heard(session) == ("TransactionOver", f"SHOUT failed {side}")
 
@@ -281,7 +282,7 @@ def test_without_an_offer_nothing_of_it_is_there() -> None:
 
 
 def test_after_helo_nothing_is_in_force() -> None:
-    pair = Pair(Shouting(), HelpExtension(), ExpnExtension()).hello(helo=True)
+    pair = Pair.offering(Shouting(), HelpExtension(), ExpnExtension()).hello(helo=True)
     assert pair.raw("SHOUT").startswith("502 SHOUT is not offered in this session")
     # But what is older than EHLO.
     assert pair.raw("HELP").startswith("214 ")
@@ -295,7 +296,7 @@ def test_the_reply_to_a_command_that_is_not_offered() -> None:
         offer=lambda self, session: None,
         not_offered=Reply(454, "4.7.0", "ask again later"),
     )
-    assert Pair(kind()).hello().raw("SHOUT") == "454 ask again later\r\n"
+    assert Pair.offering(kind()).hello().raw("SHOUT") == "454 ask again later\r\n"
 
 
 @pytest.mark.parametrize("line", ["SHOUT", "NOOP", "MAIL FROM:<a@client.example>"])
@@ -311,12 +312,12 @@ def test_what_an_extension_refuses(line: str) -> None:
 
 def test_what_an_extension_demands_is_asked_of_everybody() -> None:
     assert pair_of(Shouting()).raw("RSET") == "530 whisper first\r\n"
-    assert Pair(Shouting()).raw("RSET") == "530 whisper first\r\n"
-    assert Pair(Shouting()).hello(helo=True).raw("RSET") == "530 whisper first\r\n"
+    assert Pair.offering(Shouting()).raw("RSET") == "530 whisper first\r\n"
+    assert Pair.offering(Shouting()).hello(helo=True).raw("RSET") == "530 whisper first\r\n"
 
 
 def test_a_value_that_only_another_extension_would_allow() -> None:
-    pair = Pair(EightBitMime()).hello()
+    pair = Pair.offering(EightBitMime()).hello()
     reply = pair.raw("MAIL FROM:<a@client.example> BODY=BINARYMIME")
     assert reply.startswith("555 MAIL: BODY=BINARYMIME is not offered here")
     assert BinaryMime not in pair.server.offered
@@ -383,13 +384,13 @@ class Old(Extension):
 
 
 def test_what_a_server_writes_is_what_a_client_reads() -> None:
-    pair = Pair(*standard(), Shouting(), known=(*KNOWN, Shouting)).hello()
+    pair = Pair.offering(*standard(), Shouting(), known=(*KNOWN, Shouting)).hello()
     assert list(pair.client.offered) == list(pair.server.offered) == [*standard(), Shouting()]
 
 
 def test_a_line_that_would_be_two_is_never_sent() -> None:
     smuggling = variant(arguments=lambda self: "a\r\n250 b")
-    pair = Pair(smuggling())
+    pair = Pair.offering(smuggling())
     pair.client.send(Ehlo(CLIENT))
     pair.server.receive_data(pair.client.data_to_send())
     assert pair.server.next_event() == Ehlo(CLIENT)
@@ -399,7 +400,7 @@ def test_a_line_that_would_be_two_is_never_sent() -> None:
 
 
 def test_parameters_of_the_package_stay_typed() -> None:
-    pair = Pair(Size(1000)).hello()
+    pair = Pair.offering(Size(1000)).hello()
     assert pair.say(mail(SizeParameter(1000))).code == 250
     assert EndOfContent() not in pair.events
 

@@ -42,8 +42,9 @@ from smtpproto.extensions import (
     Pipelining,
     Size,
 )
+from smtpproto.testing import Pair
 from smtpproto.vocabulary.command_base import Grammar
-from tests.pair import CLIENT, Pair
+from tests.commands import CLIENT
 
 GRAMMAR = Grammar({"BDAT": Bdat})
 MAIL = Mail(ReversePath.of("a@client.example"))
@@ -59,7 +60,7 @@ def chunk(octets: bytes, *, last: bool = False) -> tuple[Bdat, ContentChunk]:
 
 
 def pair(*extensions: Extension, protocol: Protocol = Protocol.SMTP) -> Pair:
-    return Pair(Pipelining(), Chunking(), *extensions, protocol=protocol).hello()
+    return Pair.offering(Pipelining(), Chunking(), *extensions, protocol=protocol).hello()
 
 
 def content(pair: Pair) -> bytes:
@@ -172,12 +173,12 @@ def test_everything_in_one_flight() -> None:
 
 
 def test_without_pipelining_a_chunk_waits_with_its_octets() -> None:
-    both = Pair(Chunking()).hello()
+    both = Pair.offering(Chunking()).hello()
     for message in (MAIL, RCPT, *chunk(b"one\r\n"), *chunk(b"two\r\n", last=True)):
         both.send(message)
     assert both.client.data_to_send() == b"MAIL FROM:<a@client.example>\r\n"
     both.server.receive_data(b"MAIL FROM:<a@client.example>\r\n")
-    assert [reply.code for reply in both.pump()] == [250] * 4
+    assert [reply.code for reply in both.run()] == [250] * 4
     assert content(both) == b"one\r\ntwo\r\n"
 
 
@@ -235,7 +236,7 @@ def test_any_octets_in_any_chunks_and_segments(
     if last:
         both.send(ContentChunk(last))
     both.segments = lambda data: [data[at : at + step] for at in range(0, len(data), step)]
-    assert [reply.code for reply in both.pump()] == [250] * (len(chunks) + 1)
+    assert [reply.code for reply in both.run()] == [250] * (len(chunks) + 1)
     assert content(both) == b"".join(chunks) + last
     assert ends(both) == 1
 
@@ -373,7 +374,7 @@ def test_a_refusal_between_chunks_ends_with_the_transaction() -> None:
 def test_refused_at_the_end() -> None:
     both = pair()
     both.talk(MAIL, RCPT)
-    assert both.say(*chunk(b"spam\r\n", last=True), answer=NO).code == 554
+    assert both.say(*chunk(b"spam\r\n", last=True), answers=[NO]).code == 554
     assert ends(both) == 1
     assert states(both) == {State.SPOILED}
 
@@ -385,7 +386,7 @@ HELO = ("HELO client.example", "MAIL FROM:<a@client.example>", "RCPT TO:<b@mx.ex
 def test_bdat_where_it_is_not_offered_is_read_to_its_end(
     before: tuple[str, ...], code: int
 ) -> None:
-    both = Pair(Chunking())
+    both = Pair.offering(Chunking())
     for line in before:
         both.raw(line)
     both.server.receive_data(b"BDAT 6\r\nQUIT\r\nNOOP\r\n")
@@ -397,12 +398,12 @@ def test_bdat_where_it_is_not_offered_is_read_to_its_end(
 
 
 def test_bdat_in_a_server_without_chunking() -> None:
-    both = Pair().hello()
+    both = Pair.offering().hello()
     assert both.raw("BDAT 0 LAST").startswith("502 ")
 
 
 def test_a_client_needs_the_offer() -> None:
-    both = Pair().hello()
+    both = Pair.offering().hello()
     both.talk(MAIL, RCPT)
     with pytest.raises(LocalProtocolError, match="not offered") as caught:
         both.client.send(Bdat(0, last=True))
@@ -412,7 +413,7 @@ def test_a_client_needs_the_offer() -> None:
 
 @pytest.mark.parametrize("state", [State.GREETED, State.READY, State.MAIL])
 def test_a_client_needs_a_recipient(state: State) -> None:
-    both = Pair(Chunking())
+    both = Pair.offering(Chunking())
     if state is not State.GREETED:
         both.hello()
     if state is State.MAIL:
@@ -644,7 +645,7 @@ def test_nothing_else_before_the_chunk_is_complete() -> None:
         both.client.send(ContentChunk(b"x"))
     with pytest.raises(LocalProtocolError):
         both.client.send(EndOfContent())
-    assert [reply.code for reply in both.pump()] == [250]
+    assert [reply.code for reply in both.run()] == [250]
 
 
 def test_a_refusal_that_comes_early() -> None:
@@ -826,9 +827,9 @@ def test_both_roles_agree_whatever_is_tried(
             continue
         both.answers.append(NO if refuse else None)
         if wait:
-            both.pump()
+            both.run()
             both.answers.clear()
-    both.pump()
+    both.run()
     assert both.client.pending == 0
     assert both.client.state is both.server.state
     mine, theirs = both.client.transaction, both.server.transaction

@@ -9,16 +9,17 @@ from hypothesis import strategies as st
 from smtpproto import LocalProtocolError, Reply
 from smtpproto.extensions import Conneg, ConnegParameter, Conperm, ConpermParameter
 from smtpproto.extensions.conneg import capabilities, with_capabilities
-from tests.pair import Pair, mail, rcpt, read_again
+from smtpproto.testing import Pair
+from tests.commands import mail, rcpt, read_again
 
 FAX = "(&(image-file-structure=TIFF-minimal)(MRC-mode=0)(color=Binary)(dpi=[204,200]))"
 
 
 def test_what_content_suits_a_recipient() -> None:
-    pair = Pair(Conperm(), Conneg()).hello()
+    pair = Pair.offering(Conperm(), Conneg()).hello()
     assert pair.say(mail(ConpermParameter())).code == 250
     answer = with_capabilities(Reply(250, "2.1.5", "recipient OK"), FAX)
-    reply = pair.say(rcpt(ConnegParameter()), answer=answer)
+    reply = pair.say(rcpt(ConnegParameter()), answers=[answer])
     assert reply.lines == ("recipient OK", f"CONNEG {FAX}")
     assert capabilities(reply) == FAX
     assert pair.server.transaction is not None
@@ -26,10 +27,10 @@ def test_what_content_suits_a_recipient() -> None:
 
 
 def test_a_long_list_goes_over_several_lines() -> None:
-    pair = Pair(Conneg()).hello()
+    pair = Pair.offering(Conneg()).hello()
     wanted = f"(|{FAX * 20})"
     assert pair.say(mail()).code == 250
-    reply = pair.say(rcpt(ConnegParameter()), answer=with_capabilities(Reply(250), wanted))
+    reply = pair.say(rcpt(ConnegParameter()), answers=[with_capabilities(Reply(250), wanted)])
     assert reply.lines[0] == "recipient OK"
     assert len(reply.lines) > 4
     found = capabilities(reply)
@@ -66,6 +67,6 @@ def test_they_have_no_value(flag: ConpermParameter | ConnegParameter) -> None:
 
 
 def test_they_are_for_one_command_each() -> None:
-    pair = Pair(Conperm(), Conneg()).hello()
+    pair = Pair.offering(Conperm(), Conneg()).hello()
     reply = pair.raw("MAIL FROM:<a@client.example> CONNEG")
     assert reply.startswith("555 MAIL: CONNEG is not offered here")

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError
 from smtpproto.extensions import By, DeliverBy
-from tests.pair import Pair, mail, read_again
+from smtpproto.testing import Pair
+from tests.commands import mail, read_again
 
 
 @pytest.mark.parametrize(
@@ -41,7 +42,7 @@ def test_by_values(text: str, by: By) -> None:
     ],
 )
 def test_malformed_values(text: str, reason: str) -> None:
-    reply = Pair(DeliverBy()).hello().raw(f"MAIL FROM:<a@client.example> {text}")
+    reply = Pair.offering(DeliverBy()).hello().raw(f"MAIL FROM:<a@client.example> {text}")
     assert reply.startswith(f"501 BY: {reason}")
     assert "RFC 2852 section 4" in reply
 
@@ -61,13 +62,13 @@ def test_what_is_written_is_read_again(by: By) -> None:
 
 
 def test_a_message_to_be_delivered_in_time() -> None:
-    pair = Pair(DeliverBy(60)).hello()
+    pair = Pair.offering(DeliverBy(60)).hello()
     assert pair.client.offered.get(DeliverBy) == DeliverBy(60)
     assert pair.say(mail(By(60, returned=True))).code == 250
 
 
 def test_times_that_are_too_short() -> None:
-    pair = Pair(DeliverBy(60)).hello()
+    pair = Pair.offering(DeliverBy(60)).hello()
     assert pair.raw("MAIL FROM:<a@client.example> BY=59;R").startswith(
         "555 BY: the least time is 60"
     )
@@ -78,12 +79,12 @@ def test_times_that_are_too_short() -> None:
 
 @pytest.mark.parametrize("least", [60, None])
 def test_the_least_time_is_not_for_notifications(least: int | None) -> None:
-    pair = Pair(DeliverBy(least)).hello()
+    pair = Pair.offering(DeliverBy(least)).hello()
     assert pair.say(mail(By(-5))).code == 250
 
 
 def test_no_least_time() -> None:
-    assert Pair(DeliverBy()).hello().say(mail(By(1, returned=True))).code == 250
+    assert Pair.offering(DeliverBy()).hello().say(mail(By(1, returned=True))).code == 250
 
 
 @pytest.mark.parametrize(

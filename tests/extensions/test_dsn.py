@@ -19,8 +19,8 @@ from smtpproto.extensions import (
     SmtpUtf8,
     SmtpUtf8Parameter,
 )
+from smtpproto.testing import Pair
 from smtpproto.vocabulary.parameters import Parameter
-from tests.pair import Pair
 
 A = ReversePath.of("a@client.example")
 B = ForwardPath.of("b@mx.example")
@@ -256,7 +256,7 @@ def test_which_form_an_address_gets() -> None:
 
 
 def test_all_of_them() -> None:
-    both = Pair(Dsn()).hello()
+    both = Pair.offering(Dsn()).hello()
     mail = Mail(A, (Ret("hdrs"), Envid("x" * 100)))
     longest = Orcpt("rfc822", "x" * 493)
     rcpt = Rcpt(B, (Notify(("SUCCESS", "delay", "FAILURE")), longest))
@@ -269,15 +269,15 @@ def test_all_of_them() -> None:
 
 def test_room_for_the_longest_line() -> None:
     """RFC 3461 section 5.4: 530 octets more than 512 for RCPT."""
-    longest = Pair(Dsn()).hello().server._catalogue.longest_line
-    offered = Pair(Dsn()).hello().server.offered
+    longest = Pair.offering(Dsn()).hello().server._catalogue.longest_line
+    offered = Pair.offering(Dsn()).hello().server.offered
     assert longest(Rcpt, offered) >= 1042
     assert longest(Mail, offered) >= 512 + 1 + 8 + 1 + 100
 
 
 def test_utf_8_as_it_is() -> None:
     """RFC 6533 section 3: where SMTPUTF8 is in force."""
-    both = Pair(EightBitMime(), SmtpUtf8(), Dsn()).hello()
+    both = Pair.offering(EightBitMime(), SmtpUtf8(), Dsn()).hello()
     both.say(Mail(A, (SmtpUtf8Parameter(),)))
     rcpt = Rcpt(B, (Orcpt.of("josé@mx.example", smtputf8=True),))
     assert both.say(rcpt).code == 250
@@ -296,7 +296,7 @@ def test_utf_8_as_it_is() -> None:
 )
 def test_a_server_answers_501(line: str) -> None:
     """RFC 3461 sections 4.5 and 5.1."""
-    assert Pair(Dsn()).hello().raw(line).startswith("501 ")
+    assert Pair.offering(Dsn()).hello().raw(line).startswith("501 ")
 
 
 @pytest.mark.parametrize(
@@ -309,7 +309,7 @@ def test_a_server_answers_501(line: str) -> None:
     ],
 )
 def test_a_server_answers_501_to_rcpt(line: str) -> None:
-    both = Pair(Dsn()).hello()
+    both = Pair.offering(Dsn()).hello()
     both.say(Mail(A))
     assert both.raw(line).startswith("501 ")
 
@@ -324,14 +324,14 @@ def test_a_server_answers_501_to_rcpt(line: str) -> None:
     ],
 )
 def test_parameters_belong_to_one_command(line: str) -> None:
-    both = Pair(Dsn()).hello()
+    both = Pair.offering(Dsn()).hello()
     if line.startswith("RCPT"):
         both.say(Mail(A))
     assert both.raw(line).startswith("555 ")
 
 
 def test_where_it_is_not_offered() -> None:
-    both = Pair().hello()
+    both = Pair.offering().hello()
     with pytest.raises(LocalProtocolError, match="RET is not offered") as caught:
         both.client.send(Mail(A, (Ret("FULL"),)))
     assert caught.value.code == 555

@@ -17,7 +17,7 @@ from smtpproto import (
     ReversePath,
 )
 from smtpproto.extensions import Body, EightBitMime, SizeParameter
-from tests.pair import Pair
+from smtpproto.testing import Pair
 
 A = ReversePath.of("a@client.example")
 B = ForwardPath.of("b@mx.example")
@@ -49,7 +49,7 @@ def test_other_values(value: str) -> None:
 
 @pytest.mark.parametrize("kind", ["7BIT", "8BITMIME"])
 def test_content_of_octets(kind: str) -> None:
-    both = Pair(EightBitMime()).hello()
+    both = Pair.offering(EightBitMime()).hello()
     mail = Mail(A, (Body(kind),))
     both.say(mail)
     both.say(Rcpt(B))
@@ -60,7 +60,7 @@ def test_content_of_octets(kind: str) -> None:
 
 
 def test_a_kind_of_another_extension() -> None:
-    both = Pair(EightBitMime()).hello()
+    both = Pair.offering(EightBitMime()).hello()
     with pytest.raises(LocalProtocolError, match=r"BODY=BINARYMIME is not offered"):
         both.client.send(Mail(A, (Body("BINARYMIME"),)))
     assert both.raw(f"MAIL FROM:{A} BODY=BINARYMIME").startswith("555 ")
@@ -68,7 +68,7 @@ def test_a_kind_of_another_extension() -> None:
 
 
 def test_it_belongs_to_mail() -> None:
-    both = Pair(EightBitMime()).hello()
+    both = Pair.offering(EightBitMime()).hello()
     both.say(Mail(A))
     with pytest.raises(LocalProtocolError, match="BODY is not offered"):
         both.client.send(Rcpt(B, (Body("7BIT"),)))
@@ -76,18 +76,23 @@ def test_it_belongs_to_mail() -> None:
 
 
 def test_twice() -> None:
-    assert Pair(EightBitMime()).hello().raw(f"MAIL FROM:{A} BODY=7BIT body=7BIT").startswith("501 ")
+    assert (
+        Pair.offering(EightBitMime())
+        .hello()
+        .raw(f"MAIL FROM:{A} BODY=7BIT body=7BIT")
+        .startswith("501 ")
+    )
 
 
 def test_longer_lines() -> None:
     """RFC 6152 section 2: 17 octets more for MAIL."""
-    server = Pair(EightBitMime()).hello().server
+    server = Pair.offering(EightBitMime()).hello().server
     longest = server._catalogue.longest_line
     assert longest(Mail, server.offered) - longest(Rcpt, server.offered) == 17
 
 
 def test_where_it_is_not_offered() -> None:
-    both = Pair().hello()
+    both = Pair.offering().hello()
     with pytest.raises(LocalProtocolError, match="BODY is not offered"):
         both.client.send(Mail(A, (Body("8BITMIME"),)))
     assert both.raw(f"MAIL FROM:{A} BODY=8BITMIME").startswith("555 ")

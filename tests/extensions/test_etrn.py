@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from smtpproto import LocalProtocolError, Reply
 from smtpproto.extensions import Etrn, EtrnCommand
 from smtpproto.extensions.etrn import node_refused, pending_messages, queue_failed
+from smtpproto.testing import Pair
 from smtpproto.vocabulary.command_base import Grammar
 from smtpproto.vocabulary.command_parser import parse
-from tests.pair import Pair, mail
+from tests.commands import mail
 
 GRAMMAR = Grammar({"ETRN": EtrnCommand})
 DOMAINS = st.from_regex(r"[a-z0-9-]{1,9}(\.[a-z0-9-]{1,9}){1,3}", fullmatch=True)
@@ -38,8 +39,8 @@ NODE = "customer.example"
     ],
 )
 def test_the_replies(reply: Reply | None, code: int) -> None:
-    pair = Pair(Etrn()).hello()
-    answer = pair.say(EtrnCommand(NODE), answer=reply)
+    pair = Pair.offering(Etrn()).hello()
+    answer = pair.say(EtrnCommand(NODE), answers=[reply])
     assert answer.code == code
     assert answer.command == EtrnCommand(NODE)
     assert NODE in answer.text or reply is None
@@ -49,12 +50,12 @@ def test_the_replies(reply: Reply | None, code: int) -> None:
 
 @pytest.mark.parametrize("node", ["", "localname", "@localname", "#", "a b.example", "@#x", "a..b"])
 def test_nodes_that_are_none(node: str) -> None:
-    reply = Pair(Etrn()).hello().raw(f"ETRN {node}")
+    reply = Pair.offering(Etrn()).hello().raw(f"ETRN {node}")
     assert reply.startswith("501 ETRN: expected a fully qualified domain name")
 
 
 def test_not_within_a_transaction() -> None:
-    pair = Pair(Etrn()).hello()
+    pair = Pair.offering(Etrn()).hello()
     pair.say(mail())
     assert pair.raw(f"ETRN {NODE}").startswith("503 ")
     with pytest.raises(LocalProtocolError, match="ETRN is not possible here"):
@@ -62,7 +63,7 @@ def test_not_within_a_transaction() -> None:
 
 
 def test_clients_that_say_helo_may_ask_too() -> None:
-    pair = Pair(Etrn()).hello(helo=True)
+    pair = Pair.offering(Etrn()).hello(helo=True)
     assert Etrn in pair.server.offered
     assert Etrn not in pair.client.offered
     assert pair.raw(f"ETRN {NODE}").startswith("250 ")

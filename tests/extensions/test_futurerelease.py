@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError, Parameter
 from smtpproto.extensions import By, DeliverBy, FutureRelease, HoldFor, HoldUntil
-from tests.pair import Pair, mail, read_again
+from smtpproto.testing import Pair
+from tests.commands import mail, read_again
 
 UTC = timezone.utc
 LATEST = datetime(2030, 1, 31, tzinfo=UTC)
@@ -47,7 +48,7 @@ def test_moments_are_written_in_utc() -> None:
     ],
 )
 def test_what_is_refused(text: str, reason: str) -> None:
-    pair = Pair(OFFER, DeliverBy()).hello()
+    pair = Pair.offering(OFFER, DeliverBy()).hello()
     assert pair.raw(f"MAIL FROM:<a@client.example> {text}").startswith(f"501 {reason}")
 
 
@@ -63,11 +64,11 @@ def test_what_is_refused(text: str, reason: str) -> None:
     ],
 )
 def test_what_is_taken(parameters: tuple[Parameter, ...]) -> None:
-    assert Pair(OFFER, DeliverBy()).hello().say(mail(*parameters)).code == 250
+    assert Pair.offering(OFFER, DeliverBy()).hello().say(mail(*parameters)).code == 250
 
 
 def test_a_client_does_not_ask_for_too_much() -> None:
-    pair = Pair(OFFER).hello()
+    pair = Pair.offering(OFFER).hello()
     with pytest.raises(LocalProtocolError, match="at most 86400 seconds") as caught:
         pair.client.send(mail(HoldFor(86_401)))
     assert (caught.value.code, caught.value.enhanced) == (501, "5.5.4")
@@ -75,7 +76,7 @@ def test_a_client_does_not_ask_for_too_much() -> None:
 
 def test_the_ehlo_line() -> None:
     assert OFFER.line() == "FUTURERELEASE 86400 2030-01-31T00:00:00Z"
-    assert Pair(OFFER).hello().client.offered.get(FutureRelease) == OFFER
+    assert Pair.offering(OFFER).hello().client.offered.get(FutureRelease) == OFFER
 
 
 @pytest.mark.parametrize("arguments", ["", "86400", "86400 soon", "0 2030-01-31T00:00:00Z"])

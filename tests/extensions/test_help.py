@@ -6,24 +6,25 @@ import pytest
 
 from smtpproto import Expn, Help, Reply, TLSFacts
 from smtpproto.extensions import ExpnExtension, HelpExtension, StartTls
-from tests.pair import Pair, mail
+from smtpproto.testing import Pair
+from tests.commands import mail
 
 
 def test_help() -> None:
-    pair = Pair(HelpExtension()).hello()
+    pair = Pair.offering(HelpExtension()).hello()
     assert HelpExtension in pair.client.offered
-    assert pair.say(Help("MAIL"), answer=Reply(214, "", "MAIL FROM:<path>")).code == 214
+    assert pair.say(Help("MAIL"), answers=[Reply(214, "", "MAIL FROM:<path>")]).code == 214
     assert pair.events == [Help("MAIL")]
 
 
 def test_expn() -> None:
-    pair = Pair(ExpnExtension()).hello()
+    pair = Pair.offering(ExpnExtension()).hello()
     answer = Reply(250, "2.1.5", "<a@mx.example>\n<b@mx.example>")
-    assert pair.say(Expn("list"), answer=answer).lines == ("<a@mx.example>", "<b@mx.example>")
+    assert pair.say(Expn("list"), answers=[answer]).lines == ("<a@mx.example>", "<b@mx.example>")
 
 
 def test_they_do_not_disturb_a_transaction() -> None:
-    pair = Pair(HelpExtension(), ExpnExtension()).hello()
+    pair = Pair.offering(HelpExtension(), ExpnExtension()).hello()
     pair.say(mail())
     assert pair.say(Help()).code == 214
     assert pair.say(Expn("list")).code == 252
@@ -33,7 +34,7 @@ def test_they_do_not_disturb_a_transaction() -> None:
 @pytest.mark.parametrize("command", [Help(), Expn("list")])
 def test_a_server_that_has_them_not(command: Help | Expn) -> None:
     """The client may ask at any time, and the answer is for the caller (section 4.1.4)."""
-    for pair in (Pair(), Pair().hello(), Pair().hello(helo=True)):
+    for pair in (Pair.offering(), Pair.offering().hello(), Pair.offering().hello(helo=True)):
         pair.client.send(command)
         pair.server.receive_data(pair.client.data_to_send())
         assert pair.server.next_event() != command
@@ -45,7 +46,7 @@ def test_a_server_that_has_them_not(command: Help | Expn) -> None:
 
 def test_before_ehlo_as_behind_it() -> None:
     """RFC 5321 section 4.1.4."""
-    pair = Pair(HelpExtension(), ExpnExtension())
+    pair = Pair.offering(HelpExtension(), ExpnExtension())
     lines = ["HELP", "EXPN list", "VRFY bob", "NOOP", "RSET"]
     before = [pair.raw(line) for line in lines]
     assert [reply[:3] for reply in before] == ["214", "252", "252", "250", "250"]
@@ -53,11 +54,11 @@ def test_before_ehlo_as_behind_it() -> None:
     pair.hello()
     assert [pair.raw(line) for line in lines] == before
     # Not offered behind EHLO, not offered before it.
-    assert [Pair().raw(line)[:4] for line in lines[:2]] == ["502 ", "502 "]
+    assert [Pair.offering().raw(line)[:4] for line in lines[:2]] == ["502 ", "502 "]
 
 
 def test_before_ehlo_inside_tls() -> None:
-    pair = Pair(StartTls(), HelpExtension()).hello()
+    pair = Pair.offering(StartTls(), HelpExtension()).hello()
     assert pair.raw("STARTTLS").startswith("220 ")
     pair.server.tls_established(TLSFacts("TLSv1.3"))
     assert pair.raw("HELP").startswith("214 ")
@@ -66,5 +67,5 @@ def test_before_ehlo_inside_tls() -> None:
 
 @pytest.mark.parametrize("line, code", [("HELP", 214), ("EXPN list", 252)])
 def test_they_are_older_than_ehlo(line: str, code: int) -> None:
-    pair = Pair(HelpExtension(), ExpnExtension()).hello(helo=True)
+    pair = Pair.offering(HelpExtension(), ExpnExtension()).hello(helo=True)
     assert pair.raw(line).startswith(f"{code} ")

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from smtpproto import LocalProtocolError, Session
 from smtpproto.extensions import EnhancedStatusCodes, MtPriority, MtPriorityParameter
 from smtpproto.extensions.mt_priority import granted_priority, priority_changed
-from tests.pair import Pair, mail, read_again
+from smtpproto.testing import Pair
+from tests.commands import mail, read_again
 
 
 @given(st.builds(MtPriorityParameter, st.integers(-9, 9)))
@@ -19,7 +20,9 @@ def test_what_is_written_is_read_again(priority: MtPriorityParameter) -> None:
 
 @pytest.mark.parametrize("text", ["", "=10", "=-10", "=+1", "=-0", "=01", "=high", "=--1"])
 def test_malformed_values(text: str) -> None:
-    reply = Pair(MtPriority()).hello().raw(f"MAIL FROM:<a@client.example> MT-PRIORITY{text}")
+    reply = (
+        Pair.offering(MtPriority()).hello().raw(f"MAIL FROM:<a@client.example> MT-PRIORITY{text}")
+    )
     assert reply.startswith("501 MT-PRIORITY: expected -9 to 9")
 
 
@@ -34,7 +37,7 @@ def test_levels_that_cannot_be_written(level: int) -> None:
 def test_ehlo_lines(profile: str) -> None:
     extension = MtPriority(profile)
     assert extension.line() == f"MT-PRIORITY {profile}".rstrip()
-    assert Pair(extension).hello().client.offered.get(MtPriority) == extension
+    assert Pair.offering(extension).hello().client.offered.get(MtPriority) == extension
 
 
 @pytest.mark.parametrize("profile", ["a b", "x" * 21, "a/b"])
@@ -62,8 +65,8 @@ def test_nobody_unknown_pushes_in(
 
 
 def test_a_priority_that_the_server_changes() -> None:
-    pair = Pair(MtPriority(), EnhancedStatusCodes()).hello()
-    reply = pair.say(mail(MtPriorityParameter(6)), answer=priority_changed(3))
+    pair = Pair.offering(MtPriority(), EnhancedStatusCodes()).hello()
+    reply = pair.say(mail(MtPriorityParameter(6)), answers=[priority_changed(3)])
     assert (reply.code, reply.enhanced) == (250, "2.3.6")
     assert reply.text.startswith("3 ")
     assert pair.server.transaction is not None

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError
 from smtpproto.extensions import Dsn, Envid, Mtrk, MtrkParameter
-from tests.pair import Pair, mail, read_again
+from smtpproto.testing import Pair
+from tests.commands import mail, read_again
 
 CERTIFIER = base64.b64encode(hashlib.sha1(b"a large random number").digest()).decode().rstrip("=")
 ENVID = Envid.of("1234@client.example")
@@ -29,7 +30,7 @@ def test_what_is_written_is_read_again(tracking: MtrkParameter) -> None:
 
 
 def test_a_message_that_can_be_asked_for() -> None:
-    pair = Pair(Dsn(), Mtrk()).hello()
+    pair = Pair.offering(Dsn(), Mtrk()).hello()
     assert len(CERTIFIER) == 27
     assert pair.say(mail(MtrkParameter(CERTIFIER, 86_400), ENVID)).code == 250
 
@@ -39,7 +40,7 @@ def test_a_message_that_can_be_asked_for() -> None:
     ["MTRK", "MTRK=", "MTRK=abc:", "MTRK=abc:1234567890", "MTRK=abc:x", "MTRK=a-b", "MTRK=abcde"],
 )
 def test_malformed_values(text: str) -> None:
-    pair = Pair(Dsn(), Mtrk()).hello()
+    pair = Pair.offering(Dsn(), Mtrk()).hello()
     reply = pair.raw(f"MAIL FROM:<a@client.example> {text} ENVID=1@client.example")
     assert reply.startswith(("501 MTRK: expected base64", "501 MTRK: expected printable"))
 
@@ -52,7 +53,7 @@ def test_timeouts_that_cannot_be_written() -> None:
 
 @pytest.mark.parametrize("envid", ["", " ENVID=1234"])
 def test_a_message_without_a_name_of_its_own(envid: str) -> None:
-    pair = Pair(Dsn(), Mtrk()).hello()
+    pair = Pair.offering(Dsn(), Mtrk()).hello()
     reply = pair.raw(f"MAIL FROM:<a@client.example>{envid} MTRK={CERTIFIER}")
     assert reply.startswith("501 MTRK needs ENVID=local@hostname")
     with pytest.raises(LocalProtocolError, match="MTRK needs ENVID"):
@@ -61,9 +62,9 @@ def test_a_message_without_a_name_of_its_own(envid: str) -> None:
 
 @pytest.mark.parametrize("command", [mail(), mail(ENVID)])
 def test_other_messages(command: object) -> None:
-    assert Pair(Dsn(), Mtrk()).hello().say(command).code == 250  # type: ignore[arg-type]
+    assert Pair.offering(Dsn(), Mtrk()).hello().say(command).code == 250  # type: ignore[arg-type]
 
 
 def test_it_goes_with_dsn() -> None:
     with pytest.raises(ValueError, match="MTRK requires DSN"):
-        Pair(Mtrk())
+        Pair.offering(Mtrk())

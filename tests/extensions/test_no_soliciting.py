@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from smtpproto import LocalProtocolError
 from smtpproto.extensions import NoSoliciting, Solicit
 from smtpproto.extensions.no_soliciting import unsolicited
-from tests.pair import Pair, mail, rcpt, read_again
+from smtpproto.testing import Pair
+from tests.commands import mail, rcpt, read_again
 
 ADV, ADLT = "net.example:ADV", "org.example:ADV:ADLT"
 WORDS = st.from_regex(r"[A-Za-z][A-Za-z0-9._:-]{0,20}", fullmatch=True)
@@ -22,7 +23,7 @@ def test_what_is_written_is_read_again(solicit: Solicit) -> None:
 
 @pytest.mark.parametrize("text", ["", "=1ADV", "=net.example:ADV,", "=,a", "=a+b"])
 def test_malformed_values(text: str) -> None:
-    reply = Pair(NoSoliciting()).hello().raw(f"MAIL FROM:<a@client.example> SOLICIT{text}")
+    reply = Pair.offering(NoSoliciting()).hello().raw(f"MAIL FROM:<a@client.example> SOLICIT{text}")
     assert reply.startswith("501 SOLICIT: expected solicitation class keywords")
 
 
@@ -35,7 +36,7 @@ def test_too_many_characters() -> None:
 @pytest.mark.parametrize("keywords", [(), (ADV,), (ADV, ADLT)])
 def test_ehlo_lines(keywords: tuple[str, ...]) -> None:
     extension = NoSoliciting(keywords)
-    assert Pair(extension).hello().client.offered.get(NoSoliciting) == extension
+    assert Pair.offering(extension).hello().client.offered.get(NoSoliciting) == extension
 
 
 def test_offers_that_are_none() -> None:
@@ -44,7 +45,7 @@ def test_offers_that_are_none() -> None:
 
 
 def test_classes_that_nobody_takes() -> None:
-    pair = Pair(NoSoliciting((ADV,))).hello()
+    pair = Pair.offering(NoSoliciting((ADV,))).hello()
     reply = pair.raw(f"MAIL FROM:<a@client.example> SOLICIT={ADLT},NET.example:adv")
     assert reply == "550 SOLICIT=NET.example:adv\r\n"
     with pytest.raises(LocalProtocolError, match=f"SOLICIT={ADV}"):
@@ -53,11 +54,11 @@ def test_classes_that_nobody_takes() -> None:
 
 @pytest.mark.parametrize("command", [mail(), mail(Solicit((ADLT,)))])
 def test_other_messages(command: object) -> None:
-    assert Pair(NoSoliciting((ADV,))).hello().say(command).code == 250  # type: ignore[arg-type]
+    assert Pair.offering(NoSoliciting((ADV,))).hello().say(command).code == 250  # type: ignore[arg-type]
 
 
 def test_a_recipient_with_a_sign_of_its_own() -> None:
-    pair = Pair(NoSoliciting()).hello()
+    pair = Pair.offering(NoSoliciting()).hello()
     command = mail(Solicit((ADLT,)))
     refusal = unsolicited(command, (ADLT,))
     assert refusal is not None
@@ -67,7 +68,7 @@ def test_a_recipient_with_a_sign_of_its_own() -> None:
 
 def test_the_line_may_be_longer() -> None:
     long = Solicit(("a" * 1000,))
-    pair = Pair(NoSoliciting()).hello()
+    pair = Pair.offering(NoSoliciting()).hello()
     assert pair.say(mail(long)).code == 250
     refusal = unsolicited(mail(long), long.keywords)
     assert refusal is not None

@@ -11,8 +11,9 @@ import pytest
 from smtpproto import Command, LocalProtocolError, Mail, Parameter, State
 from smtpproto.extensions import Extension
 from smtpproto.extensions.known import KNOWN
+from smtpproto.testing import Pair
 from smtpproto.vocabulary.states import Transition
-from tests.pair import Pair, mail
+from tests.commands import mail
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "private_extension.py"
 COLOURS = ("red", "green", "blue")
@@ -51,7 +52,7 @@ class Colours(Extension):
 
 
 def colourful() -> Pair:
-    return Pair(Colours(), known=(*KNOWN, Colours)).hello()
+    return Pair.offering(Colours(), known=(*KNOWN, Colours)).hello()
 
 
 def test_both_roles_know_it() -> None:
@@ -77,10 +78,10 @@ def test_its_values_are_checked_on_both_sides() -> None:
 
 
 def test_others_do_not_notice() -> None:
-    pair = Pair(Colours()).hello()
+    pair = Pair.offering(Colours()).hello()
     assert Colours not in pair.client.offered
     assert pair.say(mail()).code == 250
-    stranger = Pair(known=(*KNOWN, Colours)).hello()
+    stranger = Pair.offering(known=(*KNOWN, Colours)).hello()
     with pytest.raises(LocalProtocolError, match="X-COLOUR is not offered here"):
         stranger.client.send(mail(Colour("red")))
 

@@ -6,13 +6,14 @@ import pytest
 
 from smtpproto import LocalProtocolError, Session
 from smtpproto.extensions import RequireTls, RequireTlsParameter
-from tests.pair import Pair, mail, read_again
+from smtpproto.testing import Pair
+from tests.commands import mail, read_again
 
 INSIDE_TLS = Session(secure=True)
 
 
 def test_a_message_that_requires_tls() -> None:
-    pair = Pair(RequireTls(), session=INSIDE_TLS, client_session=INSIDE_TLS).hello()
+    pair = Pair.offering(RequireTls(), session=INSIDE_TLS, client_session=INSIDE_TLS).hello()
     assert RequireTls in pair.client.offered
     assert pair.say(mail(RequireTlsParameter())).code == 250
     transaction = pair.server.transaction
@@ -21,12 +22,12 @@ def test_a_message_that_requires_tls() -> None:
 
 
 def test_other_messages_need_nothing() -> None:
-    pair = Pair(RequireTls(), session=INSIDE_TLS, client_session=INSIDE_TLS).hello()
+    pair = Pair.offering(RequireTls(), session=INSIDE_TLS, client_session=INSIDE_TLS).hello()
     assert pair.say(mail()).code == 250
 
 
 def test_it_is_not_offered_outside_tls() -> None:
-    pair = Pair(RequireTls()).hello()
+    pair = Pair.offering(RequireTls()).hello()
     assert RequireTls not in pair.client.offered
     with pytest.raises(LocalProtocolError, match="REQUIRETLS is not offered"):
         pair.client.send(mail(RequireTlsParameter()))
@@ -34,7 +35,7 @@ def test_it_is_not_offered_outside_tls() -> None:
 
 
 def test_a_client_does_not_trust_an_offer_in_plain_text() -> None:
-    pair = Pair(RequireTls(), session=INSIDE_TLS).hello()
+    pair = Pair.offering(RequireTls(), session=INSIDE_TLS).hello()
     assert RequireTls in pair.client.offered
     with pytest.raises(LocalProtocolError, match="REQUIRETLS needs TLS") as caught:
         pair.client.send(mail(RequireTlsParameter()))
@@ -42,7 +43,7 @@ def test_a_client_does_not_trust_an_offer_in_plain_text() -> None:
 
 
 def test_it_has_no_value() -> None:
-    pair = Pair(RequireTls(), session=INSIDE_TLS).hello()
+    pair = Pair.offering(RequireTls(), session=INSIDE_TLS).hello()
     reply = pair.raw("MAIL FROM:<a@client.example> REQUIRETLS=yes")
     assert reply.startswith("501 REQUIRETLS: expected no value, found 'yes'")
     assert str(RequireTlsParameter()) == "REQUIRETLS"

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from smtpproto import LocalProtocolError
 from smtpproto.extensions import Rrvs, RrvsParameter
 from smtpproto.extensions.rrvs import NEW_OWNER
-from tests.pair import Pair, mail, rcpt, read_again
+from smtpproto.testing import Pair
+from tests.commands import mail, rcpt, read_again
 
 MOMENT = datetime(2014, 4, 3, 23, 1, tzinfo=timezone.utc)
 OFFSETS = st.integers(-1439, 1439).map(lambda minutes: timezone(timedelta(minutes=minutes)))
@@ -52,7 +53,7 @@ def test_what_is_written_is_read_again(moment: datetime, go_on: bool | None) -> 
     ],
 )
 def test_malformed_values(text: str, reason: str) -> None:
-    pair = Pair(Rrvs()).hello()
+    pair = Pair.offering(Rrvs()).hello()
     assert pair.say(mail()).code == 250
     assert pair.raw(f"RCPT TO:<b@mx.example> {text}").startswith(f"501 RRVS: {reason}")
 
@@ -65,16 +66,16 @@ def test_moments_that_cannot_be_written() -> None:
 
 
 def test_a_mailbox_that_has_a_new_owner() -> None:
-    pair = Pair(Rrvs()).hello()
+    pair = Pair.offering(Rrvs()).hello()
     since = RrvsParameter(MOMENT)
     assert pair.say(mail()).code == 250
     assert pair.say(rcpt(since)).code == 250
-    assert pair.say(rcpt(since), answer=NEW_OWNER).code == 550
+    assert pair.say(rcpt(since), answers=[NEW_OWNER]).code == 550
     assert pair.client.transaction is not None
     assert pair.client.transaction.recipients == [rcpt(since)]
 
 
 def test_it_is_for_recipients_only() -> None:
-    pair = Pair(Rrvs()).hello()
+    pair = Pair.offering(Rrvs()).hello()
     reply = pair.raw("MAIL FROM:<a@client.example> RRVS=2014-04-03T23:01:00Z")
     assert reply.startswith("555 MAIL: RRVS is not offered here")

@@ -25,7 +25,7 @@ from smtpproto import (
     State,
 )
 from smtpproto.extensions import Answered, Pipelining, ServerLimits, Usage
-from tests.pair import Pair
+from smtpproto.testing import Pair
 
 MAIL = Mail(ReversePath.of("a@client.example"))
 NO = Reply(550, "5.7.1", "not you")
@@ -117,7 +117,7 @@ def test_other_limits_that_cannot_be_written(other: tuple[str, str | None]) -> N
 
 
 def test_recipients_of_one_transaction() -> None:
-    both = Pair(ServerLimits(rcptmax=2)).hello()
+    both = Pair.offering(ServerLimits(rcptmax=2)).hello()
     for _ in range(2):
         both.say(MAIL)
         assert both.say(rcpt("b@mx.example")).code == 250
@@ -128,8 +128,8 @@ def test_recipients_of_one_transaction() -> None:
 
 def test_transactions_of_one_session() -> None:
     """Refused ones count; what was not offered yet does not."""
-    both = Pair(ServerLimits(mailmax=2)).hello()
-    assert both.say(MAIL, answer=NO).code == 550
+    both = Pair.offering(ServerLimits(mailmax=2)).hello()
+    assert both.say(MAIL, answers=[NO]).code == 550
     assert both.say(MAIL).code == 250
     both.say(Rset())
     assert both.server.session.get(Usage) == Usage(2)
@@ -139,7 +139,7 @@ def test_transactions_of_one_session() -> None:
 
 
 def test_the_count_outlives_ehlo() -> None:
-    both = Pair(ServerLimits(mailmax=2)).hello()
+    both = Pair.offering(ServerLimits(mailmax=2)).hello()
     both.say(MAIL)
     both.hello()
     assert both.say(MAIL).code == 250
@@ -148,7 +148,7 @@ def test_the_count_outlives_ehlo() -> None:
 
 
 def test_domains_of_one_session() -> None:
-    both = Pair(ServerLimits(rcptdomainmax=2)).hello()
+    both = Pair.offering(ServerLimits(rcptdomainmax=2)).hello()
     for _ in range(2):
         both.say(MAIL)
         for address in ("b@one.example", "c@ONE.example", "d@[192.0.2.1]", "postmaster"):
@@ -162,20 +162,20 @@ def test_domains_of_one_session() -> None:
 
 
 def test_domains_are_not_kept_for_nothing() -> None:
-    both = Pair(ServerLimits(rcptmax=5)).hello()
+    both = Pair.offering(ServerLimits(rcptmax=5)).hello()
     both.say(MAIL)
     both.say(rcpt("b@mx.example"))
     assert both.server.session.get(Usage) == Usage(1)
 
 
 def test_no_limits() -> None:
-    both = Pair(ServerLimits()).hello()
+    both = Pair.offering(ServerLimits()).hello()
     both.say(MAIL)
     assert both.say(rcpt("b@mx.example")).code == 250
 
 
 def test_nothing_is_counted_where_it_is_not_offered() -> None:
-    both = Pair(ServerLimits(mailmax=1)).hello(helo=True)
+    both = Pair.offering(ServerLimits(mailmax=1)).hello(helo=True)
     for _ in range(3):
         assert both.say(MAIL).code == 250
         both.say(Rset())
@@ -194,17 +194,14 @@ def test_the_wrong_order_comes_first() -> None:
 
 
 def test_a_client_is_told_before_it_sends() -> None:
-    both = Pair(Pipelining(), ServerLimits(1, 2, 1)).hello()
+    both = Pair.offering(Pipelining(), ServerLimits(1, 2, 1)).hello()
     assert both.client.offered.get(ServerLimits) == ServerLimits(1, 2, 1)
     # Pipelined: no reply has come yet.
-    both.client.send(MAIL)
-    both.client.send(rcpt("b@mx.example"))
-    both.client.send(rcpt("c@mx.example"))
+    both.send(MAIL, rcpt("b@mx.example"), rcpt("c@mx.example"))
     with pytest.raises(LocalProtocolError, match="too many recipients") as caught:
         both.client.send(rcpt("d@mx.example"))
     assert caught.value.code == 452
-    both.sent.extend((MAIL, rcpt("b@mx.example"), rcpt("c@mx.example")))
-    both.pump()
+    both.run()
     assert both.client.session.get(Usage) == both.server.session.get(Usage)
     both.say(Rset())
     with pytest.raises(LocalProtocolError, match="too many mail transactions"):
@@ -212,7 +209,7 @@ def test_a_client_is_told_before_it_sends() -> None:
 
 
 def test_a_client_is_told_of_domains() -> None:
-    both = Pair(ServerLimits(rcptdomainmax=1)).hello()
+    both = Pair.offering(ServerLimits(rcptdomainmax=1)).hello()
     both.say(MAIL)
     both.say(rcpt("b@one.example"))
     with pytest.raises(LocalProtocolError, match="too many domains"):
@@ -278,12 +275,12 @@ def test_a_limited_session_from_end_to_end() -> None:
     limits = ServerLimits(mailmax=2, rcptmax=1)
     recipients = [rcpt(f"{n}@mx.example") for n in range(5)]
     sessions = []
-    both = Pair(limits).hello()
+    both = Pair.offering(limits).hello()
     for indices in limits.batches(recipients):
         batch = [recipients[index] for index in indices]
         if not limits.allows(batch, both.client.session):
             sessions.append(both)
-            both = Pair(limits).hello()
+            both = Pair.offering(limits).hello()
         both.say(MAIL)
         for one in batch:
             assert both.say(one).code == 250

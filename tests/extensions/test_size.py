@@ -18,7 +18,7 @@ from smtpproto import (
     ReversePath,
 )
 from smtpproto.extensions import Size, SizeParameter
-from tests.pair import Pair
+from smtpproto.testing import Pair
 
 A = ReversePath.of("a@client.example")
 B = ForwardPath.of("b@mx.example")
@@ -59,13 +59,13 @@ def test_numbers_that_cannot_be_written(octets: int) -> None:
 )
 def test_offers(size: Size, line: str) -> None:
     assert size.line() == line
-    assert Pair(size).hello().client.offered.get(Size) == size
+    assert Pair.offering(size).hello().client.offered.get(Size) == size
 
 
 @pytest.mark.parametrize("limit", [None, 0])
 def test_no_limit(limit: int | None) -> None:
     """RFC 1870 section 4: 0 means no fixed limit."""
-    both = Pair(Size(limit)).hello()
+    both = Pair.offering(Size(limit)).hello()
     both.say(Mail(A, (SizeParameter(10**19),)))
     both.say(Rcpt(B))
     both.say(Data())
@@ -74,7 +74,7 @@ def test_no_limit(limit: int | None) -> None:
 
 @pytest.mark.parametrize("octets, fits", [(0, True), (1000, True), (1001, False), (10**19, False)])
 def test_declared(octets: int, fits: bool) -> None:
-    both = Pair(Size(1000)).hello()
+    both = Pair.offering(Size(1000)).hello()
     mail = Mail(A, (SizeParameter(octets),))
     if fits:
         assert both.say(mail).code == 250
@@ -89,7 +89,7 @@ def test_declared(octets: int, fits: bool) -> None:
 @pytest.mark.parametrize("octets, fits", [(998, True), (999, False), (5000, False)])
 def test_what_comes(declared: tuple[SizeParameter, ...], octets: int, fits: bool) -> None:
     """Whatever was declared (RFC 1870 section 6.3)."""
-    both = Pair(Size(1000)).hello()
+    both = Pair.offering(Size(1000)).hello()
     both.talk(Mail(A, declared))
     both.talk(Rcpt(B))
     both.talk(Data())
@@ -99,7 +99,7 @@ def test_what_comes(declared: tuple[SizeParameter, ...], octets: int, fits: bool
 
 
 def test_dot_transparency_does_not_count() -> None:
-    both = Pair(Size(8)).hello()
+    both = Pair.offering(Size(8)).hello()
     both.talk(Mail(A))
     both.talk(Rcpt(B))
     both.talk(Data())
@@ -107,7 +107,7 @@ def test_dot_transparency_does_not_count() -> None:
 
 
 def test_it_belongs_to_mail() -> None:
-    both = Pair(Size(1000)).hello()
+    both = Pair.offering(Size(1000)).hello()
     both.say(Mail(A))
     with pytest.raises(LocalProtocolError, match="SIZE is not offered"):
         both.client.send(Rcpt(B, (SizeParameter(10),)))
@@ -116,13 +116,13 @@ def test_it_belongs_to_mail() -> None:
 
 def test_longer_lines() -> None:
     """RFC 1870 section 3: 26 octets more for MAIL."""
-    server = Pair(Size()).hello().server
+    server = Pair.offering(Size()).hello().server
     longest = server._catalogue.longest_line
     assert longest(Mail, server.offered) - longest(Rcpt, server.offered) == 26
 
 
 def test_where_it_is_not_offered() -> None:
-    both = Pair().hello()
+    both = Pair.offering().hello()
     with pytest.raises(LocalProtocolError, match="not offered"):
         both.client.send(Mail(A, (SizeParameter(10),)))
     assert both.raw(f"MAIL FROM:{A} SIZE=10").startswith("555 ")

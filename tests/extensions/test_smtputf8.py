@@ -35,7 +35,7 @@ from smtpproto.extensions import (
     SmtpUtf8Parameter,
     UnknownExtension,
 )
-from tests.pair import Pair
+from smtpproto.testing import Pair
 
 DECLARED = (SmtpUtf8Parameter(),)
 JOSE = ReversePath.of("josé@client.example")
@@ -46,7 +46,7 @@ MOVED = Reply(251, "2.1.5", "will forward to josé@mx.example")
 
 
 def pair(*extensions: Extension) -> Pair:
-    return Pair(
+    return Pair.offering(
         EightBitMime(), SmtpUtf8(), Dsn(), ExpnExtension(), HelpExtension(), *extensions
     ).hello()
 
@@ -155,14 +155,14 @@ def test_a_labels_need_nothing(domain: str) -> None:
     [Mail(JOSE), Mail(JOSE, DECLARED), Mail(ASCII, DECLARED), Vrfy("josé"), Vrfy("jo", DECLARED)],
 )
 def test_a_client_sends_none_of_it(command: Command) -> None:
-    both = Pair(EightBitMime()).hello()
+    both = Pair.offering(EightBitMime()).hello()
     assert refused(both, command).code in (553, 555)
 
 
 @pytest.mark.parametrize("helo", [False, True])
 def test_a_server_without_it_reads_ascii(helo: bool) -> None:
     extensions = (EightBitMime(), SmtpUtf8()) if helo else (EightBitMime(),)
-    both = Pair(*extensions).hello(helo=helo)
+    both = Pair.offering(*extensions).hello(helo=helo)
     for line, code in [
         (f"MAIL FROM:{JOSE}", 550),
         (f"RCPT TO:{ARNAUD}", 553),
@@ -245,14 +245,14 @@ def test_the_parameter_is_ascii() -> None:
 
 
 def test_without_the_extension_the_word_belongs_to_the_string() -> None:
-    both = Pair()
+    both = Pair.offering()
     both.hello()
     both.raw("VRFY jo SMTPUTF8")
     assert both.events == [Vrfy("jo SMTPUTF8")]
 
 
 def test_the_parameter_after_helo() -> None:
-    both = Pair(EightBitMime(), SmtpUtf8()).hello(helo=True)
+    both = Pair.offering(EightBitMime(), SmtpUtf8()).hello(helo=True)
     assert both.raw("VRFY jo SMTPUTF8").startswith("555 ")
 
 
@@ -264,8 +264,8 @@ def test_a_reply_in_utf_8_to_who_asked_for_it(kind: type[Vrfy | Expn]) -> None:
     """RFC 6531 section 3.7.4.2: for this one command."""
     found = Reply(250, "2.1.5", "José <josé@mx.example>")
     both = pair(EnhancedStatusCodes())
-    assert both.say(kind("jose", DECLARED), answer=found) == found
-    reply = both.say(kind("jose"), answer=found)
+    assert both.say(kind("jose", DECLARED), answers=[found]) == found
+    reply = both.say(kind("jose"), answers=[found])
     assert (reply.code, reply.enhanced) == (252, "2.6.8")
     assert reply.text.isascii()
 
@@ -284,7 +284,7 @@ def test_a_reply_in_utf_8_to_who_asked_for_it(kind: type[Vrfy | Expn]) -> None:
 )
 def test_what_is_said_in_its_place(code: int, enhanced: str, said: int, said_enhanced: str) -> None:
     both = pair(EnhancedStatusCodes())
-    reply = both.say(Vrfy("jose"), answer=Reply(code, enhanced, "josé@mx.example"))
+    reply = both.say(Vrfy("jose"), answers=[Reply(code, enhanced, "josé@mx.example")])
     assert (reply.code, reply.enhanced) == (said, said_enhanced)
     assert reply.text.isascii()
 
@@ -294,22 +294,22 @@ def test_forwarding_addresses() -> None:
     not_local = Reply(551, "5.1.6", "please try josé@mx.example")
     both = pair(EnhancedStatusCodes())
     both.say(Mail(ASCII, DECLARED))
-    assert both.say(Rcpt(B), answer=MOVED) == MOVED
-    assert both.say(Rcpt(B), answer=not_local) == not_local
+    assert both.say(Rcpt(B), answers=[MOVED]) == MOVED
+    assert both.say(Rcpt(B), answers=[not_local]) == not_local
     both = pair(EnhancedStatusCodes())
     both.say(Mail(ASCII))
-    assert both.say(Rcpt(B), answer=MOVED) == Reply(250, "2.1.5", "OK")
-    assert both.say(Rcpt(B), answer=not_local) == Reply(550, "5.1.6", "user not local")
+    assert both.say(Rcpt(B), answers=[MOVED]) == Reply(250, "2.1.5", "OK")
+    assert both.say(Rcpt(B), answers=[not_local]) == Reply(550, "5.1.6", "user not local")
 
 
 def test_other_replies_are_ascii() -> None:
     both = pair()
     both.say(Mail(ASCII, DECLARED))
-    assert both.say(Rcpt(B), answer=Reply(550, "", "café")).text == "caf\\xe9"
-    assert both.say(Noop(), answer=Reply(250, "", "café")).text == "caf\\xe9"
-    plain = Pair().hello()
-    assert plain.say(Noop(), answer=Reply(250, "", "café")).text == "caf\\xe9"
-    assert plain.say(Vrfy("jo"), answer=Reply(250, "", "café")).text == "caf\\xe9"
+    assert both.say(Rcpt(B), answers=[Reply(550, "", "café")]).text == "caf\\xe9"
+    assert both.say(Noop(), answers=[Reply(250, "", "café")]).text == "caf\\xe9"
+    plain = Pair.offering().hello()
+    assert plain.say(Noop(), answers=[Reply(250, "", "café")]).text == "caf\\xe9"
+    assert plain.say(Vrfy("jo"), answers=[Reply(250, "", "café")]).text == "caf\\xe9"
 
 
 def test_a_client_reads_utf_8_in_any_reply() -> None:
@@ -326,7 +326,7 @@ def test_a_private_extension_may_bring_utf_8_too() -> None:
         utf8 = True
         __slots__ = ()
 
-    both = Pair(Private(), known=[Private]).hello()
+    both = Pair.offering(Private(), known=[Private]).hello()
     assert both.say(Mail(JOSE)).code == 250
-    assert both.say(Noop(), answer=Reply(250, "", "café")).text == "café"
+    assert both.say(Noop(), answers=[Reply(250, "", "café")]).text == "café"
     assert UnknownExtension("X-UTF8") not in list(both.client.offered)

@@ -28,18 +28,20 @@ from smtpproto.extensions import (
     StartTls,
     StartTlsCommand,
 )
-from tests.pair import CLIENT, Pair, mail, rcpt
+from smtpproto.testing import Pair
+from tests.commands import CLIENT, mail, rcpt
 
 FACTS = TLSFacts("TLSv1.3", "TLS_AES_128_GCM_SHA256")
 
 
 def within_tls(*extensions: object, **options: object) -> Pair:
-    pair = Pair(StartTls(**options), *extensions).hello()  # type: ignore[arg-type]
+    pair = Pair.offering(StartTls(**options), *extensions).hello()  # type: ignore[arg-type]
+    pair.tls = None
     assert pair.say(StartTlsCommand()).code == 220
     assert pair.server.next_event() is Need.TLS
     assert pair.client.next_event() is Need.TLS
-    pair.server.tls_established(FACTS)
-    pair.client.tls_established(FACTS)
+    pair.tls = FACTS
+    pair.run()
     return pair
 
 
@@ -71,13 +73,13 @@ def test_once_is_enough() -> None:
 
 
 def test_not_offered_on_a_channel_that_is_secure() -> None:
-    pair = Pair(StartTls(), session=Session(secure=True)).hello()
+    pair = Pair.offering(StartTls(), session=Session(secure=True)).hello()
     assert StartTls not in pair.client.offered
     assert pair.raw("STARTTLS").startswith("503")
 
 
 def test_only_where_no_transaction_is_under_way() -> None:
-    pair = Pair(StartTls())
+    pair = Pair.offering(StartTls())
     assert pair.raw("STARTTLS").startswith("503 STARTTLS is not possible here")
     pair.hello().say(mail())
     with pytest.raises(LocalProtocolError, match="not possible here"):
@@ -86,18 +88,18 @@ def test_only_where_no_transaction_is_under_way() -> None:
 
 
 def test_not_after_helo() -> None:
-    pair = Pair(StartTls()).hello(helo=True)
+    pair = Pair.offering(StartTls()).hello(helo=True)
     assert pair.raw("STARTTLS").startswith("503")
 
 
 def test_arguments_are_refused() -> None:
-    pair = Pair(StartTls()).hello()
+    pair = Pair.offering(StartTls()).hello()
     assert pair.raw("STARTTLS now").startswith("501 STARTTLS takes no argument")
     assert pair.server.state is State.READY
 
 
 def test_where_it_is_required() -> None:
-    pair = Pair(StartTls(required=True))
+    pair = Pair.offering(StartTls(required=True))
     assert pair.raw("HELO client.example").startswith("530 Must issue a STARTTLS command first")
     pair.hello()
     for command in (mail(), Vrfy("bob"), Rset()):
@@ -111,7 +113,7 @@ def test_where_it_is_required() -> None:
 @pytest.mark.parametrize("hello", [False, True])
 def test_where_it_is_required_even_what_is_out_of_order_or_malformed(hello: bool) -> None:
     """RFC 3207 section 4: 530 to every command but EHLO, NOOP, STARTTLS and QUIT."""
-    pair = Pair(
+    pair = Pair.offering(
         StartTls(required=True), Chunking(), Auth(("PLAIN",)), HelpExtension(), ExpnExtension()
     )
     if hello:
@@ -138,7 +140,7 @@ def test_nothing_is_demanded_within_tls() -> None:
 @pytest.mark.parametrize("tail", [b"RSET\r\n", b"M", b"\r\n", b"MAIL FROM:<m@evil.example>\r\n"])
 def test_commands_injected_behind_the_command(tail: bytes) -> None:
     """The attack of CVE-2011-0411: a man in the middle adds plain text to the client's STARTTLS."""
-    pair = Pair(StartTls()).hello()
+    pair = Pair.offering(StartTls()).hello()
     pair.server.receive_data(b"STARTTLS\r\n" + tail)
     event = pair.server.next_event()
     assert isinstance(event, Rejected)
@@ -149,7 +151,7 @@ def test_commands_injected_behind_the_command(tail: bytes) -> None:
 
 def test_commands_injected_before_the_handshake() -> None:
     """The same, when the plain text comes in a segment of its own, behind our reply."""
-    pair = Pair(StartTls()).hello()
+    pair = Pair.offering(StartTls()).hello()
     assert pair.raw("STARTTLS").startswith("220")
     pair.server.receive_data(b"MAIL FROM:<m@evil.example>\r\n")
     event = pair.server.next_event()
@@ -164,7 +166,7 @@ def test_commands_injected_before_the_handshake() -> None:
 @pytest.mark.parametrize("tail", [b"2", b"250 evil\r\n", b"250-evil\r\n250 AUTH PLAIN\r\n"])
 def test_replies_injected_behind_the_reply(tail: bytes) -> None:
     """CVE-2020-15685 and its likes: what a client reads as the reply to its EHLO inside TLS."""
-    pair = Pair(StartTls()).hello()
+    pair = Pair.offering(StartTls()).hello()
     pair.client.send(StartTlsCommand())
     pair.client.receive_data(b"220 2.0.0 Ready\r\n" + tail)
     reply = pair.client.next_event()
@@ -175,7 +177,7 @@ def test_replies_injected_behind_the_reply(tail: bytes) -> None:
 
 
 def test_a_negative_reply_changes_nothing() -> None:
-    pair = Pair(StartTls()).hello()
+    pair = Pair.offering(StartTls()).hello()
     pair.server.receive_data(b"STARTTLS\r\n")
     pair.server.next_event()
     pair.server.reject(454, "4.7.0", "TLS not available due to temporary reason")

@@ -9,9 +9,10 @@ import pytest
 from smtpproto import AddressLiteral, Domain, Ehlo, LocalProtocolError, Need, Reply, Session, State
 from smtpproto.extensions import ClientOverride, HelpExtension, Pipelining, XClient, XClientCommand
 from smtpproto.extensions.extension import TLSBegun
+from smtpproto.testing import Pair
 from smtpproto.vocabulary.xclient_attributes import Unavailable
 from smtpproto.wire.proxy_header_parser import TrustedNetworks
-from tests.pair import CLIENT, Pair, mail
+from tests.commands import CLIENT, mail
 
 PROXY = Session(peer="127.0.0.1")
 OFFER = XClient(TrustedNetworks(["127.0.0.0/8"]))
@@ -19,7 +20,7 @@ NAME, ADDRESS = ("NAME", "spike.example"), ("ADDR", "192.0.2.2")
 
 
 def trusted(session: Session = PROXY) -> Pair:
-    return Pair(OFFER, Pipelining(), session=session).hello()
+    return Pair.offering(OFFER, Pipelining(), session=session).hello()
 
 
 def test_a_proxy_and_its_client() -> None:
@@ -105,7 +106,7 @@ def test_the_proxy_stays_trusted_and_its_client_is_not() -> None:
 
 @pytest.mark.parametrize("peer", ["192.0.2.1", "", "/run/socket"])
 def test_peers_that_are_not_trusted(peer: str) -> None:
-    pair = Pair(OFFER, session=Session(peer=peer)).hello()
+    pair = Pair.offering(OFFER, session=Session(peer=peer)).hello()
     assert XClient not in pair.client.offered
     with pytest.raises(LocalProtocolError, match="XCLIENT is not offered"):
         pair.client.send(XClientCommand((ADDRESS,)))
@@ -115,22 +116,22 @@ def test_peers_that_are_not_trusted(peer: str) -> None:
 
 
 def test_nobody_is_trusted_unless_it_is_said() -> None:
-    assert XClient not in Pair(XClient(), session=PROXY).hello().client.offered
+    assert XClient not in Pair.offering(XClient(), session=PROXY).hello().client.offered
 
 
 def test_a_proxy_that_says_helo() -> None:
-    pair = Pair(OFFER, session=PROXY).hello(helo=True)
+    pair = Pair.offering(OFFER, session=PROXY).hello(helo=True)
     assert pair.raw("XCLIENT ADDR=192.0.2.2 NAME=spike.example").startswith("220 ")
     assert pair.server.session.peer == "192.0.2.2"
 
 
 def test_before_ehlo() -> None:
     """As Postfix has it; and what may be said before EHLO may be said behind XCLIENT, too."""
-    pair = Pair(OFFER, HelpExtension(), session=PROXY)
+    pair = Pair.offering(OFFER, HelpExtension(), session=PROXY)
     assert pair.raw("XCLIENT ADDR=192.0.2.2").startswith("220 ")
     assert pair.server.session.peer == "192.0.2.2"
     assert pair.raw("HELP").startswith("214 ")
-    assert Pair(OFFER).raw("XCLIENT ADDR=192.0.2.2").startswith("550 ")
+    assert Pair.offering(OFFER).raw("XCLIENT ADDR=192.0.2.2").startswith("550 ")
 
 
 def test_not_within_a_transaction() -> None:
@@ -155,7 +156,7 @@ def test_malformed_attributes(attribute: str, reason: str) -> None:
 
 
 def test_a_client_says_what_the_server_understands() -> None:
-    pair = Pair(XClient(TrustedNetworks(["::1"]), ("NAME",)), session=Session(peer="::1"))
+    pair = Pair.offering(XClient(TrustedNetworks(["::1"]), ("NAME",)), session=Session(peer="::1"))
     pair.hello()
     assert pair.say(XClientCommand((NAME,))).code == 220
     with pytest.raises(LocalProtocolError, match="ADDR is not offered here"):
@@ -164,7 +165,9 @@ def test_a_client_says_what_the_server_understands() -> None:
 
 def test_a_client_that_is_refused() -> None:
     pair = trusted()
-    assert pair.say(XClientCommand((ADDRESS,)), answer=Reply(554, "5.7.1", "not you")).code == 554
+    assert (
+        pair.say(XClientCommand((ADDRESS,)), answers=[Reply(554, "5.7.1", "not you")]).code == 554
+    )
     assert pair.client.state is pair.server.state is State.READY
     assert pair.server.session.peer == "127.0.0.1"
     assert pair.server.session.get(ClientOverride) is None
@@ -172,7 +175,7 @@ def test_a_client_that_is_refused() -> None:
 
 def test_the_session_may_be_closed() -> None:
     pair = trusted()
-    assert pair.say(XClientCommand((ADDRESS,)), answer=Reply(421)).code == 421
+    assert pair.say(XClientCommand((ADDRESS,)), answers=[Reply(421)]).code == 421
     assert pair.client.state is pair.server.state is State.CLOSED
     assert pair.client.next_event() is Need.DATA
 
@@ -183,7 +186,7 @@ def test_the_ehlo_line() -> None:
 
 
 def test_the_port_is_that_of_the_client() -> None:
-    pair = Pair(OFFER, Pipelining(), session=replace(PROXY, peer_port=999)).hello()
+    pair = Pair.offering(OFFER, Pipelining(), session=replace(PROXY, peer_port=999)).hello()
     assert pair.server.session.peer_port == 999
     pair.say(XClientCommand((ADDRESS, ("PORT", "2525"))))
     assert (pair.server.session.peer, pair.server.session.peer_port) == ("192.0.2.2", 2525)

@@ -6,9 +6,10 @@ import pytest
 
 from smtpproto import ContentChunk, Data, EndOfContent, LocalProtocolError, Rset, Session
 from smtpproto.extensions import ForwardedClient, XClient, XClientCommand, XForward, XForwardCommand
+from smtpproto.testing import Pair
 from smtpproto.vocabulary.xclient_attributes import Unavailable
 from smtpproto.wire.proxy_header_parser import TrustedNetworks
-from tests.pair import CLIENT, Pair, mail, rcpt
+from tests.commands import CLIENT, mail, rcpt
 
 FILTER = Session(peer="127.0.0.1")
 LOCAL = TrustedNetworks(["127.0.0.0/8"])
@@ -17,7 +18,7 @@ NAME, ADDRESS = ("NAME", "spike.example"), ("ADDR", "192.0.2.2")
 
 
 def trusted() -> Pair:
-    return Pair(OFFER, session=FILTER).hello()
+    return Pair.offering(OFFER, session=FILTER).hello()
 
 
 def test_a_filter_tells_whose_message_it_passes_on() -> None:
@@ -55,18 +56,18 @@ def test_rset_forgets_it() -> None:
 
 
 def test_filters_that_are_not_trusted() -> None:
-    pair = Pair(OFFER, session=Session(peer="192.0.2.1")).hello()
+    pair = Pair.offering(OFFER, session=Session(peer="192.0.2.1")).hello()
     assert XForward not in pair.client.offered
     assert pair.raw("XFORWARD NAME=a") == "550 XFORWARD: insufficient authorization\r\n"
     assert pair.server.session.facts == ()
 
 
 def test_the_client_of_a_proxy_is_not_trusted_but_the_proxy_is() -> None:
-    pair = Pair(XClient(LOCAL), XForward(LOCAL), session=FILTER).hello()
+    pair = Pair.offering(XClient(LOCAL), XForward(LOCAL), session=FILTER).hello()
     assert pair.say(XClientCommand((ADDRESS,))).code == 220
     pair.hello()
     assert pair.say(XForwardCommand((NAME,))).code == 250
-    far = Pair(XForward(TrustedNetworks(["192.0.2.2"])), XClient(LOCAL), session=FILTER)
+    far = Pair.offering(XForward(TrustedNetworks(["192.0.2.2"])), XClient(LOCAL), session=FILTER)
     far.hello()
     far.say(XClientCommand((ADDRESS,)))
     far.hello()
@@ -98,7 +99,7 @@ def test_values_that_need_no_internet(attribute: tuple[str, str]) -> None:
 
 
 def test_a_client_says_what_the_server_understands() -> None:
-    pair = Pair(XForward(LOCAL, ("NAME",)), session=FILTER).hello()
+    pair = Pair.offering(XForward(LOCAL, ("NAME",)), session=FILTER).hello()
     assert pair.client.offered.get(XForward) == XForward(names=("NAME",))
     with pytest.raises(LocalProtocolError, match="ADDR is not offered here"):
         pair.client.send(XForwardCommand((ADDRESS,)))

@@ -35,11 +35,11 @@ from smtpproto.extensions import (
 )
 from smtpproto.vocabulary.events import Rejected
 from smtpproto.wire.proxy_header_parser import TrustedNetworks
+from tests.commands import mail, rcpt
 from tests.interop.conftest import Peers
 from tests.interop.nginx import nginx
 from tests.interop.peers import HOST, needs, until
 from tests.interop.postfix import postfix
-from tests.pair import mail, rcpt
 
 if TYPE_CHECKING:
     from typing_extensions import Self

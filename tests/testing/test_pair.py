@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -61,21 +60,11 @@ RCPT = Rcpt(ForwardPath.of("b@mx.example"))
 CONTENT = ContentChunk(b"hello\r\n..\r\n.\r\n")
 
 
-def begun(*extensions: object, **options: object) -> Pair:
-    server = Server("mx.example", extensions)  # type: ignore[arg-type]
-    pair = Pair(server=server, **options)  # type: ignore[arg-type]
-    assert [reply.code for reply in pair.run()] == [220]
-    pair.send(EHLO)
-    assert [reply.code for reply in pair.run()] == [250]
-    pair.events.clear()
-    return pair
-
-
 # --- Agreement ----------------------------------------------------------------------------------
 
 
 def test_a_message_segment_by_segment() -> None:
-    pair = begun(Pipelining(), EnhancedStatusCodes(), segments=one_by_one)
+    pair = Pair.offering(Pipelining(), EnhancedStatusCodes(), segments=one_by_one).hello()
     pair.send(MAIL, RCPT, Data())
     pair.answers.extend([None, Reply(550, "5.1.1", "no such mailbox"), None])
     moved = list(pair.steps())
@@ -97,15 +86,14 @@ def test_a_message_segment_by_segment() -> None:
     st.booleans(),
 )
 def test_content_in_all_framings(pieces: list[bytes], chunked: bool) -> None:
-    pair = begun(Pipelining(), Chunking(), EightBitMime(), segments=one_by_one)
+    pair = Pair.offering(Pipelining(), Chunking(), EightBitMime(), segments=one_by_one).hello()
     pair.send(MAIL, RCPT)
     if chunked:
         for piece in filter(None, pieces):
             pair.send(Bdat(len(piece)), ContentChunk(piece))
         pair.send(Bdat(0, last=True))
     else:
-        pair.send(Data())
-        pair.run()
+        pair.talk(Data())
         for piece in pieces:
             pair.send(ContentChunk(piece))
         pair.send(EndOfContent())
@@ -121,84 +109,64 @@ def test_content_that_the_server_changes(line_endings: LineEndings) -> None:
         Server("mx.example", line_endings=line_endings),
     )
     pair.run()
-    pair.send(EHLO)
-    pair.run()
-    for command in (MAIL, RCPT, Data()):
-        pair.send(command)
-        pair.run()
-    pair.send(ContentChunk(b"a\nb\r"), EndOfContent())
-    assert pair.run()[-1].code == 250
+    pair.talk(EHLO)
+    pair.talk(MAIL, RCPT, Data())
+    assert pair.say(ContentChunk(b"a\nb\r"), EndOfContent()).code == 250
     assert ContentChunk(b"a\r\nb\r\n") in pair.events
 
 
 def test_refused_content() -> None:
-    pair = begun(Size(5), Chunking())
-    for command in (MAIL, RCPT, Data()):
-        pair.send(command)
-        pair.run()
-    pair.send(CONTENT, EndOfContent(), MAIL)
-    assert [reply.code for reply in pair.run()] == [552, 250]
-    pair.send(RCPT, Bdat(6), ContentChunk(b"123456"), Rset())
-    assert [reply.code for reply in pair.run()] == [250, 552, 250]
+    pair = Pair.offering(Size(5), Chunking()).hello()
+    pair.talk(MAIL, RCPT, Data())
+    assert [reply.code for reply in pair.talk(CONTENT, EndOfContent(), MAIL)] == [552, 250]
+    replies = pair.talk(RCPT, Bdat(6), ContentChunk(b"123456"), Rset())
+    assert [reply.code for reply in replies] == [250, 552, 250]
     rejected = [event for event in pair.events if isinstance(event, Rejected)]
     assert [event.content for event in rejected] == [True, True]
 
 
 def test_an_application_that_refuses_content_under_way() -> None:
-    pair = begun()
-    for command in (MAIL, RCPT, Data()):
-        pair.send(command)
-        pair.run()
+    pair = Pair.offering().hello()
+    pair.talk(MAIL, RCPT, Data())
     pair.send(CONTENT)
     pair.to_server()
     pair.reply(Reply(554, "5.7.1", "no"))
-    pair.send(EndOfContent(), MAIL)
-    assert [str(reply) for reply in pair.run()] == ["554 no", "250 OK"]
+    assert [str(reply) for reply in pair.talk(EndOfContent(), MAIL)] == ["554 no", "250 OK"]
 
 
 def test_lmtp_answers_each_recipient() -> None:
     pair = Pair(Client(protocol=Protocol.LMTP))
     pair.run()
-    for message in (Lhlo(Domain("client.example")), MAIL, RCPT, RCPT, Data()):
-        pair.send(message)
-        pair.run()
+    pair.talk(Lhlo(Domain("client.example")), MAIL, RCPT, RCPT, Data())
     pair.answers.extend([None, Reply(452, "4.2.2", "full")])
-    pair.send(EndOfContent())
-    assert [(reply.code, reply.recipient) for reply in pair.run()] == [(250, RCPT), (452, RCPT)]
+    replies = pair.talk(EndOfContent())
+    assert [(reply.code, reply.recipient) for reply in replies] == [(250, RCPT), (452, RCPT)]
 
 
 def test_a_dialogue() -> None:
-    pair = begun(Auth(("LOGIN",), allow_plaintext=("LOGIN",)))
+    pair = Pair.offering(Auth(("LOGIN",), allow_plaintext=("LOGIN",))).hello()
     pair.answers.extend([Reply(334, "", "VXNlcg=="), Reply(334, "", ""), Reply(235, "", "hello")])
-    pair.send(AuthCommand("LOGIN"))
-    pair.run()
-    pair.send(AuthResponse(b"user"))
-    pair.run()
-    pair.send(AuthResponse(b"password"))
-    assert [reply.code for reply in pair.run()] == [235]
-    pair.send(Noop("x"))
-    assert [reply.code for reply in pair.run()] == [250]
+    pair.talk(AuthCommand("LOGIN"))
+    pair.talk(AuthResponse(b"user"))
+    assert [reply.code for reply in pair.talk(AuthResponse(b"password"))] == [235]
+    assert [reply.code for reply in pair.talk(Noop("x"))] == [250]
 
 
 def test_the_usual_reply_to_a_response_and_a_cancelled_dialogue() -> None:
     for octets, code in ((b"", 235), (None, 501)):
-        pair = begun(Auth(("LOGIN",), allow_plaintext=("LOGIN",)))
+        pair = Pair.offering(Auth(("LOGIN",), allow_plaintext=("LOGIN",))).hello()
         pair.answers.append(Reply(334, "", ""))
-        pair.send(AuthCommand("LOGIN"))
-        pair.run()
-        pair.send(AuthResponse(octets))
-        assert [reply.code for reply in pair.run()] == [code]
+        pair.talk(AuthCommand("LOGIN"))
+        assert [reply.code for reply in pair.talk(AuthResponse(octets))] == [code]
 
 
 def test_tls_begins_where_both_are_due() -> None:
-    pair = begun(StartTls())
+    pair = Pair.offering(StartTls()).hello()
     assert not pair.start_tls()
-    pair.send(StartTlsCommand())
-    assert [reply.code for reply in pair.run()] == [220]
+    assert [reply.code for reply in pair.talk(StartTlsCommand())] == [220]
     assert pair.client.session.secure
     assert pair.server.session.secure
-    pair.send(EHLO)
-    assert pair.run()[-1].code == 250
+    assert pair.say(EHLO).code == 250
 
 
 def test_too_many_errors_close_the_session() -> None:
@@ -208,37 +176,32 @@ def test_too_many_errors_close_the_session() -> None:
         def line(self) -> str:
             return "FOO"
 
-    pair = begun()
+    pair = Pair.offering().hello()
     for _ in range(20):
-        pair.send(Odd())
-        pair.run()
+        pair.talk(Odd())
     assert [reply.code for reply in pair.replies[-2:]] == [500, 421]
     assert pair.client.state is State.CLOSED
 
 
 def test_replies_in_utf8_and_with_codes_in_their_text() -> None:
-    pair = begun(EightBitMime(), SmtpUtf8())
-    pair.answers.append(Reply(250, "", "Größe"))
-    pair.send(Vrfy("ü", (SmtpUtf8Parameter(),)))
-    assert pair.run()[-1].text == "Größe"
-    pair.answers.append(Reply(250, "", "2.1.0 a\n2.1.0 b"))
-    pair.send(Noop())
-    assert pair.run()[-1].enhanced == "2.1.0"
+    pair = Pair.offering(EightBitMime(), SmtpUtf8()).hello()
+    vrfy = Vrfy("ü", (SmtpUtf8Parameter(),))
+    assert pair.say(vrfy, answers=[Reply(250, "", "Größe")]).text == "Größe"
+    assert pair.say(Noop(), answers=[Reply(250, "", "2.1.0 a\n2.1.0 b")]).enhanced == "2.1.0"
 
 
 def test_an_error_in_the_greeting_and_in_hello() -> None:
     pair = Pair()
     pair.answers.append(Reply(554, "5.7.1", "go away"))
     assert [reply.code for reply in pair.run()] == [554]
-    pair.send(Quit())
-    assert [reply.code for reply in pair.run()] == [221]
+    assert [reply.code for reply in pair.talk(Quit())] == [221]
 
 
 # --- Steps --------------------------------------------------------------------------------------
 
 
 def test_by_hand() -> None:
-    pair = begun(Pipelining())
+    pair = Pair.offering(Pipelining()).hello()
     pair.send(MAIL, RCPT)
     assert pair.to_server() == [MAIL]
     pair.reply()
@@ -264,15 +227,13 @@ def test_a_subclass_decides() -> None:
 
     pair = Refusing()
     pair.run()
-    pair.send(EHLO)
-    pair.run()
-    pair.send(MAIL)
-    assert pair.run()[-1].code == 550
+    pair.talk(EHLO)
+    assert pair.say(MAIL).code == 550
 
 
 @pytest.mark.parametrize("sender", ["C", "S"])
 def test_a_link_that_breaks(sender: str) -> None:
-    pair = begun()
+    pair = Pair.offering().hello()
     pair.send(MAIL)
     pair.close(sender)
     side = pair.server if sender == "C" else pair.client
@@ -351,15 +312,9 @@ class MishearingEnhanced(Mishearing):
         return replace(reply, enhanced="2.0.0")
 
 
-def talk(pair: Pair) -> Iterator[None]:
-    pair.run()
-    pair.send(EHLO)
-    pair.run()
-    pair.send(MAIL, Rcpt(ForwardPath.of("c@mx.example")), Data())
-    pair.run()
-    pair.send(CONTENT, EndOfContent())
-    pair.run()
-    yield
+def deliver(pair: Pair) -> None:
+    pair.hello().talk(MAIL, Rcpt(ForwardPath.of("c@mx.example")), Data())
+    pair.talk(CONTENT, EndOfContent())
 
 
 @pytest.mark.parametrize(
@@ -380,16 +335,16 @@ def test_what_goes_wrong_is_found(
 ) -> None:
     pair = Pair(client(), server("mx.example", [Pipelining(), EnhancedStatusCodes()]))
     with pytest.raises(Mismatch, match=complaint):
-        list(talk(pair))
+        deliver(pair)
 
 
 def test_a_reply_that_nobody_sent_is_found() -> None:
-    pair = begun()
-    pair.send(Noop())
+    pair = Pair.offering().hello()
+    pair.client.send(Noop())
     pair.client.data_to_send()
     pair.client.receive_data(b"250 OK\r\n")
     with pytest.raises(Mismatch, match="and the server sent nothing"):
-        pair._listen()
+        pair.close("S")
 
 
 def test_segments_have_to_join_to_the_whole() -> None:

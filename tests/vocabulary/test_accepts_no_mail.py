@@ -7,9 +7,10 @@ import doctest
 import pytest
 
 from smtpproto import Client, Ehlo, LocalProtocolError, Need, Quit, Rejected, Reply, Server, State
+from smtpproto.testing import Pair
 from smtpproto.vocabulary import accepts_no_mail as refusals
 from smtpproto.vocabulary.accepts_no_mail import DOMAIN_ACCEPTS_NO_MAIL, HOST_ACCEPTS_NO_MAIL
-from tests.pair import CLIENT, Pair, mail, rcpt
+from tests.commands import CLIENT, mail, rcpt
 
 
 def refusing() -> tuple[Client, Server]:
@@ -48,9 +49,9 @@ def test_a_client_that_goes_on_all_the_same() -> None:
 
 
 def test_a_relay_that_knows_of_a_domain_without_mail() -> None:
-    pair = Pair().hello()
+    pair = Pair.offering().hello()
     assert pair.say(mail()).code == 250
-    reply = pair.say(rcpt(), answer=DOMAIN_ACCEPTS_NO_MAIL)
+    reply = pair.say(rcpt(), answers=[DOMAIN_ACCEPTS_NO_MAIL])
     assert (reply.code, reply.permanent) == (556, True)
     assert pair.server.state is State.MAIL
 
