@@ -50,7 +50,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) ->
         for path in (ROOT / "smtpproto").rglob("*")
         if path.suffix in {".py", ".typed"}
     }
-    assert inside == source
+    assert inside == {*source, "_smtpproto_pytest.py"}
     assert "smtpproto/py.typed" in inside
     assert info.replace("METADATA", "licenses/LICENSE") in wheel.namelist()
 

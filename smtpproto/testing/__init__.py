@@ -1,36 +1,76 @@
-"""Tools to test programs that use smtpproto: strategies, peers and handlers in memory.
+"""Tools to test programs that send or receive mail.
+
+For applications that send mail, with any library:
+
+- `sink_server`: `sink`, a throw-away mail server; the pytest plugin has it as a fixture.
+- `memory_sink`: `MemorySink`, the same in memory.
+
+For programs that use smtpproto:
 
 - `strategies`: hypothesis strategies for all values of SMTP, valid and damaged.
-- `machine`: `Lockstep`, a hypothesis state machine that runs a client against a server.
+- `stateful`: `Lockstep`, a hypothesis state machine that runs a client against a server.
 - `pair`: two connections in memory; every value sent must be the value received.
 - `link`: two conversations in memory, step by step and with faults: `Link`.
 - `servers`: handlers without sockets: `serve`, `converse`.
 - `clients`: clients without sockets: `connect`.
 - `fakes`: `FakeServer`, which follows a script, and `FakeClient`, which can send anything.
 
-The first two need hypothesis (the extra `testing`) and must be imported by module; the names of the
-others can be imported from here.
+`strategies` and `stateful` need hypothesis (the extra `testing`) and must be imported by module;
+the names of the others can be imported from here.
 """
 
 from __future__ import annotations
 
-from .clients import MemoryClient, connect
-from .fakes import FakeClient, FakeServer
-from .link import End, Link
-from .pair import Mismatch, Moved, Pair, one_by_one
-from .servers import converse, serve
+from typing import TYPE_CHECKING
+
+from ..lazy_names import lazy_names
+
+if TYPE_CHECKING:
+    from .clients import MemoryClient, connect
+    from .fakes import FakeClient, FakeServer
+    from .faults import Fault
+    from .inbox import ReceivedMessage
+    from .link import End, Link
+    from .mail_sink import SinkSettings
+    from .memory_sink import MemorySink
+    from .pair import Mismatch, Moved, Pair, one_by_one
+    from .servers import converse, serve
+    from .sink_server import SinkServer, sink
+else:
+    # A test of an application needs a server, and no tools for protocol tests.
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".clients": "MemoryClient connect",
+            ".fakes": "FakeClient FakeServer",
+            ".faults": "Fault",
+            ".inbox": "ReceivedMessage",
+            ".link": "End Link",
+            ".mail_sink": "SinkSettings",
+            ".memory_sink": "MemorySink",
+            ".pair": "Mismatch Moved Pair one_by_one",
+            ".servers": "converse serve",
+            ".sink_server": "SinkServer sink",
+        },
+    )
 
 __all__ = [
     "End",
     "FakeClient",
     "FakeServer",
+    "Fault",
     "Link",
     "MemoryClient",
+    "MemorySink",
     "Mismatch",
     "Moved",
     "Pair",
+    "ReceivedMessage",
+    "SinkServer",
+    "SinkSettings",
     "connect",
     "converse",
     "one_by_one",
     "serve",
+    "sink",
 ]

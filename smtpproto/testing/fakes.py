@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections import deque
 from collections.abc import Callable, Iterator
 from types import TracebackType
@@ -14,6 +13,7 @@ from ..vocabulary.commands import Noop
 from ..vocabulary.replies import Reply, ReplyReader
 from ..wire import BadLine, LineReader, ReceiveBuffer
 from .servers import serve
+from .socket_double import SocketDouble
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -23,7 +23,7 @@ __all__ = ["FakeClient", "FakeServer"]
 _TLS, _EOF = "TLS", "EOF"
 
 
-class FakeServer:
+class FakeServer(SocketDouble):
     r"""A server that follows a script and checks what the client sends.
 
     A script is a conversation as in an RFC.  After `C:` is a line that the client must send
@@ -177,15 +177,6 @@ class FakeServer:
         del self._said[:size]
         return data
 
-    def makefile(self, mode: str = "rb", *_arguments: Any, **_options: Any) -> io.BufferedReader:
-        """Return the server's octets as a file."""
-        if mode != "rb":
-            raise ValueError(f"expected 'rb', found {mode!r}")
-        return io.BufferedReader(_File(self))
-
-    def settimeout(self, timeout: float | None) -> None:
-        """Do nothing: there are no time limits here."""
-
     def close(self) -> None:
         """Do nothing: `check` says whether the script was played."""
 
@@ -200,19 +191,6 @@ class FakeServer:
     ) -> None:
         if error is None:
             self.check()
-
-
-class _File(io.RawIOBase):
-    def __init__(self, server: FakeServer) -> None:
-        self._server = server
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        data = self._server.recv(len(buffer))
-        buffer[: len(data)] = data
-        return len(data)
 
 
 def _fits(line: bytes, text: str) -> bool:

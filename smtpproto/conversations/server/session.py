@@ -205,13 +205,17 @@ class ServerSession(HandlerAnswers):
         try:
             if hook is not None:
                 answer = answer_of(hook, (yield Call(hook, (self.session,))))
-            # Checked only now: while the handler ran, an impatient client may have sent something.
-            if (yield HasUnread()):
-                server.session = server.session.with_fact(EarlyTalk())
-                refused = isinstance(answer, Reply) and answer.negative
-                if self.refuses_early_talk and not refused:
-                    yield from self.rejected(Rejected(TOO_EARLY, TOO_EARLY.text))
-                    answer = TOO_EARLY
+        except Exception as error:  # noqa: BLE001  the handler's
+            yield from self.failed(error)
+            return
+        # Checked only now: while the handler ran, an impatient client may have sent something.
+        if (yield HasUnread()):
+            server.session = server.session.with_fact(EarlyTalk())
+            refused = isinstance(answer, Reply) and answer.negative
+            if self.refuses_early_talk and not refused:
+                yield from self.rejected(Rejected(TOO_EARLY, TOO_EARLY.text))
+                answer = TOO_EARLY
+        try:
             self.answer(answer)
         except Exception as error:  # noqa: BLE001  the handler's
             yield from self.failed(error)

@@ -1,0 +1,91 @@
+"""The pytest plugin of smtpproto: a throw-away mail server as a fixture.
+
+It stands outside the package, because pytest imports it in every run: so a run without a mail
+server does not pay for importing smtpproto.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from smtpproto.testing.sink_server import SinkServer
+
+__all__ = ["make_smtp_server", "smtp_environment", "smtp_server"]
+
+_MARKER = "smtp_server"
+_SERVERS: pytest.StashKey[list[SinkServer]] = pytest.StashKey()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Explain the marker."""
+    config.addinivalue_line(
+        "markers",
+        f"{_MARKER}(tls=None, users=None, size=..., extensions=None, lmtp=False, "
+        "hostname='localhost'): the settings of the fixture smtp_server, see "
+        "smtpproto.testing.SinkSettings",
+    )
+
+
+@pytest.fixture
+def make_smtp_server(request: pytest.FixtureRequest) -> Iterator[Callable[..., SinkServer]]:
+    """A function that starts a mail server with the settings it gets; all stop after the test."""
+    # Only a test that uses a server pays for this.
+    from smtpproto.testing.sink_server import sink  # noqa: PLC0415
+
+    with ExitStack() as servers:
+
+        def make(**settings: Any) -> SinkServer:
+            server = servers.enter_context(sink(**settings))
+            request.node.stash.setdefault(_SERVERS, []).append(server)
+            return server
+
+        yield make
+
+
+@pytest.fixture
+def smtp_server(
+    request: pytest.FixtureRequest, make_smtp_server: Callable[..., SinkServer]
+) -> SinkServer:
+    """A mail server on a free port; `@pytest.mark.smtp_server(...)` has its settings."""
+    settings: dict[str, Any] = {}
+    # The marker of a test comes before those of its class and module.
+    for marker in request.node.iter_markers(_MARKER):
+        if marker.args:
+            pytest.fail(f"@pytest.mark.{_MARKER}: give settings by name", pytrace=False)
+        settings = {**marker.kwargs, **settings}
+    try:
+        return make_smtp_server(**settings)
+    except (ModuleNotFoundError, TypeError, ValueError) as error:
+        pytest.fail(f"@pytest.mark.{_MARKER}: {error}", pytrace=False)
+
+
+@pytest.fixture
+def smtp_environment(smtp_server: SinkServer, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """Set `SMTP_HOST`, `SMTP_PORT` and more for the test; what it set.
+
+    With TLS, `SSL_CERT_FILE` is among them: Python then trusts the server by default.
+    """
+    environment = smtp_server.environment
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return environment
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show the conversations with the servers of a test that failed."""
+    report = yield
+    if report.failed:
+        servers = item.stash.get(_SERVERS, None) or []
+        for number, server in enumerate(servers, 1):
+            said = server.conversation or "(no client has connected)"
+            title = _MARKER if number == 1 else f"{_MARKER} {number}"
+            report.sections.append((title, said))
+    return report

@@ -1,0 +1,79 @@
+"""How an application is told of a test server: a URL, the environment, settings of frameworks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+from urllib.parse import quote
+
+__all__ = ["ApplicationSettings"]
+
+
+@dataclass(frozen=True, slots=True)
+class ApplicationSettings:
+    """Where a test server is, and how to talk to it.
+
+    Arguments:
+        host, port: where it listens.
+        tls: when TLS begins, see `SinkSettings`.
+        lmtp: whether it speaks LMTP.
+        username, password: of the first user; empty without users.
+        authority: the path of the certificate to trust; empty without TLS.
+    """
+
+    host: str
+    port: int
+    tls: Literal["starttls", "implicit"] | None = None
+    lmtp: bool = False
+    username: str = ""
+    password: str = field(default="", repr=False)
+    authority: str = ""
+
+    @property
+    def url(self) -> str:
+        """Such as "smtp://user:password@127.0.0.1:2525"; "smtps" with implicit TLS, or "lmtp"."""
+        scheme = "lmtp" if self.lmtp else "smtps" if self.tls == "implicit" else "smtp"
+        user = ""
+        if self.username:
+            user = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{scheme}://{user}{host}:{self.port}"
+
+    def environment(self) -> dict[str, str]:
+        """Return variables of the environment.
+
+        `SMTP_HOST`, `SMTP_PORT`, `SMTP_URL`; with users `SMTP_USERNAME` and `SMTP_PASSWORD`; with
+        TLS `SMTP_TLS` and `SSL_CERT_FILE`, by which OpenSSL, and so Python, trusts the server.
+        """
+        found = {"SMTP_HOST": self.host, "SMTP_PORT": str(self.port), "SMTP_URL": self.url}
+        if self.username:
+            found |= {"SMTP_USERNAME": self.username, "SMTP_PASSWORD": self.password}
+        if self.tls is not None:
+            found |= {"SMTP_TLS": self.tls, "SSL_CERT_FILE": self.authority}
+        return found
+
+    def django(self) -> dict[str, Any]:
+        """Return Django's settings for mail, for `override_settings`.
+
+        Django's test runner replaces the backend by one that sends nothing, so it is among them.
+        """
+        return {
+            "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "EMAIL_HOST": self.host,
+            "EMAIL_PORT": self.port,
+            "EMAIL_HOST_USER": self.username,
+            "EMAIL_HOST_PASSWORD": self.password,
+            "EMAIL_USE_TLS": self.tls == "starttls",
+            "EMAIL_USE_SSL": self.tls == "implicit",
+        }
+
+    def flask(self) -> dict[str, Any]:
+        """Return the configuration for Flask-Mail and flask-mailman."""
+        return {
+            "MAIL_SERVER": self.host,
+            "MAIL_PORT": self.port,
+            "MAIL_USERNAME": self.username or None,
+            "MAIL_PASSWORD": self.password or None,
+            "MAIL_USE_TLS": self.tls == "starttls",
+            "MAIL_USE_SSL": self.tls == "implicit",
+        }

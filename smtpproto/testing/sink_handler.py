@@ -1,0 +1,159 @@
+"""The handler of a test server: asks the rules for faults, then keeps the message."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ..extensions import StartTlsCommand
+from ..sasl import ScramKeys, Users
+from ..vocabulary.replies import Reply
+from ..vocabulary.session_facts import Protocol
+from .faults import Drop
+from .faulty_replies import NeverReplies
+from .inbox import ReceivedMessage, bare
+
+if TYPE_CHECKING:
+    from ..conversations import Envelope
+    from ..vocabulary.command_base import Command
+    from ..vocabulary.commands import Hello, Mail, Quit, Rcpt
+    from ..vocabulary.events import Rejected
+    from ..vocabulary.session_facts import Session
+    from .conversation_log import ConversationLog
+    from .faults import Action, Faults
+    from .faulty_replies import FaultyReplies
+    from .inbox import Inbox
+
+__all__ = ["Accounts", "SinkHandler"]
+
+
+class SinkHandler:
+    """Accepts everything that the rules do not refuse.
+
+    Arguments:
+        faults: the rules.
+        replies: carries out what is not a reply.
+        inbox: where messages go.
+        log: where refusals without a reply are noted.
+        wait: called with seconds, for delays.
+    """
+
+    def __init__(
+        self,
+        faults: Faults,
+        replies: FaultyReplies,
+        inbox: Inbox,
+        log: ConversationLog,
+        wait: Callable[[float], object],
+    ) -> None:
+        self._faults = faults
+        self._replies = replies
+        self._inbox = inbox
+        self._log = log
+        self._wait = wait
+
+    def _ask(self, step: str, *subjects: str, party: object = None) -> Action | None:
+        """Return what the rules demand at a step, after the delay."""
+        verdict = self._faults.at(step, *subjects, party=party)
+        self._pause(verdict.seconds)
+        return verdict.action
+
+    def _pause(self, seconds: float) -> None:
+        if seconds == math.inf:
+            raise NeverReplies
+        if seconds:
+            self._wait(seconds)
+
+    def _answer(self, step: str, *subjects: str, party: object = None) -> Reply | None:
+        return self._replies.answer(step, self._ask(step, *subjects, party=party))
+
+    def auth(self, username: str) -> Reply | None:
+        """Return what the rules demand when a user logs in."""
+        return self._answer("auth", username)
+
+    def connect(self, session: Session) -> Reply | None:
+        """Greet."""
+        return self._answer("connect", session.peer)
+
+    def ehlo(self, session: Session, hello: Hello) -> Reply | None:
+        """EHLO, HELO and LHLO."""
+        return self._answer("helo" if hello.verb == "HELO" else "ehlo", str(hello.name))
+
+    def mail(self, session: Session, mail: Mail) -> Reply | None:
+        """MAIL."""
+        return self._answer("mail", bare(mail.reverse_path))
+
+    def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
+        """RCPT."""
+        assert session.transaction is not None
+        recipient, sender = bare(rcpt.forward_path), bare(session.transaction.mail.reverse_path)
+        return self._answer("rcpt", recipient, party=(session.peer, sender, recipient))
+
+    def data(self, session: Session, envelope: Envelope) -> Reply | None:
+        """DATA, or the first chunk."""
+        recipients = list(map(bare, envelope.forward_paths))
+        answer = self._answer("data", *recipients)
+        if (answer is None or not answer.negative) and self._faults.during_content(*recipients):
+            self._replies.break_content(session)
+        return answer
+
+    def message(
+        self, session: Session, envelope: Envelope, content: bytes
+    ) -> Reply | list[Reply | None] | None:
+        """The whole message: it is kept before any delay of the reply."""
+        if self._replies.content_breaks(session):
+            return self._replies.answer("content", Drop())
+        recipients = list(map(bare, envelope.forward_paths))
+        each = session.protocol is Protocol.LMTP
+        # One reply for each recipient, or one for all of them.
+        asked = [[recipient] for recipient in recipients] if each else [recipients]
+        verdicts = [self._faults.at("content", *subjects) for subjects in asked]
+        refused = [isinstance(verdict.action, Reply) for verdict in verdicts]
+        if not all(refused):
+            if each:
+                accepted = zip(envelope.recipients, refused, strict=True)
+                envelope = replace(envelope, recipients=tuple(r for r, no in accepted if not no))
+            self._inbox.add(ReceivedMessage(envelope, content, session))
+        self._pause(sum(verdict.seconds for verdict in verdicts))
+        return [self._replies.answer("content", verdict.action) for verdict in verdicts]
+
+    def quit(self, session: Session, command: Quit) -> None:
+        """QUIT."""
+        self._replies.replace_last(session, self._ask("quit", ""))
+
+    def command(self, session: Session, command: Command) -> Reply | None:
+        """STARTTLS, and commands of extensions that a test gave."""
+        return self._answer("starttls", "") if isinstance(command, StartTlsCommand) else None
+
+    def rejected(self, session: Session, rejected: Rejected) -> None:
+        """Note what has no line of its own: a failed handshake."""
+        if rejected.reply.code == 421:
+            self._log.remark(session, rejected.reason)
+
+
+class Accounts:
+    """The users of a test server: a `CredentialStore` that asks the rules for "auth" first.
+
+    Arguments:
+        users: passwords by user name.
+        answer: returns what the rules demand for a user name.
+    """
+
+    def __init__(self, users: Mapping[str, str], answer: Callable[[str], Reply | None]) -> None:
+        self._users = Users(users, secret=os.urandom(16))
+        self._answer = answer
+
+    def check_password(self, username: str, password: str) -> bool | Reply:
+        """For PLAIN and LOGIN."""
+        return self._answer(username) or self._users.check_password(username, password)
+
+    def fetch_secret(self, mechanism: str, username: str) -> ScramKeys | str | Reply | None:
+        """For SCRAM and CRAM-MD5."""
+        return self._answer(username) or self._users.fetch_secret(mechanism, username)
+
+    def authorize(self, authentication: str, authorization: str) -> bool:
+        """A user may act as itself."""
+        return self._users.authorize(authentication, authorization)
