@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect
+
 from smtpproto import Domain, ForwardPath, Mail, Parameter, Rcpt, ReversePath
+from smtpproto.extensions import Extension
+from smtpproto.testing import Pair
 from smtpproto.vocabulary.parameters import parse_parameters
 
 CLIENT = Domain("client.example")
@@ -20,3 +24,13 @@ def read_again(parameter: Parameter) -> Parameter:
     """What a server makes of a parameter as it is written."""
     (found,) = parse_parameters(str(parameter), {parameter.keyword: type(parameter)})
     return found
+
+
+def longest_line(verb: str, *extensions: Extension) -> int:
+    """The octets of the longest line with this verb that a server reads, CRLF included."""
+    pair = Pair.offering(*extensions).hello()
+
+    def too_long(octets: int) -> bool:
+        return pair.raw(f"{verb} ".ljust(octets - 2, "x")).startswith("500 ")
+
+    return bisect(range(3000), False, lo=300, key=too_long) - 1

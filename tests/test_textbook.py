@@ -9,7 +9,7 @@ import pytest
 from smtpproto import Client, Command, EndOfContent, Need, Reply, Server
 from smtpproto.extensions import EightBitMime, ExpnExtension, Extension, HelpExtension, Size
 from smtpproto.vocabulary.events import ServerEvent
-from tests.dialogue import octets, submit, turns
+from tests.engine_script import octets, submit, turns
 from tests.wire.segments import cut, one_by_one
 
 TEXTBOOK = """

@@ -35,8 +35,9 @@ from smtpproto import (
     sync,
 )
 from smtpproto.conversations import ClientSettings
-from smtpproto.conversations.client.base import ClientBase
 from smtpproto.extensions import Bdat, Chunking, Size
+from smtpproto.testing import connect
+from tests.conversations.driver import Inbox
 
 
 def ready(*lines: bytes) -> Client:
@@ -197,11 +198,11 @@ def test_the_name_of_a_client_is_text(name: Any) -> None:
 
 @pytest.mark.parametrize("message", ["Subject: hi\r\n\r\ntext", b"Subject: hi", None])
 def test_a_message_is_one(message: Any) -> None:
-    client = ClientBase(ready(), None, ClientSettings())
+    client = connect(Inbox())
     with pytest.raises(
         TypeError, match=r"expected an email\.message\.Message, found .*`send` takes"
     ):
-        next(client._message(message, None, None))
+        client.send_message(message)
 
 
 def test_an_option_that_there_is_not_is_named() -> None:

@@ -99,17 +99,15 @@ class MemoryClient(ClientBase):
         """Run a conversation with the server, such as those of `smtpproto.conversations.client`.
 
         Raises:
+            LocalProtocolError: the client is closed, or another conversation is running.
             ConnectionLost: the server has closed, or waits too.
             Exception: any error of the handler.
         """
-        try:
-            return self.link.run(flow)
-        finally:
-            self.link.check()
-
-    def _talk(self, flow: Flow[T]) -> T:
         with self._conversation():
-            return self.run(flow)
+            try:
+                return self.link.run(flow)
+            finally:
+                self.link.check()
 
     def send_message(
         self,
@@ -124,7 +122,7 @@ class MemoryClient(ClientBase):
             sender: the reverse-path; None: taken from Sender or From.
             recipients: None: taken from To, Cc and Bcc.
         """
-        return self._talk(self._message(message, sender, recipients))
+        return self.run(self._message(message, sender, recipients))
 
     def send(self, envelope: Envelope, content: Content) -> Delivery:
         """Deliver content to the recipients of an envelope.
@@ -133,31 +131,31 @@ class MemoryClient(ClientBase):
             envelope: sender and recipients.
             content: bytes, a binary file or an iterable of chunks, with CRLF line endings.
         """
-        return self._talk(self._delivery(envelope, content))
+        return self.run(self._delivery(envelope, content))
 
     def command(self, command: Command) -> Reply:
         """Send any command and return its reply, positive or negative."""
-        return self._talk(self._answer(command))
+        return self.run(self._answer(command))
 
     def verify(self, string: str) -> Reply:
         """Ask whether a user or mailbox is there (RFC 5321 section 3.5)."""
-        return self._talk(self._verify(string))
+        return self.run(self._verify(string))
 
     def expand(self, string: str) -> Reply:
         """Ask for the members of a mailing list (RFC 5321 section 3.5)."""
-        return self._talk(self._expand(string))
+        return self.run(self._expand(string))
 
     def noop(self) -> Reply:
         """Ask whether the server is still there."""
-        return self._talk(self._noop())
+        return self.run(self._noop())
 
     def reset(self) -> Reply:
         """Abort a mail transaction that `command` began."""
-        return self._talk(self._reset())
+        return self.run(self._reset())
 
     def help(self, string: str = "") -> Reply:
         """Ask for help."""
-        return self._talk(self._help(string))
+        return self.run(self._help(string))
 
     def quit(self) -> None:
         """Say QUIT if the session allows it, and close."""

@@ -6,12 +6,13 @@ from typing import Any
 
 import pytest
 
-from smtpproto import LocalProtocolError
+from smtpproto import Domain, Ehlo, LocalProtocolError, State
 from smtpproto.adapters import host, tls_contexts
 from smtpproto.adapters.connecting import ConnectionSettings, begin
 from smtpproto.conversations import ServerTLS, TLSMode
 from smtpproto.conversations.client import opening as conversation
 from smtpproto.conversations.io_requests import Send
+from smtpproto.extensions import Size
 from smtpproto.vocabulary.session_facts import Session
 
 
@@ -82,7 +83,12 @@ def test_no_extension_is_another_thing_than_all() -> None:
     ):
         for given, known in ((None, True), ((), False)):
             engine, _, _ = begin(sock, ConnectionSettings(extensions=given))
-            assert bool(engine._catalogue.kinds) is known
+            for octets in (b"220 mx.example\r\n", b"250-mx.example\r\n250 SIZE 1000\r\n"):
+                engine.receive_data(octets)
+                engine.next_event()
+                if engine.state is State.GREETED:
+                    engine.send(Ehlo(Domain("client.example")))
+            assert (Size in engine.offered) is known
 
 
 def test_a_unix_socket_keeps_secrets() -> None:

@@ -51,7 +51,7 @@ from smtpproto.extensions import (
 from smtpproto.vocabulary.command_base import DialogueCommand
 from smtpproto.vocabulary.lenient_commands import NoDomain
 from smtpproto.vocabulary.states import Transition
-from tests.dialogue import submit
+from tests.engine_script import submit
 
 EHLO = Ehlo(Domain("client.example"))
 MAIL = Mail(ReversePath.of("eve@client.example"))

@@ -31,6 +31,8 @@ from smtpproto.extensions import Answered, Extension, Pipelining, SessionEvent
 from smtpproto.testing import Pair
 from smtpproto.vocabulary.session_facts import Transaction
 from smtpproto.vocabulary.states import Transition
+from tests.engine_script import drive
+from tests.weight import weight
 
 MAIL = Mail(ReversePath(None))
 RCPT = Rcpt(ForwardPath(None))
@@ -102,8 +104,9 @@ def test_what_comes_after_the_session_is_not_kept(
     connection: Client | Server, state: State
 ) -> None:
     connection.state = state
+    held = weight(connection)
     connection.receive_data(b"x" * 10_000)
-    assert len(connection._buffer) == 0
+    assert weight(connection) == held
 
 
 def test_what_is_queued_leaves_once_and_together() -> None:
@@ -120,12 +123,18 @@ def test_what_is_queued_leaves_once_and_together() -> None:
     assert server.data_to_send() == b""
 
 
-@pytest.mark.parametrize("line", [b"a\r\nb", b"\n", b"\r", b"\0"])
-def test_a_line_is_one_line(line: bytes) -> None:
-    server = Server("mx.example")
+@pytest.mark.parametrize("line", ["a\r\nb", "\n", "\r", "\0"])
+def test_a_line_is_one_line(line: str) -> None:
+    class Broken(Noop):
+        def line(self) -> str:
+            return line
+
+    client = Client()
+    client.receive_data(b"220 mx.example\r\n")
+    client.next_event()
     with pytest.raises(LocalProtocolError, match="holds CR, LF or NUL"):
-        server._queue(line)
-    assert server.data_to_send() == b""
+        client.send(Broken())
+    assert client.data_to_send() == b""
 
 
 # --- the transaction ----------------------------------------------------------------------------
@@ -198,13 +207,14 @@ def test_a_recipient_without_a_transaction_is_kept_nowhere() -> None:
     assert server.data_to_send().endswith(b"250 OK\r\n")
 
 
-@pytest.mark.parametrize("content", [True, False])
-def test_the_observer_is_told(*, content: bool) -> None:
+def test_the_observer_is_told() -> None:
     told: list[tuple[str, bytes, bool]] = []
     server = Server("mx.example", observer=lambda *what: told.append(what))
-    server._observe("C", b"octets", content=content)
-    assert told == [("C", b"octets", content)]
-    Server("mx.example")._observe("C", b"nobody listens")
+    server.receive_data(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<b@c>\r\nDATA\r\nhi\r\n.\r\n")
+    drive(server)
+    assert [octets for sender, octets, content in told if content] == [b"hi\r\n"]
+    assert told[:2] == [("S", b"220 mx.example ESMTP", False), ("C", b"HELO a", False)]
+    assert {sender for sender, _, _ in told} == {"C", "S"}
 
 
 def test_authenticated() -> None:

@@ -45,6 +45,7 @@ from smtpproto.extensions import (
 from smtpproto.testing import Pair
 from smtpproto.vocabulary.command_base import Grammar
 from tests.commands import CLIENT
+from tests.weight import weight
 
 GRAMMAR = Grammar({"BDAT": Bdat})
 MAIL = Mail(ReversePath.of("a@client.example"))
@@ -321,11 +322,12 @@ def test_a_chunk_too_large_is_dropped_from_its_first_octet() -> None:
     both = pair(Size(10))
     both.talk(MAIL, RCPT)
     server = both.server
+    held = weight(server)
     server.receive_data(b"BDAT %d LAST\r\n" % (2**63 - 1))
     for _ in range(50):
         server.receive_data(b"NOOP\r\n" * 1000)
         assert server.next_event() is Need.DATA
-        assert len(server._buffer) == 0
+        assert weight(server) < held + 3000
     assert server.data_to_send() == b""
     server.receive_eof()
     assert server.next_event() == ConnectionClosed(clean=False)

@@ -21,6 +21,7 @@ from smtpproto.extensions import (
 )
 from smtpproto.testing import Pair
 from smtpproto.vocabulary.parameters import Parameter
+from tests.commands import longest_line
 
 A = ReversePath.of("a@client.example")
 B = ForwardPath.of("b@mx.example")
@@ -269,10 +270,8 @@ def test_all_of_them() -> None:
 
 def test_room_for_the_longest_line() -> None:
     """RFC 3461 section 5.4: 530 octets more than 512 for RCPT."""
-    longest = Pair.offering(Dsn()).hello().server._catalogue.longest_line
-    offered = Pair.offering(Dsn()).hello().server.offered
-    assert longest(Rcpt, offered) >= 1042
-    assert longest(Mail, offered) >= 512 + 1 + 8 + 1 + 100
+    assert longest_line("RCPT", Dsn()) >= 1042
+    assert longest_line("MAIL", Dsn()) >= 512 + 1 + 8 + 1 + 100
 
 
 def test_utf_8_as_it_is() -> None:

@@ -18,6 +18,7 @@ from smtpproto import (
 )
 from smtpproto.extensions import Body, EightBitMime, SizeParameter
 from smtpproto.testing import Pair
+from tests.commands import longest_line
 
 A = ReversePath.of("a@client.example")
 B = ForwardPath.of("b@mx.example")
@@ -86,9 +87,7 @@ def test_twice() -> None:
 
 def test_longer_lines() -> None:
     """RFC 6152 section 2: 17 octets more for MAIL."""
-    server = Pair.offering(EightBitMime()).hello().server
-    longest = server._catalogue.longest_line
-    assert longest(Mail, server.offered) - longest(Rcpt, server.offered) == 17
+    assert longest_line("MAIL", EightBitMime()) == longest_line("NOOP", EightBitMime()) + 17
 
 
 def test_where_it_is_not_offered() -> None:

@@ -19,6 +19,7 @@ from smtpproto import (
 )
 from smtpproto.extensions import Size, SizeParameter
 from smtpproto.testing import Pair
+from tests.commands import longest_line
 
 A = ReversePath.of("a@client.example")
 B = ForwardPath.of("b@mx.example")
@@ -116,9 +117,7 @@ def test_it_belongs_to_mail() -> None:
 
 def test_longer_lines() -> None:
     """RFC 1870 section 3: 26 octets more for MAIL."""
-    server = Pair.offering(Size()).hello().server
-    longest = server._catalogue.longest_line
-    assert longest(Mail, server.offered) - longest(Rcpt, server.offered) == 26
+    assert longest_line("MAIL", Size()) == longest_line("NOOP", Size()) + 26
 
 
 def test_where_it_is_not_offered() -> None:

@@ -36,6 +36,7 @@ from smtpproto.extensions import (
     UnknownExtension,
 )
 from smtpproto.testing import Pair
+from tests.commands import longest_line
 
 DECLARED = (SmtpUtf8Parameter(),)
 JOSE = ReversePath.of("josé@client.example")
@@ -88,12 +89,10 @@ def test_it_requires_8bitmime() -> None:
 
 
 def test_longer_lines() -> None:
-    both = pair()
-    longest = both.server._catalogue.longest_line
-    offered = both.server.offered
-    assert longest(Mail, offered) - longest(Noop, offered) >= 10
-    assert longest(Vrfy, offered) - longest(Noop, offered) == 10
-    assert longest(Expn, offered) - longest(Noop, offered) == 10
+    plain = longest_line("NOOP", EightBitMime(), SmtpUtf8())
+    assert longest_line("MAIL", EightBitMime(), SmtpUtf8()) - plain >= 10
+    assert longest_line("VRFY", EightBitMime(), SmtpUtf8()) - plain == 10
+    assert longest_line("EXPN", EightBitMime(), SmtpUtf8(), ExpnExtension()) - plain == 10
 
 
 # --- the envelope -----------------------------------------------------------------------------

@@ -309,7 +309,6 @@ def test_no_error_tells_a_secret(
         CheckToken("u", "swordfish"),
         Challenge(b"swordfish"),
         Users({"u": "swordfish"}, secret=b"swordfish" * 4, tokens={"swordfish": "u"}),
-        Users({"u": "swordfish"}, secret=b"swordfish" * 4)._users["u"],
         ClientExchange(
             MECHANISMS["PLAIN"], Credentials(username="u", password="swordfish"), context()
         ),

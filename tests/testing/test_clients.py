@@ -33,6 +33,7 @@ def test_everything_that_a_client_can_ask() -> None:
     inbox = Inbox()
     with connect(inbox, extensions=(*standard(), ExpnExtension())) as client:
         assert client.send_message(message).complete
+        assert client.deliveries == 1
         assert client.verify("b").code == 252
         assert client.expand("b").code == 252
         assert client.noop().positive

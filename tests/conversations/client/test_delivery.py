@@ -23,7 +23,6 @@ from smtpproto import (
 )
 from smtpproto.conversations import ClientSettings, Envelope, Status
 from smtpproto.conversations import client as submit
-from smtpproto.conversations.client.base import ClientBase
 from smtpproto.conversations.io_requests import Call, Receive, Send
 from smtpproto.extensions import (
     BinaryMime,
@@ -39,7 +38,7 @@ from smtpproto.extensions import (
     SmtpUtf8,
     SmtpUtf8Parameter,
 )
-from smtpproto.testing import Link
+from smtpproto.testing import Link, MemoryClient
 from tests.conversations.driver import (
     CONTENT,
     NO,
@@ -534,9 +533,8 @@ def test_what_is_seen_later_ends_the_transaction(
     inbox = Inbox({"rcpt": {"<b@mx.example>": NO}})
     extensions += () if protocol is Protocol.SMTP or Pipelining() in extensions else (Pipelining(),)
     link, client = start(*extensions, *offered, inbox=inbox, protocol=protocol)
-    base = ClientBase(client, None, ClientSettings(chunking=True))
-    with base._conversation():
-        delivery = link.run(base._delivery(Envelope.of("", THREE), iter(content)))
+    base = MemoryClient(client, link, ClientSettings(chunking=True))
+    delivery = base.send(Envelope.of("", THREE), iter(content))
     assert statuses(delivery) == ["FAILED", "REFUSED", "FAILED"]
     assert problem in delivery.outcomes[0].reason
     assert isinstance(delivery.error, LocalProtocolError)
@@ -806,9 +804,8 @@ def test_content_that_fails_when_it_is_read_again(
     """What was delivered is told, and the error with it."""
     inbox = Inbox()
     link, client = start(*extensions, ServerLimits(rcptmax=1), inbox=inbox)
-    base = ClientBase(client, None, ClientSettings(chunking=True))
-    with base._conversation():
-        delivery = link.run(base._delivery(Envelope.of("", THREE), Failing(None, error)))
+    base = MemoryClient(client, link, ClientSettings(chunking=True))
+    delivery = base.send(Envelope.of("", THREE), Failing(None, error))
     assert statuses(delivery) == ["ACCEPTED", "FAILED", "FAILED"]
     assert "gone" in delivery.outcomes[1].reason
     assert delivery.error is error

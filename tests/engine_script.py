@@ -1,7 +1,9 @@
-"""Conversations as an RFC shows them: `C:` before the client's lines, `S:` before the server's.
+"""Scripts for one engine: the lines of the other side come from a script, as an RFC shows them.
 
-Lines of one side that follow each other are one group.  What the side under test says has to be as
-it stands there; a line that ends with `...` says only how it has to begin.
+No conversation and no second engine runs here, so a test says what an engine does with lines that
+no `Link` and no `Pair` would carry.  `C:` stands before the client's lines, `S:` before the
+server's.  Lines of one side that follow each other are one group.  What the engine under test says
+must be as the script has it; a line that ends with `...` says only how it begins.
 """
 
 from __future__ import annotations
