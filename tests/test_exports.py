@@ -71,8 +71,8 @@ def definition(value: object) -> str | None:
     return None
 
 
-# Both adapters mirror each other, and the core, name by name; tests do the same in memory.
-MIRRORS = {"smtpproto", "engine", "sync", "trio", "testing"}
+# The adapters mirror each other, and the core, name by name; tests do the same in memory.
+MIRRORS = {"smtpproto", "engine", "sync", "trio", "asyncio", "testing"}
 
 
 def test_no_class_is_defined_twice() -> None:

@@ -24,6 +24,7 @@ RANKS = {
     "testing": 9,
     "sync": 8,
     "trio": 8,
+    "asyncio": 8,
     "mailboxes": 8,
     "adapters": 7,
     "idn": 7,
@@ -52,9 +53,10 @@ IMPURE = frozenset(
     | {"uuid"}
 )
 
-# Which folders import what from outside the standard library.
+# Which folders import an event loop, or what is outside the standard library.
 OUTSIDERS = {
     "trio": ("trio/", "cli/"),
+    "asyncio": ("asyncio/", "cli/"),
     "hypothesis": ("testing/",),
     "idna": ("idn",),
     "trustme": ("cli/", "testing/"),
@@ -261,7 +263,7 @@ def test_the_checker_accepts_what_is_right() -> None:
         ("conversations/steps", "import ssl", ":1: ssl is for adapters"),
         ("adapters/tls", "from ..sync import loop", ":1: sync/loop does not stand lower"),
         ("adapters/tls", "import trio", ":1: trio belongs to trio alone"),
-        ("engine/client", "from asyncio import streams", ":1: asyncio is for adapters"),
+        ("engine/client", "from asyncio import streams", ":1: asyncio belongs to asyncio alone"),
         ("engine/client", "import attrs", ":1: attrs is not in the standard library"),
         ("sync/__init__", "import trio", ":1: trio belongs to trio alone"),
         ("novel/file", "import re", ": its folder has no rank"),
@@ -289,5 +291,15 @@ def test_importing_the_package_imports_no_adapter() -> None:
     loaded = set(done.stdout.split())
     assert PACKAGE in loaded
     assert loaded.isdisjoint({"asyncio", "socket", "ssl", "threading", "trio"})
-    above = ("conversations", "adapters", "sync", "trio", "testing", "cli", "mailboxes", "idn")
+    above = (
+        "conversations",
+        "adapters",
+        "sync",
+        "trio",
+        "asyncio",
+        "testing",
+        "cli",
+        "mailboxes",
+        "idn",
+    )
     assert not [name for name in loaded if name.startswith(tuple(f"{PACKAGE}.{a}" for a in above))]

@@ -13,7 +13,7 @@ import pytest
 import smtpproto
 
 ROOT = Path(smtpproto.__file__).parent
-PACKAGES = ["conversations", "extensions", "sync", "testing", "trio"]
+PACKAGES = ["asyncio", "conversations", "extensions", "sync", "testing", "trio"]
 
 
 def seen_by_type_checkers(package: str) -> dict[str, str]:

@@ -91,10 +91,7 @@ class Channel:
             OSError: the link broke.
         """
         if self._tls is None:
-            try:
-                return self.sock.recv(most)
-            except BlockingIOError:
-                return None
+            return self._take(most)
         octets = self._decrypted(most)
         if octets is None and self._fetch():
             # Only once: a peer that sends many empty records must not delay other sessions.
@@ -136,6 +133,7 @@ class Channel:
         return True
 
     def _take(self, most: int) -> bytes | None:
+        """Read from the socket; None if nothing has arrived."""
         try:
             return self.sock.recv(most)
         except BlockingIOError:

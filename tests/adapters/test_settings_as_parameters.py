@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import smtpproto.asyncio
 import smtpproto.sync
 import smtpproto.trio
 from smtpproto.adapters.connecting import ConnectionSettings, PoolSettings
@@ -18,10 +19,13 @@ from smtpproto.adapters.settings_as_parameters import fields_as_parameters
 FUNCTIONS = [
     (smtpproto.sync.connect, ConnectionSettings, set()),
     (smtpproto.trio.connect, ConnectionSettings, set()),
+    (smtpproto.asyncio.connect, ConnectionSettings, set()),
     (smtpproto.sync.Pool, PoolSettings, set()),
     (smtpproto.trio.Pool, PoolSettings, set()),
-    (smtpproto.sync.serve, ListeningSettings, {"handler", "threads"}),
+    (smtpproto.asyncio.Pool, PoolSettings, set()),
+    (smtpproto.sync.serve, ListeningSettings, {"handler", "threads", "content_threads"}),
     (smtpproto.trio.serve, ListeningSettings, {"handler", "task_status"}),
+    (smtpproto.asyncio.serve, ListeningSettings, {"handler"}),
 ]
 
 
@@ -47,8 +51,10 @@ def test_help_shows_what_each_parameter_is(function: Any, settings: Any, _: set[
     [
         (smtpproto.sync.connect, "connect"),
         (smtpproto.trio.connect, "connect"),
+        (smtpproto.asyncio.connect, "connect"),
         (smtpproto.sync.Pool, "Pool"),
         (smtpproto.trio.Pool, "Pool"),
+        (smtpproto.asyncio.Pool, "Pool"),
     ],
 )
 def test_an_option_that_there_is_not(function: Any, name: str) -> None:

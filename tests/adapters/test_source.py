@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
+import smtpproto.asyncio
 import smtpproto.sync
 import smtpproto.trio
 
 PACKAGE = Path(__file__).parent.parent.parent / "smtpproto"
-ADAPTERS = ["sync", "trio"]
+ADAPTERS = ["asyncio", "sync", "trio"]
 VERB = re.compile(
     r"\b(EHLO|HELO|LHLO|MAIL|RCPT|DATA|BDAT|RSET|NOOP|QUIT|VRFY|EXPN|HELP|AUTH|STARTTLS|ETRN|BURL)\b"
     r"|\b(Ehlo|Helo|Lhlo|Mail|Rcpt|Data|Bdat|Rset|Noop|Quit|Vrfy|Expn)\b"
@@ -42,14 +43,12 @@ def test_what_is_looked_for_would_be_found() -> None:
 
 
 def test_they_mirror_each_other() -> None:
-    one, other = (
-        {name.removeprefix("Async") for name in module.__all__}
-        for module in (smtpproto.sync, smtpproto.trio)
-    )
-    assert one == other
+    modules = (smtpproto.sync, smtpproto.trio, smtpproto.asyncio)
+    one, *others = ({name.removeprefix("Async") for name in each.__all__} for each in modules)
+    assert others == [one, one]
     for name in ("Client", "Pool", "Server"):
-        one, other = (
-            {method for method in dir(getattr(module, name)) if not method.startswith("_")}
-            for module in (smtpproto.sync, smtpproto.trio)
+        one, *others = (
+            {method for method in dir(getattr(each, name)) if not method.startswith("_")}
+            for each in modules
         )
-        assert one == other
+        assert others == [one, one]

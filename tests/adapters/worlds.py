@@ -1,11 +1,13 @@
-"""Both adapters behind one face, so that a test is written once.
+"""All adapters behind one face, so that a test is written once.
 
 Test bodies are plain and blocking: `world.serve`, `world.connect`, `world.pool`.  The blocking
-adapter is used as it is; trio runs in a thread of its own, and each call is handed over to it.
+adapter is used as it is; trio and asyncio run in a thread of their own, and each call is handed
+over to it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import gc
 import socket
@@ -18,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+import smtpproto.asyncio
 import smtpproto.sync
 import smtpproto.trio
 from smtpproto import Reply
@@ -64,7 +67,7 @@ class Face:
 
 
 class World:
-    """What both adapters can do."""
+    """What all adapters can do."""
 
     name: str
     adapter: Any
@@ -96,6 +99,10 @@ class World:
 
     def streaming(self, content: Callable[[Any, Envelope, Iterator[bytes]], Any]) -> Any:
         """A handler whose `content` is this plain function, called in a thread."""
+        raise NotImplementedError
+
+    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function that blocks, where others may await it."""
         raise NotImplementedError
 
     def close(self) -> None:
@@ -145,15 +152,36 @@ class Sync(World):
         return Streaming()
 
 
-class Trio(World):
-    name = "trio"
-    adapter = smtpproto.trio
+class Awaiting(World):
+    """What the adapters that can await can do, in a thread of their own."""
 
     def __init__(self) -> None:
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=trio.run, args=(self._main,))
+        self._thread = threading.Thread(target=self._run)
         self._thread.start()
         assert self._ready.wait(TIMEOUT)
+
+    def _run(self) -> None:
+        raise NotImplementedError
+
+    @contextlib.contextmanager
+    def entered(self, manager: Any) -> Iterator[Face]:
+        thing = self.call(manager.__aenter__)
+        try:
+            yield Face(self, thing)
+        except BaseException as error:
+            if not self.call(manager.__aexit__, type(error), error, None):
+                raise
+        else:
+            self.call(manager.__aexit__, None, None, None)
+
+
+class Trio(Awaiting):
+    name = "trio"
+    adapter = smtpproto.trio
+
+    def _run(self) -> None:
+        trio.run(self._main)
 
     async def _main(self) -> None:
         self._finish = trio.Event()
@@ -175,16 +203,8 @@ class Trio(World):
 
         return trio.from_thread.run(calling, trio_token=self.token)
 
-    @contextlib.contextmanager
-    def entered(self, manager: Any) -> Iterator[Face]:
-        thing = self.call(manager.__aenter__)
-        try:
-            yield Face(self, thing)
-        except BaseException as error:
-            if not self.call(manager.__aexit__, type(error), error, None):
-                raise
-        else:
-            self.call(manager.__aexit__, None, None, None)
+    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await trio.to_thread.run_sync(function, *arguments)
 
     @contextlib.contextmanager
     def serve(self, handler: Any, **options: Any) -> Iterator[Face]:
@@ -211,6 +231,73 @@ class Trio(World):
                 return await trio.to_thread.run_sync(
                     lambda: content(session, envelope, plain()), abandon_on_cancel=True
                 )
+
+        return Streaming()
+
+
+class Asyncio(Awaiting):
+    name = "asyncio"
+    adapter = smtpproto.asyncio
+
+    def _run(self) -> None:
+        asyncio.run(self._main())
+
+    async def _main(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.loop.set_exception_handler(self._failed)
+        self._failures: list[dict[str, Any]] = []
+        self._finish = asyncio.Event()
+        self._ready.set()
+        await self._finish.wait()
+        # The calls that the tests left behind, and what they led to.
+        await asyncio.sleep(0)
+        assert asyncio.all_tasks() == {asyncio.current_task()}
+
+    def _failed(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        self._failures.append(context)
+
+    def close(self) -> None:
+        self.loop.call_soon_threadsafe(self._finish.set)
+        self._thread.join(TIMEOUT)
+        assert not self._thread.is_alive()
+        assert self.loop.is_closed()
+        assert self._failures == []
+
+    def call(self, function: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+        async def calling() -> Any:
+            result = function(*arguments, **options)
+            return await result if hasattr(type(result), "__await__") else result
+
+        return asyncio.run_coroutine_threadsafe(calling(), self.loop).result()
+
+    async def in_thread(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        return await asyncio.to_thread(function, *arguments)
+
+    @contextlib.contextmanager
+    def serve(self, handler: Any, **options: Any) -> Iterator[Face]:
+        as_usual(options)
+        manager = smtpproto.asyncio.serve(handler, **options)
+        server = self.call(manager.__aenter__)
+        try:
+            yield Face(self, server)
+        finally:
+            self.call(server.stop, 0.0)
+            self.call(manager.__aexit__, None, None, None)
+
+    def streaming(self, content: Callable[[Any, Envelope, Iterator[bytes]], Any]) -> Any:
+        loop = self.loop
+
+        class Streaming:
+            async def content(self, session: Any, envelope: Envelope, chunks: Any) -> Any:
+                def plain() -> Generator[bytes, None, None]:
+                    while True:
+                        following = asyncio.run_coroutine_threadsafe(anext(chunks, None), loop)
+                        chunk = following.result()
+                        if chunk is None:
+                            return
+                        yield chunk
+
+                return await asyncio.to_thread(lambda: content(session, envelope, plain()))
 
         return Streaming()
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import pytest
 
-from tests.adapters.worlds import Sync, Trio, World
+from tests.adapters.worlds import Asyncio, Sync, Trio, World
 from tests.interop.certificates import Files, certificate_files
 from tests.interop.dovecot import Dovecot, dovecot
 from tests.interop.exim import Exim, exim
@@ -71,7 +71,7 @@ def pytest_runtest_makereport(
     return report
 
 
-@pytest.fixture(params=[Sync, Trio], ids=["sync", "trio"])
+@pytest.fixture(params=[Sync, Trio, Asyncio], ids=["sync", "trio", "asyncio"])
 def world(request: pytest.FixtureRequest) -> Iterator[World]:
     """Each of our adapters in its turn."""
     world: World = request.param()

@@ -1,0 +1,216 @@
+"""The link of asyncio, which waits with the event loop, and what runs a conversation over it."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from ..adapters import tls_contexts
+from ..adapters.async_link import AsyncLink
+from ..adapters.async_runner import AsyncRunner
+
+__all__ = ["RUNNER", "Link", "made_in_thread", "run"]
+
+T = TypeVar("T")
+
+# Octets of TLS records to read at once: more than one record of maximum size.
+_RECORDS = 32768
+
+
+class Link(AsyncLink):
+    """A link that waits with an event loop of asyncio, of the standard library or another.
+
+    The loop watches the socket for all of the session, because to begin and to end that takes
+    system calls.  It reads as soon as octets arrive, so that the socket is not ready in the turns
+    until the task runs; the octets stay here until the task takes them, even if it is cancelled.
+    """
+
+    __slots__ = (
+        "_arrived",
+        "_deadline",
+        "_loop",
+        "_most_octets",
+        "_number",
+        "_reads",
+        "_timer",
+        "_waiter",
+        "_writes",
+    )
+
+    def __init__(
+        self, sock: socket.socket, most: float | None, handshake: tls_contexts.HandshakeSettings
+    ) -> None:
+        super().__init__(sock, most, handshake)
+        self._loop = asyncio.get_running_loop()
+        # A file, not a socket: some loops keep a socket that they watch from being closed.
+        self._number = sock.fileno()
+        self._arrived: bytes | None = None
+        self._most_octets = 0
+        # What the loop watches the socket for.
+        self._reads = self._writes = False
+        self._waiter: asyncio.Future[bool] | None = None
+        self._deadline = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def _now(self) -> float:
+        return self._loop.time()
+
+    async def _let_others_go_on(self) -> None:
+        await asyncio.sleep(0)
+
+    async def _octets_at_hand(self, most: int) -> bytes | None:
+        if self._arrived is not None:
+            return self.read(most)
+        if self.secure:
+            # What TLS has decrypted already makes no socket readable.
+            await asyncio.sleep(0)
+            return self.read(most)
+        return None
+
+    # --- octets that the loop has read ----------------------------------------------------------
+
+    def _take(self, most: int) -> bytes | None:
+        if self._arrived is None:
+            return super()._take(most)
+        octets, rest = self._arrived[:most], self._arrived[most:]
+        self._arrived = rest or None
+        return octets
+
+    def has_input(self) -> bool:
+        return bool(self._arrived) or super().has_input()
+
+    # --- waiting ------------------------------------------------------------------------------
+
+    async def _wait(self, until: float, *, read: int, write: bool) -> bool:
+        if self._number < 0:
+            raise ConnectionAbortedError("the link was closed")
+        if until <= self._loop.time():
+            return False
+        self._watch(reads=read > 0, writes=write)
+        self._most_octets = _RECORDS if read and self.secure else read
+        self._deadline = until
+        if self._timer is None or until < self._timer.when():
+            self._set_timer()
+        self._waiter = self._loop.create_future()
+        try:
+            return await self._waiter
+        finally:
+            self._waiter = None
+
+    def _watch(self, *, reads: bool, writes: bool) -> None:
+        """Have the loop watch the socket; it goes on to watch for octets when a wait is over."""
+        if reads and not self._reads:
+            self._loop.add_reader(self._number, self._readable)
+            self._reads = True
+        if writes != self._writes:
+            if writes:
+                self._loop.add_writer(self._number, self._writable)
+            else:
+                self._loop.remove_writer(self._number)
+            self._writes = writes
+
+    def _readable(self) -> None:
+        if self._waiter is None or not self._most_octets:
+            # The task does something else: a handler has to return first.
+            self._reads = False
+            self._loop.remove_reader(self._number)
+        elif not self._waiter.done():
+            try:
+                self._arrived = self.sock.recv(self._most_octets)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._waiter.set_exception(error)
+            else:
+                self._waiter.set_result(True)
+
+    def _writable(self) -> None:
+        if self._waiter is None or self._waiter.done():
+            self._writes = False
+            self._loop.remove_writer(self._number)
+        else:
+            self._waiter.set_result(True)
+
+    # --- deadlines ----------------------------------------------------------------------------
+
+    def _set_timer(self) -> None:
+        # A timer that is too early is set again when it runs out.  So most waits set none.
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(self._deadline, self._look_at_the_clock)
+
+    def _look_at_the_clock(self) -> None:
+        self._timer = None
+        if self._waiter is not None:
+            if self._loop.time() < self._deadline:
+                self._set_timer()
+            else:
+                self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(False)
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def abort(self) -> None:
+        if self._number < 0:
+            return
+        if self._reads:
+            self._loop.remove_reader(self._number)
+        if self._writes:
+            self._loop.remove_writer(self._number)
+        self._number = -1
+        self._arrived = None
+        self.sock.close()
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_exception(ConnectionAbortedError("the link was closed meanwhile"))
+
+
+class _Runner(AsyncRunner):
+    """Runs conversations in asyncio's tasks.
+
+    A cancellation is raised once only, so a conversation that goes on after it hides it.
+    """
+
+    interrupts = (KeyboardInterrupt, asyncio.CancelledError)
+
+    def _is_cancelled(self, raised: BaseException) -> bool:
+        return isinstance(raised, asyncio.CancelledError)
+
+    async def _finish(self, call: Awaitable[T], seconds: float) -> T:
+        calling = asyncio.ensure_future(call)
+        try:
+            await asyncio.wait([calling], timeout=seconds)
+            if calling.done():
+                return calling.result()
+            calling.cancel()
+            await asyncio.wait([calling], timeout=seconds)
+        finally:
+            calling.cancel()
+        raise TimeoutError(
+            f"the session was cancelled, and the call took more than {seconds:g} seconds"
+        )
+
+
+RUNNER = _Runner()
+run = RUNNER.run
+
+
+async def made_in_thread(make: Callable[[], T], close: Callable[[T], object]) -> T:
+    """Return what a function makes in a thread; close it if the caller was cancelled meanwhile."""
+
+    def close_it(made: asyncio.Future[T]) -> None:
+        if not made.cancelled() and made.exception() is None:
+            close(made.result())
+
+    making = asyncio.get_running_loop().run_in_executor(None, make)
+    try:
+        return await asyncio.shield(making)
+    except asyncio.CancelledError:
+        making.add_done_callback(close_it)
+        raise

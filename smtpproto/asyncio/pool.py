@@ -1,0 +1,29 @@
+"""A pool of clients over asyncio; `conversations/client/pool.py` has the rules."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from contextlib import nullcontext
+from functools import partial
+
+from ..adapters.async_client import AsyncPool
+from ..adapters.connecting import PoolSettings
+from ..adapters.settings_as_parameters import fields_as_parameters
+from .client import Client, connect_with
+from .link import RUNNER
+
+__all__ = ["Pool"]
+
+
+class Pool(AsyncPool[Client]):
+    """Clients of one server: see `PoolBase`."""
+
+    _runner = RUNNER
+
+    @fields_as_parameters(PoolSettings)
+    def __init__(self, settings: PoolSettings) -> None:
+        """Make a pool without connections."""
+        bounds = settings.bounds
+        super().__init__(bounds, partial(connect_with, settings), time.monotonic, nullcontext())
+        self._slots: asyncio.Semaphore = asyncio.Semaphore(bounds.connections)

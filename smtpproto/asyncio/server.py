@@ -1,0 +1,203 @@
+"""The server over asyncio: a task for each session."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from functools import partial
+from math import inf
+from typing import TYPE_CHECKING
+
+from ..adapters import host, sockets
+from ..adapters.listening import Arrival, Listening, ListeningSettings, Running, start_listening
+from ..adapters.settings_as_parameters import fields_as_parameters
+from .link import Link, made_in_thread, run
+
+if TYPE_CHECKING:
+    from ..conversations import AsyncContentHandler, AsyncMessageHandler
+
+__all__ = ["Server", "serve", "serve_with"]
+
+_LAST = 0.5  # seconds that handlers have to return after their sessions were cut off
+
+
+@fields_as_parameters(ListeningSettings)
+@asynccontextmanager
+async def serve(
+    handler: AsyncMessageHandler | AsyncContentHandler, settings: ListeningSettings
+) -> AsyncGenerator[Server, None]:
+    """Run a server for the block; the end of the block stops it gently, as `Server.stop` does.
+
+    The handler is an object with some of the methods of `AsyncHandler`, which are called in the
+    task of the session, for several sessions at once.
+
+    Raises:
+        Exception: as `serve` of `smtpproto.sync`.
+    """
+    async with await serve_with(handler, settings) as server:
+        yield server
+
+
+async def serve_with(
+    handler: AsyncMessageHandler | AsyncContentHandler, settings: ListeningSettings
+) -> Server:
+    """Do the same as `serve`, with settings that are made already, and without a block."""
+    # In a thread, as names may have to be looked up.
+    prepare = partial(start_listening, handler, settings, waits=True)
+    return Server(await made_in_thread(prepare, Listening.close))
+
+
+class Server(Running, AbstractAsyncContextManager["Server"]):
+    """A running server; made by `serve`, usable as a context manager that stops it."""
+
+    def __init__(self, listening: Listening) -> None:
+        super().__init__(listening)
+        self._loop = asyncio.get_running_loop()
+        self._links: dict[asyncio.Task[None], Link] = {}
+        self._stopping = False
+        self._stopped = asyncio.Event()
+        # When sessions are cut off, and the timer for it.
+        self._cut_at = inf
+        self._timer: asyncio.TimerHandle | None = None
+        for listener in listening.listeners:
+            self._listen(listener)
+
+    async def wait(self) -> None:
+        """Wait until the server has stopped."""
+        await self._stopped.wait()
+
+    async def stop(self, timeout: float | None = None) -> None:
+        """Stop, and wait until that is done: see `Running`.
+
+        If the wait is cancelled, sessions are cut off at once.
+        """
+        grace = self._listening.settings.grace if timeout is None else timeout
+        self._stop(self._loop.time() + grace)
+        try:
+            await self._stopped.wait()
+        except asyncio.CancelledError:
+            self._cut()
+            raise
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.stop()
+
+    # --- listening ----------------------------------------------------------------------------
+
+    def _listen(self, listener: socket.socket) -> None:
+        if not self._stopping:
+            try:
+                self._loop.add_reader(listener.fileno(), self._accept, listener)
+            except (OSError, ValueError) as error:
+                self._forget(listener, error)
+
+    def _ignore(self, listener: socket.socket) -> None:
+        # The number of one that other code closed may be that of a session.
+        if listener.fileno() >= 0:
+            self._loop.remove_reader(listener.fileno())
+
+    def _forget(self, listener: socket.socket, error: Exception) -> None:
+        """Go on without a listener: to look at it again and again would be to spin."""
+        host.LOG.error("a socket no longer listens, other code closed it: %s", error)
+        self._ignore(listener)
+
+    def _pause(self, listener: socket.socket) -> None:
+        self._ignore(listener)
+        self._loop.call_later(sockets.PAUSE, self._listen, listener)
+
+    def _accept(self, listener: socket.socket) -> None:
+        try:
+            for _ in range(sockets.MOST_ACCEPTED_AT_ONCE):
+                arrival = self._listening.accept(listener)
+                if arrival is None:
+                    break
+                self._begin(arrival)
+        except sockets.NotListening as error:
+            self._forget(listener, error)
+        except sockets.Overloaded:
+            self._pause(listener)
+        except Exception:  # noqa: BLE001  # after any error the server goes on
+            host.LOG.exception("a connection was not accepted")
+            self._pause(listener)
+
+    # --- sessions -----------------------------------------------------------------------------
+
+    def _begin(self, arrival: Arrival) -> None:
+        listening = self._listening
+        try:
+            # The number is free, so what was watched under it was closed elsewhere.
+            with suppress(OSError):
+                self._loop.remove_reader(arrival.sock.fileno())
+            link = Link(arrival.sock, listening.settings.timeout, listening.handshake)
+            task = self._loop.create_task(_serve(arrival, link))
+        except BaseException:
+            listening.leave(arrival.session)
+            arrival.sock.close()
+            raise
+        self._links[task] = link
+        # A task that is cancelled before its first step runs no code of ours.
+        task.add_done_callback(partial(self._end, arrival))
+
+    def _end(self, arrival: Arrival, task: asyncio.Task[None]) -> None:
+        self._links.pop(task).abort()
+        self._listening.leave(arrival.session)
+        if self._stopping and not self._links:
+            self._finish()
+
+    # --- the end ------------------------------------------------------------------------------
+
+    def _stop(self, cut_at: float) -> None:
+        """Listen no more, and let conversations that wait for their client know of the end."""
+        if cut_at < self._cut_at:
+            self._cut_at = cut_at
+            self._set_timer(cut_at, self._cut)
+        if self._stopping:
+            return
+        self._stopping = True
+        for listener in self._listening.listeners:
+            self._ignore(listener)
+        self._listening.close()
+        for link in self._links.values():
+            link.drain()
+        if not self._links:
+            self._finish()
+
+    def _cut(self) -> None:
+        """Cut off the sessions that are left."""
+        if self._cut_at == -inf or self._stopped.is_set():
+            return
+        self._cut_at = -inf
+        for task, link in self._links.items():
+            link.abort()
+            task.cancel()
+        self._set_timer(self._loop.time() + _LAST, self._give_up)
+
+    def _give_up(self) -> None:
+        """Leave the handlers that have not returned to themselves."""
+        host.LOG.error(
+            "the server has stopped, though handlers of %d sessions have not returned",
+            len(self._links),
+        )
+        self._finish()
+
+    def _set_timer(self, when: float, function: Callable[[], None]) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = self._loop.call_at(when, function)
+
+    def _finish(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+        self._stopped.set()
+
+
+async def _serve(arrival: Arrival, link: Link) -> None:
+    try:
+        await run(arrival.flow, link)
+        link.close()
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        raise
+    except BaseException:  # noqa: BLE001  # a defect; the server goes on
+        host.LOG.exception("a session failed")
