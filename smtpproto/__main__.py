@@ -28,7 +28,7 @@ def command(program: str = "smtpproto") -> NoReturn:
     at_once = signal.SIG_IGN if interrupted is signal.SIG_IGN else signal.SIG_DFL
     signal.signal(signal.SIGINT, at_once)
     from .cli import main  # noqa: PLC0415  # not before SIGINT is looked after
-    from .cli.common import OutputClosed  # noqa: PLC0415
+    from .cli.terminal import OutputClosed  # noqa: PLC0415
 
     try:
         signal.signal(signal.SIGINT, interrupted)

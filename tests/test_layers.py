@@ -60,6 +60,8 @@ OUTSIDERS = {
     "hypothesis": ("testing/",),
     "idna": ("idn",),
     "trustme": ("cli/", "testing/"),
+    "rich": ("cli/",),
+    "dns": ("cli/",),
     "typing_extensions": ("",),
 }
 

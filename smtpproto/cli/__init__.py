@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from . import demo, explain, probe, send, serve, talk
-from .common import CannotRun, complain, flush
+from .common import CannotRun
+from .terminal import complain, flush
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -7,29 +7,26 @@ import importlib.util
 import math
 import re
 import ssl
-import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
-from ..conversations import SMTPError, Status, Transcript
+from ..conversations import SMTPError, Transcript
 from ..errors import RemoteProtocolError
+from .terminal import complain
 
 if TYPE_CHECKING:
-    from ..conversations import Delivery, Outcome
+    from ..conversations import Outcome
 
 __all__ = [
     "CannotRun",
-    "OutputClosed",
-    "complain",
-    "exit_status",
-    "flush",
     "host_and_port",
     "in_file",
     "need",
+    "number_of",
     "outcome_line",
+    "port_number",
     "read_password",
     "reason",
-    "say",
     "seconds",
     "server_address",
     "transcript_to_stderr",
@@ -46,20 +43,14 @@ OPTIONS = {
     "give sender and recipients": "give --from and --to",
     "an envelope needs a recipient": "the message names no recipient: give --to ADDR",
 }
+# Packages whose name differs from that of their module.
+PACKAGES = {"dns": "dnspython"}
 # The place in the source of OpenSSL or Python where the fault was found.
 _OF_OPENSSL = re.compile(r"\[(?:SSL|X509|PEM)[^\]]*\] |\s*\(_ssl\.c:[0-9]+\)")
-EXTRAS = {"trio": "trio", "trustme": "cli"}
 
 
 class CannotRun(Exception):
     """The request is impossible: its text goes to standard error, the exit status is 2."""
-
-
-class OutputClosed(BaseException):
-    """The reader of this process's output has closed it, as `| head` does: see `__main__.command`.
-
-    It is not an `Exception`, so no session treats it as its own error.
-    """
 
 
 def host_and_port(text: str) -> tuple[str, int]:
@@ -100,6 +91,20 @@ def seconds(text: str) -> float:
     return value
 
 
+def number_of(text: str) -> int:
+    """Parse a number of at least 1; the type of an option."""
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a number of at least 1, found {text!r}")
+    return int(text)
+
+
+def port_number(text: str) -> int:
+    """Parse the number of a port; the type of an option."""
+    if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"expected the number of a port, found {text!r}")
+    return int(text)
+
+
 def usual_port(*, implicit: bool = False, user: bool = False) -> int:
     """Return the usual port of a server (RFC 5321, 8314 section 7.3, 6409 section 3.1).
 
@@ -108,45 +113,6 @@ def usual_port(*, implicit: bool = False, user: bool = False) -> int:
         user: whether the client logs in.
     """
     return 465 if implicit else 587 if user else 25
-
-
-def say(text: str) -> None:
-    """Print a line at once, also where the output is a pipe.
-
-    Raises:
-        OutputClosed: the other end of the pipe is closed.
-    """
-    _write(text, sys.stdout)
-
-
-def complain(text: str) -> None:
-    """Print a line to standard error.
-
-    Raises:
-        OutputClosed: the other end of the pipe is closed.
-    """
-    _write(text, sys.stderr)
-
-
-def _write(text: str, file: TextIO) -> None:
-    try:
-        print(text, file=file, flush=True)
-    except BrokenPipeError:
-        raise OutputClosed from None
-
-
-def flush() -> None:
-    """Write buffered output, such as help, while a closed pipe can still be reported.
-
-    Raises:
-        OutputClosed: the other end of the pipe is closed.
-    """
-    try:
-        # None: standard output was closed before this process began.
-        if sys.stdout is not None:
-            sys.stdout.flush()
-    except BrokenPipeError:
-        raise OutputClosed from None
 
 
 def reason(error: BaseException, server: str = "", *, implicit: str = "--tls implicit") -> str:
@@ -187,7 +153,7 @@ def need(package: str, what: str) -> None:
     """Check that an optional package is installed.
 
     Arguments:
-        package: its name.
+        package: the name of its module.
         what: the option that needs it.
 
     Raises:
@@ -195,8 +161,8 @@ def need(package: str, what: str) -> None:
     """
     if importlib.util.find_spec(package) is None:
         raise CannotRun(
-            f"{what} needs the package {package!r}, which is not installed: "
-            f"python3 -m pip install 'smtpproto-sansio[{EXTRAS[package]}]'"
+            f"{what} needs the package {PACKAGES.get(package, package)!r}, which is not "
+            f"installed: python3 -m pip install {PACKAGES.get(package, package)}"
         )
 
 
@@ -211,13 +177,6 @@ def outcome_line(outcome: Outcome) -> str:
     if outcome.reply is not None:
         return f"{outcome.status.name.lower():8}  {address}  {outcome.reply}"
     return f"{outcome.status.name.lower():8}  {address}  {outcome.reason}"
-
-
-def exit_status(delivery: Delivery) -> int:
-    """Return 0 if all recipients were accepted, 1 if some, 2 if none."""
-    if delivery.complete:
-        return 0
-    return 1 if any(o.status is Status.ACCEPTED for o in delivery.outcomes) else 2
 
 
 def read_password(path: str) -> str:

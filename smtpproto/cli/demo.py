@@ -16,8 +16,9 @@ from ..conversations import ServerTLS, TLSMode, TLSPolicy, Transcript
 from ..mailboxes import MaildirStore
 from ..vocabulary.addresses import ForwardPath
 from ..vocabulary.replies import Reply
-from .common import need, outcome_line, say
+from .common import need, outcome_line
 from .sinks import Receiver, storing
+from .terminal import say
 
 if TYPE_CHECKING:
     import argparse

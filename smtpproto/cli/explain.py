@@ -11,7 +11,7 @@ from ..limits import Limits
 from ..vocabulary.codes import MEANINGS, explain
 from ..vocabulary.commands import Noop
 from ..vocabulary.replies import ReplyReader
-from .common import complain, say
+from .terminal import complain, say
 
 if TYPE_CHECKING:
     import argparse

@@ -12,8 +12,9 @@ from ..extensions import Extension, StartTls
 from ..extensions.extension import UnknownExtension
 from ..timeouts import PROBE_TIMEOUT
 from ..vocabulary.session_facts import Protocol
-from .common import complain, reason, say, seconds, server_address, usual_port
-from .send import add_trust, trusting
+from .common import reason, seconds, server_address, usual_port
+from .session_options import add_trust, trusting
+from .terminal import complain, say
 
 if TYPE_CHECKING:
     import argparse

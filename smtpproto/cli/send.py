@@ -1,78 +1,82 @@
-"""Send a message from a file."""
+"""Send messages: from files, from a Maildir or an mbox, or made on the spot."""
 
 from __future__ import annotations
 
-import getpass
-import os
-import ssl
-import sys
+import argparse
 from email.parser import BytesHeaderParser
 from email.policy import default as policy
-from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING
 
-from .. import sync
-from ..adapters.connecting import ConnectionSettings
-from ..adapters.tls_contexts import client_context
-from ..conversations import SMTPError, Status, TLSMode
 from ..conversations.client.message import envelope_of, header_of, read_header
-from ..errors import LocalProtocolError, RemoteProtocolError
-from ..sasl import Credentials, SASLError
-from ..vocabulary.session_facts import Protocol
-from ..wire import LineEndings
-from .common import (
-    CannotRun,
-    complain,
-    exit_status,
-    in_file,
-    need,
-    outcome_line,
-    read_password,
-    reason,
-    seconds,
-    server_address,
-    transcript_to_stderr,
-    usual_port,
-)
+from ..errors import LocalProtocolError
+from .common import CannotRun, need, number_of, port_number, reason, server_address
+from .compose import add_message, compose, recipients_of, sender_of, wants_message
+from .messages import StoredMessage, read_messages
+from .patience import Patience
+from .send_report import ERRORS, SendReport
+from .sending import Direct, ToOne
+from .session_options import add_session, connection_settings, place
+from .terminal import amount, progress
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterator
 
-    from ..conversations import Delivery
     from ..conversations.client.base import ClientBase
+    from .sending import Deliver
+    from .terminal import Progress
 
-__all__ = [
-    "STATUS",
-    "add_arguments",
-    "add_session",
-    "add_trust",
-    "connection_settings",
-    "place",
-    "run",
-    "trusting",
-    "where",
-]
+__all__ = ["STATUS", "add_arguments", "run"]
 
 STATUS = "0 all recipients accepted, 1 some, 2 none, or there was no session"
 CHUNK = 65536
-PASSWORD = "SMTP_PASSWORD"  # noqa: S105  # the name of a variable
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the arguments."""
-    parser.add_argument("file", metavar="FILE", help="the message; - for standard input")
     parser.add_argument(
-        "--from", dest="sender", metavar="ADDR", help="default: Sender or From of the message"
+        "files",
+        metavar="FILE",
+        nargs="*",
+        help="a message, an mbox or a Maildir; - for standard input",
+    )
+    parser.add_argument(
+        "--from",
+        dest="sender",
+        metavar="ADDR",
+        help="default: Sender or From of the message; '<>' for the null reverse-path",
     )
     parser.add_argument(
         "--to",
         dest="recipients",
         action="append",
         metavar="ADDR",
-        help="default: To, Cc and Bcc of the message",
+        help="one address, or several with commas between; default: To, Cc and Bcc of the message",
     )
-    where = parser.add_mutually_exclusive_group()
+    add_message(parser)
+    _add_place(parser.add_argument_group("where to"))
+    add_session(parser.add_argument_group("the session"))
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--transcript", action="store_true", help="write all that is said to standard error"
+    )
+    output.add_argument(
+        "--quiet", "-q", action="store_true", help="no line about accepted recipients"
+    )
+    output.add_argument(
+        "--json", action="store_true", help="one JSON object for each message on standard output"
+    )
+    load = parser.add_argument_group("a modest load, for a server on this host")
+    load.add_argument("--repeat", type=number_of, metavar="N", help="send each message N times")
+    load.add_argument(
+        "--parallel", type=number_of, metavar="M", help="over M connections at once; default: 1"
+    )
+    parser.add_argument(
+        "--io", choices=("sync", "trio"), default="sync", help="blocking (the default), or trio"
+    )
+
+
+def _add_place(group: argparse._ArgumentGroup) -> None:
+    where = group.add_mutually_exclusive_group()
     where.add_argument(
         "--server",
         type=server_address,
@@ -81,163 +85,107 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="default: localhost; port 465 with --tls implicit, 587 with --user, otherwise 25",
     )
     where.add_argument("--unix", metavar="PATH", help="a Unix socket instead")
-    add_session(parser)
-    parser.add_argument(
-        "--transcript", action="store_true", help="write all that is said to standard error"
+    where.add_argument(
+        "--mx",
+        action="store_true",
+        help="the mail exchangers of each recipient's domain, from the DNS (package dnspython)",
     )
-    parser.add_argument(
-        "--io", choices=("sync", "trio"), default="sync", help="blocking (the default), or trio"
-    )
-
-
-def add_session(parser: argparse.ArgumentParser) -> None:
-    """Declare the options for beginning a session."""
-    parser.add_argument("--name", help="what to call oneself in EHLO")
-    parser.add_argument("--lmtp", action="store_true", help="LMTP (RFC 2033) instead of SMTP")
-    parser.add_argument(
-        "--tls",
-        choices=[mode.name.lower() for mode in TLSMode],
-        help="when TLS begins; default: implicit on port 465, starttls on 587 or with --user, "
-        "otherwise opportunistic",
-    )
-    add_trust(parser)
-    parser.add_argument(
-        "--user",
-        metavar="NAME",
-        help=f"log in; the password is in --password-file or {PASSWORD}, or is asked for",
-    )
-    parser.add_argument("--password-file", metavar="FILE", help="its first line is the password")
-    parser.add_argument(
-        "--timeout",
-        type=seconds,
-        metavar="SECONDS",
-        help="for each wait; default: what the RFC allows",
-    )
-
-
-def add_trust(parser: argparse.ArgumentParser) -> None:
-    """Declare the options for trusting a certificate."""
-    parser.add_argument("--ca", metavar="FILE", help="more authorities to trust, PEM")
-    parser.add_argument(
-        "--tls-name", metavar="NAME", help="whom the certificate has to name; default: the host"
+    group.add_argument("--port", type=port_number, metavar="PORT", help="instead of the usual one")
+    group.add_argument(
+        "--name-server",
+        type=server_address,
+        metavar="HOST[:PORT]",
+        help="for --mx; default: that of the system",
     )
 
 
 def run(options: argparse.Namespace) -> int:
-    """Send one message; see `STATUS`."""
+    """Send the messages; see `STATUS`."""
+    _check(options)
+    report = SendReport(options)
+    try:
+        recipients = recipients_of(options.recipients)
+        sender = sender_of(options.sender)
+        settings = connection_settings(options)
+    except (ValueError, LocalProtocolError) as error:
+        report.not_sent("", reason(error, place(options)))
+        return 2
+    if options.repeat or options.parallel:
+        from .load import send_repeatedly
+
+        return send_repeatedly(options, settings, _messages(options), sender, recipients)
+    with Patience("the server" if options.mx else place(options)) as patience:
+        way = Direct if options.mx else ToOne
+        with way(options, settings, patience) as deliver:
+            try:
+                for message in _messages(options):
+                    if not _send(message, deliver, report, (sender, recipients)):
+                        break
+            except OSError as error:
+                report.not_sent("", reason(error))
+    report.finish()
+    return report.status
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Check the options together.
+
+    Raises:
+        CannotRun: they contradict each other, or need a package that is not installed.
+    """
+    if wants_message(options) == bool(options.files):
+        raise CannotRun(
+            "expected a FILE (- for standard input), or a message made with --subject, --body, "
+            f"--html, --header or --attach; found {'both' if options.files else 'neither'}"
+        )
     if options.io == "trio":
         need("trio", "--io trio")
-    try:
-        settings = connection_settings(options)
-        if options.file == "-":
-            delivery = _send(options, settings, sys.stdin.buffer)
-        else:
-            with Path(options.file).open("rb") as file:
-                delivery = _send(options, settings, file)
-    except (OSError, SMTPError, ValueError, LocalProtocolError, RemoteProtocolError) as error:
-        complain(f"not sent: {reason(error, place(options))}")
-        return 2
-    for outcome in delivery.outcomes:
-        if outcome.status is not Status.ACCEPTED:
-            complain(f"{outcome_line(outcome)}\n{outcome.explain()}")
-    return exit_status(delivery)
+    if options.mx:
+        need("dns", "--mx")
+    elif options.name_server:
+        raise CannotRun("--name-server needs --mx")
+    if (options.repeat or options.parallel) and (options.io != "sync" or options.mx):
+        raise CannotRun("--repeat and --parallel exclude --io and --mx")
 
 
-def where(options: argparse.Namespace) -> tuple[str, int]:
-    """Return host and port of the server."""
-    host, port = options.server
-    usual = usual_port(implicit=options.tls == "implicit", user=options.user is not None)
-    return host, usual if port is None else port
+def _messages(options: argparse.Namespace) -> Iterator[StoredMessage]:
+    if not options.files:
+        yield compose(options)
+    for path in options.files:
+        yield from read_messages(path)
 
 
-def place(options: argparse.Namespace) -> str:
-    """Return the same as text, or the Unix socket."""
-    unix: str | None = getattr(options, "unix", None)
-    return unix or "{} port {}".format(*where(options))
+def _send(
+    message: StoredMessage,
+    deliver: Deliver,
+    report: SendReport,
+    addresses: tuple[str | None, list[str] | None],
+) -> bool:
+    """Send one message; return whether the next one can be tried.
 
-
-def connection_settings(options: argparse.Namespace) -> ConnectionSettings:
-    """How to connect, and what the session is to be like.
-
-    Raises:
-        CannotRun: a file cannot be used, or there is no password.
+    The message is never held whole, only its header.
     """
-    host, port = where(options)
-    return ConnectionSettings(
-        host,
-        port,
-        path=getattr(options, "unix", None) or None,
-        name=options.name,
-        timeout=options.timeout,
-        protocol=Protocol.LMTP if options.lmtp else Protocol.SMTP,
-        line_endings=LineEndings.NORMALIZE,
-        tls=TLSMode[options.tls.upper()] if options.tls else None,
-        tls_context=trusting(options.ca) if options.ca else None,
-        server_hostname=options.tls_name,
-        credentials=_credentials(options),
-        observer=transcript_to_stderr() if getattr(options, "transcript", False) else None,
-    )
-
-
-def _credentials(options: argparse.Namespace) -> Credentials | None:
-    if options.user is None:
-        if options.password_file:
-            raise CannotRun("--password-file needs --user")
-        return None
     try:
-        return Credentials(username=options.user, password=_password(options))
-    except SASLError as error:
-        raise CannotRun(f"--user: {error}") from None
+        header = read_header(message.source)
+        fields = BytesHeaderParser(policy=policy).parsebytes(header)
+        envelope = envelope_of(fields, *addresses)
+        with progress(message.name, message.size) as counted:
+
+            def content(client: ClientBase) -> Iterator[bytes]:
+                yield from _counted(header_of(header, client.offered, client.to_ascii), counted)
+                while chunk := message.source.read(CHUNK):
+                    yield from _counted(chunk, counted)
+
+            delivery = deliver(envelope, content)
+    except ERRORS as error:
+        return report.failed(message.name, error)
+    rate = f"{amount(counted.done)} in {counted.seconds:.1f} s, "
+    rate += f"{amount(counted.done / max(counted.seconds, 0.001))} a second"
+    report.delivered(message.name, envelope, delivery, rate if counted.took_long else "")
+    return True
 
 
-def trusting(path: str) -> ssl.SSLContext:
-    """Return a context that trusts the authorities in a file and those of the system.
-
-    Raises:
-        CannotRun: the file has no certificates.
-    """
-    context = client_context()
-    try:
-        context.load_verify_locations(path)
-    except OSError as error:
-        raise CannotRun(f"--ca {in_file(path, error, 'certificates in PEM')}") from None
-    return context
-
-
-def _password(options: argparse.Namespace) -> str:
-    """Return the password, which never comes from the command line."""
-    if options.password_file:
-        return read_password(options.password_file)
-    if PASSWORD in os.environ:
-        return os.environ[PASSWORD]
-    try:
-        # `getpass` reads from the terminal, so standard input stays free for the message.
-        with Path("/dev/tty").open("r+b", buffering=0):
-            return getpass.getpass(f"Password of {options.user}: ")
-    except (OSError, EOFError):
-        raise CannotRun(
-            f"--user {options.user}: no password: give --password-file FILE or set {PASSWORD}"
-        ) from None
-
-
-def _send(options: argparse.Namespace, settings: ConnectionSettings, file: BinaryIO) -> Delivery:
-    """Send the message in a file, without holding more of it than its header."""
-    header = read_header(file)
-    message = BytesHeaderParser(policy=policy).parsebytes(header)
-    envelope = envelope_of(message, options.sender, options.recipients)
-
-    def content(client: ClientBase) -> Iterator[bytes]:
-        return _chunks(header_of(header, client.offered, client.to_ascii), file)
-
-    if options.io == "trio":
-        from .send_trio import send_over_trio
-
-        return send_over_trio(settings, envelope, content)
-    with sync.connect_with(settings) as client:
-        return client.send(envelope, content(client))
-
-
-def _chunks(header: bytes, file: BinaryIO) -> Iterator[bytes]:
-    yield header
-    while chunk := file.read(CHUNK):
-        yield chunk
+def _counted(chunk: bytes, counted: Progress) -> Iterator[bytes]:
+    yield chunk
+    # The next one is asked for once this one has left.
+    counted.advance(len(chunk))

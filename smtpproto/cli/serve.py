@@ -11,9 +11,10 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..adapters import sockets
-from .common import CannotRun, complain, reason, say
+from .common import CannotRun, reason
 from .serve_blocking import serve_until
 from .serve_options import add_arguments, check, server_settings
+from .terminal import complain, say
 
 if TYPE_CHECKING:
     import argparse

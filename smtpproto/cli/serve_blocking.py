@@ -7,10 +7,10 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .common import OutputClosed
 from .serve_options import server_settings
 from .signals import STOPPING, Signals, held_back
 from .sinks import Receiver, sinks
+from .terminal import OutputClosed
 
 if TYPE_CHECKING:
     import argparse

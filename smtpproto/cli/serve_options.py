@@ -21,8 +21,9 @@ from ..vocabulary.command_base import Syntax
 from ..vocabulary.session_facts import Protocol
 from ..wire import LineEndings
 from ..wire.proxy_header_parser import TrustedNetworks
-from .common import CannotRun, complain, host_and_port, in_file, need, seconds
+from .common import CannotRun, host_and_port, in_file, need, number_of, seconds
 from .signals import ServerOutput
+from .terminal import complain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,13 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["add_arguments", "check", "server_settings"]
 
 SIZE = 50 * 1024 * 1024
-
-
-def _count(text: str) -> int:
-    """Parse a number of at least 1; the type of an option."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a number of at least 1, found {text!r}")
-    return int(text)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +54,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     running.add_argument(
         "--workers",
-        type=_count,
+        type=number_of,
         metavar="N",
         help="processes that share the load (SO_REUSEPORT); SIGHUP replaces them one by one, and "
         "the new ones read all files again",
@@ -91,7 +85,7 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
         "--hostname", metavar="NAME", default=socket.gethostname(), help="the server's own name"
     )
     group.add_argument(
-        "--size", type=_count, default=SIZE, metavar="BYTES", help="the largest message"
+        "--size", type=number_of, default=SIZE, metavar="BYTES", help="the largest message"
     )
     group.add_argument("--lmtp", action="store_true", help="LMTP (RFC 2033) instead of SMTP")
     group.add_argument(

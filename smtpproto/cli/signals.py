@@ -9,7 +9,7 @@ import signal
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from .common import OutputClosed
+from .terminal import OutputClosed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -23,8 +23,9 @@ from ..vocabulary.commands import Data, Quit
 from ..vocabulary.events import AuthResponse, ContentChunk, EndOfContent
 from ..vocabulary.session_facts import Protocol
 from ..vocabulary.states import State
-from .common import complain, reason, say, server_address
-from .send import add_session, connection_settings, place
+from .common import reason, server_address
+from .session_options import add_session, connection_settings, place
+from .terminal import complain, say
 
 if TYPE_CHECKING:
     import argparse

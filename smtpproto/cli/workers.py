@@ -24,8 +24,9 @@ from collections import deque
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
-from .common import CannotRun, OutputClosed, complain
+from .common import CannotRun
 from .signals import STOPPING, Signals
+from .terminal import OutputClosed, complain
 
 __all__ = ["Supervisor", "back_off"]
 

@@ -29,7 +29,7 @@ def test_every_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> N
     assert f"smtpproto {verb}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["send"], ["serve", "--nonsense"]])
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["talk"], ["serve", "--nonsense"]])
 def test_what_is_no_command_line(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as exit_:
         main(arguments)

@@ -10,110 +10,78 @@ from pathlib import Path
 
 import pytest
 
-from smtpproto import Rcpt, Reply, Session, sync
+from smtpproto import Reply, Session, sync
 from smtpproto.cli import main
 from smtpproto.conversations import Envelope
 from smtpproto.extensions import Pipelining
 from smtpproto.vocabulary.session_facts import Protocol
+from tests.cli.inboxes import Inbox
 from tests.programs import HOST, MESSAGE, environment, serve, smtpproto
 
 KINDS = pytest.mark.parametrize("io", ["sync", "trio"])
-
-
-class Inbox:
-    """Takes what is not for nobody; a local-part full has no room for now."""
-
-    def __init__(self) -> None:
-        self.mails: list[tuple[Envelope, bytes]] = []
-
-    def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
-        local_part = str(rcpt.forward_path.mailbox).partition("@")[0]
-        if local_part == "full":
-            return Reply(452, "4.2.2", "mailbox full")
-        return Reply(550, "5.1.1", "no such mailbox here") if local_part == "nobody" else None
-
-    def message(self, session: Session, envelope: Envelope, content: bytes) -> None:
-        self.mails.append((envelope, content))
-
-
-@pytest.fixture
-def inbox() -> Inbox:
-    return Inbox()
-
-
-@pytest.fixture
-def server(inbox: Inbox) -> Iterator[str]:
-    with sync.serve(inbox, hostname="mx.example", received=False) as running:
-        yield f"{HOST}:{running.port}"
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> str:
-    path = tmp_path / "message"
-    path.write_bytes(MESSAGE)
-    return str(path)
 
 
 # --- exit statuses --------------------------------------------------------------------------------
 
 
 @KINDS
-def test_all_accepted(server: str, inbox: Inbox, file: str, io: str) -> None:
-    done = smtpproto("send", "--server", server, "--io", io, file)
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    ((envelope, content),) = inbox.mails
+def test_all_accepted(sink: str, mails: Inbox, message_file: str, io: str) -> None:
+    done = smtpproto("send", "--server", sink, "--io", io, message_file)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "accepted  <alice@example.com>  250 2.0.0 OK: queued as 1\n"
+    ((envelope, content),) = mails.mails
     assert str(envelope.reverse_path) == "<eve@example.org>"
     assert [str(path) for path in envelope.forward_paths] == ["<alice@example.com>"]
     assert content == MESSAGE.replace(b"\n", b"\r\n")
 
 
 @KINDS
-def test_some_refused(server: str, inbox: Inbox, io: str) -> None:
+def test_some_refused(sink: str, mails: Inbox, io: str) -> None:
     recipients = ["alice@example.com", "nobody@example.com", "full@example.com"]
     options = [word for address in recipients for word in ("--to", address)]
-    done = smtpproto("send", "--server", server, "--io", io, *options, "-", stdin=MESSAGE)
+    done = smtpproto("send", "--server", sink, "--io", io, *options, "-", stdin=MESSAGE)
     assert done.returncode == 1
     assert "refused   <nobody@example.com>  550 5.1.1 no such mailbox here\n" in done.stderr
     assert "refused   <full@example.com>  452 4.2.2 mailbox full\n" in done.stderr
     # With what it means.
     assert "550 5.1.1: refused; trying the same again does not help" in done.stderr
-    assert "<alice@example.com>" not in done.stderr
-    assert len(inbox.mails) == 1
+    assert done.stdout == "accepted  <alice@example.com>  250 2.0.0 OK: queued as 1\n"
+    assert len(mails.mails) == 1
 
 
 @KINDS
-def test_none_accepted(server: str, file: str, io: str) -> None:
-    options = ["--server", server, "--io", io, "--to", "nobody@example.com"]
-    done = smtpproto("send", *options, file)
+def test_none_accepted(sink: str, message_file: str, io: str) -> None:
+    options = ["--server", sink, "--io", io, "--to", "nobody@example.com"]
+    done = smtpproto("send", *options, message_file)
     assert done.returncode == 2
     assert done.stderr.startswith("refused   <nobody@example.com>  550 5.1.1 ")
 
 
 @KINDS
-def test_no_connection(file: str, io: str) -> None:
-    done = smtpproto("send", "--server", f"{HOST}:1", "--io", io, file)
+def test_no_connection(message_file: str, io: str) -> None:
+    done = smtpproto("send", "--server", f"{HOST}:1", "--io", io, message_file)
     assert done.returncode == 2
     assert done.stderr.startswith("not sent: ")
     assert "refused" in done.stderr
-    done = smtpproto("send", "--unix", "/nowhere", "--io", io, file)
+    done = smtpproto("send", "--unix", "/nowhere", "--io", io, message_file)
     assert done.returncode == 2
     assert "No such file" in done.stderr
 
 
 @KINDS
-def test_what_does_not_speak_smtp(file: str, io: str) -> None:
+def test_what_does_not_speak_smtp(message_file: str, io: str) -> None:
     with deaf(b"SSH-2.0-OpenSSH_9.2\r\n") as port:
-        done = smtpproto("send", "--server", f"{HOST}:{port}", "--io", io, file)
+        done = smtpproto("send", "--server", f"{HOST}:{port}", "--io", io, message_file)
     assert done.returncode == 2
     assert "not sent: " in done.stderr
     assert "SSH-2.0" in done.stderr
 
 
 @KINDS
-def test_a_server_that_says_nothing(file: str, io: str) -> None:
+def test_a_server_that_says_nothing(message_file: str, io: str) -> None:
     options = ["--timeout", "0.3", "--io", io]
     with deaf(b"") as port:
-        done = smtpproto("send", "--server", f"{HOST}:{port}", *options, file)
+        done = smtpproto("send", "--server", f"{HOST}:{port}", *options, message_file)
     assert done.returncode == 2
     assert f"not sent: {HOST} port {port}: no reply: nothing came within" in done.stderr
 
@@ -156,13 +124,13 @@ BROKEN = [
 def test_a_file_that_is_no_message(
     content: bytes,
     complaint: str,
-    server: str,
+    sink: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     path = tmp_path / "message"
     path.write_bytes(content)
-    assert main(["send", "--server", server, str(path)]) == 2
+    assert main(["send", "--server", sink, str(path)]) == 2
     assert complaint in capsys.readouterr().err
 
 
@@ -184,73 +152,77 @@ def test_a_file_that_is_no_message(
     ],
 )
 @KINDS
-def test_what_the_server_cannot_take(inbox: Inbox, io: str, content: bytes, problem: str) -> None:
+def test_what_the_server_cannot_take(mails: Inbox, io: str, content: bytes, problem: str) -> None:
     with sync.serve(
-        inbox, hostname="mx.example", received=False, extensions=[Pipelining()]
+        mails, hostname="mx.example", received=False, extensions=[Pipelining()]
     ) as running:
         address = f"{HOST}:{running.port}"
         done = smtpproto("send", "--server", address, "--io", io, "-", stdin=content)
     assert done.returncode == 2
     assert done.stderr.startswith(problem)
-    assert not inbox.mails
+    assert not mails.mails
 
 
 @KINDS
-def test_a_header_that_encoded_words_can_carry(inbox: Inbox, io: str) -> None:
+def test_a_header_that_encoded_words_can_carry(mails: Inbox, io: str) -> None:
     header = "From: Jürgen <eve@example.org>\nBcc: b@example.com\nSubject: grüße\nX: as  it is\n"
     with sync.serve(
-        inbox, hostname="mx.example", received=False, extensions=[Pipelining()]
+        mails, hostname="mx.example", received=False, extensions=[Pipelining()]
     ) as running:
         options = ["--server", f"{HOST}:{running.port}", "--io", io]
         done = smtpproto("send", *options, "-", stdin=f"{header}\nbody\n".encode())
     assert (done.returncode, done.stderr) == (0, "")
-    ((_, content),) = inbox.mails
+    ((_, content),) = mails.mails
     assert content == (
         b"From: =?utf-8?b?SsO8cmdlbg==?= <eve@example.org>\r\n"
         b"Subject: =?utf-8?b?Z3LDvMOfZQ==?=\r\nX: as  it is\r\n\r\nbody\r\n"
     )
 
 
-def test_a_file_that_is_none(
-    server: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["send", "--server", server, str(tmp_path / "missing")]) == 2
+def test_a_file_that_is_none(sink: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["send", "--server", sink, str(tmp_path / "missing")]) == 2
     assert "missing: No such file" in capsys.readouterr().err
-    assert main(["send", "--server", server, str(tmp_path)]) == 2
+    assert main(["send", "--server", sink, str(tmp_path)]) == 2
     assert "Is a directory" in capsys.readouterr().err
 
 
-def test_addresses_of_the_command_line_come_first(server: str, inbox: Inbox, file: str) -> None:
-    options = ["--server", server, "--name", "me.example.net"]
-    assert main(["send", *options, "--from", "", "--to", "bob@example.com", file]) == 0
-    ((envelope, _),) = inbox.mails
+def test_addresses_of_the_command_line_come_first(
+    sink: str, mails: Inbox, message_file: str
+) -> None:
+    options = ["--server", sink, "--name", "me.example.net"]
+    assert main(["send", *options, "--from", "", "--to", "bob@example.com", message_file]) == 0
+    ((envelope, _),) = mails.mails
     assert str(envelope.reverse_path) == "<>"
     assert [str(path) for path in envelope.forward_paths] == ["<bob@example.com>"]
 
 
 @pytest.mark.parametrize("arguments", [["--to", "no one"], ["--from", "a@b@c"], ["--name", "a b"]])
 def test_an_address_that_is_none(
-    arguments: list[str], server: str, inbox: Inbox, file: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    sink: str,
+    mails: Inbox,
+    message_file: str,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    assert main(["send", "--server", server, *arguments, file]) == 2
+    assert main(["send", "--server", sink, *arguments, message_file]) == 2
     assert capsys.readouterr().err.startswith("not sent: ")
-    assert inbox.mails == []
+    assert mails.mails == []
 
 
-def test_bcc_is_a_recipient_and_not_told(server: str, inbox: Inbox, tmp_path: Path) -> None:
+def test_bcc_is_a_recipient_and_not_told(sink: str, mails: Inbox, tmp_path: Path) -> None:
     path = tmp_path / "message"
     path.write_bytes(
         b"From: a@b.example\r\nBCC: Sec Ret <secret@example.com>,\r\n\tother@example.com\r\n"
         b"To: alice@example.com\r\n\r\nx"
     )
-    assert main(["send", "--server", server, str(path)]) == 0
-    ((envelope, content),) = inbox.mails
+    assert main(["send", "--server", sink, str(path)]) == 0
+    ((envelope, content),) = mails.mails
     assert len(envelope.recipients) == 3
     assert content == b"From: a@b.example\r\nTo: alice@example.com\r\n\r\nx\r\n"
 
 
-def test_a_transcript(server: str, file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["send", "--server", server, "--transcript", file]) == 0
+def test_a_transcript(sink: str, message_file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["send", "--server", sink, "--transcript", message_file]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "S: 220 mx.example ESMTP"
     assert "C: Subject: hello" in lines
@@ -258,14 +230,19 @@ def test_a_transcript(server: str, file: str, capsys: pytest.CaptureFixture[str]
     assert lines[-2] == "C: QUIT"
 
 
-def test_lmtp_has_an_outcome_for_each(file: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_lmtp_has_an_outcome_for_each(
+    message_file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     class Each(Inbox):
         def message(self, session: Session, envelope: Envelope, content: bytes) -> list[Reply]:  # type: ignore[override]
             return [Reply(250), Reply(452, "4.2.2", "over quota")]
 
     with sync.serve(Each(), protocol=Protocol.LMTP) as running:
         options = ["--server", f"{HOST}:{running.port}", "--lmtp"]
-        assert main(["send", *options, "--to", "a@b.example", "--to", "c@b.example", file]) == 1
+        assert (
+            main(["send", *options, "--to", "a@b.example", "--to", "c@b.example", message_file])
+            == 1
+        )
     assert "refused   <c@b.example>  452 4.2.2 over quota" in capsys.readouterr().err
 
 
@@ -274,7 +251,7 @@ def test_lmtp_has_an_outcome_for_each(file: str, capsys: pytest.CaptureFixture[s
 
 @KINDS
 @pytest.mark.parametrize("tls", ["starttls", "implicit"])
-def test_tls_and_login(tls: str, io: str, file: str, tmp_path: Path) -> None:
+def test_tls_and_login(tls: str, io: str, message_file: str, tmp_path: Path) -> None:
     password = tmp_path / "password"
     password.write_text("hunter2\n", encoding="ascii")
     options = ["--self-signed", "--tls", tls, "--user", "ann:hunter2", "--require-auth"]
@@ -282,44 +259,53 @@ def test_tls_and_login(tls: str, io: str, file: str, tmp_path: Path) -> None:
         authority = server.stderr.rpartition(" ")[2].strip()
         base = ["send", "--server", server.server, "--tls", tls, "--io", io, "--transcript"]
         known = [*base, "--ca", authority, "--user", "ann"]
-        done = smtpproto(*known, "--password-file", str(password), file)
+        done = smtpproto(*known, "--password-file", str(password), message_file)
         assert done.returncode == 0, done.stderr
         assert "hunter2" not in done.stderr
         assert "C: AUTH " in done.stderr
-        assert smtpproto(*known, file, SMTP_PASSWORD="hunter2").returncode == 0
-        done = smtpproto(*known, file, SMTP_PASSWORD="hunter3")
+        assert smtpproto(*known, message_file, SMTP_PASSWORD="hunter2").returncode == 0
+        done = smtpproto(*known, message_file, SMTP_PASSWORD="hunter3")
         assert done.returncode == 2
         assert "the server refused the login" in done.stderr
         assert "hunter" not in done.stderr
         # Whom nobody vouches for gets nothing.
-        done = smtpproto(*base, "--user", "ann", file, SMTP_PASSWORD="hunter2")
+        done = smtpproto(*base, "--user", "ann", message_file, SMTP_PASSWORD="hunter2")
         assert done.returncode == 2
         assert "authority that is not trusted" in done.stderr
         assert "C: AUTH" not in done.stderr
         assert server.stop() == 0
 
 
-def test_no_password_without_tls(file: str) -> None:
+def test_no_password_without_tls(message_file: str) -> None:
     with serve("--discard", "--user", "ann:hunter2") as server:
         options = ["send", "--server", server.server, "--user", "ann", "--transcript"]
-        done = smtpproto(*options, file, SMTP_PASSWORD="hunter2")
+        done = smtpproto(*options, message_file, SMTP_PASSWORD="hunter2")
         assert done.returncode == 2
         assert "does not offer STARTTLS" in done.stderr
         # A mechanism that gives nothing away may be used.
-        done = smtpproto(*options, "--tls", "none", file, SMTP_PASSWORD="hunter2")
+        done = smtpproto(*options, "--tls", "none", message_file, SMTP_PASSWORD="hunter2")
         assert done.returncode == 0, done.stderr
         assert "C: AUTH SCRAM-SHA-256 " in done.stderr
 
 
-def test_no_password_and_nobody_to_ask(file: str) -> None:
-    done = smtpproto("send", "--user", "ann", file)
+def test_no_password_and_nobody_to_ask(message_file: str) -> None:
+    done = smtpproto("send", "--user", "ann", message_file)
     assert done.returncode == 2
     assert "give --password-file FILE or set SMTP_PASSWORD" in done.stderr
 
 
-def test_the_password_is_asked_for(file: str) -> None:
+def test_the_password_is_asked_for(message_file: str) -> None:
     with serve("--discard", "--user", "ann:hunter2", "--require-auth") as server:
-        arguments = ["send", "--server", server.server, "--user", "ann", "--tls", "none", file]
+        arguments = [
+            "send",
+            "--server",
+            server.server,
+            "--user",
+            "ann",
+            "--tls",
+            "none",
+            message_file,
+        ]
         pid, terminal = pty.fork()
         if pid == 0:
             command = [sys.executable, "-m", "smtpproto", *arguments]
@@ -346,17 +332,17 @@ def test_the_password_is_asked_for(file: str) -> None:
     ],
 )
 def test_options_that_cannot_be_used(
-    arguments: list[str], complaint: str, file: str, capsys: pytest.CaptureFixture[str]
+    arguments: list[str], complaint: str, message_file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["send", *arguments, file]) == 2
+    assert main(["send", *arguments, message_file]) == 2
     assert complaint in capsys.readouterr().err
 
 
 def test_a_user_that_cannot_be(
-    file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    message_file: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("SMTP_PASSWORD", "hunter2")
-    assert main(["send", "--user", "x" * 2000, file]) == 2
+    assert main(["send", "--user", "x" * 2000, message_file]) == 2
     error = capsys.readouterr().err
     assert "--user: username: expected at most" in error
     assert "hunter2" not in error

@@ -10,7 +10,7 @@ import contextlib
 import copy
 import re
 from email.message import Message
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...errors import LocalProtocolError
 from ...extensions import EightBitMime, SmtpUtf8
@@ -217,7 +217,15 @@ def _octets_of(text: str, charset: str) -> bytes:
 # --- a header in a file -----------------------------------------------------------------------
 
 
-def read_header(file: BinaryIO) -> bytes:
+class HasLines(Protocol):
+    """What `read_header` asks of a file."""
+
+    def readline(self, size: int, /) -> bytes:
+        """Return the next line with its end, or so many octets of it; none at the end."""
+        ...
+
+
+def read_header(file: HasLines) -> bytes:
     """Return the header of a message in a file, with the empty line at its end if there is one.
 
     Arguments:

@@ -1,0 +1,99 @@
+"""Direct delivery, with a name server on loopback."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from smtpproto.cli import main
+from smtpproto.cli.mail_exchangers import NoMailExchanger, mail_exchangers, resolver
+from tests.cli.inboxes import Inbox
+from tests.programs import HOST
+
+dns_message = pytest.importorskip("dns.message", reason="dnspython is not installed")
+
+import dns.flags  # noqa: E402
+import dns.rcode  # noqa: E402
+import dns.rrset  # noqa: E402
+
+ZONE = {
+    "one.example.": ["10 localhost."],
+    "two.example.": ["20 localhost.", "10 gone.invalid."],
+    "null.example.": ["0 ."],
+    "without.example.": [],
+}
+
+
+@pytest.fixture
+def names() -> Iterator[str]:
+    """HOST:PORT of a name server that knows `ZONE`."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((HOST, 0))
+
+        def serve() -> None:
+            while (received := sock.recvfrom(4096))[0] != b"stop":
+                query = dns_message.from_wire(received[0])
+                (question,) = query.question
+                answer = dns_message.make_response(query)
+                answer.flags |= dns.flags.AA
+                records = ZONE.get(str(question.name).lower())
+                if records is None:
+                    answer.set_rcode(dns.rcode.NXDOMAIN)
+                elif records:
+                    answer.answer = [dns.rrset.from_text(question.name, 60, "IN", "MX", *records)]
+                sock.sendto(answer.to_wire(), received[1])
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield "{}:{}".format(*sock.getsockname())
+        sock.sendto(b"stop", sock.getsockname())
+        thread.join(20)
+
+
+def test_the_hosts_of_a_domain(names: str) -> None:
+    host, _, port = names.partition(":")
+    asked = resolver((host, int(port)))
+    assert mail_exchangers("one.example", asked) == ["localhost"]
+    assert mail_exchangers("two.example", asked) == ["gone.invalid", "localhost"]
+    assert mail_exchangers("without.example", asked) == ["without.example"]
+    with pytest.raises(NoMailExchanger, match=r"null.example accepts no mail"):
+        mail_exchangers("null.example", asked)
+    with pytest.raises(NoMailExchanger, match=r"there is no domain none.example"):
+        mail_exchangers("none.example", asked)
+
+
+def test_each_domain_has_its_host(
+    names: str, sink: str, mails: Inbox, message_file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recipients = "a@one.example, b@null.example, c@one.example, d@two.example, e@none.example"
+    arguments = ["--mx", "--name-server", names, "--port", sink.partition(":")[2]]
+    assert main(["send", *arguments, "--to", recipients, message_file]) == 1
+    out, err = capsys.readouterr()
+    assert [line.split()[1] for line in out.splitlines()] == [
+        "<a@one.example>",
+        "<c@one.example>",
+        "<d@two.example>",
+    ]
+    assert "failed    <b@null.example>  null.example accepts no mail" in err
+    assert "failed    <e@none.example>  there is no domain none.example" in err
+    assert [len(envelope.recipients) for envelope, _ in mails.mails] == [2, 1]
+    assert len(set(mails.contents)) == 1
+
+
+def test_an_address_literal_is_its_own_host(
+    names: str, sink: str, mails: Inbox, message_file: str
+) -> None:
+    arguments = ["--mx", "--name-server", names, "--port", sink.partition(":")[2]]
+    assert main(["send", *arguments, "--to", "a@[127.0.0.1]", message_file]) == 0
+    assert len(mails.mails) == 1
+
+
+def test_a_recipient_without_a_domain(
+    names: str, message_file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["--mx", "--name-server", names, "--to", "postmaster", message_file]
+    assert main(["send", *arguments]) == 2
+    assert "the recipient postmaster has no domain" in capsys.readouterr().err
