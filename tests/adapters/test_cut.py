@@ -12,9 +12,8 @@ from smtpproto.conversations import ContentLost, Envelope, ServerTLS
 from smtpproto.extensions import Chunking
 from smtpproto.extensions.known import standard
 from smtpproto.wire import LineEndings
-from tests.adapters.test_drain import stopping
 from tests.adapters.test_tls_contexts import CLIENT, SERVER
-from tests.adapters.worlds import Inbox, Raw, World, wait_until
+from tests.adapters.worlds import Inbox, Raw, World, stopping, wait_until
 
 BEGINNING = [
     "EHLO client.example.org",

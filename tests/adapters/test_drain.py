@@ -10,22 +10,13 @@ import pytest
 
 from smtpproto.conversations import ServerTLS
 from tests.adapters.test_tls_contexts import server_context
-from tests.adapters.worlds import Face, Inbox, Raw, World, sessions, wait_until
+from tests.adapters.worlds import Inbox, Raw, World, sessions, stopping, wait_until
 
 ENVELOPE = [
     "EHLO client.example.org",
     "MAIL FROM:<sender@example.org>",
     "RCPT TO:<one@example.net>",
 ]
-
-
-def stopping(server: Face, timeout: float | None = None) -> threading.Thread:
-    """Stop a server and wait until it listens no more."""
-    thread = threading.Thread(target=server.stop, args=(timeout,))
-    thread.start()
-    listeners = server.thing._listening.listeners
-    wait_until(lambda: all(listener.fileno() < 0 for listener in listeners))
-    return thread
 
 
 def test_the_idle_are_told(world: World) -> None:

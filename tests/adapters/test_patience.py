@@ -14,7 +14,7 @@ from smtpproto import Limits
 from smtpproto.extensions import Chunking
 from smtpproto.extensions.known import standard
 from smtpproto.vocabulary.session_facts import EarlyTalk
-from tests.adapters.worlds import Face, Inbox, Raw, World, wait_until
+from tests.adapters.worlds import Inbox, Raw, World, stopping, wait_until
 
 ENVELOPE = [
     "EHLO client.example.org",
@@ -113,15 +113,6 @@ def test_no_transaction_begins_behind_content_once_the_server_stops(world: World
         thread.join(10)
         assert not thread.is_alive()
     assert contents == [b"x\r\n"]
-
-
-def stopping(server: Face) -> threading.Thread:
-    """Stop a server and wait until it listens no more."""
-    thread = threading.Thread(target=server.stop)
-    thread.start()
-    listeners = server.thing._listening.listeners
-    wait_until(lambda: all(listener.fileno() < 0 for listener in listeners))
-    return thread
 
 
 class Sleepy(Inbox):

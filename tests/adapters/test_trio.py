@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import socket
+import contextlib
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from functools import partial
@@ -13,12 +13,13 @@ import pytest
 import trio
 import trustme
 
-from smtpproto import LocalProtocolError
+from smtpproto import LocalProtocolError, Reply, Session, Vrfy
 from smtpproto.adapters import tls_contexts
+from smtpproto.conversations import ConnectionLost
 from smtpproto.conversations.client.settings import TLSMode
 from smtpproto.conversations.server.settings import ServerTLS
 from smtpproto.trio import Client, Pool, Server, connect, serve
-from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over, wait_until
+from tests.adapters.worlds import ENVELOPE, Inbox, Raw, listens, nothing_left_over, wait_until
 
 NAME = "client.example.org"
 
@@ -301,7 +302,7 @@ def test_a_client_is_cancelled_at_each_step(used: TLSMode) -> None:
                     await seen[-1].noop()
         assert steps > 10
         await server.stop()
-        assert server._listening.factory.sessions == 0
+        assert server.sessions == 0
 
     run(body)
     assert set(inbox.messages) == {content * 300}
@@ -325,8 +326,10 @@ def test_a_pool_is_cancelled_at_each_step() -> None:
             while await cancelled_after(steps, submit):
                 steps += 1
             assert steps > 3
-            assert pool._slots.value == 10
-            await submit()
+            async with contextlib.AsyncExitStack() as stack:
+                for _ in range(10):
+                    with trio.fail_after(5):
+                        await stack.enter_async_context(pool.connection())
         await server.stop()
 
     run(body)
@@ -349,8 +352,8 @@ def test_a_server_is_cancelled_at_each_step() -> None:
 
             await cancelled_after(steps, serving)
             for server in started:
-                assert server._listening.factory.sessions == 0
-                assert all(each.fileno() < 0 for each in server._listening.listeners)
+                assert server.sessions == 0
+                assert not listens(("127.0.0.1", server.port))
 
     run(body)
 
@@ -359,21 +362,26 @@ def test_a_link_that_is_closed_meanwhile() -> None:
     """By another task, while one waits."""
 
     async def body(nursery: trio.Nursery) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
+        async def close_it() -> None:
+            await entered.wait()
+            await client.close()
 
-            async def close_it() -> None:
-                await trio.testing.wait_all_tasks_blocked(0.01)
-                client._link.abort()
+        class Waiting(Inbox):
+            async def vrfy(  # type: ignore[override]  # it may be async
+                self, session: Session, vrfy: Vrfy
+            ) -> Reply:
+                entered.set()
+                await trio.sleep_forever()
+                raise AssertionError
 
-            server = await start(nursery, Inbox())
-            async with connect("127.0.0.1", server.port, name=NAME) as client:
-                client._link.sock.setblocking(False)
-                nursery.start_soon(close_it)
-                with pytest.raises(ConnectionError):
-                    await client._link._wait(trio.current_time() + 10, read=10, write=False)
-                await client.close()
-            await server.stop()
-            assert listener.fileno() >= 0
+        entered = trio.Event()
+        server = await start(nursery, Waiting())
+        async with connect("127.0.0.1", server.port, name=NAME) as client:
+            nursery.start_soon(close_it)
+            with pytest.raises(ConnectionLost):
+                await client.verify("bob")
+            assert client.closed
+        await server.stop(0.0)
 
     run(body)
 

@@ -109,6 +109,26 @@ class World:
         """The world ends."""
 
 
+def listens(where: Any) -> bool:
+    """Whether a server listens at an address; it does not notice the question."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address(where))
+        except OSError:
+            return True
+    return False
+
+
+def stopping(server: Face, timeout: float | None = None) -> threading.Thread:
+    """Stop a server and wait until it listens no more."""
+    where = address(server)
+    thread = threading.Thread(target=server.stop, args=(timeout,))
+    thread.start()
+    wait_until(lambda: not listens(where))
+    return thread
+
+
 def as_usual(options: dict[str, Any]) -> None:
     """Leave the Received field out, as tests compare; None leaves it to the adapter."""
     options.setdefault("hostname", "mx.example.org")
