@@ -23,8 +23,14 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from smtpproto import mailboxes
-from smtpproto.mailboxes import MaildirStore, MboxStore
+from smtpproto.mailboxes import (
+    FinalDelivery,
+    MaildirStore,
+    MboxStore,
+    final_delivery,
+    maildir,
+    mbox,
+)
 
 ROOT = Path(__file__).parent.parent
 
@@ -288,7 +294,7 @@ def test_a_maildir_whose_fsync_fails_delivers_nothing(
 
 @pytest.mark.parametrize("error", [FULL, KeyboardInterrupt()])
 @pytest.mark.parametrize(
-    "broken, on_call", [("_write", 1), ("_write", 2), ("_write", 3), ("fsync", 1)]
+    "broken, on_call", [("write", 1), ("write", 2), ("write", 3), ("fsync", 1)]
 )
 def test_an_mbox_is_cut_back_when_a_message_does_not_fit(
     tmp_path: Path,
@@ -303,7 +309,7 @@ def test_an_mbox_is_cut_back_when_a_message_does_not_fit(
     with store.open(SENDER) as delivery:
         delivery.write(b"x" * 100_000)
         with monkeypatch.context() as patch:
-            where = os if broken == "fsync" else mailboxes
+            where = os if broken == "fsync" else mbox
             patch.setattr(where, broken, failing(on_call, error, getattr(where, broken)))
             with pytest.raises(type(error)):
                 delivery.commit()
@@ -317,7 +323,7 @@ def test_a_write_that_fails_ends_the_delivery(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with store.open(SENDER) as delivery:
-        monkeypatch.setattr(mailboxes._LineEndings, "convert", failing(1, FULL, lambda: b""))
+        monkeypatch.setattr(final_delivery.CrlfToLf, "convert", failing(1, FULL, lambda: b""))
         with pytest.raises(OSError, match="the disk is full"):
             delivery.write(b"x")
         with pytest.raises(ValueError, match="the delivery is over"):
@@ -325,14 +331,13 @@ def test_a_write_that_fails_ends_the_delivery(
     assert files(store) == []
 
 
-def test_a_full_disk_is_said(tmp_path: Path) -> None:
+def test_a_full_disk_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel's own error, also where the last octets are written as the file is closed."""
     if not Path("/dev/full").exists():
         pytest.skip("needs /dev/full")
     store = MaildirStore(tmp_path / "Maildir")
+    monkeypatch.setattr(maildir, "private", lambda path, flags: os.open("/dev/full", os.O_WRONLY))
     with store.open(SENDER) as delivery:
-        delivery._under_way().close()
-        delivery._file = Path("/dev/full").open("wb")  # noqa: SIM115 -- the delivery closes it
         delivery.write(b"x" * 100)
         with pytest.raises(OSError, match="No space left"):
             delivery.commit()
@@ -418,7 +423,7 @@ def test_a_file_system_without_links(
         raise OSError(number, "no links here")
 
     monkeypatch.setattr(os, "link", link)
-    monkeypatch.setattr(mailboxes, "_unique_name", iter(["a", "a", "b"]).__next__)
+    monkeypatch.setattr(maildir, "unique_name", iter(["a", "a", "b"]).__next__)
     deliver(store, b"one\r\n")
     deliver(store, b"two\r\n")
     assert files(store) == ["new/a", "new/b"]
@@ -440,7 +445,7 @@ def test_a_name_is_never_used_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     store = MaildirStore(tmp_path / "Maildir")
     for folder, name in (("tmp", "a"), ("new", "b")):
         (store.path / folder / name).write_bytes(b"somebody's")
-    monkeypatch.setattr(mailboxes, "_unique_name", iter(["a", "b", "b", "c"]).__next__)
+    monkeypatch.setattr(maildir, "unique_name", iter(["a", "b", "b", "c"]).__next__)
     deliver(store, b"x\r\n")
     assert files(store) == ["new/b", "new/c", "tmp/a"]
     assert (store.path / "new/b").read_bytes() == b"somebody's"
@@ -449,7 +454,7 @@ def test_a_name_is_never_used_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_names_are_what_maildirs_are_used_to(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("socket.gethostname", lambda: "a/b:c")
-    names = [mailboxes._unique_name() for _ in range(1000)]
+    names = [maildir.unique_name() for _ in range(1000)]
     assert len(set(names)) == 1000
     for name in names:
         assert re.fullmatch(r"\d+\.M\d+P\d+Q\d+R[0-9a-f]{16}\.a\\057b\\072c", name)
@@ -635,7 +640,7 @@ def test_waiting_for_a_lock_has_an_end(tmp_path: Path) -> None:
 def test_a_thread_does_not_wait_for_ever_either(tmp_path: Path) -> None:
     store = MboxStore(tmp_path / "mbox", lock_timeout=0.05)
     with (
-        mailboxes._locked(store.path, 1),
+        mbox.locked(store.path, 1),
         pytest.raises(TimeoutError, match="other threads"),
     ):
         deliver(store, b"x\r\n")
@@ -696,13 +701,13 @@ def test_a_folder_where_nothing_may_be_created_will_do(
 def test_a_child_does_not_inherit_who_holds_the_lock(tmp_path: Path) -> None:
     process = python(f"""
         import os
-        from smtpproto import mailboxes
+        from smtpproto.mailboxes import MboxStore, mbox
         from test_mailboxes import deliver
-        store = mailboxes.MboxStore({str(tmp_path / "mbox")!r}, lock_timeout=20)
-        with mailboxes._locked(store.path, 1):
+        store = MboxStore({str(tmp_path / "mbox")!r}, lock_timeout=20)
+        with mbox.locked(store.path, 1):
             child = os.fork()
             if child == 0:
-                assert not mailboxes._locks
+                assert not mbox.locks
                 os._exit(0)
             assert os.waitpid(child, 0)[1] == 0
         deliver(store, b"x")
@@ -715,16 +720,12 @@ def test_folders_are_synced_only_where_that_is_possible(
 ) -> None:
     monkeypatch.delattr(os, "O_DIRECTORY", raising=False)
     monkeypatch.setattr(os, "open", failing(1, AssertionError("opened"), os.open))
-    mailboxes._sync_folder(tmp_path)
+    final_delivery.sync_folder(tmp_path)
 
 
 def test_the_base_class_stores_nothing() -> None:
-    delivery = mailboxes.FinalDelivery("")
-    with pytest.raises(NotImplementedError), delivery:
+    with pytest.raises(NotImplementedError), FinalDelivery(""):
         pass
-    for method in (delivery._begin, lambda: delivery._keep(sys.stdout.buffer)):
-        with pytest.raises(NotImplementedError):
-            method()
 
 
 def test_no_content_goes_on_with_our_return_path(store: Store) -> None:
