@@ -19,7 +19,7 @@ CODE := smtpproto _smtpproto_pytest.py tests $(wildcard examples benchmarks docs
 CORE := errors.py limits.py grammar/* wire/* vocabulary/* extensions/* sasl/* engine/* conversations/*
 comma := ,
 empty :=
-NO_CORE_TESTS := $(foreach folder,interop adapters cli process testing,--ignore=tests/$(folder)) \
+NO_CORE_TESTS := $(foreach folder,interop adapters cli process testing course,--ignore=tests/$(folder)) \
                  --ignore=tests/test_packaging.py --ignore=tests/test_mailboxes.py
 
 # Programs, peers and packages are the same on every Python version, or have no tests there.

@@ -9,13 +9,13 @@ source "$(dirname "${BASH_SOURCE[0]}")/postfix.sh"
 begin "$@"
 
 say "A Postfix with two mailboxes"
-new_postfix mail
-accounts mail example.com alice bob
-start_postfix mail
-echo "it listens on $host:$mail_port"
+new_postfix postfix
+accounts postfix example.com alice bob
+start_postfix postfix
+echo "it listens on $host:$postfix_port"
 
 say "Alice writes to Bob, with our client"
-smtpproto send --transcript --server "$host:$mail_port" --from alice@example.com --to bob@example.com - <<'END'
+smtpproto send --transcript --server "$host:$postfix_port" --from alice@example.com --to bob@example.com - <<'END'
 From: Alice <alice@example.com>
 To: Bob <bob@example.com>
 Subject: lunch
@@ -28,7 +28,7 @@ say "What is in Bob's mailbox. Postfix wrote the fields above From"
 cat "$folder"/mailboxes/bob/new/*
 
 say "Bob answers"
-smtpproto send --server "$host:$mail_port" --from bob@example.com --to alice@example.com - <<'END'
+smtpproto send --server "$host:$postfix_port" --from bob@example.com --to alice@example.com - <<'END'
 From: Bob <bob@example.com>
 To: Alice <alice@example.com>
 Subject: Re: lunch
@@ -40,7 +40,7 @@ cat "$folder"/mailboxes/alice/new/*
 
 say "There is no third account: Postfix refuses the recipient, and the client exits with status 2"
 status=0
-smtpproto send --server "$host:$mail_port" --from alice@example.com --to carol@example.com - <<'END' || status=$?
+smtpproto send --server "$host:$postfix_port" --from alice@example.com --to carol@example.com - <<'END' || status=$?
 From: Alice <alice@example.com>
 To: carol@example.com
 Subject: who are you?
@@ -50,8 +50,8 @@ END
 echo "status $status"
 
 say "The log of Postfix"
-log mail 'smtpd|qmgr|virtual'
+log postfix 'smtpd|qmgr|virtual'
 
-say "Talk to it yourself:  python3 -m smtpproto talk $host:$mail_port"
+say "Talk to it yourself:  python3 -m smtpproto talk $host:$postfix_port"
 echo "Mail lies in $folder/mailboxes"
 pause
