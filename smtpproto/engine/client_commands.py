@@ -19,10 +19,9 @@ from ..vocabulary.states import Effect, State
 from ..wire import DotEncoder, LineEndings, LineReader
 from .client_chunks import OutgoingChunks
 from .client_queue import Awaited, CommandQueue
-from .command_allowed import CommandRules, InForce, not_possible
+from .command_allowed import CommandRules, not_possible
 from .compiled_extensions import Catalogue
 from .connection import Connection, Observer
-from .transition_table import Row
 
 __all__ = ["ClientCommands", "early"]
 
@@ -131,8 +130,20 @@ class ClientCommands(Connection):
         if queued.unsettled:
             force = self._catalogue.in_force(_NOTHING)
             session = replace(session, offered=_NOTHING)
+        row = self._rows[state].get(command.row)
+        if row is None or row.in_flight:
+            raise _impossible(not_possible(command, state))
         rules = force.rules(type(command))
-        row = self._row(command, state, force, session)
+        refusal = rules.refusal(command, session, self._last_mail)
+        if refusal is not None:
+            raise _impossible(refusal)
+        if self._chunks is not None and self._chunks.owed:
+            where = "a chunk is not complete (RFC 3030 section 2)"
+            raise LocalProtocolError(
+                f"{command.verb} is not possible here: {where}", code=503, enhanced="5.5.1"
+            )
+        if row.forget is _SESSION and isinstance(command, Hello):
+            self._check_hello(command)
         line = self._line(command, rules, utf8=force.utf8)
         awaited = (row, command)
         if queued.held or (queued.sent and not queued.may_leave(force.pipelining)):
@@ -151,34 +162,6 @@ class ClientCommands(Connection):
             self._last_mail = Transaction(command)
         elif after is _CHUNKS or command.framing is _COUNTED:
             self._begin_chunk(command, state)
-
-    def _row(self, command: Command, state: State, force: InForce, session: Session) -> Row:
-        """The row of a command that may be sent.
-
-        Arguments:
-            command: the command.
-            state: where the session will be when it arrives.
-            force: what the server offers by then.
-            session: the facts, with what the server offers by then.
-
-        Raises:
-            LocalProtocolError: it is not possible in this state, or an extension is not offered or
-                refuses it.
-        """
-        row = self._rows[state].get(command.row)
-        if row is None or row.in_flight:
-            raise _impossible(not_possible(command, state))
-        refusal = force.refusal(command, session, self._last_mail)
-        if refusal is not None:
-            raise _impossible(refusal)
-        if self._chunks is not None and self._chunks.owed:
-            where = "a chunk is not complete (RFC 3030 section 2)"
-            raise LocalProtocolError(
-                f"{command.verb} is not possible here: {where}", code=503, enhanced="5.5.1"
-            )
-        if isinstance(command, Hello):
-            self._check_hello(command)
-        return row
 
     def _check_hello(self, command: Hello) -> None:
         if command.verb not in self._catalogue.grammar.verbs:

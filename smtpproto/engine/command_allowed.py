@@ -7,7 +7,7 @@ that does not depend on arguments is compiled once for each set of extensions.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from ..vocabulary.replies import Reply
 if TYPE_CHECKING:
     from ..limits import Limits
     from ..vocabulary.command_base import Command, Grammar
+    from ..vocabulary.parameters import Parameter
     from ..vocabulary.session_facts import Session, Transaction
     from ..vocabulary.states import State
 
@@ -33,12 +34,47 @@ class CommandRules:
         longest: octets of the longest line with its CRLF (RFC 5321 section 4.5.3.1.4).
         asked: the extensions in use whose `check` is called.
         told: the extensions whose `after` is called with the reply.
+        owners: the extensions that have a parameter, for each parameter of the command.
     """
 
     not_offered: Reply | None
     longest: int
     asked: tuple[type[Extension], ...]
     told: tuple[type[Extension], ...]
+    owners: Mapping[type[Parameter], Sequence[type[Extension]]]
+
+    def refusal(
+        self, command: Command, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """Return the reply by which the extensions refuse a command in any state, or None.
+
+        This is 502 if the command's extension is not in use, 555 if a parameter's is not, else the
+        reply of an extension in use.
+        """
+        if self.not_offered is not None:
+            return self.not_offered
+        if command.parameters:
+            refusal = self._parameters_refusal(command, session)
+            if refusal is not None:
+                return refusal
+        for kind in self.asked:
+            extension = session.offered.get(kind)
+            assert extension is not None
+            refusal = extension.check(command, session, transaction)
+            if refusal is not None:
+                return refusal
+        return None
+
+    def _parameters_refusal(self, command: Command, session: Session) -> Reply | None:
+        """Return the reply that refuses a command for one of its parameters, or None: 555."""
+        for parameter in command.parameters:
+            owners = map(session.offered.get, self.owners.get(type(parameter), ()))
+            present = [extension for extension in owners if extension is not None]
+            if not any(extension.covers(parameter) for extension in present):
+                # Show the value only if another value would be accepted.
+                name = str(parameter) if present else str(parameter).partition("=")[0]
+                return Reply(555, "5.5.4", f"{command.verb}: {name[:64]} is not offered here")
+        return None
 
 
 class InForce:
@@ -84,6 +120,11 @@ class InForce:
             + sum(each.extra_length.get(kind, 0) for each in self._known if each in self._kinds),
             tuple(each for each in self._known if each in self._kinds and _asks(each, kind)),
             tuple(each for each in self._known if _is_told(each, kind, self._kinds)),
+            {
+                parameter: [each for each in self._known if parameter in _parameters(each, kind)]
+                for extension in self._known
+                for parameter in _parameters(extension, kind)
+            },
         )
         return rules
 
@@ -98,46 +139,18 @@ class InForce:
     def refusal(
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
-        """Return the reply by which the extensions refuse a command in any state, or None.
-
-        This is 502 if the command's extension is not in use, 555 if a parameter's is not, else the
-        reply of an extension in use.
-        """
-        rules = self._rules.get(type(command)) or self._compile(type(command))
-        if rules.not_offered is not None:
-            return rules.not_offered
-        if command.parameters:
-            refusal = self._parameters_refusal(command, session)
-            if refusal is not None:
-                return refusal
-        for kind in rules.asked:
-            extension = session.offered.get(kind)
-            assert extension is not None
-            refusal = extension.check(command, session, transaction)
-            if refusal is not None:
-                return refusal
-        return None
-
-    def _parameters_refusal(self, command: Command, session: Session) -> Reply | None:
-        """Return the reply that refuses a command for one of its parameters, or None: 555."""
-        for parameter in command.parameters:
-            owners = [
-                session.offered.get(each)
-                for each in self._known
-                if type(parameter) in each.parameters.get(type(command), ())
-            ]
-            present = [extension for extension in owners if extension is not None]
-            if not any(extension.covers(parameter) for extension in present):
-                # Show the value only if another value would be accepted.
-                name = str(parameter) if present else str(parameter).partition("=")[0]
-                return Reply(555, "5.5.4", f"{command.verb}: {name[:64]} is not offered here")
-        return None
+        """Return the reply by which the extensions refuse a command, see `CommandRules`."""
+        return self.rules(type(command)).refusal(command, session, transaction)
 
 
 def not_possible(command: Command, state: State) -> Reply:
     """Return the reply to a command that has no row in this state: 503."""
     where = f"{state.value} (RFC 5321 section 4.1.4)"
     return Reply(503, "5.5.1", f"{command.verb} is not possible here: {where}")
+
+
+def _parameters(extension: type[Extension], command: type[Command]) -> Sequence[type[Parameter]]:
+    return extension.parameters.get(command, ())
 
 
 def _asks(extension: type[Extension], command: type[Command]) -> bool:

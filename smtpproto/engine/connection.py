@@ -232,10 +232,9 @@ class Connection:
         self.state = after
         if command is None or 300 <= code < 400:
             return
-        if self._catalogue.concerned:
-            told = self._in_force().rules(type(command)).told
-            if told:
-                self._tell(told, command, code)
+        told = self._in_force().rules(type(command)).told
+        if told:
+            self._tell(told, command, code)
         if code < 300:
             if isinstance(command, Mail):
                 self.transaction = Transaction(command)

@@ -29,7 +29,7 @@ _SEPARATORS = (b" ", b"-", b"")
 ENHANCED = lazy_pattern(r"([245])\.(?:0|[1-9][0-9]{0,2})\.(?:0|[1-9][0-9]{0,2})")
 # The same at the beginning of a line of text, by the class of the reply code: it must agree.
 LEADING = {
-    kind: lazy_pattern(rf"{kind}\.(?:0|[1-9][0-9]{{0,2}})\.(?:0|[1-9][0-9]{{0,2}})(?= |\Z)")
+    kind: lazy_pattern(rf"({kind}\.(?:0|[1-9][0-9]{{0,2}})\.(?:0|[1-9][0-9]{{0,2}}))(?: |\n|\Z)")
     for kind in (2, 4, 5)
 }
 # Control characters but tab and line feed; also C1 controls, which can steer a terminal as well.
@@ -276,13 +276,9 @@ class ReplyReader:
             self.code = code
             return None
         self.code, self._lines = 0, []
-        enhanced = ""
-        if code >= 400 or (command is not None and command.verb not in PLAIN_REPLIES):
-            enhanced = _common_enhanced(code, lines)
-            if enhanced:
-                start = len(enhanced) + 1
-                lines = [line[start:] for line in lines]
-        reply = _received(code, enhanced, "\n".join(lines), command, recipient)
+        plain = code < 400 and (command is None or command.verb in PLAIN_REPLIES)
+        enhanced, text = ("", "\n".join(lines)) if plain else _without_enhanced(code, lines)
+        reply = _received(code, enhanced, text, command, recipient)
         if len(lines) == 1 and isinstance(command, Rcpt):
             self._last_line, self._last = line, reply
         return reply
@@ -328,14 +324,15 @@ _set_code, _set_enhanced, _set_text, _set_command, _set_recipient = (
 )
 
 
-def _common_enhanced(code: int, lines: list[str]) -> str:
-    """Return the enhanced status code that every line begins with; empty if there is none."""
-    pattern = LEADING.get(code // 100)
-    match = None if pattern is None else pattern.match(lines[0])
+def _without_enhanced(code: int, lines: list[str]) -> tuple[str, str]:
+    """Return the enhanced status code that every line begins with, and the text without it."""
+    pattern, text = LEADING.get(code // 100), "\n".join(lines)
+    match = None if pattern is None else pattern.match(text)
     if match is None:
-        return ""
-    enhanced = match[0]
-    for line in lines[1:]:
-        if line != enhanced and not line.startswith(f"{enhanced} "):
-            return ""
-    return enhanced
+        return "", text
+    enhanced, start = match[1], match.end()
+    if len(lines) == 1:
+        return enhanced, text[start:]
+    if any(line != enhanced and not line.startswith(f"{enhanced} ") for line in lines):
+        return "", text
+    return enhanced, "\n".join([line[len(enhanced) + 1 :] for line in lines])
