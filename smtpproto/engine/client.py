@@ -18,7 +18,7 @@ from ..vocabulary.commands import Hello, Helo, Rcpt
 from ..vocabulary.events import ClientEvent, ConnectionClosed, Need
 from ..vocabulary.replies import Reply
 from ..vocabulary.session_facts import Offered, Protocol, Session, TLSFacts
-from ..vocabulary.states import State
+from ..vocabulary.states import Effect, State
 from ..wire import BadLine, DotEncoder, LineEndings
 from .client_commands import ClientCommands, early
 from .compiled_extensions import catalogue, read_offers
@@ -36,6 +36,7 @@ _WORST = 599
 _CLOSED, _CONTENT, _TLS = State.CLOSED, State.CONTENT, State.TLS
 _LMTP = Protocol.LMTP
 _NEEDS_DATA = Need.DATA
+_SESSION = Effect.SESSION
 
 
 class Client(ClientCommands):
@@ -116,7 +117,21 @@ class Client(ClientCommands):
                 line = self._lines.read()
                 if not isinstance(line, bytes):
                     return self._no_line(line)
-                reply = self._feed(line)
+                sent = self._queued.sent
+                if sent:
+                    command = sent[0][1]
+                else:
+                    # Within content a refusal is about the content.
+                    command = self._command if self._encoder is not None else None
+                if isinstance(command, DialogueCommand):
+                    reply = self._feed_privately(line, command)
+                else:
+                    if self._observer is not None:
+                        self._observer("S", line, False)
+                    recipient = None
+                    if self.session.protocol is _LMTP and sent:
+                        recipient = self._lmtp_recipient(*sent[0])
+                    reply = self._replies.feed(line, command, recipient)
                 if reply is not None:
                     self._settle(reply)
                     return reply
@@ -124,22 +139,6 @@ class Client(ClientCommands):
         except RemoteProtocolError as error:
             self._break(error)
             raise
-
-    def _feed(self, line: bytes) -> Reply | None:
-        """Read a line of a reply; return the reply that it completes, or None."""
-        sent = self._queued.sent
-        if not sent:
-            # Within content this is about the content.
-            command = self._command if self._encoder is not None else None
-        else:
-            command = sent[0][1]
-            if isinstance(command, DialogueCommand):
-                return self._feed_privately(line, command)
-        if self._observer is not None:
-            self._observer("S", line, False)
-        if self.session.protocol is _LMTP and sent:
-            return self._replies.feed(line, command, self._lmtp_recipient(*sent[0]))
-        return self._replies.feed(line, command)
 
     def _no_line(self, bad: BadLine | None) -> ClientEvent | Need:
         """Handle what is no line of a reply: one that is refused or too long, or no octets."""
@@ -196,7 +195,7 @@ class Client(ClientCommands):
             if row.after[code // 100] is not row.success:
                 self._projected = None
             self._answered(row, code, None if row.name == "content" else command)
-            if code < 400:
+            if code < 400 and (code >= 300 or command is None or row.forget is _SESSION):
                 self._succeeded(reply)
         if queued.held:
             self._release()

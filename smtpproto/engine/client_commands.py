@@ -133,7 +133,7 @@ class ClientCommands(Connection):
         row = self._rows[state].get(command.row)
         if row is None or row.in_flight:
             raise _impossible(not_possible(command, state))
-        rules = force.rules(type(command))
+        rules = force.rules[type(command)]
         refusal = rules.refusal(command, session, self._last_mail)
         if refusal is not None:
             raise _impossible(refusal)

@@ -7,7 +7,7 @@ that does not depend on arguments is compiled once for each set of extensions.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -77,6 +77,17 @@ class CommandRules:
         return None
 
 
+class _Rules(dict["type[Command]", CommandRules]):
+    """The rules for each class of command, compiled at their first use."""
+
+    def __init__(self, compile_rules: Callable[[type[Command]], CommandRules]) -> None:
+        self._compile = compile_rules
+
+    def __missing__(self, kind: type[Command]) -> CommandRules:
+        rules = self[kind] = self._compile(kind)
+        return rules
+
+
 class InForce:
     """The rules for commands while a set of extensions is in use.
 
@@ -90,9 +101,10 @@ class InForce:
         utf8: whether commands and replies may hold UTF-8 (RFC 6531).
         pipelining: whether PIPELINING is among them (RFC 2920).
         grammar: as above.
+        rules: the rules for each class of command.
     """
 
-    __slots__ = ("_kinds", "_known", "_limits", "_rules", "grammar", "pipelining", "utf8")
+    __slots__ = ("_kinds", "_known", "_limits", "grammar", "pipelining", "rules", "utf8")
 
     def __init__(
         self,
@@ -104,17 +116,13 @@ class InForce:
         self._kinds = kinds
         self._known = known
         self._limits = limits
-        self._rules: dict[type[Command], CommandRules] = {}
+        self.rules = _Rules(self._compile)
         self.grammar = grammar
         self.utf8 = grammar.utf8
         self.pipelining = Pipelining in kinds
 
-    def rules(self, kind: type[Command]) -> CommandRules:
-        """Return the rules for a class of command."""
-        return self._rules.get(kind) or self._compile(kind)
-
     def _compile(self, kind: type[Command]) -> CommandRules:
-        rules = self._rules[kind] = CommandRules(
+        return CommandRules(
             self._not_offered(kind),
             self._limits.command_line
             + sum(each.extra_length.get(kind, 0) for each in self._known if each in self._kinds),
@@ -126,7 +134,6 @@ class InForce:
                 for parameter in _parameters(extension, kind)
             },
         )
-        return rules
 
     def _not_offered(self, kind: type[Command]) -> Reply | None:
         """Return the reply that refuses a command whose extension is not in use, or None: 502."""
@@ -140,7 +147,7 @@ class InForce:
         self, command: Command, session: Session, transaction: Transaction | None
     ) -> Reply | None:
         """Return the reply by which the extensions refuse a command, see `CommandRules`."""
-        return self.rules(type(command)).refusal(command, session, transaction)
+        return self.rules[type(command)].refusal(command, session, transaction)
 
 
 def not_possible(command: Command, state: State) -> Reply:

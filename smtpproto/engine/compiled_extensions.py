@@ -104,7 +104,7 @@ class Catalogue:
         self._offered: dict[tuple[int, ...], Offered] = {}
         everything = self._compile(tuple(self.kinds.values()))
         self.longest = max(
-            limits.command_line, *(everything.rules(each).longest for each in verbs.values())
+            limits.command_line, *(everything.rules[each].longest for each in verbs.values())
         )
 
     def offered(self, extensions: Sequence[Extension]) -> Offered:
@@ -138,7 +138,7 @@ class Catalogue:
 
     def longest_line(self, command: type[Command], offered: Offered) -> int:
         """Octets of the longest line of a command with its CRLF (RFC 5321 section 4.5.3.1.4)."""
-        return self.in_force(offered).rules(command).longest
+        return self.in_force(offered).rules[command].longest
 
 
 def catalogue(

@@ -232,7 +232,7 @@ class Connection:
         self.state = after
         if command is None or 300 <= code < 400:
             return
-        told = self._in_force().rules(type(command)).told
+        told = self._in_force().rules[type(command)].told
         if told:
             self._tell(told, command, code)
         if code < 300:

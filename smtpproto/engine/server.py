@@ -278,7 +278,7 @@ class Server(ServerReplies):
             demanded = self._demanded(command)
             if demanded is not None:
                 return demanded
-        if octets > self._limits.command_line and octets > force.rules(type(command)).longest:
+        if octets > self._limits.command_line and octets > force.rules[type(command)].longest:
             return refusals.bad_line(LineFault.TOO_LONG)
         if row is None or row.in_flight:
             return not_possible(command, self.state)

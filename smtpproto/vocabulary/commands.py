@@ -180,7 +180,7 @@ class Mail(_WithParameters):
 
     def arguments(self) -> str:
         """`FROM:`, the reverse-path and the parameters."""
-        path = f"FROM:{self.reverse_path}"
+        path = f"FROM:{self.reverse_path!s}"
         return path + format_parameters(self.parameters) if self.parameters else path
 
     @classmethod
@@ -222,7 +222,7 @@ class Rcpt(_WithParameters):
 
     def arguments(self) -> str:
         """`TO:`, the forward-path and the parameters."""
-        path = f"TO:{self.forward_path}"
+        path = f"TO:{self.forward_path!s}"
         return path + format_parameters(self.parameters) if self.parameters else path
 
     @classmethod

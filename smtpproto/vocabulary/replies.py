@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
 from .codes import Explanation, default_enhanced, explain
-from .command_base import Command
+from .command_base import Command, DialogueCommand
 from .commands import Rcpt
 
 if TYPE_CHECKING:
@@ -45,6 +45,8 @@ _ANY_C1 = lazy_pattern("[\x80-\x9f]")
 # 12,288 (RFC 4954 section 4).
 LINE_OCTETS = 512
 CHALLENGE_OCTETS = 12288
+# Octets of a line that `ReplyReader` keeps.
+_SHORT = 64
 # What to send instead of a received code that a server must not send, by its first digit.
 GENERAL = {2: 250, 3: 354, 4: 451, 5: 554}
 # Replies whose lines are for programs, not for people.
@@ -134,9 +136,6 @@ class Reply:
         return " ".join(filter(None, (str(self.code), self.enhanced, self.text)))
 
 
-_NO_REPLY = Reply(250)
-
-
 def sendable(reply: Reply) -> Reply:
     """Return the reply, or a substitute if a server must not send its code.
 
@@ -223,15 +222,15 @@ class ReplyReader:
         code: the code of an incomplete reply; 0 if no reply has begun.
     """
 
-    __slots__ = ("_last", "_last_line", "_lines", "_most", "code")
+    __slots__ = ("_last", "_lines", "_most", "code")
 
     def __init__(self, limits: Limits) -> None:
         self._most = limits.reply_lines
         self.code = 0
         self._lines: list[str] = []
-        # The last reply to RCPT of one line, and that line: many in a row are often the same.
-        self._last_line = b""
-        self._last = _NO_REPLY
+        # The last short positive reply to each command, as its line and what that means: servers
+        # say the same to all recipients of all messages.
+        self._last: dict[object, tuple[bytes, int, str, str]] = {}
 
     def feed(
         self, line: bytes, command: Command | None = None, recipient: Rcpt | None = None
@@ -256,9 +255,9 @@ class ReplyReader:
                 before it and is no refusal; or the reply has too many lines.
         """
         lines = self._lines
-        if line == self._last_line and not lines and isinstance(command, Rcpt):
-            last = self._last
-            return _received(last.code, last.enhanced, last.text, command, recipient)
+        last = self._last.get(type(command))
+        if last is not None and last[0] == line and not lines:
+            return _received(last[1], last[2], last[3], command, recipient)
         code, separator = _CODES.get(line[:3]), line[3:4]
         if code is None or separator not in _SEPARATORS:
             raise RemoteProtocolError(
@@ -278,10 +277,11 @@ class ReplyReader:
         self.code, self._lines = 0, []
         plain = code < 400 and (command is None or command.verb in PLAIN_REPLIES)
         enhanced, text = ("", "\n".join(lines)) if plain else _without_enhanced(code, lines)
-        reply = _received(code, enhanced, text, command, recipient)
-        if len(lines) == 1 and isinstance(command, Rcpt):
-            self._last_line, self._last = line, reply
-        return reply
+        short = len(lines) == 1 and len(line) <= _SHORT
+        # A challenge may be a secret.
+        if short and code < 400 and not isinstance(command, DialogueCommand):
+            self._last[type(command)] = line, code, enhanced, text
+        return _received(code, enhanced, text, command, recipient)
 
 
 def _readable(octets: bytes) -> str:

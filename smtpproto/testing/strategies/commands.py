@@ -268,7 +268,7 @@ class _Judge:
     def allows(self, command: Command) -> bool:
         in_force = self.catalogue.in_force(self.session.offered)
         return (
-            len(command.line().encode()) + 2 <= in_force.rules(type(command)).longest
+            len(command.line().encode()) + 2 <= in_force.rules[type(command)].longest
             and in_force.refusal(command, self.session, self.transaction) is None
         )
 
