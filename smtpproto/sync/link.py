@@ -5,13 +5,12 @@ from __future__ import annotations
 import select
 import socket
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from ..adapters import host, tls_contexts
 from ..adapters.nonblocking_channel import Channel
 from ..conversations import io_requests
-from ..conversations.conversation_steps import Steps
 from ..conversations.io_requests import Flow, Request
 from ..vocabulary.session_facts import TLSFacts
 
@@ -126,13 +125,17 @@ def run(flow: Flow[T], link: Link | None = None) -> T:
     Raises:
         Exception: any error that the conversation raises.
     """
-    steps = Steps(flow)
-    for request in steps:
+    resume: Callable[[Any], Request] = flow.send
+    result: Any = None
+    while True:
         try:
-            steps.result = _fulfil(request, link)
+            request = resume(result)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]
+        try:
+            resume, result = flow.send, _fulfil(request, link)
         except BaseException as raised:  # noqa: BLE001  # it knows what was under way, not this
-            steps.error = raised
-    return steps.returned
+            resume, result = flow.throw, raised
 
 
 def _fulfil(request: Request, link: Link | None) -> Any:

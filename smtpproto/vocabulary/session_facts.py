@@ -83,12 +83,13 @@ class Offered:
             TypeError: `kind` is not a class.
         """
         found: T | None = self._by_class.get(kind)
-        if found is None:
-            _expect_class(kind)
+        if found is None and not isinstance(kind, type):
+            # A keyword as text would never be found; this error says why.
+            raise TypeError(f"an extension is looked up by its class, such as Size; found {kind!r}")
         return found
 
-    def __contains__(self, kind: object) -> bool:
-        return kind in self._by_class or _expect_class(kind)
+    def __contains__(self, kind: Any) -> bool:
+        return self.get(kind) is not None
 
     def __iter__(self) -> Iterator[OfferedExtension]:
         return iter(self._all)
@@ -98,13 +99,6 @@ class Offered:
 
     def __repr__(self) -> str:
         return f"Offered({self._all!r})"
-
-
-def _expect_class(kind: object) -> bool:
-    # A keyword as text would never be found; this error says why.
-    if not isinstance(kind, type):
-        raise TypeError(f"an extension is looked up by its class, such as Size; found {kind!r}")
-    return False
 
 
 class NameKind(enum.Enum):

@@ -118,8 +118,6 @@ class ContentSource:
             TypeError: it returns something other than bytes.
             Exception: any error of reading it.
         """
-        if self.octets is not None:
-            return
         size = 0
         while not self._examiner.header_ended and size < LOOK_MOST:
             chunk = yield from self._read()

@@ -96,7 +96,7 @@ class MailTransaction:
             client.send(plan.recipients[index])
         if not plan.chunked:
             client.send(Data())
-        mail = yield from self._mail()
+        mail = self._mail((yield from self._reply()))
         for index in self.batch:
             reply = client.next_event()
             if not isinstance(reply, Reply):
@@ -110,7 +110,7 @@ class MailTransaction:
     def _one_by_one(self) -> Flow[None]:
         """Wait for each reply, and send no content without a recipient."""
         self.client.send(self.plan.mail)
-        mail = yield from self._mail()
+        mail = self._mail((yield from self._reply()))
         for index in self.batch if mail.positive else ():
             self.client.send(self.plan.recipients[index])
             self._decide_for_one(index, (yield from self._reply()))
@@ -138,9 +138,8 @@ class MailTransaction:
             self.closing = reply
             raise ConnectionLost(f"the server closed the connection: {reply}", reply=reply)
 
-    def _mail(self) -> Flow[Reply]:
-        """Read the reply to MAIL; a refusal decides for all recipients, despite RCPT."""
-        reply = yield from self._reply()
+    def _mail(self, reply: Reply) -> Reply:
+        """Note the reply to MAIL; a refusal decides for all recipients, despite RCPT."""
         if reply.negative:
             self.replies = dict.fromkeys(self.batch, reply)
         return reply
@@ -155,8 +154,7 @@ class MailTransaction:
 
     def _decide_for_all(self, reply: Reply) -> None:
         """Note one reply for all recipients that are not decided."""
-        for index in self.open:
-            self.replies[index] = reply
+        self.replies.update(dict.fromkeys(self.open, reply))
 
     def _abandon(self) -> Flow[None]:
         """Abort the mail transaction, so that the session can go on."""
@@ -169,17 +167,16 @@ class MailTransaction:
     # --- content after DATA -------------------------------------------------------------------
 
     def _data(self) -> Flow[None]:
-        """Read the reply to DATA, and send the content if a recipient was accepted."""
+        """Read the reply to DATA, then send the content.
+
+        Without a recipient this is a single dot (RFC 2920 section 3.1).
+        """
+        client, source = self.client, self.source
         reply = yield from self._reply()
-        if reply.intermediate:
-            yield from self._content()
-        else:
+        if not reply.intermediate:
             self._decide_for_all(reply)
             yield from self._abandon()
-
-    def _content(self) -> Flow[None]:
-        """Send the content; without a recipient, a single dot (RFC 2920 section 3.1)."""
-        client, source = self.client, self.source
+            return
         while self.open and (chunk := (yield from source.next())) is not None:
             client.send(ContentChunk(chunk))
             if source.ended:

@@ -26,6 +26,7 @@ from ...extensions import (
 from ...extensions.eight_bit_mime import is_binary
 from ...vocabulary.addresses import Domain, ForwardPath, ReversePath
 from ...vocabulary.commands import Mail, Rcpt
+from ...vocabulary.parameters import Parameter
 from ...wire import LineEndings
 from ..envelope import Envelope
 from ..io_requests import Flow
@@ -98,7 +99,8 @@ def make_plan(
             "this content can be read only once: give bytes, a file that can be rewound, or what "
             "can be iterated over again"
         )
-    yield from source.look()
+    if source.octets is None:
+        yield from source.look()
     binary = is_binary(envelope.mail)
     if not binary:
         source.check(line_endings)
@@ -127,7 +129,7 @@ def _with_parameters(
     mail: Mail, source: ContentSource, offered: Offered, *, binary: bool, utf8: bool
 ) -> Mail:
     """Return MAIL with the parameters that it needs in addition to its own."""
-    parameters = list(mail.parameters)
+    parameters: list[Parameter] = []
     if Size in offered and mail.get(SizeParameter) is None:
         size = source.octets_sent(binary=binary)
         if size is not None:
@@ -140,7 +142,7 @@ def _with_parameters(
             parameters.append(SmtpUtf8Parameter())
         elif source.octets is None:
             source.utf8_refusal = _late_utf8(offered)
-    return Mail(mail.reverse_path, tuple(parameters))
+    return Mail(mail.reverse_path, (*mail.parameters, *parameters)) if parameters else mail
 
 
 def _body(given: Body | None, source: ContentSource, offered: Offered) -> Body | None:
@@ -190,10 +192,9 @@ def cannot_be_sent(what: str, enhanced: str, rfc: str) -> CannotBeSent:
 
 def _is_ascii(envelope: Envelope) -> bool:
     mail, recipients = envelope.mail, envelope.recipients
-    words = [str(rcpt.forward_path) for rcpt in recipients]
-    words += [str(parameter) for rcpt in recipients for parameter in rcpt.parameters]
-    words += [str(mail.reverse_path), *map(str, mail.parameters)]
-    return "".join(words).isascii()
+    words = [mail.reverse_path, *mail.parameters, *[rcpt.forward_path for rcpt in recipients]]
+    words += [parameter for rcpt in recipients for parameter in rcpt.parameters]
+    return "".join(map(str, words)).isascii()
 
 
 def _without_utf8(envelope: Envelope, source: ContentSource, to_ascii: ToASCII | None) -> Envelope:
