@@ -42,6 +42,21 @@ def test_it_runs(program: str, tmp_path: Path) -> None:
     assert done.stdout
 
 
+@pytest.mark.parametrize("project", ["django", "flask"])
+def test_the_tests_of_an_application_pass(project: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+        env=environment(PYTHONDONTWRITEBYTECODE="1"),
+        cwd=ROOT / "examples" / project,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search(r"^=+ [45] passed in ", done.stdout, re.MULTILINE)
+
+
 PACKAGES = [
     "smtpproto",
     "smtpproto.conversations",

@@ -38,6 +38,7 @@ from smtpproto.conversations.io_requests import (
     CallWithContent,
     Draining,
     Flow,
+    HasUnread,
     Receive,
     Report,
     Send,
@@ -131,12 +132,22 @@ def test_answers(answers: dict[str, Any], lines: bytes, found: list[int]) -> Non
         (Reply(554, "5.3.2", "not you"), [554]),
         (Reply(421, "4.3.2", "later"), [421]),
         (ValueError("bug"), [451]),
+        (Reply(354, "", "no greeting"), [451]),
     ],
 )
 def test_the_greeting(answer: Any, greeting: list[int]) -> None:
     link = serve(Inbox({"connect": answer}))
     assert codes(link.feed(b"")) == greeting
     assert link.server.done is (greeting == [421])
+
+
+def test_a_link_that_is_lost_before_the_greeting_is_no_error_of_the_handler() -> None:
+    link = serve(Inbox())
+    link.server.faults[1] = ConnectionAbortedError()
+    assert link.feed(b"") == b""
+    assert isinstance(link.server.requests[1], HasUnread)
+    assert link.server.reports == []
+    assert link.server.done
 
 
 class Everything(Handler):

@@ -1,0 +1,1 @@
+"""A site that invites people by mail."""
