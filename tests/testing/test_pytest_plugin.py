@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 
 pytest_plugins = ["pytester"]
+
+# A run within a test forgets what it imported, and cryptography cannot be imported twice.
+IMPORTED = [import_module(name) for name in ("smtpproto.testing", "trustme")]
 
 # An application that sends one message to the server that it is given.
 APPLICATION = """
