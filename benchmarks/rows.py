@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import math
 import statistics
 import time
@@ -50,11 +51,15 @@ class Row:
 
     def measure(self, turn: int) -> None:
         """Measure both once; in every other round the peer goes first."""
-        if self.peer is not None and turn % 2:
-            self.found_peer.append(self.peer())
-        self.found.append(self.ours())
-        if self.peer is not None and not turn % 2:
-            self.found_peer.append(self.peer())
+        figures = [(self.ours, self.found)]
+        if self.peer is not None:
+            figures.append((self.peer, self.found_peer))
+        for figure, found in figures[:: -1 if turn % 2 else 1]:
+            # A full collection looks at all objects: those of other rows are no cost of this one.
+            gc.unfreeze()
+            gc.collect()
+            gc.freeze()
+            found.append(figure())
 
     @property
     def ratios(self) -> list[float]:

@@ -55,6 +55,7 @@ _OWES_REPLY, _NEEDS_DATA = Need.REPLY, Need.DATA
 _CLOSED, _CHUNKS = State.CLOSED, State.CHUNKS
 _EXCHANGE, _TLS = State.EXCHANGE, State.TLS
 _COUNTED = Framing.COUNTED
+_END = EndOfContent()
 
 # How many times the bound on commands holds for recipients beyond the limit.
 _FOR_LONG_LISTS = 10
@@ -148,8 +149,10 @@ class Server(ServerReplies):
                 event = self._next_response()
             elif state is _CLOSED or state is _TLS:
                 return self._without_lines()
-            else:
+            elif self._buffer.octets or self._eof or self._deviant is not None:
                 event = self._next_command()
+            else:
+                return _NEEDS_DATA
             if event is not None:
                 return event
 
@@ -382,7 +385,7 @@ class Server(ServerReplies):
         if content.refused is not None:
             return self._refuse_complete(content, content.refused, last=last)
         if last:
-            return EndOfContent()
+            return _END
         self.send(Reply(250, "2.0.0", f"{content.octets} octets received"))
         return None
 

@@ -26,7 +26,7 @@ from .transition_table import Row
 __all__ = ["ServerReplies"]
 
 # CPython 3.11 takes three times as long to look up an enum's member than a global name.
-_CLOSED, _CONTENT, _CHUNKS = State.CLOSED, State.CONTENT, State.CHUNKS
+_CLOSED, _RCPT, _CONTENT, _CHUNKS = State.CLOSED, State.RCPT, State.CONTENT, State.CHUNKS
 _EXCHANGE, _SESSION = State.EXCHANGE, Effect.SESSION
 
 # The usual reply to content (RFC 5321 section 4.3.2).
@@ -162,7 +162,7 @@ class ServerReplies(Connection):
         command = None if row.name == "content" else self._command
         self._answered(row, code, command)
         after = self.state
-        if code < 300 and (after is not before or before in _WITH_RECIPIENTS):
+        if code < 300 and (after is _RCPT or before in _WITH_RECIPIENTS):
             self._forgive(command, before)
         if after is not before:
             self._entered(after, before, command)

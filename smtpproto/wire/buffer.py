@@ -23,8 +23,8 @@ class ReceiveBuffer:
 
     The readers in this folder use `octets`, `offset` and `searched` directly, because method calls
     would take longer than the work.  A reader advances `offset`; the next `feed` deletes the octets
-    before it, once for all lines read in between.  When the buffer is empty it frees its memory,
-    because a session waits most of its time.
+    before it, once for all lines read in between.  Most often everything was read before: then the
+    buffer keeps what arrives as it is, without a copy.
 
     Attributes:
         octets: the received octets; those before `offset` are read.
@@ -35,7 +35,7 @@ class ReceiveBuffer:
     __slots__ = ("octets", "offset", "searched")
 
     def __init__(self) -> None:
-        self.octets = bytearray()
+        self.octets: bytes | bytearray = b""
         self.offset = 0
         self.searched = 0
 
@@ -43,15 +43,21 @@ class ReceiveBuffer:
         return len(self.octets) - self.offset
 
     def feed(self, data: bytes | bytearray | memoryview) -> None:
-        """Append a copy of the received octets."""
-        if self.offset:
-            del self.octets[: self.offset]
-            self.offset = 0
-        self.octets += data
+        """Append the received octets."""
+        octets = self.octets
+        if not octets:
+            self.octets = bytes(data)
+            return
+        if isinstance(octets, bytes):
+            octets = self.octets = bytearray(octets[self.offset :])
+        else:
+            del octets[: self.offset]
+        self.offset = 0
+        octets += data
 
     def clear(self) -> None:
         """Delete all unread octets."""
-        self.octets = bytearray()
+        self.octets = b""
         self.offset = self.searched = 0
 
     def peek(self, most: int) -> bytes:
@@ -67,5 +73,5 @@ class ReceiveBuffer:
         self.searched = 0
         self.offset += count
         if self.offset == len(self.octets):
-            self.octets = bytearray()
+            self.octets = b""
             self.offset = 0

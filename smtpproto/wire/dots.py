@@ -83,7 +83,7 @@ class DotDecoder:
             self._buffer.skip(len(octets) - held)
             if held:
                 octets = octets[:-held]
-        if dot >= 0:
+        if dot != end:
             octets = octets.replace(b"\r\n.", b"\r\n")
         return self._under_policy(octets)
 

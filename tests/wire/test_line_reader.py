@@ -205,7 +205,7 @@ class Searches(bytearray):
 
 def test_no_octet_is_searched_again_and_again() -> None:
     buffer = ReceiveBuffer()
-    buffer.octets = octets = Searches()
+    buffer.octets = octets = Searches(b"x")
     reader = LineReader(buffer, 2048)
     for piece in one_by_one(b"x" * 1000 + b"\r" * 10 + b"x" * 20):
         buffer.feed(piece)
@@ -216,8 +216,7 @@ def test_no_octet_is_searched_again_and_again() -> None:
 
 def test_many_lines_in_one_feed_are_searched_once_and_moved_never() -> None:
     buffer = ReceiveBuffer()
-    buffer.octets = octets = Searches()
-    buffer.feed(b"NOOP\r\n" * 1000 + b"NO")
+    buffer.octets = octets = Searches(b"NOOP\r\n" * 1000 + b"NO")
     reader = LineReader(buffer, 512)
     assert read_all(reader, buffer, [b""]) == [b"NOOP"] * 1000
     assert octets.looked_at <= 6002
