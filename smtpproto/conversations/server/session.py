@@ -62,8 +62,9 @@ NO_MEMORY = Reply(421, "4.3.1", "no memory, try again later")
 # sessions go on: a group of 100 recipients takes this much.
 _MOST_QUEUED = 2048
 
-# Octets to read at once: of commands, of which few come together, and of content.
-_COMMANDS, _CONTENT = 65536, 262144
+# Octets to read at once, and after a read of so many: to make room for many where few come takes
+# longer than to read them.
+_READ, _READ_MORE = 65536, 262144
 
 # In CPython 3.11 to name a member of an enum takes three times as long as to name this.
 _NEEDS_DATA = Need.DATA
@@ -131,6 +132,7 @@ class ServerSession(HandlerAnswers):
         "authenticator",
         "budget",
         "draining",
+        "reads",
         "refuses_early_talk",
         "spends",
         "stamp",
@@ -152,6 +154,8 @@ class ServerSession(HandlerAnswers):
         self.refuses_early_talk = False
         # Whether the conversation knows that the server shall stop.
         self.draining = False
+        # How many octets to read next.
+        self.reads = _READ
         # The time limit of the current transaction or content: which one, and how much.
         self.spends: object = None
         self.budget: Budget | None = None
@@ -260,14 +264,14 @@ class ServerSession(HandlerAnswers):
                 try:
                     within = self.find_budget()
                     in_content = server.in_content
-                    most = _CONTENT if in_content else _COMMANDS
-                    received = yield Receive(timeout, fresh or in_content, most, within)
+                    received = yield Receive(timeout, fresh or in_content, self.reads, within)
                 except Draining:
                     self.draining = True
                 except TimeoutError:
                     self.end(TIMED_OUT)
                 else:
                     fresh = False
+                    self.reads = _READ if len(received) < _READ else _READ_MORE
                     if within is not None:
                         within.seconds += len(received) / server.limits.transaction_rate
                     server.receive_data(received)
