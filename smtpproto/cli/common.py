@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from ..conversations import Outcome
 
 __all__ = [
+    "IO",
     "CannotRun",
     "host_and_port",
     "in_file",
@@ -43,6 +44,8 @@ OPTIONS = {
     "give sender and recipients": "give --from and --to",
     "an envelope needs a recipient": "the message names no recipient: give --to ADDR",
 }
+# The adapters that `send` and `serve` can use.
+IO = ("sync", "asyncio", "trio")
 # Packages whose name differs from that of their module.
 PACKAGES = {"dns": "dnspython"}
 # The place in the source of OpenSSL or Python where the fault was found.

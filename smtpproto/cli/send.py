@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..conversations.client.message import envelope_of, header_of, read_header
 from ..errors import LocalProtocolError
-from .common import CannotRun, need, number_of, port_number, reason, server_address
+from .common import IO, CannotRun, need, number_of, port_number, reason, server_address
 from .compose import add_message, compose, recipients_of, sender_of, wants_message
 from .messages import StoredMessage, read_messages
 from .patience import Patience
@@ -71,7 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--parallel", type=number_of, metavar="M", help="over M connections at once; default: 1"
     )
     parser.add_argument(
-        "--io", choices=("sync", "trio"), default="sync", help="blocking (the default), or trio"
+        "--io", choices=IO, default="sync", help="blocking (the default), asyncio or trio"
     )
 
 

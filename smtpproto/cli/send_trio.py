@@ -6,31 +6,21 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from .. import trio as adapter
+from ..trio import connect_with
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Awaitable, Callable, Iterator
 
-    from ..adapters.connecting import ConnectionSettings
-    from ..conversations import Delivery, Envelope
-    from ..conversations.client.base import ClientBase
+    from ..conversations import Delivery
+    from .sending import Connect
 
 __all__ = ["send_over_trio"]
 
 
-def send_over_trio(
-    settings: ConnectionSettings,
-    envelope: Envelope,
-    content: Callable[[ClientBase], Iterator[bytes]],
-) -> Delivery:
-    """Send one message; raises the errors of the blocking client."""
-
-    async def main() -> Delivery:
-        async with await adapter.connect_with(settings) as client:
-            return await client.send(envelope, content(client))
-
+def send_over_trio(send: Callable[[Connect], Awaitable[Delivery]]) -> Delivery:
+    """Run what sends one message; raises the errors of the blocking client."""
     try:
-        return trio.run(main)
+        return trio.run(send, connect_with)
     except BaseException as error:
         if any(isinstance(each, KeyboardInterrupt) for each in _leaves(error)):
             # While trio connects, Ctrl-C arrives inside an exception group.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import sync
 from ..conversations import Delivery, Envelope, Outcome, SMTPError, Status
@@ -15,10 +15,15 @@ from .common import CannotRun, reason
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Coroutine
 
+    from ..adapters.async_client import AsyncClient
     from ..adapters.connecting import ConnectionSettings
     from ..engine.connection import Observer
     from ..vocabulary.commands import Rcpt
+
+    # `connect_with` of an adapter that can await.
+    Connect = Callable[[ConnectionSettings], Coroutine[Any, Any, AsyncClient]]
 
 __all__ = ["Deliver", "Direct", "MakeContent", "ToOne", "both"]
 
@@ -63,10 +68,20 @@ class ToOne:
         self._client: sync.Client | None = None
 
     def __call__(self, envelope: Envelope, content: MakeContent) -> Delivery:
+        async def awaiting(connect: Connect) -> Delivery:
+            async with await connect(self._settings) as client:
+                return await client.send(envelope, content(client))
+
         if self._io == "trio":
             from .send_trio import send_over_trio
 
-            return send_over_trio(self._settings, envelope, content)
+            return send_over_trio(awaiting)
+        if self._io == "asyncio":
+            import asyncio
+
+            from ..asyncio import connect_with
+
+            return asyncio.run(awaiting(connect_with))
         if self._client is None or not self._client.ready:
             self._client = sync.connect_with(self._settings)
         return self._client.send(envelope, content(self._client))

@@ -1,4 +1,4 @@
-"""Running a server in this process until a signal stops it, over either adapter."""
+"""Running a server in this process until a signal stops it, over any adapter."""
 
 from __future__ import annotations
 
@@ -59,9 +59,12 @@ def _serve_until(
             from .serve_trio import serve_over_trio
 
             with signals.waking_left_to_others():
-                serve_over_trio(
-                    where, settings, started, [signals.number, *others], signals.end_at_the_next
-                )
+                serve_over_trio(where, settings, started, signals, others)
+            return
+        if options.io == "asyncio":
+            from .serve_asyncio import serve_over_asyncio
+
+            serve_over_asyncio(where, settings, started, signals, others)
             return
         from .. import sync
 

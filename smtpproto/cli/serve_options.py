@@ -21,7 +21,7 @@ from ..vocabulary.command_base import Syntax
 from ..vocabulary.session_facts import Protocol
 from ..wire import LineEndings
 from ..wire.proxy_header_parser import TrustedNetworks
-from .common import CannotRun, host_and_port, in_file, need, number_of, seconds
+from .common import IO, CannotRun, host_and_port, in_file, need, number_of, seconds
 from .signals import ServerOutput
 from .terminal import complain
 
@@ -50,7 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _add_security(parser)
     running = parser.add_argument_group("how to run")
     running.add_argument(
-        "--io", choices=("sync", "trio"), default="sync", help="threads (the default), or trio"
+        "--io", choices=IO, default="sync", help="threads (the default), asyncio or trio"
     )
     running.add_argument(
         "--workers",

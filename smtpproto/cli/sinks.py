@@ -11,14 +11,14 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Protocol
 
-from ..conversations import Handler
+from ..conversations import AsyncHandler, Handler
 from ..conversations.transcript import escaped
 from ..mailboxes import FinalDelivery, MaildirStore, MboxStore
 from ..vocabulary.replies import Reply
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
     from types import TracebackType
 
     from typing_extensions import Self
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     Sinks = Callable[[Session, Envelope], "Sink"]
 
-__all__ = ["NOT_PRINTED", "Discarding", "Printing", "Receiver", "Sink", "sinks", "storing"]
+__all__ = ["AsyncReceiver", "Discarding", "Printing", "Receiver", "Sink", "sinks", "storing"]
 
 # The most octets to print at once, and the line between two messages.
 _LONGEST = 65536
@@ -159,6 +159,34 @@ class Receiver(Handler):
                 for chunk in chunks:
                     sink.write(chunk)
                 sink.commit()
+        except BrokenPipeError:
+            return NOT_PRINTED
+        return None
+
+
+class AsyncReceiver(AsyncHandler):
+    """The same for adapters that can await; it waits for disks in threads.
+
+    Arguments:
+        sinks: makes the sink of a message.
+        in_thread: calls a function in a thread; it must not return before the function does.
+    """
+
+    def __init__(
+        self, sinks: Sinks, in_thread: Callable[[Callable[[], None]], Awaitable[None]]
+    ) -> None:
+        self._sinks = sinks
+        self._in_thread = in_thread
+
+    async def content(
+        self, session: Session, envelope: Envelope, chunks: AsyncIterator[bytes]
+    ) -> Reply | None:
+        """Take a message as it arrives."""
+        try:
+            with self._sinks(session, envelope) as sink:
+                async for chunk in chunks:
+                    sink.write(chunk)
+                await self._in_thread(sink.commit)
         except BrokenPipeError:
             return NOT_PRINTED
         return None

@@ -14,12 +14,12 @@ from smtpproto import sync
 from smtpproto.adapters.tls_contexts import server_context
 from smtpproto.cli import VERBS, main
 from smtpproto.cli.certificate import throw_away
-from smtpproto.cli.common import OPTIONS, reason
+from smtpproto.cli.common import IO, OPTIONS, reason
 from smtpproto.conversations import ServerTLS, TLSError
 from smtpproto.conversations.client.certificate_errors import tls_error
 from tests.programs import HOST, MESSAGE
 
-KINDS = pytest.mark.parametrize("io", ["sync", "trio"])
+KINDS = pytest.mark.parametrize("io", IO)
 # A member of a class or module, a name with an underscore, a class, an error number.
 PYTHON = re.compile(
     r"\b[A-Z][A-Za-z]*\.[A-Za-z]\w*\b|\b(?!s_client)[a-z]+_[a-z_]+\b|Errno|_ssl|\b[A-Z][a-z]+[A-Z]"

@@ -15,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from smtpproto import sync
+from smtpproto.cli.common import IO
 from tests.programs import HOST, MESSAGE, environment, signals_as_usual, until
 
 INTERRUPTED, UNREAD = -signal.SIGINT, -signal.SIGPIPE
-KINDS = pytest.mark.parametrize("io", ["sync", "trio"])
+KINDS = pytest.mark.parametrize("io", IO)
 
 
 class Inbox:
@@ -118,7 +119,7 @@ def test_a_closed_pipe_of_talk(server: str) -> None:
     assert unread("talk", server, lines=1, stdin=b"NOOP\n" * 9) == (UNREAD, b"")
 
 
-@pytest.mark.parametrize("io", ["sync", "trio"])
+@KINDS
 def test_a_closed_pipe_of_a_transcript(server: str, file: str, io: str) -> None:
     reading, writing = os.pipe()
     arguments = ["send", file, "--server", server, "--transcript", "--io", io]
@@ -143,7 +144,7 @@ def port_of(process: subprocess.Popen[bytes]) -> int:
     return int(process.stdout.readline().rpartition(b":")[2])
 
 
-@pytest.mark.parametrize("more", [[], ["--io", "trio"], ["--workers", "2"]])
+@pytest.mark.parametrize("more", [[], ["--io", "trio"], ["--io", "asyncio"], ["--workers", "2"]])
 def test_a_server_that_prints_for_nobody_stops(more: list[str]) -> None:
     """The message is not accepted, since nobody has seen it."""
     with running("serve", "--listen", f"{HOST}:0", *more) as process:
@@ -168,7 +169,7 @@ def test_a_server_whose_transcript_is_read_no_more_stops(io: str) -> None:
         assert process.wait(20) == UNREAD
 
 
-@pytest.mark.parametrize("more", [[], ["--io", "trio"], ["--workers", "2"]])
+@pytest.mark.parametrize("more", [[], ["--io", "trio"], ["--io", "asyncio"], ["--workers", "2"]])
 def test_a_server_whose_first_line_nobody_reads_stops(more: list[str]) -> None:
     assert unread("serve", "--listen", f"{HOST}:0", *more) == (UNREAD, b"")
 

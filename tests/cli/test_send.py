@@ -12,13 +12,14 @@ import pytest
 
 from smtpproto import Reply, Session, sync
 from smtpproto.cli import main
+from smtpproto.cli.common import IO
 from smtpproto.conversations import Envelope
 from smtpproto.extensions import Pipelining
 from smtpproto.vocabulary.session_facts import Protocol
 from tests.cli.inboxes import Inbox
 from tests.programs import HOST, MESSAGE, environment, serve, smtpproto
 
-KINDS = pytest.mark.parametrize("io", ["sync", "trio"])
+KINDS = pytest.mark.parametrize("io", IO)
 
 
 # --- exit statuses --------------------------------------------------------------------------------

@@ -16,9 +16,10 @@ import pytest
 
 from smtpproto.cli import main
 from smtpproto.cli.certificate import Files, throw_away
+from smtpproto.cli.common import IO
 from tests.programs import HOST, MESSAGE, Serve, serve, smtpproto, until
 
-KINDS = pytest.mark.parametrize("io", ["sync", "trio"])
+KINDS = pytest.mark.parametrize("io", IO)
 SENDER, ALICE = "eve@example.org", "alice@example.com"
 CRLF = MESSAGE.replace(b"\n", b"\r\n")
 

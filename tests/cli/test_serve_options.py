@@ -51,7 +51,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
         (["--workers", "-1"], "expected a number of at least 1, found '-1'"),
         (["--workers", "²"], "expected a number of at least 1, found '²'"),
         (["--tls", "sometimes"], "invalid choice: 'sometimes'"),
-        (["--io", "asyncio"], "invalid choice: 'asyncio'"),
+        (["--io", "twisted"], "invalid choice: 'twisted'"),
         (["--grace", "long"], "expected seconds, found 'long'"),
     ],
 )

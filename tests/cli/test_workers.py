@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from smtpproto.cli.common import IO
 from smtpproto.cli.workers import LONGEST_PAUSE, back_off
 from tests.programs import HOST, MESSAGE, Serve, serve, until
 
-KINDS = pytest.mark.parametrize("io", ["sync", "trio"])
+KINDS = pytest.mark.parametrize("io", IO)
 
 
 def submit(server: Serve) -> None:

@@ -12,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from smtpproto.cli.common import IO
 from smtpproto.conversations import Status
 from tests.effort import effort
 from tests.process.load import HOST, Load, found
 from tests.programs import Serve, serve
 
 ROUNDS = effort(2, 5)
-KINDS = pytest.mark.parametrize("io", ["sync", "trio"])
+KINDS = pytest.mark.parametrize("io", IO)
 
 
 def check(load: Load, there: Counter[int]) -> None:

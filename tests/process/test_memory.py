@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from smtpproto.cli.common import IO
 from tests.effort import effort
 from tests.process.memory import GIB, MIB, most_so_far
 from tests.programs import HOST, environment, serve
@@ -37,17 +38,19 @@ CLIENT = """if True:
             assert client.send(envelope, content(int(size))).complete
             return most_so_far(os.getpid()) - before
 
-    async def trio_client():
-        from smtpproto import trio
-        async with trio.connect(host, int(port)) as client:
+    async def awaiting_client(adapter):
+        async with adapter.connect(host, int(port)) as client:
             assert (await client.send(envelope, content(1 << 20))).complete
             before = most_so_far(os.getpid())
             assert (await client.send(envelope, content(int(size)))).complete
             return most_so_far(os.getpid()) - before
 
     if kind == "trio":
-        import trio
-        print(trio.run(trio_client))
+        import smtpproto.trio, trio
+        print(trio.run(awaiting_client, smtpproto.trio))
+    elif kind == "asyncio":
+        import asyncio, smtpproto.asyncio
+        print(asyncio.run(awaiting_client(smtpproto.asyncio)))
     else:
         print(sync_client())
 """
@@ -69,7 +72,7 @@ def python(code: str, *arguments: str) -> str:
 SIZE = effort(64 * MIB, GIB)
 
 
-@pytest.mark.parametrize("io", ["sync", "trio"])
+@pytest.mark.parametrize("io", IO)
 def test_content_passes_through(io: str) -> None:
     with serve("--discard", "--size", str(2 * GIB), "--io", io) as server:
         python(CLIENT, io, HOST, str(server.port), str(MIB))

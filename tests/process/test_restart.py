@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from smtpproto.cli.common import IO
 from smtpproto.conversations import Status
 from tests.effort import effort
 from tests.process.load import Load, found
 from tests.programs import serve, until
 
-KINDS = pytest.mark.parametrize("io", ["sync", "trio"])
+KINDS = pytest.mark.parametrize("io", IO)
 RESTARTS = effort(1, 3)
 
 
