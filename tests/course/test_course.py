@@ -77,6 +77,7 @@ def shell(tmp_path: Path) -> Iterator[Callable[[str], str | None]]:
                 cwd=ROOT,
                 env=environment,
             )
+        assert done.returncode == 0, done.stdout
         output = done.stdout
         for name, free in ports.items():
             output = output.replace(free, name)
