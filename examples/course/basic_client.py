@@ -1,7 +1,7 @@
 """Exercise 1: a basic client, with nothing but a socket.
 
 Run it as `python3 -m examples.course.basic_client`: it sends a message to a server of its own.
-With `HOST:PORT SENDER RECIPIENT` it sends the message there.
+With `HOST:PORT SENDER RECIPIENT` it sends the message there.  The exit status is 1 if it cannot.
 The section numbers are those of RFC 5321.
 """
 
@@ -154,4 +154,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    send(*sys.argv[1:]) if sys.argv[1:] else main()
+    try:
+        send(*sys.argv[1:]) if sys.argv[1:] else main()
+    except (Refused, OSError) as error:
+        sys.exit(f"not sent: {error}")

@@ -1,12 +1,14 @@
 """Exercise 3: a client that does what each reply code asks for.
 
 Run it as `python3 -m examples.course.handle_codes`: it sends to examples/course/server.py.
+With `HOST:PORT SENDER RECIPIENT` it sends a message there.
 The section numbers are those of RFC 5321.
 """
 
 from __future__ import annotations
 
 import enum
+import sys
 import time
 from collections.abc import Callable
 
@@ -112,5 +114,10 @@ def main() -> None:
     assert found == [done, done, Action.MEND, Action.TELL, Action.ASK, done]
 
 
+def send(server: str, sender: str, recipient: str) -> None:
+    host, _, port = server.rpartition(":")
+    deliver(host, int(port), sender, recipient)
+
+
 if __name__ == "__main__":
-    main()
+    send(*sys.argv[1:]) if sys.argv[1:] else main()

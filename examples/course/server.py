@@ -1,12 +1,14 @@
 """A server for the exercises: each mailbox of it shows another reply code.
 
-Run it as `python3 -m examples.course.server 8025`, and stop it with Ctrl-C.
+Run it as `python3 -m examples.course.server 8025`, and stop it with Ctrl-C.  It prints the messages
+that it gets.
 examples/postfix/error_codes.sh sets up a Postfix that replies with the same codes.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 
 from smtpproto import ForwardPath, Mail, Rcpt, Reply, ReversePath, Session, sync
 from smtpproto.conversations import Envelope, Handler
@@ -21,10 +23,12 @@ class Mailboxes(Handler):
 
     Arguments:
         busy: how often the mailbox <busy@example.com> is busy before it takes mail.
+        show: called with a text about each message.
     """
 
-    def __init__(self, busy: int = 1) -> None:
+    def __init__(self, busy: int = 1, show: Callable[[str], None] = lambda _: None) -> None:
         self.busy = busy
+        self.show = show
         self.messages: list[tuple[Envelope, bytes]] = []
 
     def mail(self, session: Session, mail: Mail) -> Reply | None:
@@ -42,22 +46,34 @@ class Mailboxes(Handler):
 
     def message(self, session: Session, envelope: Envelope, content: bytes) -> None:
         self.messages.append((envelope, content))
+        self.show(
+            f"\nfrom {envelope.reverse_path} to {', '.join(map(str, envelope.forward_paths))}"
+        )
+        self.show(content.decode("utf-8", "backslashreplace").replace("\r\n", "\n"))
 
 
-def serve(port: int = 0, *, busy: int = 1, sessions: int = 1000) -> sync.Server:
+def serve(
+    port: int = 0,
+    *,
+    busy: int = 1,
+    sessions: int = 1000,
+    show: Callable[[str], None] = lambda _: None,
+) -> sync.Server:
     """Start the server.
 
     Arguments:
         port: of 127.0.0.1; 0 for any free one.
-        busy: see `Mailboxes`.
+        busy, show: see `Mailboxes`.
         sessions: how many there may be at once; the server replies 421 to further clients.
     """
     admission = sync.Admission(most=sessions)
-    return sync.serve(Mailboxes(busy), port=port, hostname="mx.example.com", admission=admission)
+    return sync.serve(
+        Mailboxes(busy, show), port=port, hostname="mx.example.com", admission=admission
+    )
 
 
 if __name__ == "__main__":
-    with serve(int(sys.argv[1])) as running:
+    with serve(int(sys.argv[1]), show=print) as running:
         print(f"listening on 127.0.0.1:{running.port}; Ctrl-C stops it")
         try:
             running.wait()

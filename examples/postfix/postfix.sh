@@ -17,24 +17,29 @@ new_postfix() {
   port="$(free_port)"
   printf -v "${name}_port" %s "$port"
 
-  # main.cf has the settings.
-  : >"$home/etc/main.cf"
-  set_postfix "$name" \
-    "compatibility_level = 3.6" \
-    "queue_directory = $home/queue" \
-    "data_directory = $home/data" \
-    "maillog_file = $folder/$name.log" \
-    "maillog_file_prefixes = $folder" \
-    "myhostname = $name.example.com" \
-    "inet_interfaces = $host" \
-    "inet_protocols = ipv4" \
-    "mynetworks = 127.0.0.0/8" \
-    "mydestination =" \
-    "alias_maps =" \
-    "biff = no" \
-    "smtp_dns_support_level = disabled" \
-    "smtp_host_lookup = native" \
-    "smtpd_peername_lookup = no"
+  # main.cf has the settings; "man 5 postconf" explains each of them.
+  cat >"$home/etc/main.cf" <<END
+compatibility_level = 3.6
+# All files are in our folder, also the log.
+queue_directory = $home/queue
+data_directory = $home/data
+maillog_file = $folder/$name.log
+maillog_file_prefixes = $folder
+# Its name, which the greeting and the Received fields show.
+myhostname = $name.example.com
+# It listens on this machine only, and takes mail for other domains from this machine only.
+inet_interfaces = $host
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+# The users of this machine get no mail from it.
+mydestination =
+alias_maps =
+biff = no
+# It looks nothing up in DNS.
+smtp_dns_support_level = disabled
+smtp_host_lookup = native
+smtpd_peername_lookup = no
+END
 
   # master.cf lists the programs of Postfix.  We take the file of the package, replace port 25,
   # and run all programs without chroot, because our folder has no copies of system files.
@@ -44,11 +49,11 @@ new_postfix() {
   postconf -c "$home/etc" -F '*/*/chroot = n'
 }
 
-# set_postfix NAME "setting = value"...: change main.cf.
+# set_postfix NAME "setting = value"...: add to main.cf; a line with # is a comment.
 set_postfix() {
-  local etc="$folder/$1/etc"
+  local file="$folder/$1/etc/main.cf"
   shift
-  postconf -c "$etc" -e "$@"
+  printf '%s\n' "$@" >>"$file"
 }
 
 # listen_postfix NAME PORT [-o setting=value]...: add a port to master.cf.
@@ -67,9 +72,11 @@ accounts() {
   chown nobody "$folder/mailboxes"
   for user in "$@"; do echo "$user@$domain $user/"; done >"$folder/$name/etc/mailboxes"
   set_postfix "$name" \
+    "# The domain that this Postfix is responsible for, and its mailboxes." \
     "virtual_mailbox_domains = $domain" \
     "virtual_mailbox_base = $folder/mailboxes" \
     "virtual_mailbox_maps = texthash:$folder/$name/etc/mailboxes" \
+    "# The user who owns the files of all mailboxes: nobody." \
     "virtual_uid_maps = static:$(id -u nobody)" \
     "virtual_gid_maps = static:$(id -g nobody)"
 }
