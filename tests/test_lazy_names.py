@@ -53,6 +53,7 @@ def test_a_name_that_is_not_there(package: str) -> None:
         ("import smtpproto.sync", ["smtpproto.trio", "smtpproto.sync.server", "logging", "email"]),
         ("from smtpproto.sync import connect", ["smtpproto.sync.server"]),
         ("from smtpproto.extensions import Size", ["smtpproto.extensions.burl"]),
+        ("from smtpproto.testing import sink", ["smtpproto.testing.pair", "hypothesis", "trustme"]),
     ],
 )
 def test_other_files_are_not_loaded(code: str, not_loaded: list[str]) -> None:
