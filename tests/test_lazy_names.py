@@ -13,7 +13,15 @@ import pytest
 import smtpproto
 
 ROOT = Path(smtpproto.__file__).parent
-PACKAGES = ["asyncio", "conversations", "extensions", "sync", "testing", "trio"]
+PACKAGES = [
+    "adapters",
+    "asyncio",
+    "conversations",
+    "extensions",
+    "sync",
+    "testing",
+    "trio",
+]
 
 
 def seen_by_type_checkers(package: str) -> dict[str, str]:
@@ -23,8 +31,11 @@ def seen_by_type_checkers(package: str) -> dict[str, str]:
     found = {}
     for node in block.body:
         assert isinstance(node, ast.ImportFrom)
-        for alias in node.names:
-            found[alias.name] = f"{'.' * node.level}{node.module}"
+        home = f"{'.' * node.level}{node.module}"
+        names = [alias.name for alias in node.names]
+        if names == ["*"]:
+            names = importlib.import_module(home, f"smtpproto.{package}").__all__
+        found.update(dict.fromkeys(names, home))
     return found
 
 

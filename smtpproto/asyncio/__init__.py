@@ -1,4 +1,4 @@
-"""SMTP over asyncio: a client, a pool and a server; `smtpproto.sync` has the same for threads.
+"""SMTP over asyncio: a client, a pool and a server; each adapter has the same names.
 
 What users need of other folders can be imported from here, too: envelopes, outcomes, errors, TLS,
 credentials, transcripts.  The core is `smtpproto`, service extensions are `smtpproto.extensions`.
@@ -8,42 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .. import adapters
 from ..lazy_names import lazy_names
 
 if TYPE_CHECKING:
-    from ..adapters.connecting import ConnectionSettings
-    from ..adapters.listening import ListeningSettings
-    from ..adapters.tls_contexts import CertificateFiles, client_context, server_context
-    from ..conversations import (
-        Admission,
-        Answer,
-        AsyncContentAnswer,
-        AsyncHandler,
-        AuthenticationError,
-        ClientSettings,
-        ConnectionLost,
-        Content,
-        ContentLost,
-        Delivery,
-        Envelope,
-        Outcome,
-        PermanentError,
-        PoolLimits,
-        ServerSettings,
-        ServerTLS,
-        SMTPError,
-        Status,
-        TLSError,
-        TLSMode,
-        TLSPolicy,
-        Transcript,
-        TransientError,
-        content_of,
-        envelope_of,
-    )
-    from ..sasl import Credentials, Users
-    from ..wire.proxy_header_parser import TrustedNetworks
-    from ..wire.proxy_header_value import ProxyHeader
+    from ..adapters import *  # noqa: F403
+    from ..conversations import AsyncContentAnswer, AsyncHandler
     from .client import Client, connect, connect_with
     from .pool import Pool
     from .server import Server, serve, serve_with
@@ -52,64 +22,14 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
-            "..adapters.connecting": "ConnectionSettings",
-            "..adapters.listening": "ListeningSettings",
-            "..adapters.tls_contexts": "CertificateFiles client_context server_context",
-            "..conversations": (
-                "Admission Answer AsyncContentAnswer AsyncHandler AuthenticationError "
-                "ClientSettings ConnectionLost Content ContentLost Delivery Envelope Outcome "
-                "PermanentError PoolLimits ServerSettings ServerTLS SMTPError Status TLSError "
-                "TLSMode TLSPolicy Transcript TransientError content_of envelope_of"
-            ),
-            "..sasl": "Credentials Users",
-            "..wire.proxy_header_value": "ProxyHeader",
-            "..wire.proxy_header_parser": "TrustedNetworks",
+            "..adapters": " ".join(adapters.__all__),
+            "..conversations": "AsyncContentAnswer AsyncHandler",
             ".client": "Client connect connect_with",
             ".pool": "Pool",
             ".server": "Server serve serve_with",
         },
     )
 
-__all__ = [
-    "Admission",
-    "Answer",
-    "AsyncContentAnswer",
-    "AsyncHandler",
-    "AuthenticationError",
-    "CertificateFiles",
-    "Client",
-    "ClientSettings",
-    "ConnectionLost",
-    "ConnectionSettings",
-    "Content",
-    "ContentLost",
-    "Credentials",
-    "Delivery",
-    "Envelope",
-    "ListeningSettings",
-    "Outcome",
-    "PermanentError",
-    "Pool",
-    "PoolLimits",
-    "ProxyHeader",
-    "SMTPError",
-    "Server",
-    "ServerSettings",
-    "ServerTLS",
-    "Status",
-    "TLSError",
-    "TLSMode",
-    "TLSPolicy",
-    "Transcript",
-    "TransientError",
-    "TrustedNetworks",
-    "Users",
-    "client_context",
-    "connect",
-    "connect_with",
-    "content_of",
-    "envelope_of",
-    "serve",
-    "serve_with",
-    "server_context",
-]
+__all__ = ["AsyncContentAnswer", "AsyncHandler", "Client", "Pool", "Server"]
+__all__ += ["connect", "connect_with", "serve", "serve_with"]
+__all__ += adapters.__all__
