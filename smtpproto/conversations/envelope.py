@@ -59,4 +59,4 @@ class Envelope:
     @property
     def forward_paths(self) -> tuple[ForwardPath, ...]:
         """The recipients."""
-        return tuple(rcpt.forward_path for rcpt in self.recipients)
+        return tuple([rcpt.forward_path for rcpt in self.recipients])

@@ -93,32 +93,35 @@ class ClientCommands(Connection):
         queued.released = -1
         return super().data_to_send()
 
-    def send(self, message: Command | ContentChunk | EndOfContent | AuthResponse) -> None:
-        """Queue a command, a piece of content, its end, or a response within a dialogue.
+    def send(self, *messages: Command | ContentChunk | EndOfContent | AuthResponse) -> None:
+        """Queue commands, pieces of content, its end, or a response within a dialogue, in order.
+
+        Of several messages, those before one that raises an error stay queued.
 
         Raises:
             LocalProtocolError: the state does not allow it, its extension was not offered, it is
-                too long, or an argument holds CR, LF or NUL; nothing is queued.
-            RemoteProtocolError: a reply to it came before it was sent; nothing is queued, and the
+                too long, or an argument holds CR, LF or NUL; it is not queued.
+            RemoteProtocolError: a reply to it came before it was sent; it is not queued, and the
                 connection cannot go on.
-            TypeError: it is none of these; nothing is queued.
+            TypeError: it is none of these; it is not queued.
         """
         if self._error is not None:
             raise LocalProtocolError(f"the connection is broken: {self._error}")
         try:
-            if isinstance(message, Command):
-                self._send_command(message)
-            elif isinstance(message, ContentChunk):
-                self._send_chunk(message.octets)
-            elif isinstance(message, EndOfContent):
-                self._send_end()
-            elif isinstance(message, AuthResponse):
-                self._send_response(message)
-            else:
-                raise TypeError(
-                    "expected a Command, ContentChunk, EndOfContent or AuthResponse, found "
-                    f"{message!r}"
-                )
+            for message in messages:
+                if isinstance(message, Command):
+                    self._send_command(message)
+                elif isinstance(message, ContentChunk):
+                    self._send_chunk(message.octets)
+                elif isinstance(message, EndOfContent):
+                    self._send_end()
+                elif isinstance(message, AuthResponse):
+                    self._send_response(message)
+                else:
+                    raise TypeError(
+                        "expected a Command, ContentChunk, EndOfContent or AuthResponse, found "
+                        f"{message!r}"
+                    )
         except RemoteProtocolError as error:
             self._break(error)
             raise

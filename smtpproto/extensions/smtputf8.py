@@ -17,7 +17,7 @@ from .extension import Extension, Flag
 if TYPE_CHECKING:
     from ..vocabulary.session_facts import Session, Transaction
 
-__all__ = ["SmtpUtf8", "SmtpUtf8Parameter"]
+__all__ = ["SmtpUtf8", "SmtpUtf8Parameter", "is_ascii"]
 
 # RFC 6531 section 3.5 and 4.2
 _MAIL = Reply(
@@ -59,9 +59,9 @@ class SmtpUtf8(Extension):
     ) -> Reply | None:
         """Refuse UTF-8 in an envelope whose MAIL lacks the parameter (section 3.5)."""
         if isinstance(command, Mail):
-            needs = not (command.reverse_path.ascii and _all_ascii(command))
+            needs = not is_ascii(command)
             return _MAIL if needs and command.get(SmtpUtf8Parameter) is None else None
-        if isinstance(command, Rcpt) and not (command.forward_path.ascii and _all_ascii(command)):
+        if isinstance(command, Rcpt) and not is_ascii(command):
             declared = transaction is not None and transaction.mail.get(SmtpUtf8Parameter)
             return None if declared else _RCPT
         return None
@@ -83,8 +83,9 @@ class SmtpUtf8(Extension):
         return replace(reply, text=reply.text.encode("ascii", "backslashreplace").decode("ascii"))
 
 
-def _all_ascii(command: Mail | Rcpt) -> bool:
-    """Whether the parameters are ASCII; an ORCPT, for example, need not be (RFC 6533)."""
-    return not command.parameters or all(
-        str(parameter).isascii() for parameter in command.parameters
+def is_ascii(command: Mail | Rcpt) -> bool:
+    """Whether path and parameters are ASCII; an ORCPT, for example, need not be (RFC 6533)."""
+    path = command.reverse_path if isinstance(command, Mail) else command.forward_path
+    return path.ascii and (
+        not command.parameters or all(str(each).isascii() for each in command.parameters)
     )

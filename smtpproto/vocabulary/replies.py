@@ -228,9 +228,9 @@ class ReplyReader:
         self._most = limits.reply_lines
         self.code = 0
         self._lines: list[str] = []
-        # The last short positive reply to each command, as its line and what that means: servers
-        # say the same to all recipients of all messages.
-        self._last: dict[object, tuple[bytes, int, str, str]] = {}
+        # The last short positive reply of each class to each command, as its line and what that
+        # means: servers say the same to all recipients of all messages.
+        self._last: dict[tuple[type, bytes], tuple[bytes, int, str, str]] = {}
 
     def feed(
         self, line: bytes, command: Command | None = None, recipient: Rcpt | None = None
@@ -255,7 +255,7 @@ class ReplyReader:
                 before it and is no refusal; or the reply has too many lines.
         """
         lines = self._lines
-        last = self._last.get(type(command))
+        last = self._last.get((type(command), line[:1]))
         if last is not None and last[0] == line and not lines:
             return _received(last[1], last[2], last[3], command, recipient)
         code, separator = _CODES.get(line[:3]), line[3:4]
@@ -280,7 +280,7 @@ class ReplyReader:
         short = len(lines) == 1 and len(line) <= _SHORT
         # A challenge may be a secret.
         if short and code < 400 and not isinstance(command, DialogueCommand):
-            self._last[type(command)] = line, code, enhanced, text
+            self._last[type(command), line[:1]] = line, code, enhanced, text
         return _received(code, enhanced, text, command, recipient)
 
 

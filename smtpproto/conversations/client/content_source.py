@@ -32,6 +32,8 @@ With an adapter that can await, the file and the iterable may be asynchronous.""
 CHUNK = 65536
 # A longer header is examined as it passes, not beforehand.
 LOOK_MOST = 1024 * 1024
+# Of content in ASCII that is in memory.
+_NOTHING_FOUND = Examiner()
 
 
 class ContentSource:
@@ -60,18 +62,22 @@ class ContentSource:
         self._start: int | None = None
         # Chunks that were read in advance.
         self._ahead: deque[bytes] = deque()
-        self._examiner = Examiner()
+        self._examiner = _NOTHING_FOUND
         self.eight_bit_refusal: LocalProtocolError | None = None
         self.utf8_refusal: LocalProtocolError | None = None
         if isinstance(content, (bytes, bytearray, memoryview)):
             self.octets = bytes(content)
-            self._examine_all()
+            if not self.octets.isascii():
+                self._examiner = Examiner()
+                self._examiner.feed(self.octets)
+                self._examiner.finish()
         else:
             _refuse_text(content)
             self._open()
 
     def _open(self) -> None:
         content = self._content
+        self._examiner = Examiner()
         if hasattr(content, "read"):
             self._next, self._arguments = content.read, (CHUNK,)
         elif isinstance(content, AsyncIterable):
@@ -127,12 +133,6 @@ class ContentSource:
             size += len(chunk)
             self._examiner.feed(chunk)
             self._ahead.append(chunk)
-
-    def _examine_all(self) -> None:
-        assert self.octets is not None
-        if not self.octets.isascii():
-            self._examiner.feed(self.octets)
-            self._examiner.finish()
 
     def check(self, line_endings: LineEndings) -> None:
         """Refuse a bare CR or LF before anything is sent, if the content is in memory.
@@ -220,7 +220,6 @@ class ContentSource:
         self._offset = 0
         if self.octets is None:
             self._ahead.clear()
-            self._examiner = Examiner()
             self._open()
 
 

@@ -144,7 +144,7 @@ class _Delivery:
     def outcomes(self, paths: tuple[ForwardPath, ...]) -> tuple[Outcome, ...]:
         """Return the outcome of each recipient."""
         replies, closing, unknown, reason = self.replies, self.closing, self.unknown, self.reason
-        return tuple(
+        found = [
             outcome_of(
                 path,
                 replies.get(index, closing),
@@ -152,4 +152,5 @@ class _Delivery:
                 reason=reason,
             )
             for index, path in enumerate(paths)
-        )
+        ]
+        return tuple(found)

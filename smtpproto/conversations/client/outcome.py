@@ -27,6 +27,10 @@ class Status(enum.Enum):
     FAILED = "the server was not told all of it: not accepted, safe to try again"
 
 
+# CPython 3.11 takes three times as long to look up an enum's member than a global name.
+_ACCEPTED, _REFUSED = Status.ACCEPTED, Status.REFUSED
+
+
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The outcome for one recipient.
@@ -66,7 +70,7 @@ def outcome_of(
         return Outcome(
             path, Status.UNKNOWN if end_may_have_arrived else Status.FAILED, None, reason
         )
-    return Outcome(path, Status.ACCEPTED if reply.positive else Status.REFUSED, reply)
+    return Outcome(path, _ACCEPTED if reply.positive else _REFUSED, reply)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +89,7 @@ class Delivery:
     @property
     def complete(self) -> bool:
         """Whether every recipient was accepted."""
-        return all(outcome.status is Status.ACCEPTED for outcome in self.outcomes)
+        return all(outcome.status is _ACCEPTED for outcome in self.outcomes)
 
     @property
     def accepted(self) -> tuple[ForwardPath, ...]:

@@ -91,11 +91,8 @@ class MailTransaction:
     def _pipelined(self) -> Flow[None]:
         """Send everything before the content in one round trip."""
         plan, client = self.plan, self.client
-        client.send(plan.mail)
-        for index in self.batch:
-            client.send(plan.recipients[index])
-        if not plan.chunked:
-            client.send(Data())
+        recipients = [plan.recipients[index] for index in self.batch]
+        client.send(plan.mail, *recipients, *(() if plan.chunked else (Data(),)))
         mail = self._mail((yield from self._reply()))
         for index in self.batch:
             reply = client.next_event()

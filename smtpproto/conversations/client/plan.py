@@ -24,6 +24,7 @@ from ...extensions import (
     SmtpUtf8Parameter,
 )
 from ...extensions.eight_bit_mime import is_binary
+from ...extensions.smtputf8 import is_ascii
 from ...vocabulary.addresses import Domain, ForwardPath, ReversePath
 from ...vocabulary.commands import Mail, Rcpt
 from ...vocabulary.parameters import Parameter
@@ -191,10 +192,7 @@ def cannot_be_sent(what: str, enhanced: str, rfc: str) -> CannotBeSent:
 
 
 def _is_ascii(envelope: Envelope) -> bool:
-    mail, recipients = envelope.mail, envelope.recipients
-    words = [mail.reverse_path, *mail.parameters, *[rcpt.forward_path for rcpt in recipients]]
-    words += [parameter for rcpt in recipients for parameter in rcpt.parameters]
-    return "".join(map(str, words)).isascii()
+    return is_ascii(envelope.mail) and all(map(is_ascii, envelope.recipients))
 
 
 def _without_utf8(envelope: Envelope, source: ContentSource, to_ascii: ToASCII | None) -> Envelope:
