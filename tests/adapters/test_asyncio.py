@@ -27,7 +27,7 @@ from smtpproto.asyncio import (
     serve,
 )
 from tests.adapters.test_tls_contexts import CLIENT, SERVER
-from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over, wait_until
+from tests.adapters.worlds import ENVELOPE, Inbox, Raw, listens, nothing_left_over, wait_until
 
 NAME = "client.example.org"
 LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
@@ -516,7 +516,7 @@ def test_a_server_is_cancelled_at_each_step(run: Run, *, late: bool) -> None:
         for server in servers:
             await server.stop(0)
             assert server.sessions == 0
-            assert all(each.fileno() < 0 for each in server._listening.listeners)
+            assert not listens(("127.0.0.1", server.port))
 
     run(body)
 
