@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+from importlib import metadata
 from typing import Any, Literal
 from urllib.parse import quote
 
 __all__ = ["ApplicationSettings"]
+
+_DJANGO_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +59,22 @@ class ApplicationSettings:
     def django(self) -> dict[str, Any]:
         """Return Django's settings for mail, for `override_settings`.
 
-        Django's test runner replaces the backend by one that sends nothing, so it is among them.
+        From Django 6.1 on this is `MAILERS`, with the one mailer "default"; before, and without
+        Django, `EMAIL_HOST` and so on.  Django's test runner replaces the backend by one that
+        sends nothing, so the backend is among them.
         """
+        if self._django_version() >= (6, 1):
+            options = {
+                "host": self.host,
+                "port": self.port,
+                "username": self.username,
+                "password": self.password,
+                "use_tls": self.tls == "starttls",
+                "use_ssl": self.tls == "implicit",
+            }
+            return {"MAILERS": {"default": {"BACKEND": _DJANGO_BACKEND, "OPTIONS": options}}}
         return {
-            "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+            "EMAIL_BACKEND": _DJANGO_BACKEND,
             "EMAIL_HOST": self.host,
             "EMAIL_PORT": self.port,
             "EMAIL_HOST_USER": self.username,
@@ -67,9 +83,22 @@ class ApplicationSettings:
             "EMAIL_USE_SSL": self.tls == "implicit",
         }
 
+    @staticmethod
+    def _django_version() -> tuple[int, ...]:
+        try:
+            version = metadata.version("django")
+        except metadata.PackageNotFoundError:
+            return (0,)
+        return tuple(int(part) for part in re.findall(r"\d+", version)[:2])
+
     def flask(self) -> dict[str, Any]:
-        """Return the configuration for Flask-Mail and flask-mailman."""
+        """Return the configuration for Flask-Mail and flask-mailman.
+
+        With `TESTING` both send nothing, unless they are told to.
+        """
         return {
+            "MAIL_SUPPRESS_SEND": False,
+            "MAIL_BACKEND": "smtp",
             "MAIL_SERVER": self.host,
             "MAIL_PORT": self.port,
             "MAIL_USERNAME": self.username or None,

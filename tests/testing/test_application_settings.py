@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from importlib import metadata
+
 import pytest
 
 from smtpproto.testing.application_settings import ApplicationSettings
@@ -47,11 +49,27 @@ def test_the_environment() -> None:
     "tls, starttls, implicit",
     [(None, False, False), ("starttls", True, False), ("implicit", False, True)],
 )
-def test_frameworks(tls: str | None, starttls: bool, implicit: bool) -> None:
+def test_frameworks(
+    monkeypatch: pytest.MonkeyPatch, tls: str | None, starttls: bool, implicit: bool
+) -> None:
     settings = ApplicationSettings("127.0.0.1", 2525, tls)  # type: ignore[arg-type]
+    monkeypatch.setattr(metadata, "version", lambda name: "6.0.1")
     django, flask = settings.django(), settings.flask()
     assert (django["EMAIL_HOST"], django["EMAIL_PORT"]) == ("127.0.0.1", 2525)
     assert (flask["MAIL_SERVER"], flask["MAIL_PORT"]) == ("127.0.0.1", 2525)
     assert (django["EMAIL_USE_TLS"], django["EMAIL_USE_SSL"]) == (starttls, implicit)
+    monkeypatch.setattr(metadata, "version", lambda name: "6.1rc1")
+    options = settings.django()["MAILERS"]["default"]["OPTIONS"]
+    assert (options["host"], options["port"]) == ("127.0.0.1", 2525)
+    assert (options["use_tls"], options["use_ssl"]) == (starttls, implicit)
     assert (flask["MAIL_USE_TLS"], flask["MAIL_USE_SSL"]) == (starttls, implicit)
     assert flask["MAIL_USERNAME"] is None
+    assert (flask["MAIL_SUPPRESS_SEND"], flask["MAIL_BACKEND"]) == (False, "smtp")
+
+
+def test_without_django_there_are_its_older_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    def missing(name: str) -> str:
+        raise metadata.PackageNotFoundError(name)
+
+    monkeypatch.setattr(metadata, "version", missing)
+    assert ApplicationSettings("127.0.0.1", 2525).django()["EMAIL_HOST"] == "127.0.0.1"

@@ -14,7 +14,7 @@ ORDER = {"address": "alice@mx.example", "item": "teapot"}
 
 @pytest.fixture
 def client(smtp_server: SinkServer) -> FlaskClient:
-    return create_app(smtp_server.flask_settings).test_client()
+    return create_app({"TESTING": True, **smtp_server.flask_settings}).test_client()
 
 
 def test_an_order_is_confirmed(client: FlaskClient, smtp_server: SinkServer) -> None:
