@@ -17,7 +17,7 @@ from .engine.client import Client
 from .engine.server import Server
 from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from .limits import Limits
-from .vocabulary.addresses import AddressLiteral, Domain, ForwardPath, Mailbox, ReversePath
+from .vocabulary.addresses import AddressLiteral, Domain, Mailbox
 from .vocabulary.codes import Explanation, explain
 from .vocabulary.command_base import Command, Syntax
 from .vocabulary.commands import (
@@ -48,6 +48,7 @@ from .vocabulary.events import (
 )
 from .vocabulary.lenient_commands import NoDomain
 from .vocabulary.parameters import Parameter, UnknownParameter
+from .vocabulary.paths import ForwardPath, ReversePath
 from .vocabulary.replies import Reply
 from .vocabulary.session_facts import (
     NameKind,

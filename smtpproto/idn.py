@@ -12,7 +12,8 @@ from typing import TypeVar
 import idna
 
 from .errors import LocalProtocolError
-from .vocabulary.addresses import Domain, Path
+from .vocabulary.addresses import Domain
+from .vocabulary.paths import Path
 
 __all__ = ["ascii_alternative", "to_ascii", "to_unicode"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from ..conversations.client.header_fields import mailboxes_of
 from ..errors import LocalProtocolError
-from ..vocabulary.addresses import ForwardPath, ReversePath
+from ..vocabulary.paths import ForwardPath, ReversePath
 from .common import CannotRun, in_file
 from .messages import Source, StoredMessage
 

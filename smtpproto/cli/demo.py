@@ -14,7 +14,7 @@ from .. import sync
 from ..adapters.tls_contexts import client_context, server_context
 from ..conversations import ServerTLS, TLSMode, TLSPolicy, Transcript
 from ..mailboxes import MaildirStore
-from ..vocabulary.addresses import ForwardPath
+from ..vocabulary.paths import ForwardPath
 from ..vocabulary.replies import Reply
 from .common import need, outcome_line
 from .sinks import Receiver, storing

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..vocabulary.addresses import ForwardPath, ReversePath
 from ..vocabulary.commands import Mail, Rcpt
+from ..vocabulary.paths import ForwardPath, ReversePath
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

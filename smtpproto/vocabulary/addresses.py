@@ -1,4 +1,4 @@
-"""Domains, address literals, mailboxes and paths: RFC 5321 sections 4.1.2 and 4.1.3.
+"""Domains, address literals and mailboxes: RFC 5321 sections 4.1.2 and 4.1.3.
 
 UTF-8 is allowed as in RFC 6531 section 3.3.  Every value can be written: a constructor refuses
 text that the grammar has no form for.  Values keep their letter case.  Domains are compared without
@@ -16,10 +16,9 @@ most 63 octets in any case (RFC 1035 section 2.3.4).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from ..errors import LocalProtocolError
 from ..grammar.address_parts import (
     Rules,
     expect,
@@ -27,21 +26,23 @@ from ..grammar.address_parts import (
     read_domain,
     read_literal,
     read_local_part,
-    skip_source_route,
 )
-from ..grammar.patterns import DOMAIN, DOT_STRING_UTF8, FULL_MAILBOX, ipv4_address, ipv6_address
+from ..grammar.patterns import DOMAIN, DOT_STRING_UTF8, ipv4_address, ipv6_address
 from ..limits import Limits
 
 if TYPE_CHECKING:
     import ipaddress
-    from types import EllipsisType
 
-    from typing_extensions import Self
 
-__all__ = ["AddressLiteral", "Domain", "ForwardPath", "Mailbox", "Path", "ReversePath"]
-
-# A path of so few octets is within all bounds: a local-part may always have 64 octets.
-_ANY_BOUNDS = 66
+__all__ = [
+    "AddressLiteral",
+    "Domain",
+    "Mailbox",
+    "read_mailbox",
+    "require",
+    "trusted_domain",
+    "trusted_mailbox",
+]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -61,7 +62,7 @@ class Domain:
     name: str
 
     def __post_init__(self) -> None:
-        _require(self.name, (str,), "a domain as text")
+        require(self.name, (str,), "a domain as text")
         if DOMAIN.fullmatch(self.name) is None:
             expect_end(self.name, read_domain(self.name, 0, _UNBOUND)[1], _UNBOUND)
 
@@ -80,7 +81,7 @@ class Domain:
         rules = Rules("domain", "5.5.4", utf8, limits)
         name, end = read_domain(text, 0, rules)
         expect_end(text, end, rules)
-        return _trusted_domain(name)
+        return trusted_domain(name)
 
     @property
     def ascii(self) -> bool:
@@ -115,7 +116,7 @@ class AddressLiteral:
     content: str
 
     def __post_init__(self) -> None:
-        _require(self.content, (str,), "the content of an address literal as text")
+        require(self.content, (str,), "the content of an address literal as text")
         text = str(self)
         expect_end(text, read_literal(text, 0, _UNBOUND)[1], _UNBOUND)
 
@@ -198,8 +199,8 @@ class Mailbox:
     domain: Domain | AddressLiteral
 
     def __post_init__(self) -> None:
-        _require(self.local_part, (str,), "a local-part as text")
-        _require(self.domain, (Domain, AddressLiteral), "a Domain or an AddressLiteral")
+        require(self.local_part, (str,), "a local-part as text")
+        require(self.domain, (Domain, AddressLiteral), "a Domain or an AddressLiteral")
         text = _format_local_part(self.local_part)
         expect_end(text, read_local_part(text, 0, _UNBOUND)[1], _UNBOUND)
 
@@ -216,7 +217,7 @@ class Mailbox:
             LocalProtocolError: 501, 5.5.4: no mailbox, or too long; 553, 5.6.7: not ASCII.
         """
         rules = Rules("mailbox", "5.5.4", utf8, limits)
-        mailbox, end = _read_mailbox(text, 0, rules)
+        mailbox, end = read_mailbox(text, 0, rules)
         expect_end(text, end, rules)
         return mailbox
 
@@ -229,185 +230,19 @@ class Mailbox:
         return f"{_format_local_part(self.local_part)}@{self.domain}"
 
 
-@dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
-class Path:
-    """What reverse-paths and forward-paths have in common: a mailbox in angle brackets.
-
-    Arguments:
-        mailbox: the mailbox, or None for the special form that each kind of path has.
-    """
-
-    what: ClassVar[str]
-    enhanced: ClassVar[str]
-    bare: ClassVar[str]  # the text in the brackets if there is no mailbox
-    __match_args__ = ("mailbox",)
-
-    # The written form.  Most sessions need nothing else of a path, so what `FULL_MAILBOX` has
-    # matched becomes a `Mailbox` only when that is asked for (`...` until then).
-    _text: str = field(init=False)
-    _mailbox: Mailbox | EllipsisType | None = field(init=False)
-
-    def __init__(self, mailbox: Mailbox | None) -> None:
-        _require(mailbox, (Mailbox, type(None)), "a Mailbox or None (`of` takes text)")
-        _set(self, "_text", f"<{self.bare if mailbox is None else mailbox}>")
-        _set(self, "_mailbox", mailbox)
-
-    @property
-    def mailbox(self) -> Mailbox | None:
-        """The mailbox; None: see the class."""
-        if self._mailbox is ...:
-            local_part, _, name = self._text[1:-1].rpartition("@")
-            _set(self, "_mailbox", _trusted_mailbox(local_part, _trusted_domain(name)))
-        return self._mailbox  # type: ignore[return-value]  # it is set now
-
-    def __eq__(self, other: object) -> bool:
-        if type(other) is not type(self):
-            return NotImplemented
-        return self._text == other._text or self.mailbox == other.mailbox
-
-    def __hash__(self) -> int:
-        return hash((type(self), self.mailbox))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(mailbox={self.mailbox!r})"
-
-    @classmethod
-    def of(cls, address: str, *, limits: Limits = Limits()) -> Self:
-        """Return the path to an address; UTF-8 is allowed.
-
-        Arguments:
-            address: a mailbox such as "user@example.org"; "" for the null reverse-path, or
-                "postmaster" for the forward-path without a mailbox.
-            limits: the bounds.
-
-        Raises:
-            LocalProtocolError: 501: it is no mailbox, or too long.
-        """
-        _require(address, (str,), "an address as text")
-        text = f"<{address}>"
-        match = FULL_MAILBOX.fullmatch(text)
-        if match is not None and len(text) <= _ANY_BOUNDS:
-            return cls._trusted(text)
-        if address.lower() == cls.bare:
-            return cls(None)
-        rules = Rules(cls.what, cls.enhanced, True, limits)
-        try:
-            mailbox, end = _read_mailbox(address, 0, rules)
-            expect_end(address, end, rules)
-            rules.bound("path", text, limits.path, "4.5.3.1.3")
-        except LocalProtocolError as error:
-            # The caller may have passed many addresses: name the wrong one.
-            raise LocalProtocolError(
-                f"{error}, in {address[:64]!a}", code=error.code, enhanced=error.enhanced
-            ) from None
-        return cls(mailbox)
-
-    @classmethod
-    def parse(cls, text: str, *, utf8: bool = False, limits: Limits = Limits()) -> Self:
-        """Read a path with its angle brackets; see `parse_prefix`."""
-        path, end = cls.parse_prefix(text, utf8=utf8, limits=limits)
-        expect_end(text, end, Rules(cls.what, cls.enhanced, utf8, limits))
-        return path
-
-    @classmethod
-    def parse_prefix(
-        cls, text: str, start: int = 0, *, utf8: bool = False, limits: Limits = Limits()
-    ) -> tuple[Self, int]:
-        """Read the path that begins at an offset.
-
-        It drops a source route (RFC 5321 appendix C).
-
-        Arguments:
-            text: a line, or what is left of it.
-            start: the offset of the `<`.
-            utf8: whether UTF-8 is allowed (RFC 6531 section 3.3).
-            limits: `path`, `local_part` and `domain` bound it.
-
-        Returns:
-            The path, and the offset behind its `>`.
-
-        Raises:
-            LocalProtocolError: 501, 5.1.3 (forward-path) or 5.1.7 (reverse-path): no path; 501,
-                5.5.4: too long; 553, 5.6.7: not ASCII.
-        """
-        # Most paths have this form.
-        match = FULL_MAILBOX.match(text, start)
-        if match is not None and match.end() - start <= _ANY_BOUNDS:
-            return cls._trusted(match[0]), match.end()
-        return cls._read(text, start, Rules(cls.what, cls.enhanced, utf8, limits), limits)
-
-    @classmethod
-    def _trusted(cls, text: str) -> Self:
-        """Return the path that `FULL_MAILBOX` has matched."""
-        path = _new(cls)
-        _set(path, "_text", text)
-        _set(path, "_mailbox", ...)
-        return path
-
-    @classmethod
-    def _read(cls, text: str, start: int, rules: Rules, limits: Limits) -> tuple[Self, int]:
-        """Read any form of a path, part by part."""
-        mailbox: Mailbox | None = None
-        at = expect("<", text, start, rules)
-        end = at + len(cls.bare)
-        if text[end : end + 1] != ">" or text[at:end].lower() != cls.bare:
-            at = skip_source_route(text, at, rules)
-            mailbox, end = _read_mailbox(text, at, rules)
-        end = expect(">", text, end, rules)
-        rules.bound("path", text[start:end], limits.path, "4.5.3.1.3")
-        return cls(mailbox), end
-
-    @property
-    def ascii(self) -> bool:
-        """Whether it can be sent without SMTPUTF8."""
-        return self._text.isascii()
-
-    @property
-    def address(self) -> str:
-        """The address in the form that `of` takes."""
-        return self._text[1:-1]
-
-    def __str__(self) -> str:
-        return self._text
-
-
-class ReversePath(Path):
-    """The address for reports of failure (RFC 5321 section 4.1.1.2).
-
-    Arguments:
-        mailbox: the mailbox; None for the null reverse-path `<>`, which asks for no reports.
-    """
-
-    __slots__ = ()
-    what = "reverse-path"
-    enhanced = "5.1.7"
-    bare = ""
-
-
-class ForwardPath(Path):
-    """A recipient (RFC 5321 section 4.1.1.3).
-
-    Arguments:
-        mailbox: the mailbox; None for `<postmaster>`, the postmaster of the server itself.
-    """
-
-    __slots__ = ()
-    what = "forward-path"
-    enhanced = "5.1.3"
-    bare = "postmaster"
-
-
-def _read_mailbox(text: str, at: int, rules: Rules) -> tuple[Mailbox, int]:
+def read_mailbox(text: str, at: int, rules: Rules) -> tuple[Mailbox, int]:
+    """Read the mailbox that begins at an offset; return it and the offset behind it."""
     local_part, at = read_local_part(text, at, rules)
     at = expect("@", text, at, rules)
     if text.startswith("[", at):
         content, at = read_literal(text, at, rules)
-        return _trusted_mailbox(local_part, AddressLiteral(content)), at
+        return trusted_mailbox(local_part, AddressLiteral(content)), at
     name, at = read_domain(text, at, rules)
-    return _trusted_mailbox(local_part, _trusted_domain(name)), at
+    return trusted_mailbox(local_part, trusted_domain(name)), at
 
 
-def _require(value: object, kinds: tuple[type, ...], wanted: str) -> None:
+def require(value: object, kinds: tuple[type, ...], wanted: str) -> None:
+    """Raise `TypeError` for a value of another type."""
     if not isinstance(value, kinds):
         raise TypeError(f"expected {wanted}, found {value!a}")
 
@@ -424,13 +259,15 @@ def _format_local_part(local_part: str) -> str:
 # Their constructors would check again, which takes longer than reading.
 
 
-def _trusted_domain(name: str) -> Domain:
+def trusted_domain(name: str) -> Domain:
+    """Return the domain whose name a pattern has read."""
     domain = _new(Domain)
     _set(domain, "name", name)
     return domain
 
 
-def _trusted_mailbox(local_part: str, domain: Domain | AddressLiteral) -> Mailbox:
+def trusted_mailbox(local_part: str, domain: Domain | AddressLiteral) -> Mailbox:
+    """Return the mailbox whose parts a pattern has read."""
     mailbox = _new(Mailbox)
     _set(mailbox, "local_part", local_part)
     _set(mailbox, "domain", domain)

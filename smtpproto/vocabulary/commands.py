@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from ..errors import LocalProtocolError
 from ..timeouts import DATA_TIMEOUT
-from .addresses import AddressLiteral, Domain, ForwardPath, Path, ReversePath
+from .addresses import AddressLiteral, Domain
 from .command_base import Command, Framing, Grammar
 from .parameters import Parameter, format_parameters, parse_parameters
+from .paths import ForwardPath, Path, ReversePath
 
 if TYPE_CHECKING:
     from typing_extensions import Self

@@ -18,7 +18,7 @@ from smtpproto.extensions import (
 )
 from smtpproto.sasl import Credentials, Users
 from smtpproto.testing import Link
-from smtpproto.vocabulary.addresses import ForwardPath
+from smtpproto.vocabulary.paths import ForwardPath
 from tests.conversations.driver import Inbox, begin, deliver, serve
 
 URL = "imap://imap.example/mail;UID=1"

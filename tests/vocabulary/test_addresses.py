@@ -17,15 +17,9 @@ from hypothesis import strategies as st
 
 from smtpproto.errors import LocalProtocolError
 from smtpproto.limits import Limits
-from smtpproto.vocabulary import addresses
-from smtpproto.vocabulary.addresses import (
-    AddressLiteral,
-    Domain,
-    ForwardPath,
-    Mailbox,
-    Path,
-    ReversePath,
-)
+from smtpproto.vocabulary import paths
+from smtpproto.vocabulary.addresses import AddressLiteral, Domain, Mailbox
+from smtpproto.vocabulary.paths import ForwardPath, Path, ReversePath
 
 ORG = Domain("example.org")
 USER = Mailbox("user", ORG)
@@ -611,7 +605,7 @@ def test_the_short_way_and_the_long_way_agree(text: str, utf8: bool, most: int) 
     read = partial(ForwardPath.parse_prefix, text, utf8=utf8, limits=limits)
     short = outcome(read)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(addresses, "FULL_MAILBOX", re.compile(r"(?!)"))
+        patch.setattr(paths, "FULL_MAILBOX", re.compile(r"(?!)"))
         assert outcome(read) == short
 
 

@@ -7,7 +7,7 @@ import pytest
 from smtpproto.errors import LocalProtocolError
 from smtpproto.extensions import Body, SizeParameter, SmtpUtf8Parameter
 from smtpproto.limits import Limits
-from smtpproto.vocabulary.addresses import AddressLiteral, Domain, ForwardPath, Mailbox, ReversePath
+from smtpproto.vocabulary.addresses import AddressLiteral, Domain, Mailbox
 from smtpproto.vocabulary.command_base import (
     Command,
     CountedCommand,
@@ -32,6 +32,7 @@ from smtpproto.vocabulary.commands import (
     Vrfy,
 )
 from smtpproto.vocabulary.parameters import Parameter, UnknownParameter
+from smtpproto.vocabulary.paths import ForwardPath, ReversePath
 
 COMMANDS: tuple[type[Command], ...] = (*BASE_COMMANDS, Help, Expn, Lhlo)
 VERBS = {command.verb: command for command in COMMANDS}

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from smtpproto.errors import LocalProtocolError, RemoteProtocolError
 from smtpproto.limits import Limits
-from smtpproto.vocabulary.addresses import Domain, ForwardPath, ReversePath
+from smtpproto.vocabulary.addresses import Domain
 from smtpproto.vocabulary.codes import default_enhanced, explain
 from smtpproto.vocabulary.command_base import Command
 from smtpproto.vocabulary.commands import Data, Ehlo, Helo, Mail, Noop, Rcpt
+from smtpproto.vocabulary.paths import ForwardPath, ReversePath
 from smtpproto.vocabulary.replies import Reply, ReplyReader, format_reply, sendable
 
 RCPT = Rcpt(ForwardPath.of("user@example.org"))

@@ -5,8 +5,9 @@ from dataclasses import dataclass, fields
 import pytest
 
 from smtpproto.extensions import Extension
-from smtpproto.vocabulary.addresses import Domain, ForwardPath, ReversePath
+from smtpproto.vocabulary.addresses import Domain
 from smtpproto.vocabulary.commands import Mail, Rcpt
+from smtpproto.vocabulary.paths import ForwardPath, ReversePath
 from smtpproto.vocabulary.session_facts import (
     NameKind,
     Offered,

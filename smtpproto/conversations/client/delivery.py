@@ -20,7 +20,7 @@ from .plan import CannotBeSent, Plan, ToASCII, make_plan
 
 if TYPE_CHECKING:
     from ...engine.client import Client
-    from ...vocabulary.addresses import ForwardPath
+    from ...vocabulary.paths import ForwardPath
     from ..envelope import Envelope
     from .content_source import Content
 

@@ -10,7 +10,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ...vocabulary.addresses import ForwardPath
+from ...vocabulary.paths import ForwardPath
 
 if TYPE_CHECKING:
     from ...vocabulary.replies import Reply

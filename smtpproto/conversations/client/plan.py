@@ -25,9 +25,10 @@ from ...extensions import (
 )
 from ...extensions.eight_bit_mime import is_binary
 from ...extensions.smtputf8 import is_ascii
-from ...vocabulary.addresses import Domain, ForwardPath, ReversePath
+from ...vocabulary.addresses import Domain
 from ...vocabulary.commands import Mail, Rcpt
 from ...vocabulary.parameters import Parameter
+from ...vocabulary.paths import ForwardPath, ReversePath
 from ...wire import LineEndings
 from ..envelope import Envelope
 from ..io_requests import Flow

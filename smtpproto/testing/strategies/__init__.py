@@ -36,9 +36,9 @@ from .commands import (
     parameters_of,
     questions,
     rcpts,
-    replies,
 )
 from .octets import contents, mutated, segmentations, segmented
+from .replies import replies
 from .sessions import ClientSession, Message, sessions
 
 del _hypothesis

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ...grammar.patterns import outside_u_label
 from ...limits import MINIMUMS
-from ...vocabulary.addresses import AddressLiteral, Domain, ForwardPath, Mailbox, ReversePath
+from ...vocabulary.addresses import AddressLiteral, Domain, Mailbox
+from ...vocabulary.paths import ForwardPath, ReversePath
 
 __all__ = [
     "address_literals",
