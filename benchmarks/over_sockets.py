@@ -11,11 +11,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import aiosmtplib
 import trio
 
+import smtpproto.asyncio
 import smtpproto.sync
 import smtpproto.trio
 from smtpproto.conversations import Envelope
@@ -34,6 +35,7 @@ LINE = b"x" * 76 + b"\r\n"
 MESSAGE = b"Subject: a message\r\n\r\n" + LINE * 13
 LARGE = b"Subject: a message\r\n\r\n" + LINE * (32 * MIB // len(LINE))
 IDLE = 2000
+ADAPTERS = ("blocking", "trio", "asyncio")
 
 
 class SocketRows:
@@ -71,21 +73,21 @@ class SocketRows:
     # --- servers ------------------------------------------------------------------------------
 
     def server_rows(self) -> list[Row]:
-        names = ("blocking", "trio", "aiosmtpd", "blocking-stream", "trio-stream")
+        names = [*ADAPTERS, *(f"{name}-stream" for name in ADAPTERS), "aiosmtpd"]
         servers = {name: self.start(python_server(name)) for name in names}
         few, many = 200 * self.scale, 600 * self.scale
         cases = [
-            # what, messages, octets, sessions, kept, wanted of blocking and of trio
-            ("1 KiB, 20 kept sessions", many, KIB, 20, True, (0.45, 0.45)),
-            ("1 KiB, a connection each, 20 sessions", few, KIB, 20, False, (0.55, 0.60)),
-            ("1 KiB, a connection each, 200 sessions", few, KIB, 200, False, (0.55, 0.60)),
-            ("16 KiB, 20 kept sessions", few, 16 * KIB, 20, True, (0.22, 0.22)),
-            ("1 MiB, 4 kept sessions", 24 * self.scale, MIB, 4, True, (0.10, 0.10)),
-            ("32 MiB, 1 kept session", self.scale, 32 * MIB, 1, True, (0.10, 0.10)),
+            # what, messages, octets, sessions, kept, wanted of each adapter
+            ("1 KiB, 20 kept sessions", many, KIB, 20, True, (0.45, 0.45, 0.45)),
+            ("1 KiB, a connection each, 20 sessions", few, KIB, 20, False, (0.55, 0.60, 0.60)),
+            ("1 KiB, a connection each, 200 sessions", few, KIB, 200, False, (0.55, 0.60, 0.60)),
+            ("16 KiB, 20 kept sessions", few, 16 * KIB, 20, True, (0.22, 0.22, 0.22)),
+            ("1 MiB, 4 kept sessions", 24 * self.scale, MIB, 4, True, (0.10, 0.10, 0.10)),
+            ("32 MiB, 1 kept session", self.scale, 32 * MIB, 1, True, (0.10, 0.10, 0.10)),
         ]
         rows = []
         for what, messages, size, sessions, kept, wanted in cases:
-            for name, bound in zip(("blocking", "trio"), wanted, strict=True):
+            for name, bound in zip(ADAPTERS, wanted, strict=True):
                 ours, peer = (
                     server_cost(servers[each], messages, size, sessions, kept=kept)
                     for each in (name, "aiosmtpd")
@@ -110,7 +112,7 @@ class SocketRows:
                     server_cost(program, self.scale, 32 * MIB, 1),
                     bound,
                 )
-                for name in ("blocking", "trio")
+                for name in ADAPTERS
             ]
         return rows
 
@@ -133,13 +135,19 @@ class SocketRows:
                 theirs.messages(count),
                 0.65,
             ),
-            Row(
-                group,
-                "trio: 1 KiB on one connection",
-                "aiosmtplib",
-                trio_messages(port, count),
-                aiosmtplib_messages(port, count),
-                0.45,
+            *(
+                Row(
+                    group,
+                    f"{name}: 1 KiB on one connection",
+                    "aiosmtplib",
+                    measure,
+                    aiosmtplib_messages(port, count),
+                    0.45,
+                )
+                for name, measure in (
+                    ("trio", trio_messages(port, count)),
+                    ("asyncio", asyncio_messages(port, count)),
+                )
             ),
         ]
         for recipients, bound in ((100, 0.15), (1000, 0.08)):
@@ -182,7 +190,7 @@ class SocketRows:
                 bound,
                 unit="KiB",
             )
-            for name, bound in (("blocking", 3.9), ("trio", 8.4))
+            for name, bound in (("blocking", 3.9), ("trio", 8.4), ("asyncio", 8.4))
         ]
 
 
@@ -241,14 +249,19 @@ class Smtplib:
         return cpu(lambda: self.run([RECIPIENT], LARGE, 1))
 
 
-def trio_messages(port: int, count: int) -> Callable[[], float]:
-    async def main() -> None:
-        async with smtpproto.trio.connect(HOST, port) as client:
-            for _ in range(count):
-                if not (await client.send(Envelope.of(SENDER, [RECIPIENT]), MESSAGE)).complete:
-                    raise RuntimeError("not accepted")
+async def send_all(adapter: Any, port: int, count: int) -> None:
+    async with adapter.connect(HOST, port) as client:
+        for _ in range(count):
+            if not (await client.send(Envelope.of(SENDER, [RECIPIENT]), MESSAGE)).complete:
+                raise RuntimeError("not accepted")
 
-    return cpu(lambda: trio.run(main), count)
+
+def trio_messages(port: int, count: int) -> Callable[[], float]:
+    return cpu(lambda: trio.run(send_all, smtpproto.trio, port, count), count)
+
+
+def asyncio_messages(port: int, count: int) -> Callable[[], float]:
+    return cpu(lambda: asyncio.run(send_all(smtpproto.asyncio, port, count)), count)
 
 
 def aiosmtplib_messages(port: int, count: int) -> Callable[[], float]:

@@ -30,7 +30,7 @@ class Stream:
 
 
 class AsyncStream:
-    """The same for trio."""
+    """The same for trio and asyncio."""
 
     async def content(self, session: object, envelope: object, chunks: object) -> None:
         async for _ in chunks:  # type: ignore[attr-defined]
@@ -56,6 +56,17 @@ def trio(port: int, handler: Any) -> None:
     trio.run(partial(serve, handler, port=port, hostname=NAME, admission=admission, received=False))
 
 
+def over_asyncio(port: int, handler: Any) -> None:
+    from smtpproto.asyncio import Admission, serve
+
+    async def main() -> None:
+        options: Any = {"hostname": NAME, "admission": Admission(SESSIONS, SESSIONS)}
+        async with serve(handler, port=port, received=False, **options) as server:
+            await server.wait()
+
+    asyncio.run(main())
+
+
 def aiosmtpd(port: int) -> None:
     from aiosmtpd.smtp import SMTP
 
@@ -78,6 +89,8 @@ SERVERS: dict[str, Callable[[int], None]] = {
     "blocking-stream": partial(blocking, handler=Stream()),
     "trio": partial(trio, handler=Discard()),
     "trio-stream": partial(trio, handler=AsyncStream()),
+    "asyncio": partial(over_asyncio, handler=Discard()),
+    "asyncio-stream": partial(over_asyncio, handler=AsyncStream()),
     "aiosmtpd": aiosmtpd,
 }
 
