@@ -8,7 +8,8 @@ r"""SMTP for both roles, sans I/O: bytes in, events out; commands and replies in
 
 What stands here is the core (layers 0 to 2).  Service extensions are in `smtpproto.extensions`,
 SASL mechanisms in `smtpproto.sasl`, whole conversations in `smtpproto.conversations`, and what
-moves bytes in `smtpproto.sync` and `smtpproto.trio`; importing this module imports neither.
+moves bytes in `smtpproto.sync`, `smtpproto.asyncio` and `smtpproto.trio`; importing this module
+imports none of the three.
 """
 
 from __future__ import annotations

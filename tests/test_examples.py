@@ -62,6 +62,7 @@ PACKAGES = [
     "smtpproto.conversations",
     "smtpproto.extensions",
     "smtpproto.mailboxes",
+    "smtpproto.asyncio",
     "smtpproto.sync",
     "smtpproto.trio",
 ]
@@ -87,6 +88,8 @@ NOT_SHOWN = {
     "ClientOverride",
     "ForwardedClient",
     "Usage",
+    # The part of ConnectionSettings that does no I/O; shown in docs/howto/adapter.md.
+    "ClientSettings",
     # The same as `serve`, with settings that are made already.
     "serve_with",
     "ListeningSettings",

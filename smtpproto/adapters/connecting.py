@@ -1,4 +1,4 @@
-"""What both adapters do to connect a client: its settings, and how its session begins."""
+"""What all adapters do to connect a client: its settings, and how its session begins."""
 
 from __future__ import annotations
 

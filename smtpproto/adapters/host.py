@@ -1,4 +1,4 @@
-"""What both adapters get from the host: its name, its clock, random values and error reports."""
+"""What all adapters get from the host: its name, its clock, random values and error reports."""
 
 from __future__ import annotations
 

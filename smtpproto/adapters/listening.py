@@ -1,4 +1,4 @@
-"""What both adapters do to run a server: its settings, its sockets, which clients it accepts."""
+"""What all adapters do to run a server: its settings, its sockets, which clients it accepts."""
 
 from __future__ import annotations
 
@@ -141,8 +141,8 @@ class Running:
 
     Half a second later, handlers that are still running are logged, and `stop` and `wait` return
     without them; their results are ignored.  With trio `serve` itself returns only after all
-    handlers have.  With blocking sockets `stop` raises `RuntimeError` if a handler's method calls
-    it, because it would wait for itself.
+    handlers have; with asyncio their tasks go on.  With blocking sockets `stop` raises
+    `RuntimeError` if a handler's method calls it, because it would wait for itself.
     """
 
     def __init__(self, listening: Listening) -> None:

@@ -1,4 +1,4 @@
-"""The connected socket of both adapters, with or without TLS; no method waits.
+"""The connected socket of all adapters, with or without TLS; no method waits.
 
 TLS works between two buffers in memory, not around the socket.  So the socket stays the same for
 the whole session: adapters wait for it, shut it down and close it in one way, and the octets that

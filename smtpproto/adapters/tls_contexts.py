@@ -1,4 +1,4 @@
-"""TLS for both adapters: contexts, certificates, and the facts after a handshake.
+"""TLS for all adapters: contexts, certificates, and the facts after a handshake.
 
 RFC 3207 and RFC 8314 define where TLS begins, RFC 5929 and RFC 9266 the channel bindings.  The
 adapters do the handshake itself.

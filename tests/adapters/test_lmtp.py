@@ -1,4 +1,4 @@
-"""LMTP over both adapters (RFC 2033): with and without TLS, after DATA and in chunks."""
+"""LMTP over all adapters (RFC 2033): with and without TLS, after DATA and in chunks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Replies as real servers write them, and as none may, over both adapters."""
+"""Replies as real servers write them, and as none may, over all adapters."""
 
 from __future__ import annotations
 

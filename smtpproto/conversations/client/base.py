@@ -1,4 +1,4 @@
-"""The base class of both adapters' clients: the engine, its conversations, when it is usable."""
+"""The base class of all adapters' clients: the engine, its conversations, when it is usable."""
 
 from __future__ import annotations
 

@@ -60,7 +60,8 @@ class Handler:
     The server logs an exception and replies 451, or 452 if the disk or the memory is full.
     `SystemExit` ends the session with 421.  Any other exception that is not an `Exception` closes
     the session without a reply; the server goes on.  `KeyboardInterrupt` does the same as
-    `SystemExit`; with trio, which raises it in any task after Ctrl-C, it then ends `serve` too.
+    `SystemExit`; with asyncio and trio it then ends the program, as they raise it in the task that
+    runs when the user presses Ctrl-C.
     """
 
     def connect(self, session: Session) -> Answer:
@@ -131,7 +132,7 @@ class Handler:
 
 
 class AsyncHandler:
-    """The same for an adapter that can await, such as trio: each method may be plain or async.
+    """The same for an adapter that can await, such as asyncio: each method may be plain or async.
 
     `content` must be async, because `chunks` is an asynchronous iterator.
     """

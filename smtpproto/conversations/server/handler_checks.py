@@ -203,5 +203,5 @@ def _is_async(method: Callable[..., Any]) -> bool:
 def _cannot_wait(kind: str, name: str) -> TypeError:
     return TypeError(
         f"{kind}.{name} is async, and the blocking server cannot await it: write 'def {name}', or "
-        "serve with smtpproto.trio"
+        "serve with smtpproto.asyncio or smtpproto.trio"
     )
