@@ -20,6 +20,7 @@ import tempfile
 import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -30,10 +31,11 @@ from dns.rdtypes.ANY.MX import MX
 from dns.rdtypes.ANY.TLSA import TLSA
 
 from examples.names import HOST, NotNow, Records, Resolver, look_up, name_server
-from smtpproto import ProtocolError, Session, TLSFacts, sync
+from smtpproto import ProtocolError, Reply, Session, TLSFacts, sync
 from smtpproto.adapters.connecting import ConnectionSettings
 from smtpproto.adapters.tls_contexts import Context, client_context, server_context
 from smtpproto.conversations import Envelope, ServerTLS, SMTPError, TLSPolicy
+from smtpproto.vocabulary.accepts_no_mail import DOMAIN_ACCEPTS_NO_MAIL
 
 Fetch = Callable[[str], str]
 """Gets the text at an HTTPS address, whose certificate it verifies."""
@@ -43,17 +45,19 @@ OLDEST = 31_557_600  # seconds for which one may hold: a year (section 3.2)
 
 
 class Exchangers(NamedTuple):
-    """The hosts that take mail for a domain, best first; none if it takes no mail (RFC 7505).
+    """The hosts that take mail for a domain, best first.
 
     `signed` says whether DNS can be believed here: DNSSEC has signed the MX records, or there are
-    none, so that the certificate has to name the domain itself.
+    none, so that the certificate has to name the domain itself.  `takes_mail` is False if the
+    domain says that it takes none (RFC 7505).
     """
 
     hosts: list[str]
     signed: bool
+    takes_mail: bool = True
 
 
-def mail_exchangers(resolver: Resolver, domain: str, myself: str = "") -> Exchangers:
+def mail_exchangers(resolver: Resolver, domain: str, myself: str | None = None) -> Exchangers:
     """Look up who takes mail for a domain (RFC 5321 section 5.1).
 
     The host `myself` passes mail on to better exchangers only, so that it makes no loop.
@@ -66,7 +70,8 @@ def mail_exchangers(resolver: Resolver, domain: str, myself: str = "") -> Exchan
     # Those of the same preference share the load.
     best = sorted((preference, random.random(), host) for preference, host in found)
     hosts = [host for preference, _, host in best if host and preference < own]
-    return Exchangers(hosts, bool(answer.response.flags & dns.flags.AD))
+    takes_mail = any(host for _, host in found)
+    return Exchangers(hosts, bool(answer.response.flags & dns.flags.AD), takes_mail)
 
 
 # --- DANE -------------------------------------------------------------------------------------
@@ -219,6 +224,61 @@ def how_to_connect(
     return settings
 
 
+class NoWay(Exception):
+    """No mail exchanger of a domain can get a message; the argument is a reply that says why."""
+
+
+@dataclass(frozen=True)
+class Ways:
+    """The ways to all domains."""
+
+    resolver: Resolver
+    port: int = 25  # of all servers
+    trust: Context | None = None  # who signed their certificates; None: the system's authorities
+    fetch: Fetch = fetch  # gets an MTA-STS policy
+    myself: str | None = None  # the name of this host
+
+    def to(self, domain: str, *, verified: bool = False) -> list[ConnectionSettings]:
+        """How to connect to each address of a domain's mail exchangers, best first.
+
+        Raises:
+            NoWay: there is none, or no policy allows one.
+            NotNow: DNS does not say.
+        """
+        if domain.startswith("[") and not verified:
+            # An address literal has no records (RFC 5321 section 5.1).
+            address = domain[1:-1].lower().removeprefix("ipv6:")
+            return [ConnectionSettings(address, self.port, name=self.myself)]
+        exchangers = mail_exchangers(self.resolver, domain, self.myself)
+        if not exchangers.takes_mail:
+            raise NoWay(DOMAIN_ACCEPTS_NO_MAIL)
+        ways = [
+            replace(settings, host=str(address), name=self.myself)
+            for host, settings in self._allowed(domain, exchangers, verified=verified).items()
+            for kind in ("AAAA", "A")
+            for address in look_up(self.resolver, host, kind) or ()
+        ]
+        if not ways:
+            raise NoWay(Reply(550, "5.4.4", f"no mail exchanger of {domain} has an address"))
+        return ways
+
+    def _allowed(
+        self, domain: str, exchangers: Exchangers, *, verified: bool
+    ) -> dict[str, ConnectionSettings]:
+        """The exchangers that the policies allow, and what TLS has to be like."""
+        policy = sts_policy(self.resolver, domain, self.fetch)
+        if verified and not exchangers.signed and (policy is None or policy.mode != "enforce"):
+            # An attacker could name a server that has a certificate (RFC 8689 section 4.2.1).
+            raise NoWay(Reply(550, "5.7.10", f"nothing vouches for the MX records of {domain}"))
+        ask = partial(how_to_connect, self.resolver, port=self.port, policy=policy)
+        how = {each: ask(each, trust=self.trust, verified=verified) for each in exchangers.hosts}
+        allowed = {host: settings for host, settings in how.items() if settings is not None}
+        if how and not allowed:
+            names = " or ".join(exchangers.hosts)
+            raise NoWay(Reply(451, "4.7.5", f"{names} is not named by the MTA-STS policy"))
+        return allowed
+
+
 def deliver(
     resolver: Resolver, domain: str, *, fetch: Fetch, port: int = 25, trust: Context | None = None
 ) -> str:
@@ -228,23 +288,13 @@ def deliver(
     """
     envelope = Envelope.of("", f"postmaster@{domain}")
     try:
-        policy = sts_policy(resolver, domain, fetch)
-        reason = "there is no mail exchanger"
-        for host in mail_exchangers(resolver, domain).hosts:
-            settings = how_to_connect(resolver, host, port, policy, trust)
-            if settings is None:
-                reason = f"{host} is not named by the MTA-STS policy"
-                continue
-            for address in look_up(resolver, host, "A") or ():
-                with sync.connect_with(replace(settings, host=str(address))) as client:
-                    delivery = client.send(envelope, b"Subject: hello\r\n\r\nHello.\r\n")
-                    tls = client.session.tls.version if client.session.tls else "no TLS"
-                    return f"{delivery.outcomes[0].status.name} by {host} over {tls}"
-    except NotNow as error:
-        reason = str(error)
-    except (SMTPError, ProtocolError, OSError) as error:
-        reason = str(error).partition("\n")[0]
-    return f"not delivered: {reason}"
+        settings, *_ = Ways(resolver, port, trust, fetch).to(domain)
+        with sync.connect_with(settings) as client:
+            delivery = client.send(envelope, b"Subject: hello\r\n\r\nHello.\r\n")
+            tls = client.session.tls.version if client.session.tls else "no TLS"
+            return f"{delivery.outcomes[0].status.name} by {settings.server_hostname} over {tls}"
+    except (NoWay, NotNow, SMTPError, ProtocolError, OSError) as error:
+        return f"not delivered: {error}".partition("\n")[0]
 
 
 # --- a little Internet on loopback ------------------------------------------------------------

@@ -125,7 +125,7 @@ def name_server(zone: Mapping[tuple[str, str], Records]) -> Iterator[Resolver]:
         for thread in threads:
             thread.start()
         try:
-            yield resolver_at(HOST, udp.server_address[1])
+            yield resolver_at(f"{HOST}:{udp.server_address[1]}")
         finally:
             udp.shutdown()
             tcp.shutdown()
@@ -147,10 +147,15 @@ def _listening() -> Iterator[tuple[_UdpServer, _TcpServer]]:
             return
 
 
-def resolver_at(host: str, port: int = 53) -> Resolver:
-    """A resolver that asks the name server at an address, and whether DNSSEC signed an answer."""
-    resolver = Resolver(configure=False)
-    resolver.nameservers, resolver.port = [host], port
+def resolver_at(address: str) -> Resolver:
+    """A resolver that asks the name server at an address and port, or the system's if it is empty.
+
+    It asks whether DNSSEC has signed an answer.
+    """
+    resolver = Resolver(configure=not address)
+    if address:
+        host, _, port = address.partition(":")
+        resolver.nameservers, resolver.port = [host], int(port or 53)
     resolver.use_edns(0, dns.flags.DO, 1232)
     resolver.flags = dns.flags.RD | dns.flags.AD
     return resolver

@@ -124,10 +124,10 @@ def test_mail_exchangers() -> None:
     }
     with name_server(zone) as resolver:
         found = {name: example.mail_exchangers(resolver, name) for name, _ in zone}
-        assert found["several.example"] == (["a.example", "b.example", "c.example"], True)
-        assert found["nobody.example"].hosts == []
+        assert found["several.example"] == (["a.example", "b.example", "c.example"], True, True)
+        assert found["nobody.example"] == ([], True, False)
         assert not found["mx.unsigned.example"].signed
-        assert found["implicit.example"] == (["implicit.example"], True)
+        assert found["implicit.example"] == (["implicit.example"], True, True)
         # A host that is an exchanger itself passes mail on to better ones only.
         assert example.mail_exchangers(resolver, "several.example", "b.example").hosts == [
             "a.example"
