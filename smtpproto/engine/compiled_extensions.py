@@ -8,9 +8,10 @@ from __future__ import annotations
 import contextlib
 import functools
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import LocalProtocolError
+from ..extensions.enhanced_status_codes import EnhancedStatusCodes
 from ..extensions.extension import EHLO_KEYWORD, Extension, UnknownExtension, split_line
 from ..extensions.known import VERBS
 from ..vocabulary.command_base import Command, Grammar, Syntax
@@ -20,17 +21,44 @@ from .command_allowed import InForce, keeps_facts
 from .transition_table import compile_table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from ..limits import Limits
     from ..vocabulary.parameters import Parameter
 
 
-__all__ = ["Catalogue", "catalogue", "read_offers"]
+__all__ = ["Catalogue", "ServerExtensions", "catalogue", "read_offers"]
+
+T = TypeVar("T")
+E = TypeVar("E", bound="Sequence[Extension]")
 
 # How many sets of offered extensions to keep compiled.
 _MOST_COMPILED = 64
 _ALL_VERBS = VERBS.union(command.verb for command in BASE_COMMANDS)
+
+
+class ServerExtensions:
+    """The extensions that a server offers, in the order of their EHLO lines.
+
+    Arguments:
+        offered: all of them.
+
+    Attributes:
+        offered: as above.
+        plain: those that are in use before EHLO and after HELO too.
+        demanding: those that may demand that the client does something first.
+        watchers: those that limit the size of content.
+        enhanced: whether replies have enhanced status codes.
+    """
+
+    __slots__ = ("demanding", "enhanced", "offered", "plain", "watchers")
+
+    def __init__(self, offered: tuple[Extension, ...]) -> None:
+        self.offered = offered
+        self.plain = [e for e in offered if e.plain]
+        self.demanding = [e for e in offered if type(e).demand is not Extension.demand]
+        self.watchers = [e for e in offered if type(e).check_content is not Extension.check_content]
+        self.enhanced = any(isinstance(e, EnhancedStatusCodes) for e in offered)
 
 
 class Catalogue:
@@ -102,6 +130,7 @@ class Catalogue:
         self.concerned = tuple(kind for kind in self.kinds.values() if keeps_facts(kind))
         self._in_force: dict[tuple[type, ...], InForce] = {}
         self._offered: dict[tuple[int, ...], Offered] = {}
+        self._of_server: dict[tuple[int, ...], ServerExtensions] = {}
         everything = self._compile(tuple(self.kinds.values()))
         self.longest = max(
             limits.command_line, *(everything.rules[each].longest for each in verbs.values())
@@ -112,14 +141,11 @@ class Catalogue:
 
         Idle sessions of a server share one set; a set for each took 0.6 KiB of their memory.
         """
-        # The set keeps the extensions, so their numbers stay theirs.
-        key = tuple(map(id, extensions))
-        found = self._offered.get(key)
-        if found is None:
-            if len(self._offered) == _MOST_COMPILED:
-                self._offered.clear()
-            found = self._offered[key] = Offered(extensions)
-        return found
+        return _shared(self._offered, extensions, Offered)
+
+    def of_server(self, extensions: tuple[Extension, ...]) -> ServerExtensions:
+        """Return the extensions that a server offers, sorted; its sessions share the value."""
+        return _shared(self._of_server, extensions, ServerExtensions)
 
     def in_force(self, offered: Offered) -> InForce:
         """Return the rules for commands while these extensions are in use."""
@@ -139,6 +165,18 @@ class Catalogue:
     def longest_line(self, command: type[Command], offered: Offered) -> int:
         """Octets of the longest line of a command with its CRLF (RFC 5321 section 4.5.3.1.4)."""
         return self.in_force(offered).rules[command].longest
+
+
+def _shared(made: dict[tuple[int, ...], T], extensions: E, make: Callable[[E], T]) -> T:
+    """Return what was made of the same extensions before, or make it."""
+    # The value keeps the extensions, so their numbers stay theirs.
+    key = tuple(map(id, extensions))
+    found = made.get(key)
+    if found is None:
+        if len(made) == _MOST_COMPILED:
+            made.clear()
+        found = made[key] = make(extensions)
+    return found
 
 
 def catalogue(

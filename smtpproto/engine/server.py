@@ -82,7 +82,7 @@ class Server(ServerReplies):
         observer: called with every line and chunk, for transcripts.
     """
 
-    __slots__ = ("_began", "_demanding", "_deviant", "_errors", "_secret_follows")
+    __slots__ = ("_began", "_deviant", "_errors", "_secret_follows")
 
     def __init__(
         self,
@@ -109,7 +109,6 @@ class Server(ServerReplies):
             extensions=extensions,
         )
         self._lines.limit = self._catalogue.longest
-        self._demanding = [e for e in extensions if type(e).demand is not Extension.demand]
         # A leniently read command, with its octets, that follows the event about its mistakes.
         self._deviant: tuple[Command, int] | None = None
         # Refused commands; whether any line came; whether a line may be a secret.
@@ -277,7 +276,7 @@ class Server(ServerReplies):
         self, command: Command, force: InForce, row: Row | None, octets: int
     ) -> Reply | None:
         """Return why a command of so many octets is not allowed now, or None."""
-        if self._demanding:
+        if self._extensions.demanding:
             demanded = self._demanded(command)
             if demanded is not None:
                 return demanded
@@ -302,7 +301,7 @@ class Server(ServerReplies):
 
     def _demanded(self, command: Command | type[Command]) -> Reply | None:
         """Return why the client must do something first, such as TLS, in any state; or None."""
-        for extension in self._demanding:
+        for extension in self._extensions.demanding:
             refusal = extension.demand(command, self.session)
             if refusal is not None:
                 return refusal

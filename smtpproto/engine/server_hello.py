@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from ..extensions import Extension
 from ..vocabulary.commands import Hello, Helo
 from ..vocabulary.replies import Reply
 from ..vocabulary.session_facts import Offered, Session, changed
-from .compiled_extensions import Catalogue
+from .compiled_extensions import Catalogue, ServerExtensions
 
 __all__ = ["named", "offers", "with_offers"]
 
@@ -17,8 +16,7 @@ __all__ = ["named", "offers", "with_offers"]
 def named(
     command: Hello,
     session: Session,
-    extensions: Iterable[Extension],
-    plain: Iterable[Extension],
+    extensions: ServerExtensions,
     catalogue: Catalogue,
 ) -> Session:
     """Return the session after the client has given its name.
@@ -26,15 +24,14 @@ def named(
     Arguments:
         command: the client's EHLO, HELO or LHLO.
         session: the session before.
-        extensions: the extensions that the server offers in reply to EHLO.
-        plain: the extensions that are in use after HELO too.
+        extensions: the extensions that the server offers.
         catalogue: of the server.
     """
     session = changed(
         session, name=command.name, extended=not isinstance(command, Helo), offered=Offered()
     )
-    extensions = extensions if session.extended else plain
-    return changed(session, offered=offers(extensions, session, catalogue))
+    found = extensions.offered if session.extended else extensions.plain
+    return changed(session, offered=offers(found, session, catalogue))
 
 
 def offers(extensions: Iterable[Extension], session: Session, catalogue: Catalogue) -> Offered:
@@ -48,4 +45,4 @@ def with_offers(reply: Reply, session: Session) -> Reply:
     if not session.extended:
         return reply
     lines = [each.line() for each in session.offered if isinstance(each, Extension)]
-    return replace(reply, text="\n".join([reply.text, *lines]))
+    return Reply(reply.code, reply.enhanced, "\n".join([reply.text, *lines]))

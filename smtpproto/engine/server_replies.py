@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 
 from ..errors import LocalProtocolError
-from ..extensions import EnhancedStatusCodes, Extension
+from ..extensions import Extension
 from ..extensions.eight_bit_mime import is_binary
 from ..limits import Limits
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
@@ -63,13 +63,10 @@ class ServerReplies(Connection):
         "_command",
         "_commands",
         "_content",
-        "_content_watchers",
-        "_enhanced",
         "_excess",
         "_extensions",
         "_failed",
         "_owed",
-        "_plain",
         "_row",
     )
 
@@ -84,12 +81,7 @@ class ServerReplies(Connection):
         extensions: tuple[Extension, ...],
     ) -> None:
         super().__init__(catalogue, session, limits, line_endings, observer)
-        self._extensions = extensions
-        self._plain = [e for e in extensions if e.plain]
-        self._enhanced = any(isinstance(e, EnhancedStatusCodes) for e in extensions)
-        self._content_watchers = [
-            e for e in extensions if type(e).check_content is not Extension.check_content
-        ]
+        self._extensions = catalogue.of_server(extensions)
         # What waits for a reply: its row, the command, and how many replies are owed.
         self._row: Row | None = self._rows[State.CONNECTED]["greeting"]
         self._command: Command | None = None
@@ -184,19 +176,21 @@ class ServerReplies(Connection):
         if reader is None and not (self.transaction and is_binary(self.transaction.mail)):
             text = CountedText(self.line_endings)
         content = self._content = ServerContent(
-            reader, text, self.session, self._content_watchers, self._observer
+            reader, text, self.session, self._extensions.watchers, self._observer
         )
         return content
 
     def _send_hello(self, reply: Reply, row: Row, command: Hello) -> None:
         """Reply to EHLO, HELO or LHLO; from now on the offered extensions are in use."""
-        session = named(command, self.session, self._extensions, self._plain, self._catalogue)
+        session = named(command, self.session, self._extensions, self._catalogue)
         reply = with_offers(reply, session)
         if not reply.text.isascii():
             reply = self._fit(reply, command)
         self._send(reply, self._format(reply, command.verb), row)
-        # The session may have lost facts since.
-        self.session = changed(session, facts=self.session.facts)
+        if self.session.facts is not session.facts:
+            # Extensions have taken some away.
+            session = changed(session, facts=self.session.facts)
+        self.session = session
 
     def _forgive(self, command: Command | None, before: State) -> None:
         """After a positive reply reset the count of commands, or do not count this one."""
@@ -227,14 +221,15 @@ class ServerReplies(Connection):
         """
         command, row = self._command, self._row
         accepted, verb = _ACCEPTED, "content"
-        if row is not None and row.name == "greeting":
-            usual = "LMTP" if self.session.protocol is Protocol.LMTP else "ESMTP"
-            self.send(Reply(220, "", f"{self.session.hostname} {text or usual}"))
-            return
         if isinstance(command, Hello):
             self.send(Reply(250, "", f"{self.session.hostname} {text}".rstrip()))
             return
-        if command is not None and row is not None and row.name != "content":
+        if row is not None and row.name == "greeting":
+            hostname, protocol = self.session.hostname, self.session.protocol
+            usual = "LMTP" if protocol is Protocol.LMTP else "ESMTP"
+            accepted, verb = (220, "", f"{hostname} {usual}"), row.name
+            text = f"{hostname} {text}" if text else ""
+        elif command is not None and row is not None and row.name != "content":
             if not isinstance(command, CountedCommand):
                 accepted = command.accepted
             verb = command.verb
@@ -243,7 +238,7 @@ class ServerReplies(Connection):
             code, enhanced, usual = accepted
             self.send(Reply(code, enhanced, text or usual))
         else:
-            reply, line = _usual(accepted, verb, self._enhanced)
+            reply, line = _usual(accepted, verb, self._extensions.enhanced)
             self._send(reply, (line,), row)
 
     def reject(self, code: int = 550, enhanced: str = "", text: str = "") -> None:
@@ -266,10 +261,10 @@ class ServerReplies(Connection):
             self._forget_session()
 
     def _forget_session(self) -> None:
-        if self._plain:
-            self.session = changed(
-                self.session, offered=offers(self._plain, self.session, self._catalogue)
-            )
+        plain = self._extensions.plain
+        if plain:
+            offered = offers(plain, self.session, self._catalogue)
+            self.session = changed(self.session, offered=offered)
 
     def _fit(self, reply: Reply, command: Command) -> Reply:
         """Convert a reply with text outside ASCII for the client (RFC 6531 section 3.7.4)."""
@@ -282,7 +277,7 @@ class ServerReplies(Connection):
         """Return the lines of a reply; a verb of "" means that the core sends it itself."""
         # The core's own replies answer no command that allows UTF-8.
         utf8 = verb != "" and self._in_force().utf8
-        return format_reply(reply, verb, enhanced=self._enhanced, utf8=utf8)
+        return format_reply(reply, verb, enhanced=self._extensions.enhanced, utf8=utf8)
 
     def _write(self, reply: Reply, lines: tuple[bytes, ...]) -> None:
         """Queue a reply."""

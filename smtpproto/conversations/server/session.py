@@ -182,6 +182,8 @@ class ServerSession(HandlerAnswers):
             if kind is Need:
                 event = yield from self.wait(event)
                 kind = type(event)
+            elif server.queued > _MOST_QUEUED:
+                yield Send(server.data_to_send(), server.timeout)
             if kind is Mail and self.stops():
                 self.end(STOPPING)
             if kind in unasked:
@@ -199,8 +201,6 @@ class ServerSession(HandlerAnswers):
             else:
                 # Only `ConnectionClosed` is left: a response comes within a dialogue only.
                 return
-            if server.queued > _MOST_QUEUED:
-                yield Send(server.data_to_send(), server.timeout)
 
     def greet(self) -> Flow[None]:
         """Greet the client, and check whether it spoke too early."""
@@ -254,7 +254,7 @@ class ServerSession(HandlerAnswers):
             for_data = event is _NEEDS_DATA
             if for_data and server.transaction is None and self.stops():
                 self.end(STOPPING)
-            timeout = server.timeout
+            in_content, timeout = server.in_content, server.timeout
             data = server.data_to_send()
             if data:
                 yield Send(data, timeout)
@@ -262,8 +262,7 @@ class ServerSession(HandlerAnswers):
             del data
             if for_data:
                 try:
-                    within = self.find_budget()
-                    in_content = server.in_content
+                    within = self.find_budget(server.transaction or in_content)
                     received = yield Receive(timeout, fresh or in_content, self.reads, within)
                 except Draining:
                     self.draining = True
@@ -280,13 +279,11 @@ class ServerSession(HandlerAnswers):
             event = server.next_event()
         return event
 
-    def find_budget(self) -> Budget | None:
+    def find_budget(self, spends: object) -> Budget | None:
         """Return the time limit of the current transaction, or of content outside of one."""
-        server = self.server
-        spends: object = server.transaction or (server.in_content or None)
         if spends is not self.spends:
             self.spends = spends
-            self.budget = None if spends is None else Budget(server.limits.transaction_time)
+            self.budget = Budget(self.server.limits.transaction_time) if spends else None
         return self.budget
 
     def start_tls(self) -> Flow[None]:
@@ -379,10 +376,11 @@ class ServerSession(HandlerAnswers):
 
     def answer_content(self, hook: Any, answer: Any, content: IncomingContent) -> Flow[None]:
         """Reply to the end of the content; the handler may have stopped reading before."""
-        if not content.complete and isinstance(answer, Reply) and answer.negative:
-            self.server.send(answer)
-            return
-        yield from content.rest()
+        if not content.complete:
+            if isinstance(answer, Reply) and answer.negative:
+                self.server.send(answer)
+                return
+            yield from content.rest()
         # Checked by type: a mock has any attribute.
         if hasattr(type(answer), "__next__"):
             yield from self.answer_each(hook, next, answer, content)
