@@ -24,6 +24,7 @@ from tests.adapters.worlds import TIMEOUT, Inbox, Raw, World, sessions, wait_unt
 
 SMALL = 2048
 MODES = [TLSMode.NONE, TLSMode.IMPLICIT]
+ONE = Envelope.of("sender@example.org", ["one@example.net"])
 CROWD = Envelope.of("sender@example.org", [f"{'x' * 40}{n}@example.net" for n in range(500)])
 LONG = b"250-2.1.5 %s\r\n" % (b"y" * 480) * 2 + b"250 2.1.5 %s\r\n" % (b"y" * 480)
 
@@ -72,6 +73,29 @@ def peer(serve: Callable[[Any], None], mode: TLSMode) -> Iterator[tuple[str, int
             assert not thread.is_alive()
 
 
+def until_content(link: Any) -> Any:
+    """Answer a client up to DATA; return what it sends as a file."""
+    lines = link.makefile("rb")
+    link.sendall(b"220 mx.example.org\r\n")
+    for answer in (b"250 mx.example.org\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n"):
+        lines.readline()
+        link.sendall(answer)
+    return lines
+
+
+@contextlib.contextmanager
+def client_of(
+    world: World, serve: Callable[[Any], None], mode: TLSMode, **options: Any
+) -> Iterator[Any]:
+    """A client of such a server."""
+    context = CLIENT if mode is TLSMode.IMPLICIT else None
+    with (
+        peer(serve, mode) as where,
+        world.connect(where, tls=mode, tls_context=context, **options) as client,
+    ):
+        yield client
+
+
 def obedient(link: Any) -> None:
     """Answer one command after the other, and read nothing while an answer does not leave."""
     lines = link.makefile("rb")
@@ -103,16 +127,7 @@ def test_a_pipelined_group_does_not_lock_up(
     world: World, small_windows: None, mode: TLSMode, *, chunking: bool
 ) -> None:
     pieces = [b"Hello\r\n" * 300] * 30
-    with (
-        peer(obedient, mode) as where,
-        world.connect(
-            where,
-            tls=mode,
-            tls_context=CLIENT if mode is TLSMode.IMPLICIT else None,
-            chunking=chunking,
-            timeout=5.0,
-        ) as client,
-    ):
+    with client_of(world, obedient, mode, chunking=chunking, timeout=5.0) as client:
         delivery = client.send(CROWD, pieces)
     assert delivery.complete
     assert len(delivery.outcomes) == 500
@@ -125,24 +140,14 @@ def test_a_refusal_is_heard_while_the_content_is_written(
     """A server that says no within the content and reads no more has been understood."""
 
     def refuse(link: Any) -> None:
-        lines = link.makefile("rb")
-        link.sendall(b"220 mx.example.org\r\n")
-        for answer in (b"250 mx.example.org\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n"):
-            lines.readline()
-            link.sendall(answer)
+        lines = until_content(link)
         lines.readline()
         link.sendall(b"552 5.3.4 too much\r\n")
         understood.wait(TIMEOUT)
 
     understood = threading.Event()
-    with (
-        peer(refuse, mode) as where,
-        world.connect(
-            where, tls=mode, tls_context=CLIENT if mode is TLSMode.IMPLICIT else None, timeout=5.0
-        ) as client,
-    ):
-        envelope = Envelope.of("sender@example.org", ["one@example.net"])
-        outcome = client.send(envelope, b"0123456789abcde\r\n" * 100_000).outcomes[0]
+    with client_of(world, refuse, mode, timeout=5.0) as client:
+        outcome = client.send(ONE, b"0123456789abcde\r\n" * 100_000).outcomes[0]
         understood.set()
     assert outcome.reply is not None
     assert outcome.reply.code == 552
@@ -155,11 +160,7 @@ def test_a_server_that_reads_slowly_has_time(
     """All of a block takes longer than the limit, and each part of it does not."""
 
     def slow(link: Any) -> None:
-        lines = link.makefile("rb")
-        link.sendall(b"220 mx.example.org\r\n")
-        for answer in (b"250 mx.example.org\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n"):
-            lines.readline()
-            link.sendall(answer)
+        lines = until_content(link)
         content = b""
         while not content.endswith(b"\r\n.\r\n"):
             time.sleep(0.05)
@@ -167,14 +168,8 @@ def test_a_server_that_reads_slowly_has_time(
         link.sendall(b"250 2.0.0 taken\r\n")
         lines.readline()
 
-    with (
-        peer(slow, mode) as where,
-        world.connect(
-            where, tls=mode, tls_context=CLIENT if mode is TLSMode.IMPLICIT else None, timeout=0.6
-        ) as client,
-    ):
-        envelope = Envelope.of("sender@example.org", ["one@example.net"])
-        assert client.send(envelope, b"0123456789abcd\r\n" * 5000).complete
+    with client_of(world, slow, mode, timeout=0.6) as client:
+        assert client.send(ONE, b"0123456789abcd\r\n" * 5000).complete
 
 
 @pytest.mark.parametrize("tls", [ServerTLS.NONE, ServerTLS.IMPLICIT])
@@ -210,23 +205,13 @@ def test_a_server_that_never_reads_is_given_up(
     over = threading.Event()
 
     def deaf(link: Any) -> None:
-        lines = link.makefile("rb")
-        link.sendall(b"220 mx.example.org\r\n")
-        for answer in (b"250 mx.example.org\r\n", b"250 ok\r\n", b"250 ok\r\n", b"354 go on\r\n"):
-            lines.readline()
-            link.sendall(answer)
+        until_content(link)
         link.sendall(b"250-")
         while not over.wait(0.05):
             link.sendall(b"x")
 
-    with (
-        peer(deaf, mode) as where,
-        world.connect(
-            where, tls=mode, tls_context=CLIENT if mode is TLSMode.IMPLICIT else None, timeout=1.0
-        ) as client,
-    ):
-        envelope = Envelope.of("sender@example.org", ["one@example.net"])
-        outcome = client.send(envelope, b"0123456789abcde\r\n" * 100_000).outcomes[0]
+    with client_of(world, deaf, mode, timeout=1.0) as client:
+        outcome = client.send(ONE, b"0123456789abcde\r\n" * 100_000).outcomes[0]
         over.set()
     assert outcome.status is Status.FAILED
     assert "took no octets" in outcome.reason

@@ -82,7 +82,13 @@ def test_whom_the_client_acts_as(credentials: Credentials, who: str) -> None:
     assert acting(credentials) == who
 
 
-@pytest.mark.parametrize("explanation", [b"not JSON", b"[]", b"{}", b"[" * 9000])
+@pytest.mark.parametrize(
+    "explanation",
+    [
+        *(b"", b"not JSON", b"\xff", b"[" * 9000, b"1" * 9000, b"[]", b"{}", b'{"status": 401}'),
+        b'{"status": "bad s3cret"}',
+    ],
+)
 def test_an_explanation_that_explains_nothing(explanation: bytes) -> None:
     assert explained(explanation, ME) == "the server refused the token (RFC 7628 section 3.2.2)"
 
@@ -92,12 +98,19 @@ def test_an_explanation_that_explains_nothing(explanation: bytes) -> None:
     [
         (ME, None),
         (Credentials(username="tim"), "a token is needed"),
+        (Credentials(username="u", password="p"), "a token is needed"),
         (Credentials(username="\x01", token="t"), "the user name may not hold a control-A"),
+        (Credentials(username="a\x01auth=Bearer b", token="t"), "the user name may not hold"),
     ],
 )
 def test_what_it_needs(credentials: Credentials, obstacle: str | None) -> None:
     found = Bare().obstacle(credentials, context())
-    assert found == obstacle if obstacle is None else (found or "").startswith(obstacle)
+    if obstacle is None:
+        assert found is None
+        return
+    assert (found or "").startswith(obstacle)
+    with pytest.raises(SASLError, match=obstacle):
+        ClientExchange(Bare(), credentials, context())
 
 
 def test_after_an_explanation_only_failure_can_come() -> None:
@@ -111,7 +124,7 @@ def test_after_an_explanation_only_failure_can_come() -> None:
         here.respond(b"{}")
 
 
-@pytest.mark.parametrize("answer", [True, "", b"tim", object()])
+@pytest.mark.parametrize("answer", [True, 1, "", b"tim", object()])
 def test_other_answers_let_nobody_in(answer: object) -> None:
     there = ServerExchange(Bare(), context(), b"s3cret")
     with pytest.raises(TypeError, match="check_token: expected an identity or a refusal"):

@@ -33,7 +33,7 @@ from smtpproto.sasl import (
 )
 from smtpproto.sasl.mechanism_choice import MECHANISMS
 from tests.effort import effort
-from tests.sasl.driver import BINDINGS, SECRET, Outcome, context, exchange, nonces, texts
+from tests.sasl.driver import BINDINGS, SECRET, Outcome, Tamper, context, exchange, nonces, texts
 
 PASSWORDS = [
     each
@@ -162,27 +162,18 @@ def double(octets: bytes, place: int, bit: int) -> bytes:
     return octets + octets[-bit - 1 :] + bytes([place % 256])
 
 
-CHANGES = [flip, truncate, double]
+@st.composite
+def tampers(draw: st.DrawFn) -> Tamper:
+    """A change of one message."""
+    step, place, bit = (draw(st.integers(0, most)) for most in (4, 200, 7))
+    change = draw(st.sampled_from([flip, truncate, double]))
+    return lambda now, octets: change(octets, place, bit) if now == step else octets
 
 
 @named(list(MECHANISMS.values()))
-@given(
-    step=st.integers(0, 4),
-    change=st.sampled_from(CHANGES),
-    place=st.integers(0, 200),
-    bit=st.integers(0, 7),
-)
+@given(tamper=tampers())
 @settings(max_examples=effort(40, 150))
-def test_one_changed_message(
-    mechanism: Mechanism,
-    step: int,
-    change: Callable[[bytes, int, int], bytes],
-    place: int,
-    bit: int,
-) -> None:
-    def tamper(now: int, octets: bytes) -> bytes:
-        return change(octets, place, bit) if now == step else octets
-
+def test_one_changed_message(mechanism: Mechanism, tamper: Tamper) -> None:
     outcome = run(mechanism, ME, STORE, tamper=tamper)
     clean = run(mechanism, ME, STORE)
     assert clean.believed
@@ -278,22 +269,8 @@ def chain(error: BaseException | None) -> list[BaseException]:
 
 
 @named(list(MECHANISMS.values()))
-@given(
-    step=st.integers(0, 4),
-    change=st.sampled_from(CHANGES),
-    place=st.integers(0, 200),
-    bit=st.integers(0, 7),
-)
-def test_no_error_tells_a_secret(
-    mechanism: Mechanism,
-    step: int,
-    change: Callable[[bytes, int, int], bytes],
-    place: int,
-    bit: int,
-) -> None:
-    def tamper(now: int, octets: bytes) -> bytes:
-        return change(octets, place, bit) if now == step else octets
-
+@given(tamper=tampers())
+def test_no_error_tells_a_secret(mechanism: Mechanism, tamper: Tamper) -> None:
     for me in (ME, FALSE):
         outcome = run(mechanism, me, STORE, tamper=tamper)
         for error in (outcome.client_error, outcome.server_error, outcome.refusal):

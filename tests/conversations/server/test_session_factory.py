@@ -358,36 +358,22 @@ def test_too_many_and_gone_already() -> None:
     assert link.server.done
 
 
-def test_proxy_and_implicit_tls() -> None:
+@pytest.mark.parametrize("tls", [ServerTLS.IMPLICIT, ServerTLS.STARTTLS])
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_the_proxy_said_outlives_the_handshake(tls: ServerTLS, version: int) -> None:
     inbox = Inbox()
-    link = behind(inbox, tls=ServerTLS.IMPLICIT)
+    link = behind(inbox, tls=tls)
     header = ProxyHeader(
+        version=version,
         family=ProxyFamily.TCP4,
         source=Endpoint("198.51.100.7", 1000),
         destination=Endpoint("10.0.0.1", 465),
     )
-    client = begin(link, tls=TLSMode.IMPLICIT, proxy=header)
+    client = begin(link, tls=TLSMode[tls.name], proxy=header)
     assert statuses(deliver(link, client)) == ["ACCEPTED"]
     session = inbox.messages[0][0]
     assert (session.peer, session.secure) == ("198.51.100.7", True)
     assert session.get(ProxyHeader) == header
-
-
-def test_what_the_proxy_said_outlives_starttls() -> None:
-    inbox = Inbox()
-    link = behind(inbox, tls=ServerTLS.STARTTLS)
-    header = ProxyHeader(
-        version=1,
-        family=ProxyFamily.TCP4,
-        source=Endpoint("198.51.100.7", 1000),
-        destination=Endpoint("10.0.0.1", 25),
-    )
-    client = begin(link, tls=TLSMode.STARTTLS, proxy=header)
-    assert statuses(deliver(link, client)) == ["ACCEPTED"]
-    session = inbox.messages[0][0]
-    assert session.peer == "198.51.100.7"
-    assert session.get(ProxyHeader) == header
-    assert session.secure
 
 
 def test_an_observer_that_cannot_be_made_is_done_without() -> None:
