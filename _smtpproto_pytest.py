@@ -6,6 +6,7 @@ server does not pay for importing smtpproto.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 __all__ = ["make_smtp_server", "smtp_environment", "smtp_server"]
 
 _MARKER = "smtp_server"
+# Lines of a conversation in a report.
+_MOST_LINES = 300
 _SERVERS: pytest.StashKey[list[SinkServer]] = pytest.StashKey()
 
 
@@ -96,9 +99,25 @@ def pytest_runtest_makereport(
     """Show the conversations with the servers of a test that failed."""
     report = yield
     if report.failed:
-        servers = item.stash.get(_SERVERS, None) or []
-        for number, server in enumerate(servers, 1):
-            said = server.conversation or "(no client has connected)"
+        for number, server in enumerate(_servers(item), 1):
             title = _MARKER if number == 1 else f"{_MARKER} {number}"
-            report.sections.append((title, said))
+            report.sections.append((title, _said(server)))
     return report
+
+
+def _servers(item: pytest.Item) -> list[SinkServer]:
+    """The servers of a test, those of other fixtures too, such as one for the whole session."""
+    found = [*item.stash[_SERVERS]] if _SERVERS in item.stash else []
+    module = sys.modules.get("smtpproto.testing.sink_server")
+    if module is not None:
+        values = getattr(item, "funcargs", {}).values()
+        others = [value for value in values if isinstance(value, module.SinkServer)]
+        found += [server for server in dict.fromkeys(others) if server not in found]
+    return found
+
+
+def _said(server: SinkServer) -> str:
+    lines = server.conversation.splitlines() or ["(no client has connected)"]
+    if len(lines) > _MOST_LINES:
+        lines[:-_MOST_LINES] = [f"... {len(lines) - _MOST_LINES} lines before ..."]
+    return "\n".join(lines)

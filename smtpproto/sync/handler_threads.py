@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -90,6 +91,15 @@ class HandlerThreads(Generic[J]):
         self._jobs.clear()
         while self._asleep:
             self._asleep.pop().release()
+
+    def join(self, until: float) -> None:
+        """Wait for the end of the threads, after `end`.
+
+        Arguments:
+            until: how long at most, on the clock `time.monotonic`.
+        """
+        for thread in self._threads:
+            thread.join(max(0.0, until - time.monotonic()))
 
     def _work(self) -> None:
         wake = threading.Lock()

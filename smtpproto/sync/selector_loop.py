@@ -89,6 +89,10 @@ class Loop:
         """Whether a thread is one of the server's."""
         return thread is self._thread or any(thread in pool for pool in self._pools)
 
+    def join(self) -> None:
+        """Wait for the end of the thread, after that of the server."""
+        self._thread.join()
+
     def stop(self, grace: float) -> None:
         """Have the server end; in any thread."""
         self._selector.post(self._stop, grace)
@@ -103,6 +107,10 @@ class Loop:
                 host.LOG.exception("the server failed, and goes on")
                 time.sleep(sockets.PAUSE)
         self._end_pools()
+        # A handler that has not returned by now is not waited for.
+        until = min(time.monotonic() + _LAST, self._give_up_at)
+        for pool in self._pools:
+            pool.join(until)
         self._selector.close()
         self.ended.set()
 

@@ -93,6 +93,7 @@ class Server(Running, AbstractContextManager["Server"]):
         # A signal that comes just before a wait is handled only after it.
         while not self.wait(1.0):
             pass
+        self._loop.join()
 
     def __exit__(self, *_: object) -> None:
         self.stop()

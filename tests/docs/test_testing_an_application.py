@@ -24,7 +24,7 @@ def code(part: str, kind: str = "python") -> list[str]:
 
 def test_the_tests_pass_and_one_fails_as_shown(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("\n".join(code(OWN)))
-    result = pytester.runpytest("-W", "error", "-p", "no:xdist")
+    result = pytester.runpytest_subprocess("-W", "error")
     result.assert_outcomes(passed=6, failed=1)
     *_, report = code(OWN, "console")
     result.stdout.fnmatch_lines([pattern(line) for line in report.splitlines()])

@@ -4,14 +4,10 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib import import_module
 
 import pytest
 
 pytest_plugins = ["pytester"]
-
-# A run within a test forgets what it imported, and cryptography cannot be imported twice.
-IMPORTED = [import_module(name) for name in ("smtpproto.testing", "trustme")]
 
 # An application that sends one message to the server that it is given.
 APPLICATION = """
@@ -28,9 +24,12 @@ APPLICATION = """
 
 
 @pytest.fixture
-def run(pytester: pytest.Pytester) -> pytest.Pytester:
+def run(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Runs are processes: a run in this one would import lazy modules, and forget them."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    pytester.plugins = ["_smtpproto_pytest"]
     pytester.makepyfile(application=APPLICATION)
-    pytester.makeini("[pytest]\nfilterwarnings = error\naddopts = --strict-markers -p no:xdist")
+    pytester.makeini("[pytest]\nfilterwarnings = error\naddopts = --strict-markers")
     pytester.syspathinsert()
     return pytester
 
@@ -48,7 +47,7 @@ def test_the_fixture_is_a_server(run: pytest.Pytester) -> None:
         def test_each_test_has_its_own(smtp_server):
             assert smtp_server.messages == []
     """)
-    run.runpytest().assert_outcomes(passed=2)
+    run.runpytest_subprocess().assert_outcomes(passed=2)
 
 
 def test_the_marker_has_the_settings_and_the_nearest_one_counts(run: pytest.Pytester) -> None:
@@ -67,7 +66,7 @@ def test_the_marker_has_the_settings_and_the_nearest_one_counts(run: pytest.Pyte
                 assert smtp_server.settings.size == 3000
                 assert smtp_server.settings.hostname == "mx.example"
     """)
-    run.runpytest().assert_outcomes(passed=1)
+    run.runpytest_subprocess().assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +84,7 @@ def test_a_wrong_marker_is_explained(run: pytest.Pytester, marker: str, complain
         @pytest.mark.smtp_server({marker})
         def test_it(smtp_server): ...
     """)
-    result = run.runpytest()
+    result = run.runpytest_subprocess()
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines([complaint])
     result.stdout.no_fnmatch_line("*Traceback*")
@@ -105,7 +104,7 @@ def test_without_trustme_the_marker_says_what_to_install(run: pytest.Pytester) -
         @pytest.mark.smtp_server(tls="starttls")
         def test_it(smtp_server): ...
     """)
-    result = run.runpytest()
+    result = run.runpytest_subprocess()
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*smtp_server: *trustme: pip install trustme*"])
 
@@ -122,7 +121,7 @@ def test_several_servers_in_one_test(run: pytest.Pytester) -> None:
             assert len(smtp_server.messages) == len(other.messages) == 1
             assert other.messages[0].session.identity == "me"
     """)
-    run.runpytest().assert_outcomes(passed=1)
+    run.runpytest_subprocess().assert_outcomes(passed=1)
 
 
 def test_the_environment_tells_the_application(run: pytest.Pytester) -> None:
@@ -143,7 +142,7 @@ def test_the_environment_tells_the_application(run: pytest.Pytester) -> None:
         def test_it_is_gone_afterwards():
             assert "SMTP_HOST" not in os.environ
     """)
-    run.runpytest().assert_outcomes(passed=2)
+    run.runpytest_subprocess().assert_outcomes(passed=2)
 
 
 def test_a_failed_test_shows_the_conversation_without_secrets(run: pytest.Pytester) -> None:
@@ -157,7 +156,7 @@ def test_a_failed_test_shows_the_conversation_without_secrets(run: pytest.Pytest
             smtp_server.reject("rcpt", "bob@*", 550, "5.1.1", "no such mailbox")
             send(smtp_server, user=("me", "".join(["xyzzy", "-secret"])))
     """)
-    result = run.runpytest("--tb=line")
+    result = run.runpytest_subprocess("--tb=line")
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(
         [
@@ -176,9 +175,42 @@ def test_a_failed_test_shows_the_conversation_without_secrets(run: pytest.Pytest
     result.stdout.no_fnmatch_line("*xyzzy-secret*")
 
 
+def test_the_server_of_a_whole_session_is_shown_too(run: pytest.Pytester) -> None:
+    run.makepyfile("""
+        import pytest
+        from application import send
+        from smtpproto.testing import sink
+
+        @pytest.fixture(scope="session")
+        def mail_server():
+            with sink() as server:
+                yield server
+
+        @pytest.fixture
+        def mail(mail_server):
+            yield mail_server
+            mail_server.clear()
+
+        def test_first(mail):
+            send(mail, "first@mx.example")
+
+        def test_second(mail):
+            for _ in range(20):
+                send(mail, "second@mx.example")
+            assert mail.messages == []
+    """)
+    result = run.runpytest_subprocess("--tb=line")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(
+        ["*- smtp_server -*", "... * lines before ...", "C: RCPT TO:<second@mx.example>"]
+    )
+    result.stdout.no_fnmatch_line("*first@mx.example*")
+    result.stdout.no_fnmatch_line("*smtp_server 2*")
+
+
 def test_a_passed_test_shows_nothing(run: pytest.Pytester) -> None:
     run.makepyfile("from application import send\ndef test_it(smtp_server): send(smtp_server)")
-    result = run.runpytest("-rA")
+    result = run.runpytest_subprocess("-rA")
     result.assert_outcomes(passed=1)
     result.stdout.no_fnmatch_line("*session 1*")
 
@@ -213,7 +245,7 @@ def test_nothing_is_left_when_the_test_ends(run: pytest.Pytester) -> None:
                 while not late.happened:
                     time.sleep(0.001)
     """)
-    run.runpytest().assert_outcomes(passed=2)
+    run.runpytest_subprocess().assert_outcomes(passed=2)
 
 
 def test_with_xdist(pytester: pytest.Pytester) -> None:

@@ -233,6 +233,14 @@ def test_the_same_recipients_are_refused_as_often_as_was_asked(server: SinkServe
     assert fault.happened == 2
 
 
+def test_no_thread_is_left_when_the_server_has_stopped() -> None:
+    before = set(threading.enumerate())
+    for _ in range(20):
+        with sink() as server:
+            send(server)
+        assert set(threading.enumerate()) == before
+
+
 def test_a_server_that_stops_complains_of_nothing(caplog: pytest.LogCaptureFixture) -> None:
     with sink() as server:
         late = server.delay("connect", 60)
