@@ -68,7 +68,14 @@ class BasicClient(AbstractContextManager["BasicClient"]):
             raise Refused("the greeting", self.greeting)
 
     def say(self, command: str) -> Answer:
-        """Send one command, and wait for its reply."""
+        """Send one command, and wait for its reply.
+
+        Raises:
+            ValueError: it is more than one line: an address with a line end would become a command
+                of its own.
+        """
+        if "\r" in command or "\n" in command:
+            raise ValueError(f"a command is one line, found {command!r}")
         self.show(f"C: {command}")
         # Every line ends with CR LF (2.3.8).
         self.socket.sendall(command.encode() + b"\r\n")
@@ -106,7 +113,7 @@ class BasicClient(AbstractContextManager["BasicClient"]):
         self.need(f"MAIL FROM:<{sender}>", 2)
         self.need(f"RCPT TO:<{recipient}>", 2)
         self.need("DATA", 3)
-        for line in content.splitlines():
+        for line in content.replace("\r\n", "\n").removesuffix("\n").split("\n"):
             # A dot more before each line that begins with one, so that none is alone (4.5.2).
             dotted = f".{line}" if line.startswith(".") else line
             self.show(f"C: {dotted}")
@@ -115,8 +122,9 @@ class BasicClient(AbstractContextManager["BasicClient"]):
         return self.need(".", 2)
 
     def quit(self) -> None:
-        """Say goodbye (4.1.1.10)."""
+        """Say goodbye, and wait until the server closes the connection (4.1.1.10)."""
         self.say("QUIT")
+        self.replies.read()
 
     def close(self) -> None:
         self.replies.close()

@@ -161,7 +161,8 @@ def quiet(_: str) -> None:
 
 def test_the_basic_client_sends_content_as_it_is() -> None:
     handler = Mailboxes()
-    content = "Subject: dots\n\n.\n..\n.a\n\nthe end\n"
+    # A line ends with CR LF alone, not where str.splitlines sees an end.
+    content = "Subject: dots\n\n.\n..\n.a\n\na\vb\fc\x1cd\u2028e\nthe end\n"
     with (
         sync.serve(handler, received=False) as server,
         BasicClient(HOST, server.port, quiet) as client,
@@ -181,6 +182,14 @@ def test_the_basic_client_says_what_was_refused() -> None:
         client.hello("client.example.org")
         with pytest.raises(Refused, match=r"RCPT TO:<bob@example\.com>: 550 "):
             client.send("eve@example.org", "bob@example.com", CONTENT)
+        client.quit()
+
+
+def test_an_address_does_not_become_a_command() -> None:
+    with serve() as server, BasicClient(HOST, server.port, quiet) as client:
+        client.hello("client.example.org")
+        with pytest.raises(ValueError, match="a command is one line"):
+            client.send("eve@example.org>\r\nRSET\r\nMAIL FROM:<x@example.org", "a@b.example", "")
         client.quit()
 
 

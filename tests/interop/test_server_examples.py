@@ -19,7 +19,7 @@ from smtpproto.conversations import Envelope
 from smtpproto.mailboxes import MaildirStore
 from tests.interop import maildir
 from tests.interop.dovecot import NOBODY
-from tests.interop.peers import HOST, needs
+from tests.interop.peers import HOST, folder, needs
 from tests.interop.scripts import EXAMPLES, Script, script
 
 HEADER = b"From: <bob@example.com>\r\nTo: <alice@example.com>\r\nSubject: %s\r\n\r\n"
@@ -123,8 +123,8 @@ def test_dovecot_reads_what_we_delivered(mailboxes: Script) -> None:
     assert "bob by pop3: 'through LMTP'" in mailboxes.output
     expected = [HEADER % name + BODY for name in (b"by our server", b"by LMTP")]
     # Our server writes into the mailbox of a running Dovecot.
-    folder = mailboxes.home / "mailboxes" / "alice"
-    with sync.serve(Store(folder), hostname="mx.test") as server:
+    inbox = mailboxes.home / "mailboxes" / "alice"
+    with sync.serve(Store(inbox), hostname="mx.test") as server:
         assert send(server.port, b"by our server", "alice@example.com") == [250]
     # Our client lets Dovecot write.
     with sync.connect(
@@ -184,17 +184,31 @@ def read_by_pop3(port: int) -> list[bytes]:
     return [message for message in found if b"From: <bob@example.com>" in message]
 
 
-@needs("postfix")
-def test_a_folder_with_files_is_not_touched(tmp_path: Path) -> None:
-    (tmp_path / "mine").write_text("mine", encoding="utf-8")
-    done = subprocess.run(
-        ["bash", str(EXAMPLES / "postfix" / "two_accounts.sh"), str(tmp_path)],
+def run(name: str, *arguments: str, temporary: Path) -> subprocess.CompletedProcess[str]:
+    """Run a script to its end, which does not wait for Enter."""
+    return subprocess.run(
+        ["bash", str(EXAMPLES / name), *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
+        timeout=120,
         check=False,
-        env={**os.environ, "PYTHON": sys.executable},
+        env={**os.environ, "PYTHON": sys.executable, "TMPDIR": str(temporary)},
     )
+
+
+@needs("postfix")
+def test_without_arguments_a_script_ends_and_leaves_nothing() -> None:
+    with folder() as temporary:
+        done = run("postfix/error_codes.sh", temporary=temporary)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert list(temporary.iterdir()) == []
+
+
+@needs("postfix")
+def test_a_folder_with_files_is_not_touched(tmp_path: Path) -> None:
+    (tmp_path / "mine").write_text("mine", encoding="utf-8")
+    done = run("postfix/two_accounts.sh", str(tmp_path), temporary=tmp_path)
     assert done.returncode == 2
     assert "is not empty" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
