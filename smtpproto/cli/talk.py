@@ -1,44 +1,45 @@
-"""Talk to a server: each input line is a command, each refusal is explained."""
+r"""Talk to a server: what is typed is sent, and each reply is explained.
+
+A line is sent as it is, also if no server knows it.  Two lines are different: "= TEXT" sends octets
+with \r \n \0 \xHH \\ and without a CRLF of their own, and AUTH alone asks for user and password and
+logs in.
+"""
 
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import sync
-from ..conversations import SMTPError, Transcript
-from ..conversations.client.command_and_reply import ask, next_reply
-from ..conversations.io_requests import BeginTLS
-from ..engine.compiled_extensions import catalogue
+from ..conversations import ConnectionLost, SMTPError, Transcript
+from ..conversations.transcript import printable
 from ..errors import LocalProtocolError, RemoteProtocolError
-from ..extensions.known import KNOWN
-from ..extensions.starttls import StartTlsCommand
-from ..grammar.encodings import decode_base64
-from ..limits import Limits
-from ..timeouts import HANDSHAKE_TIMEOUT
-from ..vocabulary.command_base import CountedCommand
-from ..vocabulary.command_parser import parse
-from ..vocabulary.commands import Data, Quit
-from ..vocabulary.events import AuthResponse, ContentChunk, EndOfContent
-from ..vocabulary.session_facts import Protocol
-from ..vocabulary.states import State
-from .common import reason, server_address
-from .session_options import add_session, connection_settings, place
+from ..sasl import Credentials
+from ..vocabulary.codes import explain
+from .common import CannotRun, in_file, reason, server_address
+from .dialogue import Kind
+from .escapes import from_text
+from .patience import Patience
+from .script import MATCHES, Failed, Step, parse_script, run_script
+from .sending import both
+from .session_options import add_session, ask_password, connection_settings, place
+from .strict import Refusals
 from .terminal import complain, say
+from .typed_lines import lines_of_people, piped_lines
+from .wire_session import WireSession
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator
 
-    from ..conversations.io_requests import Flow
-    from ..engine.client import Client
-    from ..vocabulary.command_base import Command
-    from ..vocabulary.replies import Reply
+    from .dialogue import Piece
 
 __all__ = ["STATUS", "add_arguments", "run"]
 
-STATUS = "0 after QUIT or the end of input, 2 if the session ended otherwise or did not begin"
+STATUS = (
+    "0 after QUIT or the end of input, 1 if the server does not say what a script expects, 2 if "
+    "the session ended otherwise or did not begin"
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -46,91 +47,178 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "server", type=server_address, metavar="HOST[:PORT]", help="port: as for send"
     )
+    parser.add_argument(
+        "--bare",
+        action="store_true",
+        help="only connect; otherwise EHLO, TLS and login are done as for send",
+    )
+    parser.add_argument(
+        "--strict",
+        action="store_true",
+        help="do not send what is wrong or not possible in this state, but say why",
+    )
+    parser.add_argument(
+        "--script",
+        metavar="FILE",
+        help="run a script of C: and S: lines, as a test of the server; - for standard input",
+    )
+    parser.add_argument(
+        "--match",
+        choices=MATCHES,
+        default="line",
+        help="what a script compares: whole lines (the default), reply codes, or their first digit",
+    )
     add_session(parser)
 
 
 def run(options: argparse.Namespace) -> int:
     """Talk until QUIT or the end of standard input; see `STATUS`."""
+    live = sys.stdin.isatty() and sys.stdout.isatty()
     try:
-        settings = replace(connection_settings(options), observer=Transcript(say))
-        with sync.connect_with(settings) as client:
-            return _talk(client, Protocol.LMTP if options.lmtp else Protocol.SMTP)
+        steps = _read_script(options.script) if options.script else []
+        # A script that expects the greeting says all that follows by itself.
+        bare = options.bare or (bool(steps) and steps[0].sends is None)
+        with Patience(place(options)) as patience:
+            settings, observer = connection_settings(options), both(Transcript(say), patience)
+            with WireSession(settings, observer, bare=bare, lmtp=options.lmtp) as session:
+                talk = _Talk(session, patience, live=live, strict=options.strict)
+                if options.script:
+                    run_script(steps, session, talk.show, talk.answered, options.match)
+                    return 0
+                return talk.run(lines_of_people() if live else piped_lines())
+    except Failed as error:
+        complain(str(error), "bad")
+        return 1
     except (OSError, SMTPError, RemoteProtocolError, LocalProtocolError) as error:
-        complain(f"the session is over: {reason(error, place(options))}")
+        complain(f"the session is over: {reason(error, place(options))}", "bad")
         return 2
 
 
-def _talk(client: sync.Client, protocol: Protocol) -> int:
-    grammar = catalogue(KNOWN, protocol, Limits()).utf8_grammar
-    lines = _lines()
-    for line in lines:
-        if not line.strip():
-            continue
-        try:
-            command = parse(line.encode("utf-8", "surrogateescape"), grammar)
-            # The client has no method for this conversation.
-            client._run(_say(client._engine, command, lines))  # noqa: SLF001
-        except LocalProtocolError as error:
-            complain(f"not sent: {reason(error)}")
-        else:
-            if client.closed:
-                return 0 if isinstance(command, Quit) else 2
-    return 0
+def _read_script(path: str) -> list[Step]:
+    """Read the script in a file, or on standard input.
 
-
-def _say(engine: Client, command: Command, lines: Iterator[str]) -> Flow[None]:
-    """Send one command, and its content or responses."""
-    if isinstance(command, CountedCommand):
-        raise LocalProtocolError(f"{command.verb} is followed by octets, which no line can tell")
-    reply = yield from ask(engine, command)
-    if isinstance(command, StartTlsCommand) and reply.positive:
-        engine.tls_established((yield BeginTLS(HANDSHAKE_TIMEOUT)))
-        say("# TLS has begun: say EHLO again")
-        return
-    while reply.intermediate:
-        if isinstance(command, Data):
-            _content(engine, lines)
-        else:
-            _response(engine, lines)
-        reply = yield from next_reply(engine)
-    _explain(reply)
-    # After the content LMTP has a reply for each recipient.
-    while engine.pending:
-        _explain((yield from next_reply(engine)))
-
-
-def _content(engine: Client, lines: Iterator[str]) -> None:
-    """The lines of a message, up to a lone dot."""
-    for line in lines:
-        if line == ".":
-            break
-        engine.send(ContentChunk(line.encode("utf-8", "surrogateescape") + b"\r\n"))
-    engine.send(EndOfContent())
-
-
-def _response(engine: Client, lines: Iterator[str]) -> None:
-    """One line of an authentication exchange in base64; a lone asterisk gives up."""
-    line = next(lines, "*").strip()
-    assert engine.state is State.EXCHANGE
+    Raises:
+        CannotRun: the file cannot be read.
+        Failed: it is no script.
+    """
+    if path == "-":
+        return parse_script(sys.stdin)
     try:
-        engine.send(AuthResponse(None if line == "*" else decode_base64(line)))
-    except LocalProtocolError as error:
-        complain(f"{error}; the exchange is given up")
-        engine.send(AuthResponse(None))
+        with Path(path).open(encoding="utf-8", errors="surrogateescape") as file:
+            return parse_script(file)
+    except OSError as error:
+        raise CannotRun(f"--script {in_file(path, error)}") from None
 
 
-def _explain(reply: Reply) -> None:
-    if reply.negative:
-        say("\n".join(f"   {line}" for line in str(reply.explain()).splitlines()))
+class _Talk:
+    """A conversation of a person with a server."""
 
+    def __init__(
+        self, session: WireSession, patience: Patience, *, live: bool, strict: bool
+    ) -> None:
+        self._session = session
+        self._patience = patience
+        self._live = live
+        self._refusals = Refusals(session) if strict else None
+        # The text of the reply that is coming.
+        self._reply: list[str] = []
 
-def _lines() -> Iterator[str]:
-    """What the user types, or pipes in."""
-    while True:
-        if sys.stdin.isatty():
-            sys.stderr.write("> ")
-            sys.stderr.flush()
-        line = sys.stdin.readline()
-        if not line:
+    def run(self, lines: Iterator[str]) -> int:
+        """Send each line; return the exit status."""
+        session = self._session
+        if not self._hear():
+            return 2
+        for line in lines:
+            dialogue = session.dialogue
+            within = dialogue.in_content or dialogue.in_exchange or dialogue.owed
+            if not within and not line.strip():
+                continue
+            try:
+                if not within and line.strip().upper() == "AUTH":
+                    self._log_in()
+                    continue
+                octets = self._octets(line, raw=not within and line.startswith("="))
+            except (ValueError, LocalProtocolError) as error:
+                complain(f"not sent: {reason(error)}", "warn")
+                continue
+            for piece in session.send(octets):
+                self.show(piece)
+            if not self._hear():
+                return 0 if line.strip().upper() == "QUIT" else 2
+        if session.dialogue.in_content or session.dialogue.owed:
+            # Only the end of the connection keeps the server from waiting for the rest.
+            return 0
+        for piece in session.send(self._octets("QUIT", raw=False)):
+            self.show(piece)
+        self._hear()
+        return 0
+
+    def _octets(self, line: str, *, raw: bool) -> bytes:
+        """Return what to send for a line.
+
+        Raises:
+            ValueError: its escapes are wrong.
+            LocalProtocolError: `--strict` refuses it.
+        """
+        if raw:
+            return from_text(line[1:].removeprefix(" "))
+        octets = line.encode("utf-8", "surrogateescape") + b"\r\n"
+        if self._refusals is not None:
+            self._refusals.check(octets)
+        owed = self._session.dialogue.owed
+        return octets[:owed] if owed else octets
+
+    def _hear(self) -> bool:
+        """Show what the server says as long as it is its turn; return whether it may go on."""
+        try:
+            for piece in self._session.heard():
+                self.show(piece)
+                if piece.code:
+                    self.answered(piece)
+                if piece.code == 421 or (piece.verb == "QUIT" and piece.code):
+                    return False
+        except ConnectionLost as error:
+            complain(f"# {error}", "warn")
+            return False
+        return True
+
+    def show(self, piece: Piece) -> None:
+        """Print a piece of the conversation."""
+        of_server = piece.kind in (Kind.REPLY, Kind.CHALLENGE)
+        sender = "S" if of_server else "C"
+        self._patience(sender, piece.octets, piece.kind is Kind.CONTENT)
+        if of_server or not self._live:
+            say(f"{sender}: {printable(piece.shown if not self._live else piece.octets)}")
+        if of_server:
+            self._reply.append(piece.octets.decode("utf-8", "replace"))
+
+    def answered(self, piece: Piece) -> None:
+        """Explain a reply; begin TLS if it is the one to STARTTLS."""
+        reply, self._reply = self._reply, []
+        if self._refusals is not None:
+            self._refusals.note_reply(reply)
+        if piece.verb == "STARTTLS" and piece.code == 220:
+            facts = self._session.start_tls()
+            self._session.dialogue.tls_established()
+            if self._refusals is not None:
+                self._refusals.note_tls(facts)
+            say(f"# TLS has begun ({facts.version}, {facts.cipher}): say EHLO again", "dim")
             return
-        yield line.rstrip("\r\n")
+        enhanced = reply[-1][4:].split(" ", 1)[0]
+        explanation = explain(piece.code, enhanced, piece.verb)
+        if piece.code >= 400:
+            say("\n".join(f"   {line}" for line in str(explanation).splitlines()), "dim")
+        elif self._live:
+            say(f"   {explanation.meaning}", "dim")
+
+    def _log_in(self) -> None:
+        credentials = self._session.settings.credentials
+        if credentials is None:
+            if not self._live:
+                raise ValueError("AUTH alone asks for a password: give --user, or a mechanism")
+            user = input("User: ")
+            credentials = Credentials(username=user, password=ask_password(user))
+        try:
+            self._session.log_in(credentials)
+        except SMTPError as error:
+            complain(reason(error), "bad")

@@ -20,7 +20,7 @@ from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from .link import Link, T, run
 
-__all__ = ["Client", "connect", "connect_with"]
+__all__ = ["Client", "connect", "connect_with", "dial"]
 
 
 @fields_as_parameters(ConnectionSettings)
@@ -39,7 +39,7 @@ def connect(settings: ConnectionSettings) -> Client:
 def connect_with(settings: ConnectionSettings) -> Client:
     """Do the same as `connect`, with settings that are made already."""
     with connecting(settings.host, settings.port, settings.path):
-        sock = _dial(settings)
+        sock = dial(settings)
     link = Link(sock, settings.timeout, NO_HANDSHAKE)
     try:
         engine, beginning, link.handshake = begin(sock, settings)
@@ -50,7 +50,12 @@ def connect_with(settings: ConnectionSettings) -> Client:
     return Client(engine, link, settings)
 
 
-def _dial(settings: ConnectionSettings) -> socket.socket:
+def dial(settings: ConnectionSettings) -> socket.socket:
+    """Return a connected socket.
+
+    Raises:
+        OSError: there is no connection.
+    """
     timeout, source = settings.connect_timeout, settings.source_address
     if settings.path is None:
         where = (settings.host, settings.port)
