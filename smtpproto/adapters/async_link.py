@@ -52,8 +52,8 @@ class AsyncLink(Channel):
         """Let other tasks run."""
         raise NotImplementedError
 
-    async def _octets_at_hand(self, most: int) -> bytes | None:
-        """Return what `read` does if the octets are probably there already; otherwise None."""
+    def _look(self, most: int) -> Awaitable[bytes | None] | None:
+        """Return what `read` does, to await, if the octets are probably there; otherwise None."""
         raise NotImplementedError
 
     def _wait(self, until: float, *, read: int, write: bool) -> Awaitable[bool]:
@@ -123,8 +123,8 @@ class AsyncLink(Channel):
         now = self._now()
         self._until = request.deadline(now, self._until, self._most)
         octets = None
-        if now < self._until and not self._draining:
-            octets = await self._octets_at_hand(most)
+        if now < self._until and not self._draining and (look := self._look(most)) is not None:
+            octets = await look
         while octets is None:
             late = f"nothing came within {self._limit(request.timeout):g} seconds"
             await self._hear(self._until, most, late)
@@ -153,7 +153,8 @@ class AsyncLink(Channel):
             finally:
                 self._awaits_peer = False
             if ready:
-                self.push()
+                if self.unsent:
+                    self.push()
                 return
         if not self._draining:
             raise TimeoutError(late)

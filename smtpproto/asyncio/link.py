@@ -50,7 +50,9 @@ class Link(AsyncLink):
         self._most_octets = 0
         # What the loop watches the socket for.
         self._reads = self._writes = False
-        self._waiter: asyncio.Future[bool] | None = None
+        # What the task waits for, or has waited for.
+        self._waiter: asyncio.Future[bool] = self._loop.create_future()
+        self._waiter.cancel()
         self._deadline = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -60,14 +62,13 @@ class Link(AsyncLink):
     async def _let_others_go_on(self) -> None:
         await asyncio.sleep(0)
 
-    async def _octets_at_hand(self, most: int) -> bytes | None:
-        if self._arrived is not None:
-            return self.read(most)
-        if self.secure:
-            # What TLS has decrypted already makes no socket readable.
-            await asyncio.sleep(0)
-            return self.read(most)
-        return None
+    def _look(self, most: int) -> Awaitable[bytes | None] | None:
+        # What TLS has decrypted already makes no socket readable.
+        return self._read_soon(most) if self.secure or self._arrived is not None else None
+
+    async def _read_soon(self, most: int) -> bytes | None:
+        await asyncio.sleep(0)
+        return self.read(most)
 
     # --- octets that the loop has read ----------------------------------------------------------
 
@@ -83,54 +84,46 @@ class Link(AsyncLink):
 
     # --- waiting ------------------------------------------------------------------------------
 
-    async def _wait(self, until: float, *, read: int, write: bool) -> bool:
+    def _wait(self, until: float, *, read: int, write: bool) -> asyncio.Future[bool]:
         if self._number < 0:
             raise ConnectionAbortedError("the link was closed")
+        self._waiter = waiter = self._loop.create_future()
         if until <= self._loop.time():
-            return False
-        self._watch(reads=read > 0, writes=write)
+            waiter.set_result(False)
+            return waiter
         self._most_octets = _RECORDS if read and self.secure else read
+        # The loop goes on to watch the socket when a wait is over.
+        if read and not self._reads:
+            self._loop.add_reader(self._number, self._readable)
+            self._reads = True
+        if write and not self._writes:
+            self._loop.add_writer(self._number, self._writable)
+            self._writes = True
         self._deadline = until
         if self._timer is None or until < self._timer.when():
             self._set_timer()
-        self._waiter = self._loop.create_future()
-        try:
-            return await self._waiter
-        finally:
-            self._waiter = None
-
-    def _watch(self, *, reads: bool, writes: bool) -> None:
-        """Have the loop watch the socket; it goes on to watch for octets when a wait is over."""
-        if reads and not self._reads:
-            self._loop.add_reader(self._number, self._readable)
-            self._reads = True
-        if writes != self._writes:
-            if writes:
-                self._loop.add_writer(self._number, self._writable)
-            else:
-                self._loop.remove_writer(self._number)
-            self._writes = writes
+        return waiter
 
     def _readable(self) -> None:
-        if self._waiter is None or not self._most_octets:
+        if self._waiter.done() or not self._most_octets:
             # The task does something else: a handler has to return first.
             self._reads = False
             self._loop.remove_reader(self._number)
-        elif not self._waiter.done():
-            try:
-                self._arrived = self.sock.recv(self._most_octets)
-            except BlockingIOError:
-                return
-            except OSError as error:
-                self._waiter.set_exception(error)
-            else:
-                self._waiter.set_result(True)
+            return
+        try:
+            self._arrived = self.sock.recv(self._most_octets)
+        except BlockingIOError:
+            return
+        except OSError as error:
+            self._waiter.set_exception(error)
+        else:
+            self._waiter.set_result(True)
 
     def _writable(self) -> None:
-        if self._waiter is None or self._waiter.done():
-            self._writes = False
-            self._loop.remove_writer(self._number)
-        else:
+        # Nearly always it is: a wait for this is rare.
+        self._writes = False
+        self._loop.remove_writer(self._number)
+        if not self._waiter.done():
             self._waiter.set_result(True)
 
     # --- deadlines ----------------------------------------------------------------------------
@@ -143,14 +136,14 @@ class Link(AsyncLink):
 
     def _look_at_the_clock(self) -> None:
         self._timer = None
-        if self._waiter is not None:
+        if not self._waiter.done():
             if self._loop.time() < self._deadline:
                 self._set_timer()
             else:
                 self._wake()
 
     def _wake(self) -> None:
-        if self._waiter is not None and not self._waiter.done():
+        if not self._waiter.done():
             self._waiter.set_result(False)
 
     # --- the end ------------------------------------------------------------------------------
@@ -167,7 +160,7 @@ class Link(AsyncLink):
         self.sock.close()
         if self._timer is not None:
             self._timer.cancel()
-        if self._waiter is not None and not self._waiter.done():
+        if not self._waiter.done():
             self._waiter.set_exception(ConnectionAbortedError("the link was closed meanwhile"))
 
 

@@ -35,7 +35,7 @@ class Link(AsyncLink):
     async def _let_others_go_on(self) -> None:
         await trio.lowlevel.checkpoint()
 
-    async def _octets_at_hand(self, most: int) -> bytes | None:
+    async def _look(self, most: int) -> bytes | None:
         # A busy client's next octets are usually here when this task runs again.  A look takes a
         # third of the time of a wait with a deadline.
         await trio.lowlevel.checkpoint()
