@@ -129,7 +129,7 @@ class Client(ClientCommands):
                     if self._observer is not None:
                         self._observer("S", line, False)
                     recipient = None
-                    if self.session.protocol is _LMTP and sent:
+                    if self._session.protocol is _LMTP and sent:
                         recipient = self._lmtp_recipient(*sent[0])
                     reply = self._replies.feed(line, command, recipient)
                 if reply is not None:
@@ -180,8 +180,8 @@ class Client(ClientCommands):
             return
         sent, command = queued.sent[0]
         row = self._rows[self.state].get(sent.name)
-        after = None if row is None else row.after[code // 100]
-        if after is None or queued.released == 0 or self._chunks is not None:
+        fits = row is not None and row.after[code // 100] is not None
+        if not fits or queued.released == 0 or self._chunks is not None:
             self._check_answer(code, sent.name, row)
         if reply.recipient is not None:
             self._best = min(code, self._best)
@@ -192,9 +192,9 @@ class Client(ClientCommands):
         if not queued.sent:
             self._lines.limit = self._limits.reply_line
         if row is not None:
-            if row.after[code // 100] is not row.success:
-                self._projected = None
             self._answered(row, code, None if row.name == "content" else command)
+            if self.state is not row.success:
+                self._projected = None
             if code < 400 and (code >= 300 or command is None or row.forget is _SESSION):
                 self._succeeded(reply)
         if queued.held:

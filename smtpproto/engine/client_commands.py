@@ -129,7 +129,7 @@ class ClientCommands(Connection):
     def _send_command(self, command: Command) -> None:
         queued = self._queued
         state = self._projected or self._project()
-        force, session = self._in_force(), self.session
+        force, session = self._in_force, self._session
         if queued.unsettled:
             force = self._catalogue.in_force(_NOTHING)
             session = replace(session, offered=_NOTHING)
@@ -235,7 +235,7 @@ class ClientCommands(Connection):
     def _release(self) -> None:
         """Queue held-back commands that may now be sent (RFC 2920 section 3.1)."""
         queued = self._queued
-        pipelining = self._in_force().pipelining
+        pipelining = self._in_force.pipelining
         while (released := queued.release(pipelining)) is not None:
             awaited, octets = released
             if awaited is None:

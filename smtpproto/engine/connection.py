@@ -19,7 +19,6 @@ from ..vocabulary.session_facts import Offered, Session, TLSFacts, Transaction, 
 from ..vocabulary.states import Effect, State
 from ..wire import LineEndings, LineReader, ReceiveBuffer
 from ..wire.line_endings import CR, LF, NUL
-from .command_allowed import InForce
 from .compiled_extensions import Catalogue
 from .transition_table import Row
 
@@ -46,7 +45,6 @@ class Connection:
 
     Attributes:
         state: the state of the session.
-        session: the facts of the session.
         transaction: what MAIL and RCPT said; None outside a mail transaction.
         line_endings: what happens to a bare CR or LF in content; in lines both are refused.
     """
@@ -59,15 +57,14 @@ class Connection:
         "_clean",
         "_closing_told",
         "_eof",
-        "_force",
-        "_force_of",
+        "_in_force",
         "_limits",
         "_lines",
         "_observer",
         "_out",
         "_rows",
+        "_session",
         "line_endings",
-        "session",
         "state",
         "transaction",
     )
@@ -81,13 +78,12 @@ class Connection:
         observer: Observer | None,
     ) -> None:
         self.state = State.CONNECTED
-        self.session = session
+        self._session = session
         self.transaction: Transaction | None = None
         self._catalogue = catalogue
         self._rows = catalogue.rows
-        # The rules of the extensions in use, and the value of `offered` that they were made for.
-        self._force_of = session.offered
-        self._force = catalogue.in_force(session.offered)
+        # The rules of the extensions in use.
+        self._in_force = catalogue.in_force(session.offered)
         self._limits = limits
         self.line_endings = line_endings
         self._observer = observer
@@ -101,12 +97,23 @@ class Connection:
         self._clean = False
 
     @property
+    def session(self) -> Session:
+        """The facts of the session; a connection replaces the value when one changes."""
+        return self._session
+
+    @session.setter
+    def session(self, session: Session) -> None:
+        if session.offered is not self._session.offered:
+            self._in_force = self._catalogue.in_force(session.offered)
+        self._session = session
+
+    @property
     def offered(self) -> Offered:
         """The service extensions in use.
 
         Before EHLO and after STARTTLS there are none; on a server only those that are `plain`.
         """
-        return self.session.offered
+        return self._session.offered
 
     def receive_data(self, data: bytes) -> None:
         """Take bytes from the peer; `b""`, which a socket gives at the end, is `receive_eof()`.
@@ -185,14 +192,6 @@ class Connection:
         if self._observer is not None:
             self._observer(sender, octets, content)
 
-    def _in_force(self) -> InForce:
-        """Return the rules of the extensions in use."""
-        offered = self.session.offered
-        if offered is not self._force_of:
-            self._force_of = offered
-            self._force = self._catalogue.in_force(offered)
-        return self._force
-
     def _queue(self, *lines: bytes) -> None:
         """Queue lines; this adds the CRLF to each.
 
@@ -232,7 +231,7 @@ class Connection:
         self.state = after
         if command is None or 300 <= code < 400:
             return
-        told = self._in_force().rules[type(command)].told
+        told = self._in_force.rules[type(command)].told
         if told:
             self._tell(told, command, code)
         if code < 300:

@@ -184,7 +184,7 @@ class Server(ServerReplies):
     def _next_command(self) -> ServerEvent | Need | None:
         if self._deviant is not None:
             (command, octets), self._deviant = self._deviant, None
-            return self._admit(command, self._in_force(), octets)
+            return self._admit(command, self._in_force, octets)
         if not self._began:
             # A client that begins TLS here may send no CRLF at all.
             if self._buffer.peek(2) == _HANDSHAKE:
@@ -196,7 +196,7 @@ class Server(ServerReplies):
                 return line
             self._show(line.start)
             return self._refuse_line(refusals.bad_line(line.reason), line.start)
-        force = self._in_force()
+        force = self._in_force
         try:
             command = parse(line, force.grammar)
         except LocalProtocolError as error:
@@ -252,7 +252,7 @@ class Server(ServerReplies):
 
     def _show(self, line: bytes) -> bool:
         """Show observers a line that is no command; return True if it is hidden as a secret."""
-        shown = refusals.show(line, self._in_force().grammar, secret_follows=self._secret_follows)
+        shown = refusals.show(line, self._in_force.grammar, secret_follows=self._secret_follows)
         self._secret_follows = shown.secret_follows
         self._observe("C", shown.line)
         return shown.hidden
@@ -264,7 +264,7 @@ class Server(ServerReplies):
         so reply 421 and close.
         """
         verb = refusals.intended_verb(line)
-        kind = self._in_force().grammar.verbs.get(verb)
+        kind = self._in_force.grammar.verbs.get(verb)
         if kind is None:
             return self._reject(refusals.HTTP if refusals.is_http(verb) else reply)
         rejected = self._reject(self._demanded(kind) or reply)

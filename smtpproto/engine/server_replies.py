@@ -276,7 +276,7 @@ class ServerReplies(Connection):
     def _format(self, reply: Reply, verb: str) -> tuple[bytes, ...]:
         """Return the lines of a reply; a verb of "" means that the core sends it itself."""
         # The core's own replies answer no command that allows UTF-8.
-        utf8 = verb != "" and self._in_force().utf8
+        utf8 = verb != "" and self._in_force.utf8
         return format_reply(reply, verb, enhanced=self._extensions.enhanced, utf8=utf8)
 
     def _write(self, reply: Reply, lines: tuple[bytes, ...]) -> None:

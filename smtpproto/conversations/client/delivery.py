@@ -145,12 +145,7 @@ class _Delivery:
         """Return the outcome of each recipient."""
         replies, closing, unknown, reason = self.replies, self.closing, self.unknown, self.reason
         found = [
-            outcome_of(
-                path,
-                replies.get(index, closing),
-                end_may_have_arrived=index in unknown,
-                reason=reason,
-            )
+            outcome_of(path, replies.get(index, closing), index in unknown, reason)
             for index, path in enumerate(paths)
         ]
         return tuple(found)

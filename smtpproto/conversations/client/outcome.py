@@ -55,7 +55,10 @@ class Outcome:
 
 
 def outcome_of(
-    path: ForwardPath, reply: Reply | None, *, end_may_have_arrived: bool, reason: str
+    path: ForwardPath,
+    reply: Reply | None,
+    end_may_have_arrived: bool,  # noqa: FBT001  # positional, as a message may have many recipients
+    reason: str,
 ) -> Outcome:
     """Decide what became of a message for one recipient.
 
@@ -70,7 +73,7 @@ def outcome_of(
         return Outcome(
             path, Status.UNKNOWN if end_may_have_arrived else Status.FAILED, None, reason
         )
-    return Outcome(path, _ACCEPTED if reply.positive else _REFUSED, reply)
+    return Outcome(path, _ACCEPTED if reply.code < 300 else _REFUSED, reply)
 
 
 @dataclass(frozen=True, slots=True)

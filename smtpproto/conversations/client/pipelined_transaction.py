@@ -143,7 +143,7 @@ class MailTransaction:
 
     def _decide_for_one(self, index: int, rcpt: Reply) -> None:
         """Note the reply to RCPT for its recipient, unless MAIL was refused."""
-        if rcpt.positive and index not in self.replies:
+        if rcpt.code < 300 and index not in self.replies:
             self.open.append(index)
             return
         self._check_open(rcpt)
