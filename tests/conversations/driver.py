@@ -104,6 +104,13 @@ def begin(link: Link, client: Client | None = None, **settings: Any) -> Client:
     return client
 
 
+def scripted(text: str, *offers: str) -> tuple[Link, Client]:
+    """A client of a server that offers this, and then follows a script."""
+    hello = "\n".join(f"S: 250-{line}" for line in ("mx.example", *offers))
+    link = follow(f"S: 220 mx.example\nC: EHLO {NAME}\n{hello}\nS: 250 HELP\n{text}")
+    return link, begin(link)
+
+
 def lmtp_client() -> Client:
     """A client that speaks LMTP."""
     return Client(protocol=Protocol.LMTP)

@@ -10,8 +10,17 @@ from smtpproto import Client, Protocol, RemoteProtocolError, Reply
 from smtpproto.conversations import PermanentError, ServerTLS, TLSError, TLSMode
 from smtpproto.conversations import client as submit
 from smtpproto.extensions import Chunking, Pipelining, ServerLimits, StartTls
-from smtpproto.testing import Link
-from tests.conversations.driver import CONTENT, NO, Inbox, begin, deliver, follow, serve, statuses
+from tests.conversations.driver import (
+    CONTENT,
+    NO,
+    Inbox,
+    begin,
+    deliver,
+    follow,
+    scripted,
+    serve,
+    statuses,
+)
 
 THREE = ("a@mx.example", "b@mx.example", "c@mx.example")
 TLS = [
@@ -106,13 +115,6 @@ def test_data_is_the_default_where_chunks_are_offered(chunking: bool) -> None:
 
 
 # --- what real servers say ----------------------------------------------------------------------
-
-
-def scripted(text: str, *offers: str) -> tuple[Link, Client]:
-    """A server that offers this, and then says what is written."""
-    hello = "\n".join(f"S: 250-{line}" for line in ("mx.example", *offers))
-    link = follow(f"S: 220 mx.example\nC: EHLO client.example\n{hello}\nS: 250 HELP\n{text}")
-    return link, begin(link)
 
 
 @pytest.mark.parametrize("code", [471, 571, 599])

@@ -39,7 +39,7 @@ from smtpproto.extensions import (
 from smtpproto.extensions.known import KNOWN
 from smtpproto.testing import Pair
 from smtpproto.vocabulary.command_parser import parse
-from tests.commands import CLIENT, mail, read_again
+from tests.commands import CLIENT, mail
 
 MECHANISMS = ("SCRAM-SHA-256", "PLAIN", "LOGIN")
 SECRET = b"\0alice\0wonderland"
@@ -363,20 +363,6 @@ def test_reading_offers(lines: list[str], mechanisms: tuple[str, ...]) -> None:
 
 
 # --- AUTH= on MAIL ----------------------------------------------------------------------------
-
-
-@given(
-    st.none()
-    | st.builds(
-        lambda local, domain: Mailbox.parse(f"{local}@{domain}", utf8=True),
-        st.from_regex(r"[A-Za-z0-9+=-]{1,10}|\"[ -!#-\[\]-~]{1,5}\"", fullmatch=True),
-        st.sampled_from(["client.example", "[192.0.2.1]", "grüße.example"]),
-    )
-)
-def test_the_parameter_is_read_again(mailbox: Mailbox | None) -> None:
-    parameter = AuthParameter(mailbox)
-    assert str(parameter).isascii()
-    assert read_again(parameter) == parameter
 
 
 def test_the_parameter_in_use() -> None:

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError
 from smtpproto.extensions import By, DeliverBy
 from smtpproto.testing import Pair
-from tests.commands import mail, read_again
+from tests.commands import mail
 
 
 @pytest.mark.parametrize(
@@ -51,14 +49,6 @@ def test_malformed_values(text: str, reason: str) -> None:
 def test_more_than_nine_digits(seconds: int) -> None:
     with pytest.raises(LocalProtocolError, match="up to nine digits"):
         By(seconds)
-
-
-@given(
-    st.builds(By, st.integers(-(10**9) + 1, 10**9 - 1), trace=st.booleans())
-    | st.builds(By, st.integers(1, 10**9 - 1), st.just(value=True), st.booleans())
-)
-def test_what_is_written_is_read_again(by: By) -> None:
-    assert read_again(by) == by
 
 
 def test_a_message_to_be_delivered_in_time() -> None:

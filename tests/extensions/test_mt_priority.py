@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError, Session
 from smtpproto.extensions import EnhancedStatusCodes, MtPriority, MtPriorityParameter
 from smtpproto.extensions.mt_priority import granted_priority, priority_changed
 from smtpproto.testing import Pair
-from tests.commands import mail, read_again
-
-
-@given(st.builds(MtPriorityParameter, st.integers(-9, 9)))
-def test_what_is_written_is_read_again(priority: MtPriorityParameter) -> None:
-    assert read_again(priority) == priority
+from tests.commands import mail
 
 
 @pytest.mark.parametrize("text", ["", "=10", "=-10", "=+1", "=-0", "=01", "=high", "=--1"])

@@ -6,27 +6,14 @@ import base64
 import hashlib
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError
 from smtpproto.extensions import Dsn, Envid, Mtrk, MtrkParameter
 from smtpproto.testing import Pair
-from tests.commands import mail, read_again
+from tests.commands import mail
 
 CERTIFIER = base64.b64encode(hashlib.sha1(b"a large random number").digest()).decode().rstrip("=")
 ENVID = Envid.of("1234@client.example")
-
-
-@given(
-    st.builds(
-        MtrkParameter,
-        st.binary(min_size=1).map(lambda hashed: base64.b64encode(hashed).decode().rstrip("=")),
-        st.none() | st.integers(0, 10**9 - 1),
-    )
-)
-def test_what_is_written_is_read_again(tracking: MtrkParameter) -> None:
-    assert read_again(tracking) == tracking
 
 
 def test_a_message_that_can_be_asked_for() -> None:

@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError
 from smtpproto.extensions import NoSoliciting, Solicit
 from smtpproto.extensions.no_soliciting import unsolicited
 from smtpproto.testing import Pair
-from tests.commands import mail, rcpt, read_again
+from tests.commands import mail, rcpt
 
 ADV, ADLT = "net.example:ADV", "org.example:ADV:ADLT"
 WORDS = st.from_regex(r"[A-Za-z][A-Za-z0-9._:-]{0,20}", fullmatch=True)
-
-
-@given(st.builds(Solicit, st.lists(WORDS, min_size=1, max_size=40).map(tuple)))
-def test_what_is_written_is_read_again(solicit: Solicit) -> None:
-    assert read_again(solicit) == solicit
 
 
 @pytest.mark.parametrize("text", ["", "=1ADV", "=net.example:ADV,", "=,a", "=a+b"])

@@ -47,11 +47,24 @@ from tests.conversations.driver import (
     deliver,
     follow,
     lmtp_client,
+    scripted,
     serve,
     statuses,
 )
 
 THREE = ("a@mx.example", "b@mx.example", "c@mx.example")
+MESSAGE = """
+    C: MAIL ...
+    C: RCPT ...
+    C: DATA
+    S: 250 ok
+    S: 250 ok
+    S: 354 go
+    C: Subject: test
+    C:
+    C: ..a line with a dot
+    C: .
+"""
 CHUNKS = [b"Subject: test\r\n\r\n", b"x" * 70_000 + b"\r\n", b"end\r\n"]
 
 
@@ -59,14 +72,6 @@ def start(*extensions: Any, inbox: Inbox | None = None, **settings: Any) -> tupl
     link = serve(inbox, extensions=extensions, **settings)
     client = lmtp_client() if settings.get("protocol") is Protocol.LMTP else Client()
     return link, begin(link, client)
-
-
-def scripted(text: str, *offers: str) -> tuple[Link, Client]:
-    """A server that offers this, and then says what is written."""
-    lines = ["mx.example", *offers]
-    hello = "\n".join(f"S: 250-{line}" for line in lines[:-1])
-    link = follow(f"S: 220 mx.example\nC: EHLO client.example\n{hello}\nS: 250 {lines[-1]}\n{text}")
-    return link, begin(link)
 
 
 # --- round trips ------------------------------------------------------------------------------
@@ -303,21 +308,7 @@ def test_the_link_is_lost_at_each_request(
 
 
 def test_the_server_vanishes_after_the_end() -> None:
-    link, client = scripted(
-        """
-        C: MAIL ...
-        C: RCPT ...
-        C: DATA
-        S: 250 ok
-        S: 250 ok
-        S: 354 go
-        C: Subject: test
-        C:
-        C: ..a line with a dot
-        C: .
-        """,
-        "PIPELINING",
-    )
+    link, client = scripted(MESSAGE, "PIPELINING")
     delivery = deliver(link, client)
     assert [str(path) for path in delivery.unknown] == ["<bob@mx.example>"]
     assert not delivery.failed
@@ -756,26 +747,8 @@ def test_the_link_is_lost_between_transactions() -> None:
 
 
 def test_the_server_closes_between_transactions() -> None:
-    link, client = scripted(
-        """
-        C: MAIL ...
-        C: RCPT ...
-        C: DATA
-        S: 250 ok
-        S: 250 ok
-        S: 354 go
-        C: Subject: test
-        C:
-        C: ..a line with a dot
-        C: .
-        S: 250 ok
-        C: MAIL ...
-        S: 421 4.3.2 bye
-        C: ...
-        """,
-        "PIPELINING",
-        "LIMITS RCPTMAX=1",
-    )
+    text = MESSAGE + "S: 250 ok\nC: MAIL ...\nS: 421 4.3.2 bye\nC: ...\n"
+    link, client = scripted(text, "PIPELINING", "LIMITS RCPTMAX=1")
     delivery = deliver(link, client, to=THREE)
     assert [outcome.reply.code for outcome in delivery.outcomes if outcome.reply] == [250, 421, 421]
 
