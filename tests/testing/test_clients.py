@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from email.message import EmailMessage
 from io import BytesIO
 
 import pytest
 
-from smtpproto import Domain, Mail, Protocol, Reply, ReversePath, Session
+from smtpproto import Domain, Protocol, Reply, Session
 from smtpproto.conversations import Envelope, PermanentError, Status
-from smtpproto.extensions import ExpnExtension
-from smtpproto.extensions.known import standard
 from smtpproto.testing import FakeServer, connect
 from tests.testing.handlers import ENVELOPE, Broken, Inbox, Stream
 
@@ -24,23 +21,6 @@ def test_a_client_of_a_handler() -> None:
         assert [o.status for o in delivery.outcomes] == [Status.ACCEPTED, Status.REFUSED]
     assert [content for _, content in inbox.messages] == [b"hello\r\n"]
     assert client.closed
-
-
-def test_everything_that_a_client_can_ask() -> None:
-    message = EmailMessage()
-    message["From"], message["To"] = "a@client.example", "b@mx.example"
-    message.set_content("hello\n")
-    inbox = Inbox()
-    with connect(inbox, extensions=(*standard(), ExpnExtension())) as client:
-        assert client.send_message(message).complete
-        assert client.deliveries == 1
-        assert client.verify("b").code == 252
-        assert client.expand("b").code == 252
-        assert client.noop().positive
-        assert client.help().code == 214
-        assert client.command(Mail(ReversePath.of(""))).positive
-        assert client.reset().positive
-    assert b"hello\r\n" in inbox.messages[0][1]
 
 
 def test_an_error_of_the_handler_reaches_who_talks_to_it() -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import nullcontext
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -10,7 +11,8 @@ from smtpproto import Client, Command, LocalProtocolError, Mail, Noop, Quit, Rev
 from smtpproto.conversations import ClientSettings, Envelope, TLSMode
 from smtpproto.conversations import client as submit
 from smtpproto.conversations.io_requests import Flow, Send
-from smtpproto.extensions import ServerLimits
+from smtpproto.extensions import ExpnExtension, ServerLimits
+from smtpproto.extensions.known import standard
 from smtpproto.testing import connect
 from tests.conversations.driver import CONTENT, Inbox
 
@@ -92,6 +94,26 @@ def test_one_conversation_at_a_time() -> None:
     with pytest.raises(LocalProtocolError, match="is closed"):
         client.noop()
     client.quit()
+
+
+def test_what_it_says() -> None:
+    """Each of its conversations, with a server in memory."""
+    inbox = Inbox()
+    message = EmailMessage()
+    message["From"], message["To"] = "alice@client.example", "bob@mx.example"
+    message.set_content("Hello")
+    with connect(inbox, extensions=[*standard(), ExpnExtension()]) as client:
+        assert client.noop().code == 250
+        assert client.verify("bob").code == 252
+        assert client.expand("friends").code == 252
+        assert client.help().code == 214
+        assert client.command(MAIL).code == 250
+        assert client.reset().code == 250
+        assert client.send(ENVELOPE, CONTENT).complete
+        assert client.send_message(message).complete
+        assert client.deliveries == len(inbox.messages) == 2
+    assert client.closed
+    assert b"Hello\r\n" in inbox.messages[1][2]
 
 
 class Pieces(AsyncGenerator[bytes, None]):
