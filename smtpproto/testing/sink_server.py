@@ -87,9 +87,9 @@ class SinkServer(MailSink, AbstractContextManager["SinkServer"]):
             listening.addresses,
             self._replies,
         )
-        self._server = Server(faulty, THREADS, 1)
         if self._certificates is not None:
             self._authority = self._certificates.write_authority()
+        self._server = Server(faulty, THREADS, 1)
 
     # --- where it is --------------------------------------------------------------------------
 
