@@ -43,7 +43,10 @@ class Link(AsyncLink):
 
     async def _wait(self, until: float, *, read: int, write: bool) -> bool:
         with trio.CancelScope(deadline=until) as self._waiting:
-            await _ready(self.sock, read=read > 0, write=write)
+            try:
+                await _ready(self.sock, read=read > 0, write=write)
+            except trio.ClosedResourceError as error:
+                raise ConnectionError("the link was closed meanwhile") from error
             return True
         return False
 
@@ -56,22 +59,23 @@ class Link(AsyncLink):
         self.sock.close()
 
 
-async def _ready(sock: socket.socket, *, read: bool, write: bool) -> None:
+def _ready(sock: socket.socket, *, read: bool, write: bool) -> Awaitable[None]:
     """Wait until the socket is readable or writable, as asked.
 
+    It is no coroutine itself, because a further frame takes memory of each idle session.
+
     Raises:
-        OSError: the socket was closed during the wait.
+        ClosedResourceError: the socket was closed during the wait.
     """
-    wait = trio.lowlevel.wait_readable if read else trio.lowlevel.wait_writable
-    try:
-        if not (read and write):
-            await wait(sock)
-            return
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(_first, trio.lowlevel.wait_writable, sock, nursery.cancel_scope)
-            await _first(wait, sock, nursery.cancel_scope)
-    except trio.ClosedResourceError as error:
-        raise ConnectionError("the link was closed meanwhile") from error
+    if read and write:
+        return _readable_or_writable(sock)
+    return (trio.lowlevel.wait_readable if read else trio.lowlevel.wait_writable)(sock)
+
+
+async def _readable_or_writable(sock: socket.socket) -> None:
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_first, trio.lowlevel.wait_writable, sock, nursery.cancel_scope)
+        await _first(trio.lowlevel.wait_readable, sock, nursery.cancel_scope)
 
 
 async def _first(

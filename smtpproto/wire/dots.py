@@ -69,7 +69,9 @@ class DotDecoder:
                 self._buffer.skip(1)
                 octets = octets[1:]
         # Most attachments (base64) hold no dot at all, and a search for one octet is fast.
-        dot = octets.find(b"\r\n.") if _DOT in octets else -1
+        dot = octets.find(b".")
+        if dot >= 0:
+            dot = octets.find(b"\r\n.", max(dot - 2, 0))
         end = octets.find(b"\r\n.\r\n", dot) if dot >= 0 else -1
         if end >= 0:
             self._ended = True
