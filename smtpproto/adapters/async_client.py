@@ -15,14 +15,17 @@ from ..conversations.client.pool import PoolBase
 from ..conversations.io_requests import Flow
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
+from .async_link import AsyncLink
 from .async_runner import AsyncRunner
+from .connecting import ConnectionSettings, begin
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["AsyncClient", "AsyncPool"]
+__all__ = ["AsyncClient", "AsyncPool", "begin_session"]
 
 T = TypeVar("T")
+C = TypeVar("C", bound="AsyncClient")
 
 
 class AsyncClient(ClientBase):
@@ -113,6 +116,23 @@ class AsyncClient(ClientBase):
         await (self.quit() if self.ready else self.close())
 
 
+async def begin_session(
+    client: type[C], runner: AsyncRunner, link: AsyncLink, settings: ConnectionSettings
+) -> C:
+    """Begin a session, and return its client; close the link if that fails.
+
+    Raises:
+        Exception: as `connect` of `smtpproto.sync`.
+    """
+    try:
+        engine, beginning, link.handshake = begin(link.sock, settings)
+        await runner.run(beginning, link)
+    except BaseException:
+        link.close()
+        raise
+    return client(engine, link, settings)
+
+
 class _ReadInThread:
     """A file that is read in a thread, as a disk may be slow."""
 
@@ -126,9 +146,6 @@ class _ReadInThread:
     async def read(self, size: int) -> bytes:
         """Read at most so many octets."""
         return await self._in_thread(self._file.read, size)  # type: ignore[no-any-return]
-
-
-C = TypeVar("C", bound=AsyncClient)
 
 
 class AsyncPool(PoolBase[C]):

@@ -7,7 +7,7 @@ import functools
 import itertools
 import socket
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -83,6 +83,39 @@ class Listening:
     listeners: list[socket.socket]
     handshake: security.HandshakeSettings
     addresses: list[tuple[str, int]]
+
+    def accept_all(self, listener: socket.socket, begin: Callable[[Arrival], None]) -> bool:
+        """Begin a session for each client that waits, but not for too many at once.
+
+        Arguments:
+            listener: one of the listeners.
+            begin: begins a session, and lets its adapter end it.
+
+        Returns:
+            False if something failed: wait `sockets.PAUSE` seconds before the next call.
+
+        Raises:
+            NotListening: see `sockets.accept`.
+        """
+        try:
+            for _ in range(sockets.MOST_ACCEPTED_AT_ONCE):
+                arrival = self.accept(listener)
+                if arrival is None:
+                    break
+                try:
+                    begin(arrival)
+                except BaseException:
+                    self.leave(arrival.session)
+                    arrival.sock.close()
+                    raise
+        except (sockets.NotListening, KeyboardInterrupt):
+            raise
+        except sockets.Overloaded:
+            return False
+        except BaseException:  # noqa: BLE001  # after any error the server goes on
+            machine.LOG.exception("a connection was not accepted")
+            return False
+        return True
 
     def accept(self, listener: socket.socket) -> Arrival | None:
         """Accept a connection; if there is no room for it, tell the client so and close it.

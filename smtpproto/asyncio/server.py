@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
@@ -103,39 +103,22 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
         host.LOG.error("a socket no longer listens, other code closed it: %s", error)
         self._ignore(listener)
 
-    def _pause(self, listener: socket.socket) -> None:
-        self._ignore(listener)
-        self._loop.call_later(sockets.PAUSE, self._listen, listener)
-
     def _accept(self, listener: socket.socket) -> None:
         try:
-            for _ in range(sockets.MOST_ACCEPTED_AT_ONCE):
-                arrival = self._listening.accept(listener)
-                if arrival is None:
-                    break
-                self._begin(arrival)
+            if not self._listening.accept_all(listener, self._begin):
+                self._ignore(listener)
+                self._loop.call_later(sockets.PAUSE, self._listen, listener)
         except sockets.NotListening as error:
             self._forget(listener, error)
-        except sockets.Overloaded:
-            self._pause(listener)
-        except Exception:  # noqa: BLE001  # after any error the server goes on
-            host.LOG.exception("a connection was not accepted")
-            self._pause(listener)
 
     # --- sessions -----------------------------------------------------------------------------
 
     def _begin(self, arrival: Arrival) -> None:
         listening = self._listening
-        try:
-            # The number is free, so what was watched under it was closed elsewhere.
-            with suppress(OSError):
-                self._loop.remove_reader(arrival.sock.fileno())
-            link = Link(arrival.sock, listening.settings.timeout, listening.handshake)
-            task = self._loop.create_task(_serve(arrival, link))
-        except BaseException:
-            listening.leave(arrival.session)
-            arrival.sock.close()
-            raise
+        # The number is free, so what was watched under it was closed elsewhere.
+        self._loop.remove_reader(arrival.sock.fileno())
+        link = Link(arrival.sock, listening.settings.timeout, listening.handshake)
+        task = self._loop.create_task(_serve(arrival, link))
         self._links[task] = link
         # A task that is cancelled before its first step runs no code of ours.
         task.add_done_callback(partial(self._end, arrival))

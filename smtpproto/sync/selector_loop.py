@@ -193,32 +193,19 @@ class Loop:
 
     def _accept(self, listener: socket.socket) -> None:
         try:
-            for _ in range(sockets.MOST_ACCEPTED_AT_ONCE):
-                arrival = self._listening.accept(listener)
-                if arrival is None:
-                    break
-                self._begin(arrival)
+            if not self._listening.accept_all(listener, self._begin):
+                self._pause(sockets.PAUSE)
         except sockets.NotListening as error:
             self._forget(listener, error)
-        except sockets.Overloaded:
-            self._pause(sockets.PAUSE)
-        except BaseException:  # noqa: BLE001  # after any error the server goes on
-            host.LOG.exception("a connection was not accepted")
-            self._pause(sockets.PAUSE)
 
     def _begin(self, arrival: Arrival) -> None:
-        try:
-            connection = AcceptedConnection(
-                *arrival, self._listening.handshake, self._listening.settings.timeout
-            )
-            # The number is free, so what was watched under it was closed elsewhere.
-            with suppress(KeyError):
-                self._selector.selector.unregister(connection.number)
-            self._connections.add(connection)
-        except BaseException:
-            self._listening.leave(arrival.session)
-            arrival.sock.close()
-            raise
+        connection = AcceptedConnection(
+            *arrival, self._listening.handshake, self._listening.settings.timeout
+        )
+        # The number is free, so what was watched under it was closed elsewhere.
+        with suppress(KeyError):
+            self._selector.selector.unregister(connection.number)
+        self._connections.add(connection)
         self._go_on(connection)
 
     # --- connections --------------------------------------------------------------------------

@@ -12,12 +12,12 @@ from typing import Any
 
 import trio
 
-from ..adapters.async_client import AsyncClient
-from ..adapters.connecting import ConnectionSettings, begin
+from ..adapters.async_client import AsyncClient, begin_session
+from ..adapters.connecting import ConnectionSettings
 from ..adapters.host import connecting
 from ..adapters.settings_as_parameters import fields_as_parameters
 from ..adapters.tls_contexts import NO_HANDSHAKE
-from .link import RUNNER, Link, run
+from .link import RUNNER, Link
 
 __all__ = ["Client", "connect", "connect_with"]
 
@@ -39,13 +39,7 @@ async def connect_with(settings: ConnectionSettings) -> Client:
     with connecting(settings.host, settings.port, settings.path):
         sock = await _dial(settings)
     link = Link(sock, settings.timeout, NO_HANDSHAKE)
-    try:
-        engine, beginning, link.handshake = begin(sock, settings)
-        await run(beginning, link)
-    except BaseException:
-        link.close()
-        raise
-    return Client(engine, link, settings)
+    return await begin_session(Client, RUNNER, link, settings)
 
 
 async def _dial(settings: ConnectionSettings) -> socket.socket:

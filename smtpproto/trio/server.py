@@ -133,37 +133,22 @@ class Server(Running):
             self._listening.close()
 
     async def _accept(self, listener: socket.socket, sessions: trio.Nursery) -> None:
+        begin = functools.partial(self._begin, sessions)
         while True:
             try:
                 await trio.lowlevel.wait_readable(listener)
-                for _ in range(sockets.MOST_ACCEPTED_AT_ONCE):
-                    if not self._begin(listener, sessions):
-                        break
-            except sockets.Overloaded:
-                await trio.sleep(sockets.PAUSE)
+                if not self._listening.accept_all(listener, begin):
+                    await trio.sleep(sockets.PAUSE)
             except (sockets.NotListening, trio.ClosedResourceError, ValueError) as error:
                 # To look at it again and again would be to spin.
                 host.LOG.error("a socket no longer listens, other code closed it: %s", error)
                 return
-            except Exception:  # noqa: BLE001  # after any error the server goes on
-                host.LOG.exception("a connection was not accepted")
-                await trio.sleep(sockets.PAUSE)
 
-    def _begin(self, listener: socket.socket, sessions: trio.Nursery) -> bool:
-        """Begin a session if a client waits for one; return whether there was one."""
+    def _begin(self, sessions: trio.Nursery, arrival: Arrival) -> None:
         listening = self._listening
-        arrival = listening.accept(listener)
-        if arrival is None:
-            return False
-        try:
-            link = Link(arrival.sock, listening.settings.timeout, listening.handshake)
-        except BaseException:
-            listening.leave(arrival.session)
-            arrival.sock.close()
-            raise
+        link = Link(arrival.sock, listening.settings.timeout, listening.handshake)
         self._links.add(link)
         sessions.start_soon(self._serve, arrival, link)
-        return True
 
     async def _serve(self, arrival: Arrival, link: Link) -> None:
         try:
