@@ -187,6 +187,7 @@ def test_replies_with_an_enhanced_status_code(verb: str) -> None:
     [
         ("MAIL FROM:<j\u00f6@a.example>", "550 5.6.7"),
         ("RCPT TO:<j\u00f6@a.example>", "553 5.6.7"),
+        ("rcpt TO:<j\u00f6@a.example>", "553 5.6.7"),
         ("VRFY j\u00f6", "500 5.5.2"),
         ("NOOP j\u00f6", "500 5.5.2"),
         ("EHLO j\u00f6.example", "500 5.5.2"),

@@ -90,6 +90,14 @@ def feed(client: Client, data: bytes) -> list[object]:
     return events
 
 
+def chunking() -> Client:
+    """A client that sent an envelope to a server with CHUNKING."""
+    client, _ = submit(GREETING + "S: 250-PIPELINING\nS: 250-CHUNKING\nS: 250 BINARYMIME\n")
+    client.send(MAIL)
+    client.send(BOB)
+    return client
+
+
 # --- sessions -----------------------------------------------------------------------------------
 
 
@@ -812,69 +820,6 @@ def test_lmtp() -> None:
     assert client.state is State.CLOSED
 
 
-# --- chunks ---------------------------------------------------------------------------------------
-
-
-def chunking(*, extensions: tuple[type[Extension], ...] = (Pipelining, Chunking)) -> Client:
-    client, _ = submit(
-        GREETING + "S: 250-PIPELINING\nS: 250-CHUNKING\nS: 250 BINARYMIME\n", extensions=extensions
-    )
-    client.send(MAIL)
-    client.send(BOB)
-    return client
-
-
-def test_chunks() -> None:
-    """RFC 3030 section 4.2."""
-    client = chunking()
-    client.send(Bdat(6))
-    client.send(ContentChunk(b"te"))
-    client.send(ContentChunk(b"xt\r\n"))
-    client.send(Bdat(0, last=True))
-    assert client.data_to_send().endswith(b"BDAT 6\r\ntext\r\nBDAT 0 LAST\r\n")
-    replies = feed(client, b"250 OK\r\n250 OK\r\n250 OK\r\n250 OK\r\n")
-    assert len(replies) == 4
-    assert client.state is State.READY
-
-
-@pytest.mark.parametrize(
-    "chunks, reason",
-    [
-        ([(Bdat(3), b"text")], "4 octets of content, 3 were announced"),
-        ([(Bdat(3), b"a\nb")], "found bare LF"),
-        ([(Bdat(2, last=True), b"a\r")], "found bare CR"),
-        ([(Bdat(2), b"a\r"), (Bdat(2, last=True), b"bc")], "found bare CR"),
-    ],
-)
-def test_chunks_that_do_not_leave(chunks: list[tuple[Bdat, bytes]], reason: str) -> None:
-    client = chunking()
-    client.data_to_send()
-    *before, (command, octets) = chunks
-    for earlier, its_octets in before:
-        client.send(earlier)
-        client.send(ContentChunk(its_octets))
-    client.send(command)
-    with pytest.raises(LocalProtocolError, match=reason):
-        client.send(ContentChunk(octets))
-    with pytest.raises(LocalProtocolError, match="BDAT is not possible here"):
-        client.send(Bdat(1))
-
-
-def test_a_reply_before_the_octets() -> None:
-    client = chunking()
-    client.send(Bdat(4, last=True))
-    with pytest.raises(RemoteProtocolError, match="250 came before the octets"):
-        feed(client, b"250 OK\r\n250 OK\r\n250 OK\r\n")
-
-
-def test_a_refusal_before_the_octets_is_known_early() -> None:
-    client = chunking()
-    client.send(Bdat(4, last=True))
-    assert len(feed(client, b"250 OK\r\n250 OK\r\n552 too large\r\n")) == 3
-    client.send(ContentChunk(b"text"))
-    assert client.data_to_send().endswith(b"text")
-
-
 # --- dialogues ------------------------------------------------------------------------------------
 
 
@@ -1074,17 +1019,6 @@ def test_what_ends_a_transaction(command: Command) -> None:
 
 
 # --- what extensions make of it -------------------------------------------------------------------
-
-
-def test_chunks_of_any_octets() -> None:
-    client, _ = submit(
-        GREETING + "S: 250-CHUNKING\nS: 250-8BITMIME\nS: 250-PIPELINING\nS: 250 BINARYMIME\n"
-    )
-    client.send(Mail(MAIL.reverse_path, (Body("BINARYMIME"),)))
-    client.send(BOB)
-    client.send(Bdat(4, last=True))
-    client.send(ContentChunk(b"\r\0\n\xff"))
-    assert client.data_to_send().endswith(b"BDAT 4 LAST\r\n\r\0\n\xff")
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,6 @@ from smtpproto import (
 )
 from smtpproto.extensions import (
     Answered,
-    BinaryMime,
     Chunking,
     EightBitMime,
     EnhancedStatusCodes,
@@ -689,107 +688,6 @@ def test_a_bare_cr_or_lf_in_content(policy: LineEndings, fault: bytes) -> None:
         assert server.data_to_send().startswith(b"550 message refused: a line ends with CRLF")
 
 
-def test_a_message_that_is_too_large() -> None:
-    """RFC 1870 section 6.3: whatever was declared; refused at its end."""
-    server = start_content(Size(10))
-    server.receive_data(b"0123456789")
-    assert server.next_event() == ContentChunk(b"0123456789")
-    server.receive_data(b"more")
-    assert server.next_event() is Need.DATA
-    server.receive_data(b"\r\n.\r\n")
-    event = server.next_event()
-    assert isinstance(event, Rejected)
-    assert event.reply.code == 552
-    assert event.content
-    assert server.state is State.READY
-
-
-def test_chunks() -> None:
-    """RFC 3030 section 4.2."""
-    _, events = serve(
-        ENVELOPE.replace("250 mx.example", "250-mx.example\n    S: 250 CHUNKING")
-        + """
-        C: BDAT 6
-        C: text
-        C: NOOP
-        C: BDAT 6 LAST
-        C: more
-        S: 250 6 octets received
-        S: 250 OK
-        S: 250 OK
-        """,
-        Chunking(),
-    )
-    assert body(events) == b"text\r\nmore\r\n"
-    assert [type(event) for event in events[-2:]] == [ContentChunk, EndOfContent]
-
-
-@pytest.mark.parametrize(
-    "lines, codes",
-    [
-        # a bare LF: at the end of the whole content, which is one of text
-        (["BDAT 3", "a\nbNOOP", "BDAT 0 LAST"], [550]),
-        (["BDAT 2 LAST", "a\nNOOP"], [550]),
-        # a CR that nothing follows
-        (["BDAT 2 LAST", "a\rNOOP"], [550]),
-        # too large, known before the chunk came
-        (["BDAT 999 LAST", "x" * 999 + "NOOP"], [552]),
-        # in no state for it: the octets are read past all the same
-        (["RSET", "BDAT 6", "QUIT", "NOOP"], [503]),
-        # a line that was to announce octets, and nobody knows how many
-        (["BDAT six", "QUIT"], [501]),
-        (["BDAT " + "9" * 600, "QUIT"], [500]),
-    ],
-)
-def test_chunks_that_are_refused(lines: list[str], codes: list[int]) -> None:
-    server = ready(Chunking(), Size(100), script="MAIL FROM:<>\nRCPT TO:<b@mx.example>")
-    server.receive_data("\r\n".join(lines).encode() + b"\r\n")
-    events = drive(server)
-    assert rejected(events) == codes
-    assert not any(isinstance(event, (EndOfContent, Quit)) for event in events)
-
-
-def test_chunks_before_ehlo() -> None:
-    """Their octets are read past where the command means nothing."""
-    _, events = serve(
-        """
-        S: 220 mx.example ESMTP
-        C: BDAT 6
-        C: QUIT
-        C: NOOP
-        S: 503 BDAT is not possible here: before EHLO, HELO or LHLO...
-        S: 250 OK
-        """,
-        Chunking(),
-    )
-    assert rejected(events) == [503]
-
-
-def test_a_carriage_return_at_the_end_of_normalized_chunks() -> None:
-    server = ready(
-        Chunking(),
-        script="MAIL FROM:<>\nRCPT TO:<b@mx.example>",
-        line_endings=LineEndings.NORMALIZE,
-    )
-    server.receive_data(b"BDAT 2 LAST\r\na\r")
-    events = drive(server)
-    assert body(events) == b"a\r\n"
-    assert events[-1] == EndOfContent()
-
-
-def test_chunks_of_any_octets() -> None:
-    server = ready(
-        EightBitMime(),
-        Chunking(),
-        BinaryMime(),
-        script="MAIL FROM:<> BODY=BINARYMIME\nRCPT TO:<b@mx.example>",
-    )
-    server.receive_data(b"BDAT 4 LAST\r\n\r\0\n\xff")
-    events = drive(server)
-    assert body(events) == b"\r\0\n\xff"
-    assert events[-1] == EndOfContent()
-
-
 LMTP_ENVELOPE = ("MAIL FROM:<>", "RCPT TO:<a@mx.example>", "RCPT TO:<b@mx.example>")
 
 
@@ -1084,18 +982,6 @@ def test_an_error_text_stays_printable_and_short() -> None:
     server.receive_data(b"XODD\r\n")
     assert rejected(drive(server)) == [504]
     assert server.data_to_send() == b"504 " + b"?" * 400 + b"\r\n"
-
-
-@pytest.mark.parametrize(
-    "line, code",
-    [("MAIL FROM:<\xe9@c.example>", "550 5.6.7"), ("rcpt TO:<\xe9@mx.example>", "553 5.6.7")],
-)
-def test_an_address_that_is_not_ascii(line: str, code: str) -> None:
-    """RFC 6531 section 3.5."""
-    server = ready(EnhancedStatusCodes())
-    server.receive_data(octets([line]))
-    drive(server)
-    assert server.data_to_send().decode().startswith(code)
 
 
 def test_an_extension_may_demand_something_first() -> None:

@@ -606,6 +606,16 @@ def test_a_client_sends_no_bare_cr_and_lf_in_text(octets: bytes) -> None:
     with pytest.raises(LocalProtocolError, match="expected CRLF, found bare"):
         both.client.send(ContentChunk(octets))
     assert both.client.data_to_send() == b""
+    with pytest.raises(LocalProtocolError, match="BDAT is not possible here"):
+        both.client.send(Bdat(1))
+
+
+def test_a_bare_cr_at_the_end_of_a_chunk_is_seen_in_the_next() -> None:
+    both = pair()
+    both.talk(MAIL, RCPT)
+    both.send(*chunk(b"a\r"), Bdat(2, last=True))
+    with pytest.raises(LocalProtocolError, match="expected CRLF, found bare"):
+        both.client.send(ContentChunk(b"bc"))
 
 
 @pytest.mark.parametrize("octets", BARE)
