@@ -84,8 +84,8 @@ class World:
 
 
 def parsed(stored: bytes) -> list[authres.core.AuthenticationResult]:
-    own, *_ = checks.fields_with_place(stored)
-    text = own[0].decode().replace("\r\n", "")
+    own, *_ = checks.header_fields(stored)
+    text = own[0].decode("ascii").replace("\r\n\t", " ").replace("\r\n", "")
     results: list[authres.core.AuthenticationResult] = authres.all_features().parse(text).results
     return results
 
@@ -118,7 +118,7 @@ def test_an_honest_message(here: World) -> None:
     # Nothing but fields on top of the octets that came.
     assert stored.endswith(LETTER)
     spf, policy = parsed(stored)
-    assert (spf.method, spf.result, spf.smtp_mailfrom) == ("spf", "pass", "news@bank.example")
+    assert (spf.method, spf.result, spf.smtp_mailfrom) == ("spf", "pass", "bank.example")
     assert (policy.method, policy.result, policy.header_from) == ("dmarc", "pass", "bank.example")
 
 
@@ -192,6 +192,8 @@ def test_the_null_reverse_path(here: World) -> None:
         b"From: news@bank.example\r\nFrom: eve@thief.example\r\n",
         b"From: eve@thief.example\r\nfrom : news@bank.example\r\n",
         b"From: news@bank.example, eve@thief.example\r\n",
+        b"From: eve@thief.example\r\nno field\r\nFrom: news@bank.example\r\n",
+        b" folded\r\nFrom: eve@thief.example\r\n",
         b"Sender: eve@thief.example\r\n",
         b"From: nobody:;\r\n",
         b"From: eve\r\n",
@@ -199,7 +201,7 @@ def test_the_null_reverse_path(here: World) -> None:
 )
 def test_not_one_author(here: World, header: bytes) -> None:
     reply = here.send(Mail(header + b"Subject: hello\r\n\r\nHello.\r\n"))
-    assert reply == Reply(550, "5.7.1", "the message needs one From field with one domain")
+    assert reply == Reply(550, "5.7.1", "the header needs one From field with one domain")
 
 
 def test_records_that_cannot_be_read(here: World) -> None:
@@ -298,6 +300,38 @@ def test_a_forged_field_is_removed(here: World, forged: bytes) -> None:
     assert forged not in stored
     assert stored.endswith(other + LETTER)
     assert stored.lower().count(b"authentication-results") == 2
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "d=bank.example\r\n\t; dmarc=pass; dkim=pass header.d=x",
+        "d=a\r\n b.example",
+        "d=(bank.example",
+        'd=bank.example; a=x" dmarc=pass',
+        f"d={'a.' * 500}example",
+    ],
+)
+def test_nothing_can_be_added_to_the_field(here: World, tag: str) -> None:
+    """Neither by a signature nor by a reverse-path: they are the sender's words."""
+    signature = f"DKIM-Signature: v=1; s=x; h=from; bh=aa; b=aa; a=rsa-sha256; {tag}\r\n"
+    letter = LETTER.replace(b"bank.example", b"nobody.example")
+    mail = Mail(signature.encode() + letter, sender='"a b\\"; dmarc=pass (x"@thief.example')
+    assert here.results(mail) == ["spf=pass", "dkim=permerror", "dmarc=none"]
+
+
+def test_the_field_has_short_lines(here: World) -> None:
+    letter = LETTER.replace(b"bank.example", b"nobody.example")
+    signatures = b"".join(
+        f"DKIM-Signature: v=1; a=rsa-sha256; s=x; h=from; bh=YQ==; b=YQ==; "
+        f"d={'a' * 63}.{'b' * 63}.{number}.example\r\n".encode()
+        for number in range(9)
+    )
+    assert here.send(Mail(signatures + letter)) is None
+    field, *_ = checks.header_fields(here.arrived.pop()[1])
+    assert max(map(len, field[0].splitlines())) < 200
+    # So many signatures are not worth the lookups.
+    assert field[0].count(b"dkim=permerror") == checks.SIGNATURES
 
 
 def test_a_unix_socket_has_no_address() -> None:
@@ -400,7 +434,9 @@ FIELDS = st.tuples(NAMES, TEXT).map(lambda each: b"%s:%s\r\n" % each)
 def test_any_octets_get_a_verdict(fields: list[bytes], body: bytes, resolver: Resolver) -> None:
     octets = b"".join([*fields, body])
     findings = checks.check(resolver, Session(peer="203.0.113.9"), ReversePath.of(""), octets)
-    assert findings.refusal is not None or findings.results
+    if findings.refusal is not None:
+        return
     stored = checks.with_results(octets, "mx.here.example", findings)
-    assert stored.startswith(b"Authentication-Results: mx.here.example; ")
+    assert stored.startswith(b"Authentication-Results: mx.here.example;\r\n\t")
+    assert len(parsed(stored)) == len(findings.results)
     assert stored.endswith(body)

@@ -47,7 +47,7 @@ LETTERS = [
 
 def deliver(disposition: str, _: Envelope, content: bytes) -> None:
     """Say where the message goes."""
-    field = content.partition(b"\r\nReceived:")[0].decode().replace("\r\n", "")
+    field = content.partition(b"\r\nReceived:")[0].decode().replace("\r\n\t", " ")
     results = authres.all_features().parse(field).results
     folder = "junk" if disposition == "quarantine" else "inbox"
     print(f"  {folder}:", *(f"{each.method}={each.result}" for each in results))

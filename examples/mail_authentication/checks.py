@@ -28,6 +28,8 @@ from smtpproto.grammar.address_list import read_address_list
 
 from . import dmarc
 
+ALGORITHMS = ("rsa-sha256", "rsa-sha1", "ed25519-sha256")
+DOMAIN = re.compile(r"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*")
 SIGNATURES = 5  # how many of a message are verified
 SPF_TIME = 20  # seconds for the lookups of SPF (RFC 7208 section 4.6.4)
 LOG = getLogger("examples.mail_authentication.dkim")
@@ -124,7 +126,8 @@ def check_spf(
     findings.unknown |= result == "temperror"
     if result == "pass":
         findings.spf.append(domain)
-    about = {"smtp_mailfrom": mailbox} if sender is not None else {"smtp_helo": domain}
+    # The domain alone: a local-part may hold what the field would have to quote.
+    about = {"smtp_mailfrom" if sender is not None else "smtp_helo": domain}
     findings.results.append(authres.SPFAuthenticationResult(result=result, **about))
 
 
@@ -140,7 +143,7 @@ def is_address(text: str) -> bool:
 
 def check_dkim(findings: Findings, resolver: Resolver, content: bytes) -> None:
     """Verify the signatures of a message."""
-    fields = [name.lower() for name, _ in header_fields(content)]
+    fields = [match[1].lower() for match in header_fields(content)]
     for index in range(min(fields.count(b"dkim-signature"), SIGNATURES)):
         message = dkim.DKIM(logger=LOG)
         try:
@@ -148,16 +151,16 @@ def check_dkim(findings: Findings, resolver: Resolver, content: bytes) -> None:
             result = verify(resolver, message, index)
         except dkim.DKIMException:
             result = "permerror"
-        tags = message.signature_fields
-        domain = tags.get(b"d", b"").decode("ascii", "replace").lower()
+        tags = {name: value.decode("latin-1") for name, value in message.signature_fields.items()}
+        domain, algorithm = in_dns(tags.get(b"d", "")), tags.get(b"a", "")
         findings.unknown |= result == "temperror"
-        if result == "pass":
+        if result == "pass" and domain is not None:
             findings.dkim.append(domain)
         findings.results.append(
             authres.DKIMAuthenticationResult(
                 result=result,
                 header_d=domain,
-                header_a=tags.get(b"a", b"").decode("ascii", "replace"),
+                header_a=algorithm if algorithm in ALGORITHMS else None,
             )
         )
 
@@ -197,7 +200,7 @@ def check_dmarc(findings: Findings, resolver: Resolver, content: bytes) -> None:
     author = author_domain(content)
     if author is None:
         # Which of several authors a reader would see is not known (RFC 7489 section 6.6.1).
-        findings.refusal = Reply(550, "5.7.1", "the message needs one From field with one domain")
+        findings.refusal = Reply(550, "5.7.1", "the header needs one From field with one domain")
         return
     result, policy = "none", None
     try:
@@ -233,9 +236,14 @@ def refuse(findings: Findings, author: str, policy: dmarc.Policy) -> None:
 
 
 def author_domain(content: bytes) -> str | None:
-    """The domain of the From field as DNS has it; None if there is not exactly one."""
-    bodies = [body for name, body in header_fields(content) if name.lower() == b"from"]
-    if len(bodies) != 1:
+    """The domain of the From field as DNS has it; None if there is not exactly one.
+
+    Also None if the header has a line that is no field: readers do not agree on what follows it.
+    """
+    fields = header_fields(content)
+    end = fields[-1].end() if fields else 0
+    bodies = [match[2] for match in fields if match[1].lower() == b"from"]
+    if len(bodies) != 1 or content[end : end + 2] not in (b"\r\n", b""):
         return None
     try:
         text = bodies[0].replace(b"\r\n", b"").decode("utf-8")
@@ -247,24 +255,23 @@ def author_domain(content: bytes) -> str | None:
 
 
 def in_dns(domain: str) -> str | None:
-    """A domain with A-labels, in lower case; None if DNS can have none of this name."""
+    """A domain with A-labels, in lower case; None if no host can have this name.
+
+    What it returns needs no quotes in a header field.
+    """
     try:
         name = dns.name.from_text(domain, idna_codec=dns.name.IDNA_2008_Practical)
     except (dns.exception.DNSException, UnicodeError):
         return None
-    return name.to_text(omit_final_dot=True).lower() if domain else None
+    text = name.to_text(omit_final_dot=True).lower()
+    return text if DOMAIN.fullmatch(text) else None
 
 
 # --- the field --------------------------------------------------------------------------------
 
 
-def header_fields(content: bytes) -> list[tuple[bytes, bytes]]:
-    """The header of a message: names and bodies, as far as it is one."""
-    return [(found[1], found[2]) for found in fields_with_place(content)]
-
-
-def fields_with_place(content: bytes) -> list[re.Match[bytes]]:
-    """The header fields, and where they stand."""
+def header_fields(content: bytes) -> list[re.Match[bytes]]:
+    """The fields of a message, name and body, up to the first line that is none."""
     found: list[re.Match[bytes]] = []
     at = 0
     while (match := FIELD.match(content, at)) is not None:
@@ -277,13 +284,13 @@ def with_results(content: bytes, authserv_id: str, findings: Findings) -> bytes:
     """The content with our results on top, without others in our name (RFC 8601 section 5)."""
     forged = [
         match
-        for match in fields_with_place(content)
+        for match in header_fields(content)
         if match[1].lower() == b"authentication-results" and claims(match[2], authserv_id)
     ]
     for match in reversed(forged):
         content = content[: match.start()] + content[match.end() :]
     ours = authres.AuthenticationResultsHeader(authserv_id=authserv_id, results=findings.results)
-    return str(ours).replace("\n", "\r\n").encode() + b"\r\n" + content
+    return str(ours).replace("; ", ";\r\n\t").encode() + b"\r\n" + content
 
 
 def claims(body: bytes, authserv_id: str) -> bool:
