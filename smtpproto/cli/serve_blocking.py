@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING
 
 from .serve_options import server_settings
 from .signals import STOPPING, Signals, held_back
-from .sinks import Receiver, sinks
+from .sinks import Receiver, WholeReceiver, sinks
 from .terminal import OutputClosed
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
+
+    from .sinks import Sinks
 
 __all__ = ["serve_until"]
 
@@ -69,8 +71,16 @@ def _serve_until(
         from .. import sync
 
         with held_back(*STOPPING):
-            server = sync.serve_with(Receiver(where), settings)
+            server = sync.serve_with(_handler(options, where), settings)
         with server:
             started()
             signals.wait(*others)
             signals.end_at_the_next()
+
+
+def _handler(options: argparse.Namespace, where: Sinks) -> Receiver | WholeReceiver:
+    if options.faults is not None:
+        from .serve_faults import FaultyReceiver
+
+        return FaultyReceiver(where, options.faults)
+    return WholeReceiver(where) if options.print else Receiver(where)

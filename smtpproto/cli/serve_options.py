@@ -14,7 +14,7 @@ from ..adapters.tls_contexts import CertificateFiles
 from ..conversations import ServerTLS, Transcript
 from ..errors import LocalProtocolError
 from ..extensions import Auth, Chunking, SmtpUtf8, StartTls
-from ..extensions.known import standard
+from ..extensions.known import KNOWN, standard
 from ..sasl import SASLError, Users
 from ..vocabulary.addresses import Domain
 from ..vocabulary.command_base import Syntax
@@ -22,6 +22,7 @@ from ..vocabulary.session_facts import Protocol
 from ..wire import LineEndings
 from ..wire.proxy_header_parser import TrustedNetworks
 from .common import IO, CannotRun, host_and_port, in_file, need, number_of, seconds
+from .serve_faults import add_faults, faults
 from .signals import ServerOutput
 from .terminal import complain
 
@@ -32,7 +33,25 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "check", "server_settings"]
 
+LOOPBACK = "127.0.0.1"
+
 SIZE = 50 * 1024 * 1024
+UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
+# Other options add the first two, the others ask for values or for trust.
+NOT_OFFERED = frozenset({"STARTTLS", "AUTH", "FUTURERELEASE", "BURL", "XCLIENT", "XFORWARD"})
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Parse HOST:PORT, or PORT on the loopback address; the type of an option."""
+    return host_and_port(f"{LOOPBACK}:{text}" if text.isdigit() else text)
+
+
+def size_of(text: str) -> int:
+    """Parse a number of octets, such as 10M; the type of an option."""
+    number, unit = (text[:-1], text[-1:].upper()) if text[-1:].isalpha() else (text, "")
+    if unit not in UNITS:
+        raise argparse.ArgumentTypeError(f"expected octets such as 10M or 500k, found {text!r}")
+    return number_of(number) * UNITS[unit]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,14 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     where = parser.add_argument_group("where to listen").add_mutually_exclusive_group()
     where.add_argument(
         "--listen",
-        type=host_and_port,
-        metavar="HOST:PORT",
+        type=listen_address,
+        metavar="[HOST:]PORT",
         help="default: 127.0.0.1:8025, or the sockets that a service manager passes (LISTEN_FDS)",
     )
     where.add_argument("--unix", metavar="PATH", help="a Unix socket instead")
     _add_storing(parser)
     _add_protocol(parser)
     _add_security(parser)
+    add_faults(parser)
     running = parser.add_argument_group("how to run")
     running.add_argument(
         "--io", choices=IO, default="sync", help="threads (the default), asyncio or trio"
@@ -66,17 +86,31 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="for running transactions once SIGINT or SIGTERM came; a second one ends them at once",
     )
+    running.add_argument("--count", type=number_of, metavar="N", help="end after so many messages")
     running.add_argument(
         "--transcript", action="store_true", help="write all that is said to standard error"
+    )
+    running.add_argument(
+        "--json", action="store_true", help="one JSON object for each message on standard output"
     )
 
 
 def _add_storing(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what becomes of messages").add_mutually_exclusive_group()
+    group = parser.add_argument_group(
+        "what becomes of messages", "By default they are forgotten, and a line is printed for each."
+    ).add_mutually_exclusive_group()
     group.add_argument("--maildir", metavar="DIR", help="store them in a Maildir")
     group.add_argument("--mbox", metavar="FILE", help="store them in an mbox")
-    group.add_argument("--print", action="store_true", help="print them (the default)")
-    group.add_argument("--discard", action="store_true", help="read them and forget them")
+    group.add_argument(
+        "--forward",
+        type=host_and_port,
+        metavar="HOST:PORT",
+        help="deliver them to another server, and answer as it does",
+    )
+    group.add_argument("--print", action="store_true", help="print them whole")
+    group.add_argument(
+        "--discard", action="store_true", help="forget them, and print no line for each message"
+    )
 
 
 def _add_protocol(parser: argparse.ArgumentParser) -> None:
@@ -85,7 +119,13 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
         "--hostname", metavar="NAME", default=socket.gethostname(), help="the server's own name"
     )
     group.add_argument(
-        "--size", type=number_of, default=SIZE, metavar="BYTES", help="the largest message"
+        "--size", type=size_of, default=SIZE, metavar="N", help="the largest message: 10M, 500k"
+    )
+    group.add_argument(
+        "--offer",
+        metavar="KEYWORDS",
+        help="the service extensions to offer, with commas between: names such as DSN, or all; "
+        "those that other options ask for are added",
     )
     group.add_argument("--lmtp", action="store_true", help="LMTP (RFC 2033) instead of SMTP")
     group.add_argument(
@@ -152,6 +192,11 @@ def check(options: argparse.Namespace) -> None:
     if options.self_signed:
         need("trustme", "--self-signed")
     options.output = ServerOutput()
+    options.faults = faults(options)
+    if options.faults is not None and options.io != "sync":
+        raise CannotRun("--fail and --delay need --io sync")
+    if options.count is not None and options.workers is not None:
+        raise CannotRun("--count and --workers exclude each other")
     # The salts of users depend on it, so it must be the same in all workers.
     options.secret = secrets.token_bytes(32)
 
@@ -170,8 +215,8 @@ def server_settings(options: argparse.Namespace) -> ListeningSettings:
         syntax=Syntax.LENIENT if options.lenient else Syntax.STRICT,
         line_endings=LineEndings.NORMALIZE if options.lenient else LineEndings.REFUSE,
         users=_users(options),
-        # What is kept tells where it came from; what is only looked at stays as it was sent.
-        received=bool(options.maildir or options.mbox),
+        received=bool(options.maildir or options.mbox or options.forward or options.print),
+        refuse_early_talkers=options.refuse_early_talkers,
         tls=ServerTLS[options.tls.upper()] if options.tls else None,
         tls_context=_certificate(options) if options.tls else None,
         proxy=_networks(options),
@@ -205,12 +250,34 @@ def _observe(output: ServerOutput) -> Callable[[Session], Transcript]:
 
 def _extensions(options: argparse.Namespace) -> list[Any]:
     # A store keeps lines; it cannot keep BINARYMIME content.
-    extensions: list[Any] = [*standard(options.size), Chunking(), SmtpUtf8()]
+    extensions = _chosen(options)
     if options.tls == "starttls":
         extensions.append(StartTls(required=options.require_tls))
     if options.user or options.users:
         extensions.append(Auth(required=options.require_auth))
     return extensions
+
+
+def _chosen(options: argparse.Namespace) -> list[Any]:
+    """Return the extensions that `--offer` names."""
+    usual: list[Any] = [*standard(options.size), Chunking(), SmtpUtf8()]
+    if options.offer is None:
+        return usual
+    possible = {each.keyword: each for each in usual}
+    for kind in KNOWN:
+        if kind.keyword not in NOT_OFFERED and kind.keyword not in possible:
+            possible[kind.keyword] = kind()
+    if options.maildir or options.mbox:
+        del possible["BINARYMIME"]
+    names = [name for name in options.offer.upper().replace(",", " ").split() if name != "NONE"]
+    if names == ["ALL"]:
+        return list(possible.values())
+    unknown = [name for name in names if name not in possible]
+    if unknown:
+        raise CannotRun(
+            f"--offer {unknown[0]}: expected all, none, or names of {', '.join(sorted(possible))}"
+        )
+    return [possible[name] for name in dict.fromkeys(names)]
 
 
 def _certificate(options: argparse.Namespace) -> CertificateFiles:

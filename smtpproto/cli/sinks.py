@@ -29,11 +29,35 @@ if TYPE_CHECKING:
 
     Sinks = Callable[[Session, Envelope], "Sink"]
 
-__all__ = ["AsyncReceiver", "Discarding", "Printing", "Receiver", "Sink", "sinks", "storing"]
+__all__ = [
+    "NOT_PRINTED",
+    "AsyncReceiver",
+    "Discarding",
+    "NotTaken",
+    "Printing",
+    "Receiver",
+    "Sink",
+    "WholeReceiver",
+    "sinks",
+    "storing",
+]
 
 # The most octets to print at once, and the line between two messages.
 _LONGEST = 65536
 _PRINTING = threading.Lock()
+
+
+class NotTaken(Exception):
+    """A sink does not take a message.
+
+    Arguments:
+        reply: what the client is told.
+    """
+
+    def __init__(self, reply: Reply) -> None:
+        super().__init__(str(reply))
+        self.reply = reply
+
 
 NOT_PRINTED = Reply(451, "4.3.2", "the server is being stopped, try again later")
 """The reply to a message that can no longer be printed."""
@@ -50,8 +74,7 @@ class Sink(Protocol):
         """Take responsibility for the message; may wait for a disk.
 
         Raises:
-            BrokenPipeError: the reader of the output has closed it, and the server is about to
-                stop.
+            NotTaken: the client gets another reply than 250.
         """
         ...
 
@@ -106,7 +129,7 @@ class Printing(Discarding):
         with _PRINTING:
             written = self._output.written(self._print)
         if not written:
-            raise BrokenPipeError
+            raise NotTaken(NOT_PRINTED)
 
     def _print(self) -> None:
         output, encoding = sys.stdout.buffer, sys.stdout.encoding
@@ -132,16 +155,48 @@ def storing(store: MaildirStore | MboxStore) -> Sinks:
 
 
 def sinks(options: argparse.Namespace) -> Sinks:
-    """Return the sinks that the options select; printing is the default.
+    """Return the sinks that the options select.
 
     Raises:
         OSError: the Maildir cannot be created.
     """
+    from .listing import listed
+
+    chosen: Sinks = Discarding
     if options.maildir:
-        return storing(MaildirStore(options.maildir))
-    if options.mbox:
-        return storing(MboxStore(options.mbox))
-    return Discarding if options.discard else functools.partial(Printing, options.output)
+        chosen = storing(MaildirStore(options.maildir))
+    elif options.mbox:
+        chosen = storing(MboxStore(options.mbox))
+    elif options.forward:
+        from .forwarding import Forwarding
+
+        chosen = functools.partial(Forwarding, options.forward)
+    elif options.print and not options.json:
+        chosen = functools.partial(Printing, options.output)
+    if options.discard and options.count is None:
+        return chosen
+    return listed(chosen, options)
+
+
+class WholeReceiver(Handler):
+    """A handler that passes every message on once it is complete.
+
+    Each chunk of a message costs a handler that takes chunks a change of threads; where the sink
+    keeps the whole message in memory anyway, this saves them.
+    """
+
+    def __init__(self, sinks: Sinks) -> None:
+        self._sinks = sinks
+
+    def message(self, session: Session, envelope: Envelope, content: bytes) -> Reply | None:
+        """Take a message."""
+        try:
+            with self._sinks(session, envelope) as sink:
+                sink.write(content)
+                sink.commit()
+        except NotTaken as error:
+            return error.reply
+        return None
 
 
 class Receiver(Handler):
@@ -159,8 +214,8 @@ class Receiver(Handler):
                 for chunk in chunks:
                     sink.write(chunk)
                 sink.commit()
-        except BrokenPipeError:
-            return NOT_PRINTED
+        except NotTaken as error:
+            return error.reply
         return None
 
 
@@ -187,6 +242,6 @@ class AsyncReceiver(AsyncHandler):
                 async for chunk in chunks:
                     sink.write(chunk)
                 await self._in_thread(sink.commit)
-        except BrokenPipeError:
-            return NOT_PRINTED
+        except NotTaken as error:
+            return error.reply
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import mailbox
 import re
 import signal
@@ -145,13 +146,13 @@ def test_mbox(io: str, tmp_path: Path) -> None:
 
 
 @KINDS
-def test_print_is_the_default(io: str) -> None:
-    with serve("--io", io) as server:
+def test_print(io: str) -> None:
+    with serve("--print", "--io", io) as server:
         submit(server, CRLF, ALICE, "bob@example.com")
         assert server.stop() == 0
         _, rest = server.stdout.split("\n", 1)
         head = "---- from <eve@example.org> to <alice@example.com>, <bob@example.com>\n"
-        assert rest.startswith(head)
+        assert rest.startswith(f"{head}Received: from client.example ")
         assert rest.endswith(MESSAGE.decode())
 
 
@@ -390,3 +391,75 @@ def test_nothing_is_left_open(tmp_path: Path) -> None:
         for _ in range(5):
             submit(server)
         until(lambda: len(list(folder.iterdir())) <= before, 5, f"{before} open files")
+
+
+# --- a development inbox ------------------------------------------------------------------------
+
+
+@KINDS
+def test_a_line_for_each_message(io: str) -> None:
+    five = [f"{number}@b.example" for number in range(5)]
+    with serve("--io", io) as server:
+        submit(server)
+        submit(server, "Subject: Grüße\r\n aus\x1b Wien\r\n\r\nx".encode(), *five)
+        assert server.stop() == 0
+        first, second = server.stdout.splitlines()[1:]
+    what = r"127\.0\.0\.1  <eve@example\.org> -> <alice@example\.com>  hello  \d+ octets"
+    assert re.fullmatch(rf"\d\d:\d\d:\d\d  {what}", first)
+    assert (
+        "-> <0@b.example>, <1@b.example>, <2@b.example> and 2 more  Grüße aus\\x1b Wien  " in second
+    )
+
+
+def test_json_for_each_message() -> None:
+    with serve("--json", "--print") as server:
+        submit(server)
+        assert server.stop() == 0
+        found = json.loads(server.stdout.splitlines()[1])
+    assert (found["peer"], found["from"], found["to"]) == (HOST, f"<{SENDER}>", [f"<{ALICE}>"])
+    assert (found["subject"], found["tls"], found["user"]) == ("hello", None, None)
+    assert found["content"].startswith("Received: from client.example ")
+    assert found["content"].endswith(MESSAGE.decode().replace("\n", "\r\n"))
+
+
+def test_it_ends_after_so_many_messages() -> None:
+    with serve("--count", "2") as server:
+        with smtplib.SMTP(HOST, server.port, "client.example", timeout=20) as client:
+            client.sendmail(SENDER, [ALICE], CRLF)
+            client.sendmail(SENDER, [ALICE], CRLF)
+        assert server.process.wait(20) == 0
+        assert len(server.stdout.splitlines()) == 3
+
+
+def test_a_port_alone_is_on_loopback() -> None:
+    with socket.create_server((HOST, 0)) as listener:
+        port = listener.getsockname()[1]
+    with serve(listen=["--listen", str(port)]) as server:
+        assert server.stdout == f"listening on {HOST}:{port}\n"
+
+
+def test_everything_is_offered() -> None:
+    with serve("--offer", "all", "--size", "10M") as server:
+        with smtplib.SMTP(HOST, server.port, "client.example", timeout=20) as client:
+            client.ehlo()
+            offered = set(client.esmtp_features)
+            assert client.esmtp_features["size"] == str(10 * 1024 * 1024)
+        with smtplib.SMTP(HOST, server.port, "client.example", timeout=20) as client:
+            options = ["NOTIFY=SUCCESS", "ORCPT=rfc822;x@example.com"]
+            client.sendmail(SENDER, [ALICE], CRLF, ["RET=HDRS"], options)
+    assert {"dsn", "binarymime", "mt-priority", "deliverby", "8bitmime"} <= offered
+    with (
+        serve("--offer", "dsn,size") as server,
+        smtplib.SMTP(HOST, server.port, "client.example", timeout=20) as client,
+    ):
+        client.ehlo()
+        assert set(client.esmtp_features) == {"dsn", "size"}
+
+
+def test_early_talkers_are_refused() -> None:
+    with serve("--refuse-early-talkers", "--delay", "connect: 0.3") as server:
+        with server.connect() as link:
+            link.sendall(b"EHLO me\r\n")
+            assert hear(link).startswith(b"554 ")
+        with server.connect() as link:
+            assert hear(link).startswith(b"220 ")

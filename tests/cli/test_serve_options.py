@@ -42,12 +42,12 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 @pytest.mark.parametrize(
     "arguments, complaint",
     [
-        (["--listen", "25"], "expected HOST:PORT, found '25'"),
+        (["--listen", "host"], "expected HOST:PORT, found 'host'"),
         (["--listen", "127.0.0.1:0", "--unix", "x"], "not allowed with argument --listen"),
         (["--maildir", "a", "--mbox", "b"], "not allowed with argument --maildir"),
         (["--print", "--discard"], "not allowed with argument --print"),
         (["--size", "0"], "expected a number of at least 1, found '0'"),
-        (["--size", "much"], "expected a number of at least 1, found 'much'"),
+        (["--size", "much"], "expected octets such as 10M or 500k, found 'much'"),
         (["--workers", "-1"], "expected a number of at least 1, found '-1'"),
         (["--workers", "²"], "expected a number of at least 1, found '²'"),
         (["--tls", "sometimes"], "invalid choice: 'sometimes'"),

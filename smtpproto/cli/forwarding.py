@@ -1,0 +1,78 @@
+"""Passing messages on to another server: `serve --forward HOST:PORT`."""
+
+from __future__ import annotations
+
+import tempfile
+from typing import TYPE_CHECKING
+
+from .. import sync
+from ..conversations import Envelope, SMTPError, Status
+from ..errors import LocalProtocolError, RemoteProtocolError
+from ..vocabulary.replies import Reply, sendable
+from .common import outcome_line, reason
+from .sinks import NotTaken
+from .terminal import complain
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from ..conversations import Delivery
+    from ..vocabulary.session_facts import Session
+
+__all__ = ["Forwarding"]
+
+# Octets of a message that are kept in memory.
+IN_MEMORY = 1024 * 1024
+
+
+class Forwarding:
+    """A sink that delivers to another server, and answers as that one does.
+
+    Arguments:
+        server: host and port of the other server.
+        session: of the client.
+        envelope: of the message; its parameters are not passed on.
+    """
+
+    def __init__(self, server: tuple[str, int], session: Session, envelope: Envelope) -> None:
+        self._server = server
+        self._envelope = Envelope.of(envelope.reverse_path, envelope.forward_paths)
+        self._file = tempfile.SpooledTemporaryFile(IN_MEMORY)  # noqa: SIM115  # closed in __exit__
+
+    def write(self, chunk: bytes) -> None:
+        """Keep octets until the message is complete."""
+        self._file.write(chunk)
+
+    def commit(self) -> None:
+        """Deliver the message.
+
+        Raises:
+            NotTaken: no recipient was accepted.
+        """
+        self._file.seek(0)
+        host, port = self._server
+        try:
+            with sync.connect(host, port) as client:
+                delivery = client.send(self._envelope, self._file)
+        except (OSError, SMTPError, RemoteProtocolError) as error:
+            complain(f"not forwarded: {reason(error, f'{host} port {port}')}", "bad")
+            raise NotTaken(Reply(451, "4.4.1", "the next server cannot be reached")) from None
+        except LocalProtocolError as error:
+            complain(f"not forwarded: {reason(error, f'{host} port {port}')}", "bad")
+            raise NotTaken(Reply(554, "5.6.3", "the next server cannot take this")) from None
+        self._answer(delivery)
+
+    def _answer(self, delivery: Delivery) -> None:
+        others = [each for each in delivery.outcomes if each.status is not Status.ACCEPTED]
+        for outcome in others:
+            complain(f"not forwarded: {outcome_line(outcome)}", "bad")
+        if others and len(others) == len(delivery.outcomes):
+            reply = next((each.reply for each in others if each.reply is not None), None)
+            later = Reply(451, "4.4.2", "the next server did not answer")
+            raise NotTaken(later if reply is None else sendable(reply))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._file.close()

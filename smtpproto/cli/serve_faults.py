@@ -1,0 +1,167 @@
+"""The rules of `serve --fail` and `--delay`, which `smtpproto.testing.faults` defines."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import time
+from typing import TYPE_CHECKING, Any
+
+from ..errors import LocalProtocolError
+from ..testing.faults import Drop, Faults
+from ..testing.inbox import bare
+from .common import CannotRun, seconds
+from .sinks import Receiver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ..conversations import Envelope
+    from ..vocabulary.commands import Hello, Mail, Rcpt
+    from ..vocabulary.replies import Reply
+    from ..vocabulary.session_facts import Session
+    from .sinks import Sinks
+
+__all__ = ["FaultyReceiver", "add_faults", "faults"]
+
+# The steps at which a handler is asked.
+HERE = ("connect", "ehlo", "helo", "mail", "rcpt", "data", "content")
+RULE = re.compile(r"(?P<step>[a-z]+)(?: +(?P<pattern>\S+))? *: *(?P<action>.*)", re.IGNORECASE)
+REPLY = re.compile(r"([45][0-9]{2})(?: +([45]\.[0-9]{1,3}\.[0-9]{1,3}))?(?: +(.*))?")
+
+
+def add_faults(parser: argparse.ArgumentParser) -> None:
+    """Declare the options."""
+    group = parser.add_argument_group("faults on demand")
+    steps = ", ".join(HERE)
+    group.add_argument(
+        "--fail",
+        action="append",
+        metavar="RULE",
+        help="such as 'rcpt bob@*: 550 5.1.1 no such user', 'content: 421 4.3.2 later' or "
+        f"'data: drop', which closes the connection; the steps are {steps}; the pattern is that of "
+        "a recipient at rcpt, data and content, of the sender at mail, of the client's name or "
+        "address before; may be given several times, as may --delay",
+    )
+    group.add_argument(
+        "--delay",
+        action="append",
+        metavar="RULE",
+        help="seconds before a reply, such as 'rcpt bob@*: 2'; seconds alone: before each of them",
+    )
+    group.add_argument(
+        "--refuse-early-talkers",
+        action="store_true",
+        help="554 for a client that speaks before the greeting; with --delay 'connect: 1' it has "
+        "the time to",
+    )
+
+
+def faults(options: argparse.Namespace) -> Faults | None:
+    """Return the rules, or None if there are none.
+
+    Raises:
+        CannotRun: a rule cannot be understood.
+    """
+    if not options.fail and not options.delay:
+        return None
+    made = Faults()
+    for rule in options.fail or ():
+        step, pattern, action = _parsed("--fail", rule)
+        _add_failure(made, rule, step, pattern, action)
+    for rule in options.delay or ():
+        if ":" not in rule:
+            for step in HERE:
+                made.delay(step, _seconds(rule, rule))  # type: ignore[arg-type]  # it is a Step
+            continue
+        step, pattern, action = _parsed("--delay", rule)
+        made.delay(step, _seconds(rule, action), pattern)
+    return made
+
+
+def _parsed(option: str, rule: str) -> tuple[Any, str, str]:
+    found = RULE.fullmatch(rule.strip())
+    if found is None or found["step"].lower() not in HERE:
+        raise CannotRun(
+            f"{option} {rule!r}: expected 'STEP: ...' or 'STEP PATTERN: ...', with a step of "
+            f"{', '.join(HERE)}"
+        )
+    return found["step"].lower(), found["pattern"] or "*", found["action"].strip()
+
+
+def _add_failure(made: Faults, rule: str, step: Any, pattern: str, action: str) -> None:
+    if action.lower() == "drop":
+        made.drop("after content" if step == "content" else step, pattern)
+        return
+    found = REPLY.fullmatch(action)
+    if found is None:
+        raise CannotRun(
+            f"--fail {rule!r}: expected a reply such as '550 5.1.1 no such user', or 'drop', "
+            f"found {action!r}"
+        )
+    try:
+        made.reject(step, pattern, int(found[1]), found[2] or "", found[3] or "")
+    except (ValueError, LocalProtocolError) as error:
+        raise CannotRun(f"--fail {rule!r}: {error}") from None
+
+
+def _seconds(rule: str, text: str) -> float:
+    try:
+        return seconds(text)
+    except argparse.ArgumentTypeError as error:
+        raise CannotRun(f"--delay {rule!r}: {error}") from None
+
+
+class _Dropped(BaseException):
+    """The session ends without a reply: the server does so for all that is no `Exception`."""
+
+
+class FaultyReceiver(Receiver):
+    """A receiver that asks the rules first.
+
+    Arguments:
+        sinks: where messages go.
+        rules: the rules.
+    """
+
+    def __init__(self, sinks: Sinks, rules: Faults) -> None:
+        super().__init__(sinks)
+        self._rules = rules
+
+    def _answer(self, step: str, *subjects: str) -> Reply | None:
+        verdict = self._rules.at(step, *subjects)
+        if verdict.seconds:
+            time.sleep(verdict.seconds)
+        if isinstance(verdict.action, Drop):
+            raise _Dropped
+        assert not isinstance(verdict.action, bytes)
+        return verdict.action
+
+    def connect(self, session: Session) -> Reply | None:
+        """Greet."""
+        return self._answer("connect", session.peer or "")
+
+    def ehlo(self, session: Session, hello: Hello) -> Reply | None:
+        """EHLO, HELO and LHLO."""
+        return self._answer("helo" if hello.verb == "HELO" else "ehlo", str(hello.name))
+
+    def mail(self, session: Session, mail: Mail) -> Reply | None:
+        """MAIL."""
+        return self._answer("mail", bare(mail.reverse_path))
+
+    def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
+        """RCPT."""
+        return self._answer("rcpt", bare(rcpt.forward_path))
+
+    def data(self, session: Session, envelope: Envelope) -> Reply | None:
+        """DATA, or the first chunk."""
+        return self._answer("data", *map(bare, envelope.forward_paths))
+
+    def content(
+        self, session: Session, envelope: Envelope, chunks: Iterator[bytes]
+    ) -> Reply | None:
+        """Take a message, unless a rule refuses it."""
+        # All of it has to arrive before the reply.
+        kept = list(chunks)
+        answer = self._answer("content", *map(bare, envelope.forward_paths))
+        return answer or super().content(session, envelope, iter(kept))
