@@ -21,7 +21,8 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from ..conversations import ContentLost, ServerSettings, SessionFactory
-from ..conversations.io_requests import Call, CallWithContent, Flow, Send
+from ..conversations.conversation_steps import Steps
+from ..conversations.io_requests import Call, CallWithContent, Flow, Request, Send
 from ..conversations.server.session import BUSY
 from ..vocabulary.session_facts import Session
 from .link import Chunks, Link
@@ -63,20 +64,16 @@ def _turn_away(octets: bytes) -> Flow[None]:
 
 def _collect(flow: Flow[T]) -> Flow[T]:
     """Run a server's conversation, and read all content before its hook is called."""
-    result: Any = None
-    error: BaseException | None = None
-    while True:
-        try:
-            request = flow.send(result) if error is None else flow.throw(error)
-        except StopIteration as stop:
-            return stop.value  # type: ignore[no-any-return]  # a Flow[T] returns a T
-        result = error = None
+    steps = Steps(flow)
+    for step in steps:
+        request: Request = step
         try:
             if isinstance(request, CallWithContent):
                 request = yield from _collected(request)
-            result = yield request
-        except BaseException as raised:  # noqa: BLE001  # only the conversation knows its state
-            error = raised
+            steps.result = yield request
+        except BaseException as error:  # noqa: BLE001  # only the conversation knows its state
+            steps.error = error
+    return steps.returned
 
 
 def _collected(request: CallWithContent) -> Flow[Call]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +11,8 @@ import pytest
 
 from smtpproto import TLSFacts
 from smtpproto.conversations import AuthenticationError, ServerTLS, TLSMode
-from smtpproto.conversations.io_requests import Flow, Send
+from smtpproto.conversations.conversation_steps import Steps
+from smtpproto.conversations.io_requests import Flow, Request, Send
 from smtpproto.extensions import Auth
 from smtpproto.sasl import Credentials, TokenRefused, Users
 from smtpproto.testing import Link
@@ -149,18 +149,16 @@ def test_a_server_notices_when_its_offer_was_changed(links: list[Link]) -> None:
     link.server.tls = replace(SERVER_FACTS, channel_bindings=BINDING)
 
     def without_plus(flow: Flow[None]) -> Flow[None]:
-        request = next(flow)
-        with suppress(StopIteration):
-            while True:
-                if isinstance(request, Send):
-                    data = re.sub(rb" SCRAM-SHA-(256|1)-PLUS", b"", request.data)
-                    request = replace(request, data=data)
-                try:
-                    result = yield request
-                except Exception as error:  # noqa: BLE001
-                    request = flow.throw(error)
-                else:
-                    request = flow.send(result)
+        steps = Steps(flow)
+        for step in steps:
+            request: Request = step
+            if isinstance(request, Send):
+                data = re.sub(rb" SCRAM-SHA-(256|1)-PLUS", b"", request.data)
+                request = replace(request, data=data)
+            try:
+                steps.result = yield request
+            except Exception as error:  # noqa: BLE001
+                steps.error = error
 
     assert link.server.flow is not None
     link.server.begin(without_plus(link.server.flow))

@@ -13,43 +13,16 @@ from hypothesis import strategies as st
 
 from smtpproto import LineEndings, LocalProtocolError
 from smtpproto.conversations.client.content_source import CHUNK, ContentSource
-from smtpproto.conversations.io_requests import Call, Flow
+from smtpproto.testing import Link
 from smtpproto.wire import DotEncoder
 from tests.conversations.driver import Inbox, begin, deliver, serve, statuses
 
 BIG = bytes(range(256)) * 1000
 
 
-def finish(flow: Flow[Any]) -> Any:
-    """Run it; the functions are called as they are."""
-    result = None
-    try:
-        request = flow.send(None)
-        while True:
-            assert isinstance(request, Call)
-            try:
-                result = request.function(*request.arguments)
-                if hasattr(result, "__await__"):
-                    result = awaited(result)
-            except StopAsyncIteration as error:
-                request = flow.throw(error)
-            else:
-                request = flow.send(result)
-    except StopIteration as stop:
-        return stop.value
-
-
-def awaited(waiting: Any) -> Any:
-    try:
-        waiting.__await__().send(None)
-    except StopIteration as stop:
-        return stop.value
-    raise AssertionError("it waits for something")
-
-
 def read(source: ContentSource) -> list[bytes]:
     chunks = []
-    while (chunk := finish(source.next())) is not None:
+    while (chunk := Link().run(source.next())) is not None:
         chunks.append(chunk)
     return chunks
 
@@ -112,10 +85,10 @@ KINDS: list[tuple[Callable[[], Any], bool]] = [
 @pytest.mark.parametrize("make, again", KINDS)
 def test_every_kind_is_read_and_maybe_read_again(make: Callable[[], Any], again: bool) -> None:
     source = ContentSource(make())
-    assert finish(source.keep()) is again
+    assert Link().run(source.keep()) is again
     assert b"".join(read(source)) == BIG
     if again:
-        finish(source.rewind())
+        Link().run(source.rewind())
         assert b"".join(read(source)) == BIG
 
 
@@ -202,7 +175,7 @@ def test_what_is_known_of_a_stream_that_was_looked_at(
     make: Callable[[bytes], Any], octets: bytes, eight_bit: bool | None, utf8: bool
 ) -> None:
     source = ContentSource(make(octets))
-    finish(source.look())
+    Link().run(source.look())
     assert (source.eight_bit, source.utf8_header) == (eight_bit, utf8)
     assert b"".join(read(source)) == octets
 
@@ -218,7 +191,7 @@ def test_a_look_has_an_end() -> None:
             yield b"A: b\r\n" * 1000
 
     source = ContentSource(endless())
-    finish(source.look())
+    Link().run(source.look())
     assert asked == 2**20 // 6000 + 1
     assert source.eight_bit is None
 
@@ -226,13 +199,13 @@ def test_a_look_has_an_end() -> None:
 def test_what_must_not_pass() -> None:
     refusal = LocalProtocolError("no")
     source = ContentSource(pieces_of(b"A: b\r\n\r\nbody\r\n" + TWO_PARTS))
-    finish(source.look())
+    Link().run(source.look())
     source.eight_bit_refusal = refusal
     with pytest.raises(LocalProtocolError) as caught:
         read(source)
     assert caught.value is refusal
     source = ContentSource(pieces_of(TWO_PARTS))
-    finish(source.look())
+    Link().run(source.look())
     source.utf8_refusal = refusal
     with pytest.raises(LocalProtocolError) as caught:
         read(source)
@@ -241,11 +214,11 @@ def test_what_must_not_pass() -> None:
 
 def test_it_is_looked_at_again_when_it_is_read_again() -> None:
     source = ContentSource(pieces_of(b"A: b\r\n\r\n\xe4"))
-    assert finish(source.keep())
-    finish(source.look())
+    assert Link().run(source.keep())
+    Link().run(source.look())
     read(source)
     known = [source.eight_bit]
-    finish(source.rewind())
+    Link().run(source.rewind())
     known.append(source.eight_bit)
     assert known == [True, None]
     source.eight_bit_refusal = LocalProtocolError("no")
@@ -256,7 +229,7 @@ def test_it_is_looked_at_again_when_it_is_read_again() -> None:
 @pytest.mark.parametrize("content", [["text"], iter([b"A: b\r\n", 7])])
 def test_what_gives_no_bytes(content: Any) -> None:
     with pytest.raises(TypeError, match="content: expected bytes, found"):
-        finish(ContentSource(content).look())
+        Link().run(ContentSource(content).look())
 
 
 @pytest.mark.parametrize("octets", [b"a\nb", b"a\rb", b"a\n\r", b"\n", b"a\r\r\n", b"a\r"])
