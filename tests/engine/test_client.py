@@ -156,6 +156,26 @@ def test_pipelining() -> None:
     assert client.transaction.recipients == [EVE]
 
 
+def test_several_messages_in_one_call() -> None:
+    client, _ = submit(PIPELINING)
+    client.send(MAIL, BOB, EVE, Data())
+    assert client.data_to_send() == (
+        b"MAIL FROM:<eve@client.example>\r\nRCPT TO:<bob@mx.example>\r\n"
+        b"RCPT TO:<eve@mx.example>\r\nDATA\r\n"
+    )
+    feed(client, b"250 OK\r\n" * 3 + b"354 go ahead\r\n")
+    client.send(ContentChunk(b"a\r\n"), ContentChunk(b"b\r\n"), EndOfContent())
+    assert client.data_to_send() == b"a\r\nb\r\n.\r\n"
+
+
+def test_of_several_messages_those_before_an_error_are_queued() -> None:
+    client, _ = submit(PIPELINING)
+    with pytest.raises(LocalProtocolError, match="MAIL is not possible here"):
+        client.send(MAIL, BOB, MAIL, EVE)
+    assert client.pending == 2
+    assert client.data_to_send().endswith(b"RCPT TO:<bob@mx.example>\r\n")
+
+
 def test_without_pipelining_each_command_waits_for_the_reply_before_it() -> None:
     client, _ = submit(ALONE)
     for command in (MAIL, BOB, Data()):

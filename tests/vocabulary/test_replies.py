@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import re
 import sys
 import tracemalloc
@@ -12,6 +13,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from smtpproto.errors import LocalProtocolError, RemoteProtocolError
+from smtpproto.extensions.auth import AuthCommand
 from smtpproto.limits import Limits
 from smtpproto.vocabulary.addresses import Domain
 from smtpproto.vocabulary.codes import default_enhanced, explain
@@ -489,6 +491,26 @@ def test_nothing_keeps_the_text_of_a_reply() -> None:
     finally:
         tracemalloc.stop()
     assert kept < 100_000
+
+
+def test_a_reader_keeps_no_challenge() -> None:
+    """It keeps what servers say again and again; a challenge may be a secret."""
+    reader = ReplyReader(Limits())
+    for line, command in ((b"334 c2VjcmV0", AuthCommand("LOGIN")), (b"250 2.1.5 Usual", RCPT)):
+        assert reader.feed(line, command) is not None
+    assert "c2VjcmV0" not in held(reader)
+    assert "Usual" in held(reader)
+
+
+def held(thing: object) -> str:
+    """All text and octets that a value refers to."""
+    seen, found = {id(thing): thing}, [thing]
+    for each in found:
+        new = [part for part in gc.get_referents(each) if id(part) not in seen]
+        new = [part for part in new if isinstance(part, (str, bytes, list, tuple, dict))]
+        seen.update((id(part), part) for part in new)
+        found += new
+    return " ".join(repr(each) for each in found if isinstance(each, (str, bytes)))
 
 
 # --- For all inputs -------------------------------------------------------------------------------
