@@ -18,7 +18,7 @@ from ..vocabulary.commands import Hello, Helo, Rcpt
 from ..vocabulary.events import ClientEvent, ConnectionClosed, Need
 from ..vocabulary.replies import Reply
 from ..vocabulary.session_facts import Offered, Protocol, Session, TLSFacts
-from ..vocabulary.states import Effect, State
+from ..vocabulary.states import State
 from ..wire import BadLine, DotEncoder, LineEndings
 from .client_commands import ClientCommands, early
 from .compiled_extensions import catalogue, read_offers
@@ -36,7 +36,6 @@ _WORST = 599
 _CLOSED, _CONTENT, _TLS = State.CLOSED, State.CONTENT, State.TLS
 _LMTP = Protocol.LMTP
 _NEEDS_DATA = Need.DATA
-_SESSION = Effect.SESSION
 
 
 class Client(ClientCommands):
@@ -195,8 +194,10 @@ class Client(ClientCommands):
             self._answered(row, code, None if row.name == "content" else command)
             if self.state is not row.success:
                 self._projected = None
-            if code < 400 and (code >= 300 or command is None or row.forget is _SESSION):
-                self._succeeded(reply)
+            if 300 <= code < 400:
+                self._go_on(command)
+            elif code < 300 and (command is None or isinstance(command, Hello)):
+                self._learn(command, reply)
         if queued.held:
             self._release()
 
@@ -247,16 +248,17 @@ class Client(ClientCommands):
         self._answers += 1
         return self._answers < len(self.transaction.recipients)
 
-    def _succeeded(self, reply: Reply) -> None:
-        """Store what a positive or intermediate reply tells."""
-        command = reply.command
-        if reply.code >= 300:
-            self._command = command
-            if self.state is _CONTENT:
-                self._encoder = DotEncoder(self.line_endings)
-        elif command is None:
+    def _go_on(self, command: Command | None) -> None:
+        """Prepare for the content, or the next response, that the server asks for."""
+        self._command = command
+        if self.state is _CONTENT:
+            self._encoder = DotEncoder(self.line_endings)
+
+    def _learn(self, command: Hello | None, reply: Reply) -> None:
+        """Store what the greeting, or the reply to EHLO, says about the server."""
+        if command is None:
             self.session = replace(self.session, hostname=reply.lines[0].partition(" ")[0])
-        elif isinstance(command, Hello):
+        else:
             extended = not isinstance(command, Helo)
             offers = read_offers(reply.lines[1:], self._catalogue) if extended else Offered()
             self.session = replace(
