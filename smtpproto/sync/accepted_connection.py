@@ -8,7 +8,7 @@ import time
 from math import inf
 from typing import Any
 
-from ..adapters import host, tls_contexts
+from ..adapters import tls_contexts
 from ..adapters.nonblocking_channel import Channel
 from ..conversations.conversation_steps import Steps
 from ..conversations.io_requests import BeginTLS, Draining, Flow, HasUnread, Receive, Send
@@ -106,22 +106,12 @@ class AcceptedConnection(Channel):
         """Try to fulfil the awaited request.
 
         Returns:
-            0 if the conversation can continue, with a result or an error; otherwise the events of
-            the socket to wait for before trying again.
-        """
-        try:
-            missing = self._attempt()
-            if missing:
-                return missing
-        except (OSError, MemoryError) as error:
-            self.steps.error = error
-        except BaseException as error:  # noqa: BLE001  # any error ends this connection only
-            host.LOG.exception("a connection failed")
-            self.steps.error = ConnectionAbortedError(f"the server failed: {error!r}")
-        self.awaited = None
-        return 0
+            0 if the conversation can continue; otherwise the events of the socket to wait for
+            before trying again.
 
-    def _attempt(self) -> int:
+        Raises:
+            OSError: the link broke, or the server cut it off.
+        """
         if self._is_cut:
             raise ConnectionAbortedError("the server cut the connection off")
         request = self.awaited
@@ -129,6 +119,7 @@ class AcceptedConnection(Channel):
         took = self.push() if self.unsent else False
         if type(request) is Send:
             if not self.unsent:
+                self.awaited = None
                 return 0
             if took or self.deadline == inf:
                 # The peer has time for as long as it takes something.
@@ -143,7 +134,7 @@ class AcceptedConnection(Channel):
             result = self.has_input()
         if result is None:
             return READ | WRITE if self.unsent else READ
-        self.steps.result = result
+        self.awaited, self.steps.result = None, result
         return 0
 
     def late(self) -> None:

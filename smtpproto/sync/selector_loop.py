@@ -275,7 +275,14 @@ class Loop:
 
     def _attempt(self, connection: AcceptedConnection) -> bool:
         """Try to do what is awaited; False if the conversation has to wait, or to give way."""
-        missing = connection.attempt()
+        missing = 0
+        try:
+            missing = connection.attempt()
+        except (OSError, MemoryError) as error:
+            connection.fail(error)
+        except BaseException as error:  # noqa: BLE001  # any error ends this connection only
+            host.LOG.exception("a connection failed")
+            connection.fail(ConnectionAbortedError(f"the server failed: {error!r}"))
         if missing and not (self._draining and connection.drain()):
             return self._watch(connection, missing)
         return connection.sent < _SLICE or self._give_way(connection)
