@@ -17,7 +17,7 @@ from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
 from ..vocabulary.commands import Hello, Helo, Rcpt
 from ..vocabulary.events import ClientEvent, ConnectionClosed, Need
 from ..vocabulary.replies import Reply
-from ..vocabulary.session_facts import Offered, Protocol, Session, TLSFacts
+from ..vocabulary.session_facts import NOTHING_OFFERED, Protocol, Session, TLSFacts
 from ..vocabulary.states import State
 from ..wire import BadLine, DotEncoder, LineEndings
 from .client_commands import ClientCommands, early
@@ -260,7 +260,7 @@ class Client(ClientCommands):
             self.session = replace(self.session, hostname=reply.lines[0].partition(" ")[0])
         else:
             extended = not isinstance(command, Helo)
-            offers = read_offers(reply.lines[1:], self._catalogue) if extended else Offered()
+            offers = read_offers(reply.lines[1:], self._catalogue) if extended else NOTHING_OFFERED
             self.session = replace(
                 self.session, name=command.name, extended=extended, offered=offers
             )

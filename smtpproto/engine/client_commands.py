@@ -14,7 +14,7 @@ from ..vocabulary.commands import Hello, Mail, Rcpt
 from ..vocabulary.events import AuthResponse, ContentChunk, EndOfContent
 from ..vocabulary.lenient_commands import NoDomain
 from ..vocabulary.replies import Reply, ReplyReader
-from ..vocabulary.session_facts import Offered, Session, Transaction
+from ..vocabulary.session_facts import NOTHING_OFFERED, Session, Transaction
 from ..vocabulary.states import Effect, State
 from ..wire import DotEncoder, LineEndings, LineReader
 from .client_chunks import OutgoingChunks
@@ -25,7 +25,6 @@ from .connection import Connection, Observer
 
 __all__ = ["ClientCommands", "early"]
 
-_NOTHING = Offered()
 # In CPython 3.11 to name a member of an enum takes three times as long as to name these.
 _CONTENT, _CHUNKS = State.CONTENT, State.CHUNKS
 _SESSION = Effect.SESSION
@@ -131,8 +130,8 @@ class ClientCommands(Connection):
         state = self._projected or self._project()
         force, session = self._in_force, self._session
         if queued.unsettled:
-            force = self._catalogue.in_force(_NOTHING)
-            session = replace(session, offered=_NOTHING)
+            force = self._catalogue.in_force(NOTHING_OFFERED)
+            session = replace(session, offered=NOTHING_OFFERED)
         row = self._rows[state].get(command.row)
         if row is None or row.in_flight:
             raise _impossible(not_possible(command, state))
@@ -309,6 +308,7 @@ class ClientCommands(Connection):
         self._lines.limit = max(self._limits.exchange_line, self._limits.reply_line)
 
     def _forget_session(self) -> None:
+        super()._forget_session()
         # The TLS handshake has changed the state, without a reply.
         self._projected = None
 

@@ -15,7 +15,14 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from ..extensions import Answered, Extension, SessionEvent, TLSBegun, TransactionOver
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail, Rcpt
-from ..vocabulary.session_facts import Offered, Session, TLSFacts, Transaction, changed
+from ..vocabulary.session_facts import (
+    NOTHING_OFFERED,
+    Offered,
+    Session,
+    TLSFacts,
+    Transaction,
+    changed,
+)
 from ..vocabulary.states import Effect, State
 from ..wire import LineEndings, LineReader, ReceiveBuffer
 from ..wire.line_endings import CR, LF, NUL
@@ -221,10 +228,6 @@ class Connection:
         if row.forget is not _NOTHING and (code < 400 or after is not self.state):
             self.transaction = None
             if row.forget is _SESSION:
-                session = self.session
-                # The first EHLO of a session has nothing to forget.
-                if session.name is not None or len(session.offered):
-                    self.session = changed(session, name=None, extended=False, offered=Offered())
                 self._forget_session()
             if self._catalogue.concerned:
                 self._happened(_TRANSACTION_OVER)
@@ -261,7 +264,15 @@ class Connection:
         self.session = changed(self.session, identity=identity)
 
     def _forget_session(self) -> None:
-        """Forget the role's own values that depend on `session`."""
+        """Forget the name of the client, and the extensions that are in use after EHLO."""
+        session, offered = self.session, self._offered_always()
+        # The first EHLO of a session has nothing to forget.
+        if session.name is not None or session.offered is not offered:
+            self.session = changed(session, name=None, extended=False, offered=offered)
+
+    def _offered_always(self) -> Offered:
+        """Return the extensions that are in use also before EHLO."""
+        return NOTHING_OFFERED
 
     def _happened(self, event: SessionEvent) -> None:
         """Tell all extensions about an event of the session."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ..extensions import Extension
 from ..vocabulary.commands import Hello, Helo
 from ..vocabulary.replies import Reply
-from ..vocabulary.session_facts import Offered, Session, changed
+from ..vocabulary.session_facts import NOTHING_OFFERED, Offered, Session, changed
 from .compiled_extensions import Catalogue, ServerExtensions
 
 __all__ = ["named", "offers", "with_offers"]
@@ -28,7 +28,7 @@ def named(
         catalogue: of the server.
     """
     session = changed(
-        session, name=command.name, extended=not isinstance(command, Helo), offered=Offered()
+        session, name=command.name, extended=not isinstance(command, Helo), offered=NOTHING_OFFERED
     )
     found = extensions.offered if session.extended else extensions.plain
     return changed(session, offered=offers(found, session, catalogue))

@@ -14,7 +14,7 @@ from ..limits import Limits
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
 from ..vocabulary.commands import Hello, Rcpt, Rset
 from ..vocabulary.replies import Reply, format_reply, sendable
-from ..vocabulary.session_facts import Protocol, Session, changed
+from ..vocabulary.session_facts import NOTHING_OFFERED, Offered, Protocol, Session, changed
 from ..vocabulary.states import Effect, State
 from ..wire import CountedText, DotDecoder, LineEndings
 from .compiled_extensions import Catalogue
@@ -258,13 +258,11 @@ class ServerReplies(Connection):
 
     def _offers_ended(self) -> None:
         if self.state is State.GREETED:
-            self._forget_session()
+            self.session = changed(self.session, offered=self._offered_always())
 
-    def _forget_session(self) -> None:
+    def _offered_always(self) -> Offered:
         plain = self._extensions.plain
-        if plain:
-            offered = offers(plain, self.session, self._catalogue)
-            self.session = changed(self.session, offered=offered)
+        return offers(plain, self.session, self._catalogue) if plain else NOTHING_OFFERED
 
     def _fit(self, reply: Reply, command: Command) -> Reply:
         """Convert a reply with text outside ASCII for the client (RFC 6531 section 3.7.4)."""
