@@ -72,7 +72,7 @@ def find_policy(resolver: Resolver, author: str) -> Policy | None:
 
 
 def organizational_domain(domain: str) -> str:
-    """The part of a domain that somebody registered (section 3.2)."""
+    """The part of a domain that its owner registered (section 3.2)."""
     return SUFFIXES.privatesuffix(domain) or domain
 
 

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import email
-import email.policy
 import subprocess
 import sys
-from email.message import EmailMessage
 from pathlib import Path
 
 import authres
@@ -32,29 +29,15 @@ from smtpproto.extensions import (
 )
 from smtpproto.sync import Envelope
 from tests.programs import HOST, ROOT, environment, until
-from tests.relay.world import LETTER, relay, zone
+from tests.relay.world import LETTER, NO_USER, read, relay, zone
 
 FULL = Reply(452, "4.2.2", "mailbox full")
-NOBODY = Reply(550, "5.1.1", "no such user")
 EVE = ReversePath.of("eve@here.example")
 WITHOUT_DSN = tuple(each for each in EXTENSIONS if not isinstance(each, (Dsn, RequireTls)))
 
 
 def rcpt(address: str, *parameters: Notify | Orcpt) -> Rcpt:
     return Rcpt(ForwardPath.of(address), parameters)
-
-
-def read(notification: bytes) -> tuple[EmailMessage, str, list[EmailMessage], EmailMessage]:
-    """A notification: all of it, its text, its groups of fields, and what it returns."""
-    message = email.message_from_bytes(notification, policy=email.policy.default)
-    assert isinstance(message, EmailMessage)
-    assert message.get_content_type() == "multipart/report"
-    assert message["content-type"].params["report-type"] == "delivery-status"
-    text, status, returned = message.iter_parts()
-    assert isinstance(text, EmailMessage)
-    assert isinstance(returned, EmailMessage)
-    groups = [group for group in status.iter_parts() if isinstance(group, EmailMessage)]
-    return message, text.get_content(), groups, returned
 
 
 def test_a_message_is_passed_on(tmp_path: Path) -> None:
@@ -116,7 +99,7 @@ def test_a_refusal_for_now_is_tried_again(tmp_path: Path) -> None:
         here.behind.answers["bob@there.example"] = [FULL, FULL, None]
         here.send("bob@there.example", "ann@there.example")
         first, second = here.behind.wait_for(2)
-        # Nobody gets it twice.
+        # No recipient gets it twice.
         assert [str(path) for path in first[0].forward_paths] == ["<ann@there.example>"]
         assert [str(path) for path in second[0].forward_paths] == ["<bob@there.example>"]
         here.wait_until_empty()
@@ -150,7 +133,7 @@ def test_a_refusal_for_good_is_told_to_the_sender(tmp_path: Path) -> None:
     )
     with relay(tmp_path, zone("there.example", "here.example")) as here:
         for name in ("bob", "quiet", "happy"):
-            here.behind.answers[f"{name}@there.example"] = [NOBODY]
+            here.behind.answers[f"{name}@there.example"] = [NO_USER]
         here.submit(envelope)
         back, content = here.notification()
         here.wait_until_empty()
@@ -183,7 +166,7 @@ def test_a_refusal_for_good_is_told_to_the_sender(tmp_path: Path) -> None:
 def test_the_whole_message_is_returned_where_asked_for(tmp_path: Path) -> None:
     envelope = Envelope(Mail(EVE, (Ret("FULL"),)), (rcpt("bob@there.example"),))
     with relay(tmp_path, zone("there.example", "here.example")) as here:
-        here.behind.answers["bob@there.example"] = [NOBODY]
+        here.behind.answers["bob@there.example"] = [NO_USER]
         here.submit(envelope)
         _, content = here.notification()
     *_, returned = read(content)
@@ -191,9 +174,19 @@ def test_the_whole_message_is_returned_where_asked_for(tmp_path: Path) -> None:
     assert LETTER in content
 
 
-def test_nobody_is_told_about_a_notification(tmp_path: Path) -> None:
+def test_octets_above_127_are_returned_as_they_came(tmp_path: Path) -> None:
+    envelope = Envelope(Mail(EVE, (Ret("FULL"),)), (rcpt("bob@there.example"),))
+    letter = LETTER.replace(b"Hello.", b"\xff\xfe gr\xc3\xbc\xc3\x9fe")
     with relay(tmp_path, zone("there.example", "here.example")) as here:
-        here.behind.answers["bob@there.example"] = [NOBODY]
+        here.behind.answers["bob@there.example"] = [NO_USER]
+        assert here.submit(envelope, letter, chunking=True).complete
+        _, content = here.notification()
+    assert letter in content
+
+
+def test_there_is_no_notification_of_a_notification(tmp_path: Path) -> None:
+    with relay(tmp_path, zone("there.example", "here.example")) as here:
+        here.behind.answers["bob@there.example"] = [NO_USER]
         here.submit(Envelope.of("", "bob@there.example"))
         here.wait_until_empty()
         assert here.behind.arrived == []
@@ -201,7 +194,7 @@ def test_nobody_is_told_about_a_notification(tmp_path: Path) -> None:
 
 def test_utf8_needs_other_types(tmp_path: Path) -> None:
     with relay(tmp_path, zone("there.example", "here.example")) as here:
-        here.behind.answers["jürgen@there.example"] = [NOBODY]
+        here.behind.answers["jürgen@there.example"] = [NO_USER]
         here.send("jürgen@there.example")
         back, content = here.notification()
     assert back.mail.get(SmtpUtf8Parameter) is not None
@@ -244,9 +237,9 @@ def test_it_gives_up(tmp_path: Path) -> None:
 
 def test_a_domain_that_takes_no_mail(tmp_path: Path) -> None:
     records = zone("there.example")
-    records["nobody.example", "MX"] = "0 ."
+    records["no-mail.example", "MX"] = "0 ."
     with relay(tmp_path, records) as here:
-        delivery = here.send("bob@nobody.example", "bob@there.example")
+        delivery = here.send("bob@no-mail.example", "bob@there.example")
         assert list(delivery.refused.values()) == [
             Reply(556, "5.1.10", "Domain does not accept mail")
         ]
@@ -287,7 +280,7 @@ def test_an_address_literal(tmp_path: Path) -> None:
 
 
 def test_the_second_mail_exchanger(tmp_path: Path) -> None:
-    """The first has nobody at its port."""
+    """No server listens at the first."""
     records = zone()
     records["there.example", "MX"] = ["10 down.example.", "20 mx.example."]
     records["down.example", "A"] = "127.0.0.77"

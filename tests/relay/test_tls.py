@@ -20,8 +20,7 @@ from smtpproto import ForwardPath, Mail, Rcpt, ReversePath, sync
 from smtpproto.extensions import RequireTls, RequireTlsParameter, Ret
 from smtpproto.sync import Envelope, server_context
 from tests.programs import until
-from tests.relay.test_relay import NOBODY, read
-from tests.relay.world import LETTER, Relay, Zone, relay, zone
+from tests.relay.world import LETTER, NO_USER, Relay, Zone, read, relay, zone
 
 EVE = Mail(ReversePath.of("eve@here.example"), (RequireTlsParameter(), Ret("FULL")))
 SECRET = Envelope(EVE, (Rcpt(ForwardPath.of("bob@there.example")),))
@@ -88,8 +87,8 @@ def test_requiretls_is_passed_on(secure: Relay, certificates: Certificates) -> N
 
 
 def test_a_notification_of_a_secret_is_one(secure: Relay, certificates: Certificates) -> None:
-    """And it does not hold the message, whatever RET says."""
-    secure.behind.answers["bob@there.example"] = [NOBODY]
+    """And it does not hold the message, also with RET=FULL."""
+    secure.behind.answers["bob@there.example"] = [NO_USER]
     submit(secure, certificates)
     back, content = secure.notification()
     assert back.mail.get(RequireTlsParameter) is not None
@@ -114,7 +113,7 @@ def test_a_server_without_requiretls(
         tls=certificates.server,
     ) as here:
         submit(here, certificates)
-        # The notification is delivered nevertheless (RFC 8689 section 5).
+        # The notification is delivered without it (RFC 8689 section 5).
         _, content = here.notification()
         assert here.behind.of("eve@here.example") == []
     assert [bob["Status"] for bob in read(content)[2][1:]] == ["5.7.30"]

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import email
+import email.policy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from smtpproto.sync import Envelope, TrustedNetworks
 from tests.programs import HOST, until
 
 LETTER = b"From: eve@here.example\r\nSubject: hello\r\n\r\nHello.\r\n"
+NO_USER = Reply(550, "5.1.1", "no such user")
 QUICK = Schedule(first=0.05, longest=0.2)
 Zone = dict[tuple[str, str], Records]
 
@@ -145,3 +149,16 @@ def relay(
             sync.serve(reception, hostname="relay.example", extensions=EXTENSIONS, tls_context=tls)
         )
         yield Relay(front.port, store, routes, hop)
+
+
+def read(notification: bytes) -> tuple[EmailMessage, str, list[EmailMessage], EmailMessage]:
+    """A notification: all of it, its text, its groups of fields, and what it returns."""
+    message = email.message_from_bytes(notification, policy=email.policy.default)
+    assert isinstance(message, EmailMessage)
+    assert message.get_content_type() == "multipart/report"
+    assert message["content-type"].params["report-type"] == "delivery-status"
+    text, status, returned = message.iter_parts()
+    assert isinstance(text, EmailMessage)
+    assert isinstance(returned, EmailMessage)
+    groups = [group for group in status.iter_parts() if isinstance(group, EmailMessage)]
+    return message, text.get_content(), groups, returned
