@@ -31,7 +31,6 @@ from smtpproto.extensions import Answered, Extension, Pipelining, SessionEvent
 from smtpproto.testing import Pair
 from smtpproto.vocabulary.session_facts import Transaction
 from smtpproto.vocabulary.states import Transition
-from tests.engine_script import drive
 from tests.weight import weight
 
 MAIL = Mail(ReversePath(None))
@@ -205,16 +204,6 @@ def test_a_recipient_without_a_transaction_is_kept_nowhere() -> None:
             server.accept()
     assert server.transaction is None
     assert server.data_to_send().endswith(b"250 OK\r\n")
-
-
-def test_the_observer_is_told() -> None:
-    told: list[tuple[str, bytes, bool]] = []
-    server = Server("mx.example", observer=lambda *what: told.append(what))
-    server.receive_data(b"HELO a\r\nMAIL FROM:<>\r\nRCPT TO:<b@c>\r\nDATA\r\nhi\r\n.\r\n")
-    drive(server)
-    assert [octets for sender, octets, content in told if content] == [b"hi\r\n"]
-    assert told[:2] == [("S", b"220 mx.example ESMTP", False), ("C", b"HELO a", False)]
-    assert {sender for sender, _, _ in told} == {"C", "S"}
 
 
 def test_authenticated() -> None:

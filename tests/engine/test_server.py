@@ -1019,29 +1019,6 @@ class Upgrade(Extension):
     transitions = {State.READY: {"XTLS": Transition(ok=State.TLS)}}
 
 
-def test_tls() -> None:
-    """RFC 3207 section 4.2: what was known before is forgotten."""
-    server = ready(Upgrade())
-    server.authenticated("eve")
-    server.receive_data(b"XTLS\r\n")
-    drive(server)
-    assert server.data_to_send() == b"220 go ahead\r\n"
-    assert server.next_event() is Need.TLS
-    server.tls_established()
-    assert server.state is State.GREETED
-    assert server.session == Session(hostname="mx.example", secure=True)
-    assert len(server.offered) == 0
-
-
-def test_octets_behind_starttls() -> None:
-    """RFC 3207 section 4: nothing that came in plain text may be read as if it were secure."""
-    server = ready(Upgrade())
-    server.receive_data(b"XTLS\r\nMAIL FROM:<>\r\n")
-    events = drive(server)
-    assert rejected(events) == [421]
-    assert events[-1] == ConnectionClosed(clean=False)
-
-
 def test_octets_before_the_handshake() -> None:
     server = ready(Upgrade())
     server.receive_data(b"XTLS\r\n")

@@ -8,8 +8,6 @@ from smtpproto import Domain, LocalProtocolError, Mail, Rcpt
 from smtpproto.conversations import Envelope
 from smtpproto.conversations.client.content_source import ContentSource
 from smtpproto.conversations.client.plan import Plan, ToASCII, make_plan
-from smtpproto.conversations.conversation_steps import Steps
-from smtpproto.conversations.io_requests import Call
 from smtpproto.extensions import (
     BinaryMime,
     Body,
@@ -26,6 +24,7 @@ from smtpproto.extensions import (
     SmtpUtf8,
     SmtpUtf8Parameter,
 )
+from smtpproto.testing import Link
 from smtpproto.vocabulary.session_facts import Offered
 
 ASCII = b"Subject: x\r\n\r\nbody\r\n"
@@ -46,16 +45,12 @@ def plan(
     to_ascii: ToASCII | None = None,
     chunking: bool = False,
 ) -> Plan:
-    """The plan for a message, made by an adapter that only calls."""
-    steps = Steps(
+    """The plan for a message; nothing is sent for it."""
+    return Link().run(
         make_plan(
             given or envelope(), source, Offered(offered), to_ascii=to_ascii, chunking=chunking
         )
     )
-    for request in steps:
-        assert isinstance(request, Call)
-        steps.result = request.function(*request.arguments)
-    return steps.returned
 
 
 def fitted(

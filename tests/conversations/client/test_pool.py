@@ -10,10 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto.conversations.client.pool import PoolBase, PoolLimits
-from smtpproto.conversations.conversation_steps import Steps
 from smtpproto.conversations.errors import ConnectionLost, TransientError
-from smtpproto.conversations.io_requests import Call, Flow
 from smtpproto.errors import RemoteProtocolError
+from smtpproto.testing import Link
 
 
 class Double:
@@ -50,18 +49,6 @@ class Double:
         self.ready = False
 
 
-def run(flow: Flow[Any]) -> Any:
-    """An adapter that only calls."""
-    steps = Steps(flow)
-    for request in steps:
-        assert isinstance(request, Call)
-        try:
-            steps.result = request.function(*request.arguments)
-        except BaseException as error:  # noqa: BLE001  # as an adapter does
-            steps.error = error
-    return steps.returned
-
-
 class Pool(PoolBase[Double]):
     """A pool whose clock stands still between the steps of a test."""
 
@@ -77,15 +64,15 @@ class Pool(PoolBase[Double]):
         return self.made[-1]
 
     def take(self) -> Double:
-        client = run(self._take())
+        client = Link().run(self._take())
         assert isinstance(client, Double)
         return client
 
     def put(self, client: Double) -> None:
-        run(self._put(client))
+        Link().run(self._put(client))
 
     def close(self) -> None:
-        run(self._close())
+        Link().run(self._close())
 
 
 @pytest.mark.parametrize(
