@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import math
 import socket
-import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +14,7 @@ from smtpproto.extensions import Chunking
 from smtpproto.testing import MemorySink, SinkServer, sink
 from smtpproto.testing.faults import Step
 from smtpproto.testing.socket_double import SocketDouble
+from tests.programs import until
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -145,8 +145,7 @@ def test_every_step_can_wait_until_the_client_gives_up(serve: Serve, step: Step)
         for line in COMMANDS.get(step, ()):
             assert talk.read()[:1] in (b"2", b"3")
             talk.sock.sendall(f"{line}\r\n".encode())
-        while not late.happened:
-            time.sleep(0.001)
+        until(lambda: late.happened, 20, "the delay")
         talk.sock.settimeout(0.02)
         with pytest.raises(TimeoutError):
             talk.read()

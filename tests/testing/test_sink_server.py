@@ -13,6 +13,7 @@ import pytest
 
 from smtpproto.extensions import Pipelining
 from smtpproto.testing.sink_server import SinkServer, sink
+from tests.programs import until
 
 TEXT = "Subject: hi\n\nhello\n"
 TO = ["bob@mx.example", "eve@mx.example"]
@@ -245,7 +246,6 @@ def test_a_server_that_stops_complains_of_nothing(caplog: pytest.LogCaptureFixtu
     with sink() as server:
         late = server.delay("connect", 60)
         with socket.create_connection((server.host, server.port)):
-            while not late.happened:
-                time.sleep(0.001)
+            until(lambda: late.happened, 20, "the delay")
             server.stop()
     assert caplog.records == []
