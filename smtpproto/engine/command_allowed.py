@@ -143,12 +143,6 @@ class InForce:
         text = f"{kind.verb} is not offered in this session"
         return owner.not_offered or Reply(502, "5.5.1", text)
 
-    def refusal(
-        self, command: Command, session: Session, transaction: Transaction | None
-    ) -> Reply | None:
-        """Return the reply by which the extensions refuse a command, see `CommandRules`."""
-        return self.rules[type(command)].refusal(command, session, transaction)
-
 
 def not_possible(command: Command, state: State) -> Reply:
     """Return the reply to a command that has no row in this state: 503."""

@@ -280,12 +280,13 @@ class Server(ServerReplies):
             demanded = self._demanded(command)
             if demanded is not None:
                 return demanded
-        if octets > self._limits.command_line and octets > force.rules[type(command)].longest:
+        rules = force.rules[type(command)]
+        if octets > rules.longest:
             return refusals.bad_line(LineFault.TOO_LONG)
         if row is None or row.in_flight:
             return not_possible(command, self.state)
         transaction = self.transaction
-        refusal = force.refusal(command, self.session, transaction)
+        refusal = rules.refusal(command, self.session, transaction)
         if refusal is not None:
             return refusal
         if (

@@ -167,7 +167,8 @@ def replies(data: bytes) -> None:
             for extension in offered:
                 line_again = extension.line()
                 assert "\n" not in line_again
-                CATALOGUE.in_force(session.offered).refusal(Mail(ReversePath(None)), session, None)
+                mail = Mail(ReversePath(None))
+                CATALOGUE.in_force(offered).rules[Mail].refusal(mail, session, None)
 
 
 def texts(data: bytes) -> None:

@@ -264,10 +264,10 @@ class _Judge:
         self.transaction = transaction
 
     def allows(self, command: Command) -> bool:
-        in_force = self.catalogue.in_force(self.session.offered)
+        rules = self.catalogue.in_force(self.session.offered).rules[type(command)]
         return (
-            len(command.line().encode()) + 2 <= in_force.rules[type(command)].longest
-            and in_force.refusal(command, self.session, self.transaction) is None
+            len(command.line().encode()) + 2 <= rules.longest
+            and rules.refusal(command, self.session, self.transaction) is None
         )
 
 
