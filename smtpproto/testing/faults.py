@@ -14,7 +14,7 @@ from typing import Literal
 
 from ..vocabulary.replies import Reply
 
-__all__ = ["Action", "Drop", "Fault", "Faults", "Step", "TLSFault", "Verdict"]
+__all__ = ["Action", "Drop", "Fault", "FaultRules", "Faults", "Step", "TLSFault", "Verdict"]
 
 Step = Literal[
     "connect", "ehlo", "helo", "starttls", "auth", "mail", "rcpt", "data", "content", "quit"
@@ -92,6 +92,53 @@ class Verdict:
     action: Action | None = None
 
 
+class FaultRules:
+    """The rules of one server, in the order in which they were made; for several threads."""
+
+    def __init__(self) -> None:
+        self._rules: list[Fault] = []
+        self._ruling = threading.Lock()
+
+    def add(self, fault: Fault) -> None:
+        """Add a rule after the others."""
+        with self._ruling:
+            self._rules.append(fault)
+
+    def clear(self) -> None:
+        """Forget all rules."""
+        with self._ruling:
+            self._rules.clear()
+
+    def at(self, step: str, *subjects: str, party: object = None) -> Verdict:
+        """Return what the rules say about a step, and count it.
+
+        Arguments:
+            step: the step.
+            subjects: what patterns are compared with; one has to match.
+            party: who attempts it, for a greylist.
+        """
+        seconds = 0.0
+        with self._ruling:
+            for rule in self._rules:
+                if rule.applies(step, subjects, party):
+                    seconds += rule.seconds
+                    if rule.action is not None:
+                        return Verdict(seconds, rule.action)
+        return Verdict(seconds)
+
+    def during_content(self, *recipients: str) -> bool:
+        """Whether the connection breaks while content arrives."""
+        return self.at(_DURING_CONTENT, *recipients).action is not None
+
+    def tls_fault(self) -> TLSFault | None:
+        """How the next handshake fails; None: not at all."""
+        with self._ruling:
+            for rule in self._rules:
+                if rule.applies(_TLS, ("",), None):
+                    return rule.tls
+        return None
+
+
 class Faults:
     """Rules for what a server does wrong, in the order in which they were made.
 
@@ -109,11 +156,13 @@ class Faults:
     compare, and only `*` matches.
 
     All methods raise `ValueError` for an unknown step, and for `times` below 1.
+
+    Arguments:
+        rules: where the rules go.
     """
 
-    def __init__(self) -> None:
-        self._rules: list[Fault] = []
-        self._ruling = threading.Lock()
+    def __init__(self, rules: FaultRules) -> None:
+        self._rules = rules
 
     def reject(
         self,
@@ -234,43 +283,10 @@ class Faults:
 
     def forget_faults(self) -> None:
         """Do everything right again."""
-        with self._ruling:
-            self._rules.clear()
-
-    # --- for the server -----------------------------------------------------------------------
-
-    def at(self, step: str, *subjects: str, party: object = None) -> Verdict:
-        """Return what the rules say about a step, and count it.
-
-        Arguments:
-            step: the step.
-            subjects: what patterns are compared with; one has to match.
-            party: who attempts it, for a greylist.
-        """
-        seconds = 0.0
-        with self._ruling:
-            for rule in self._rules:
-                if rule.applies(step, subjects, party):
-                    seconds += rule.seconds
-                    if rule.action is not None:
-                        return Verdict(seconds, rule.action)
-        return Verdict(seconds)
-
-    def during_content(self, *recipients: str) -> bool:
-        """Whether the connection breaks while content arrives."""
-        return self.at(_DURING_CONTENT, *recipients).action is not None
-
-    def tls_fault(self) -> TLSFault | None:
-        """How the next handshake fails; None: not at all."""
-        with self._ruling:
-            for rule in self._rules:
-                if rule.applies(_TLS, ("",), None):
-                    return rule.tls
-        return None
+        self._rules.clear()
 
     def _add(self, fault: Fault) -> Fault:
-        with self._ruling:
-            self._rules.append(fault)
+        self._rules.add(fault)
         return fault
 
 

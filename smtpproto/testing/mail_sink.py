@@ -11,7 +11,7 @@ from ..extensions import Auth, Dsn, Extension, SmtpUtf8, StartTls
 from ..extensions.known import standard
 from ..vocabulary.session_facts import Protocol
 from .conversation_log import ConversationLog
-from .faults import Faults
+from .faults import FaultRules, Faults, TLSFault
 from .faulty_replies import FaultyReplies
 from .inbox import Inbox, ReceivedMessage
 from .sink_handler import Accounts, SinkHandler
@@ -76,12 +76,13 @@ class MailSink(Faults):
     """
 
     def __init__(self, settings: SinkSettings) -> None:
-        super().__init__()
+        rules = FaultRules()
+        super().__init__(rules)
         self.settings = settings
         self._inbox = Inbox()
         self._log = ConversationLog()
         self._replies = FaultyReplies(self._breaks_handshake_off)
-        self._handler = SinkHandler(self, self._replies, self._inbox, self._log, self._wait)
+        self._handler = SinkHandler(rules, self._replies, self._inbox, self._log, self._wait)
 
     @property
     def messages(self) -> list[ReceivedMessage]:
@@ -101,8 +102,12 @@ class MailSink(Faults):
     def _wait(self, seconds: float) -> None:
         """Let the time of a delay pass."""
 
+    def _tls_fault(self) -> TLSFault | None:
+        """How the next handshake fails; None: not at all."""
+        return self._rules.tls_fault()
+
     def _breaks_handshake_off(self) -> bool:
-        return self.tls_fault() is not None
+        return self._tls_fault() is not None
 
     def _observe(self, session: Session) -> Observer:
         return self._replies.observed(session, self._log.observe(session))

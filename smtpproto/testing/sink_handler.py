@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..vocabulary.events import Rejected
     from ..vocabulary.session_facts import Session
     from .conversation_log import ConversationLog
-    from .faults import Action, Faults
+    from .faults import Action, FaultRules
     from .faulty_replies import FaultyReplies
     from .inbox import Inbox
 
@@ -34,7 +34,7 @@ class SinkHandler:
     """Accepts everything that the rules do not refuse.
 
     Arguments:
-        faults: the rules.
+        rules: what goes wrong.
         replies: carries out what is not a reply.
         inbox: where messages go.
         log: where refusals without a reply are noted.
@@ -43,13 +43,13 @@ class SinkHandler:
 
     def __init__(
         self,
-        faults: Faults,
+        rules: FaultRules,
         replies: FaultyReplies,
         inbox: Inbox,
         log: ConversationLog,
         wait: Callable[[float], object],
     ) -> None:
-        self._faults = faults
+        self._rules = rules
         self._replies = replies
         self._inbox = inbox
         self._log = log
@@ -57,7 +57,7 @@ class SinkHandler:
 
     def _ask(self, step: str, *subjects: str, party: object = None) -> Action | None:
         """Return what the rules demand at a step, after the delay."""
-        verdict = self._faults.at(step, *subjects, party=party)
+        verdict = self._rules.at(step, *subjects, party=party)
         self._pause(verdict.seconds)
         return verdict.action
 
@@ -96,7 +96,7 @@ class SinkHandler:
         """DATA, or the first chunk."""
         recipients = list(map(bare, envelope.forward_paths))
         answer = self._answer("data", *recipients)
-        if (answer is None or not answer.negative) and self._faults.during_content(*recipients):
+        if (answer is None or not answer.negative) and self._rules.during_content(*recipients):
             self._replies.break_content(session)
         return answer
 
@@ -110,7 +110,7 @@ class SinkHandler:
         each = session.protocol is Protocol.LMTP
         # One reply for each recipient, or one for all of them.
         asked = [[recipient] for recipient in recipients] if each else [recipients]
-        verdicts = [self._faults.at("content", *subjects) for subjects in asked]
+        verdicts = [self._rules.at("content", *subjects) for subjects in asked]
         refused = [isinstance(verdict.action, Reply) for verdict in verdicts]
         if not all(refused):
             if each:

@@ -162,7 +162,7 @@ class SinkServer(MailSink, AbstractContextManager["SinkServer"]):
         return False
 
     def _server_context(self) -> ssl.SSLContext:
-        fault = self.tls_fault()
+        fault = self._tls_fault()
         if fault == "handshake":
             raise ConnectionAbortedError(BROKEN_OFF)
         return self._with_tls().server_context(fault)

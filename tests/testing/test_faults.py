@@ -8,95 +8,105 @@ from typing import get_args
 import pytest
 
 from smtpproto import LocalProtocolError, Reply
-from smtpproto.testing.faults import Drop, Faults, Step, Verdict
+from smtpproto.testing.faults import Drop, FaultRules, Faults, Step, Verdict
 
 NO_MAILBOX = Reply(550, "5.1.1", "no such mailbox")
 
 
 def test_without_rules_nothing_is_wrong() -> None:
-    faults = Faults()
-    assert all(faults.at(step, "any") == Verdict() for step in get_args(Step))
-    assert faults.tls_fault() is None
-    assert not faults.during_content("any")
+    rules = FaultRules()
+    assert all(rules.at(step, "any") == Verdict() for step in get_args(Step))
+    assert rules.tls_fault() is None
+    assert not rules.during_content("any")
 
 
 def test_a_pattern_is_compared_without_regard_to_case() -> None:
-    faults = Faults()
+    rules = FaultRules()
+    faults = Faults(rules)
     fault = faults.reject("rcpt", "Bob@*", 550, "5.1.1", "no such mailbox")
-    assert faults.at("rcpt", "bob@MX.example").action == NO_MAILBOX
-    assert faults.at("rcpt", "eve@mx.example").action is None
-    assert faults.at("mail", "bob@mx.example").action is None
+    assert rules.at("rcpt", "bob@MX.example").action == NO_MAILBOX
+    assert rules.at("rcpt", "eve@mx.example").action is None
+    assert rules.at("mail", "bob@mx.example").action is None
     assert fault.happened == 1
 
 
 def test_one_of_several_subjects_has_to_match() -> None:
-    faults = Faults()
+    rules = FaultRules()
+    faults = Faults(rules)
     faults.reject("data", "bob@*")
-    assert faults.at("data", "eve@mx.example", "bob@mx.example").action is not None
-    assert faults.at("data", "eve@mx.example").action is None
+    assert rules.at("data", "eve@mx.example", "bob@mx.example").action is not None
+    assert rules.at("data", "eve@mx.example").action is None
 
 
 def test_a_rule_applies_so_many_times() -> None:
-    faults = Faults()
+    rules = FaultRules()
+    faults = Faults(rules)
     fault = faults.reject("mail", times=2)
-    assert [faults.at("mail", "a").action is None for _ in range(3)] == [False, False, True]
+    assert [rules.at("mail", "a").action is None for _ in range(3)] == [False, False, True]
     assert fault.happened == 2
 
 
 def test_the_first_rule_decides_and_delays_add_up() -> None:
-    faults = Faults()
+    rules = FaultRules()
+    faults = Faults(rules)
     faults.delay("mail", 1)
     faults.delay("mail", 2, times=1)
     faults.drop("mail")
     last = faults.reject("mail")
-    assert faults.at("mail", "a") == Verdict(3, Drop())
-    assert faults.at("mail", "a") == Verdict(1, Drop())
+    assert rules.at("mail", "a") == Verdict(3, Drop())
+    assert rules.at("mail", "a") == Verdict(1, Drop())
     assert last.happened == 0
 
 
 def test_a_greylist_counts_for_each_party() -> None:
-    faults = Faults()
+    rules = FaultRules()
+    faults = Faults(rules)
     faults.greylist("bob@*")
     first, second = ("192.0.2.1", "a", "bob@mx"), ("192.0.2.1", "b", "bob@mx")
-    answers = [faults.at("rcpt", "bob@mx", party=each).action for each in (first, second, first)]
+    answers = [rules.at("rcpt", "bob@mx", party=each).action for each in (first, second, first)]
     assert [isinstance(answer, Reply) and answer.code for answer in answers] == [451, 451, False]
-    assert faults.at("rcpt", "eve@mx", party=("192.0.2.1", "a", "eve@mx")).action is None
+    assert rules.at("rcpt", "eve@mx", party=("192.0.2.1", "a", "eve@mx")).action is None
 
 
 def test_content_breaks_before_or_after_it_is_complete() -> None:
-    faults = Faults()
+    rules = FaultRules()
+    faults = Faults(rules)
     faults.drop("content", times=1)
-    assert faults.at("content", "bob@mx").action is None
-    assert faults.during_content("bob@mx")
+    assert rules.at("content", "bob@mx").action is None
+    assert rules.during_content("bob@mx")
     faults.drop("after content")
-    assert faults.at("content", "bob@mx").action == Drop()
-    assert not faults.during_content("bob@mx")
+    assert rules.at("content", "bob@mx").action == Drop()
+    assert not rules.during_content("bob@mx")
 
 
 def test_421_closes() -> None:
-    faults = Faults()
+    rules = FaultRules()
+    faults = Faults(rules)
     faults.say_421_at("mail")
-    action = faults.at("mail", "a").action
+    action = rules.at("mail", "a").action
     assert isinstance(action, Reply)
     assert action.code == 421
 
 
 def test_tls_faults_apply_in_their_order() -> None:
-    faults = Faults()
+    rules = FaultRules()
+    faults = Faults(rules)
     faults.fail_tls("expired", times=1)
     faults.fail_tls("untrusted", times=1)
-    assert [faults.tls_fault() for _ in range(3)] == ["expired", "untrusted", None]
+    assert [rules.tls_fault() for _ in range(3)] == ["expired", "untrusted", None]
 
 
 def test_faults_can_be_forgotten() -> None:
-    faults = Faults()
+    rules = FaultRules()
+    faults = Faults(rules)
     faults.reject("mail")
     faults.forget_faults()
-    assert faults.at("mail", "a") == Verdict()
+    assert rules.at("mail", "a") == Verdict()
 
 
 def test_mistakes_are_found_when_the_rule_is_made() -> None:
-    faults = Faults()
+    rules = FaultRules()
+    faults = Faults(rules)
     with pytest.raises(ValueError, match=r"step: expected one of connect, .*; found 'RCPT'"):
         faults.reject("RCPT")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=r"step: expected one of .*; found 'after data'"):
@@ -113,4 +123,4 @@ def test_mistakes_are_found_when_the_rule_is_made() -> None:
         faults.delay("mail", math.nan)
     with pytest.raises(ValueError, match=r"how: expected one of handshake, .*; found 'late'"):
         faults.fail_tls("late")  # type: ignore[arg-type]
-    assert faults.at("mail", "a") == Verdict()
+    assert rules.at("mail", "a") == Verdict()
