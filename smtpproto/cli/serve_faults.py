@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from ..errors import LocalProtocolError
-from ..testing.faults import Drop, Faults
+from ..testing.faults import Drop, FaultRules, Faults
 from ..testing.inbox import bare
 from .common import CannotRun, seconds
 from .sinks import Receiver
@@ -57,7 +57,7 @@ def add_faults(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def faults(options: argparse.Namespace) -> Faults | None:
+def faults(options: argparse.Namespace) -> FaultRules | None:
     """Return the rules, or None if there are none.
 
     Raises:
@@ -65,7 +65,8 @@ def faults(options: argparse.Namespace) -> Faults | None:
     """
     if not options.fail and not options.delay:
         return None
-    made = Faults()
+    rules = FaultRules()
+    made = Faults(rules)
     for rule in options.fail or ():
         step, pattern, action = _parsed("--fail", rule)
         _add_failure(made, rule, step, pattern, action)
@@ -76,7 +77,7 @@ def faults(options: argparse.Namespace) -> Faults | None:
             continue
         step, pattern, action = _parsed("--delay", rule)
         made.delay(step, _seconds(rule, action), pattern)
-    return made
+    return rules
 
 
 def _parsed(option: str, rule: str) -> tuple[Any, str, str]:
@@ -124,7 +125,7 @@ class FaultyReceiver(Receiver):
         rules: the rules.
     """
 
-    def __init__(self, sinks: Sinks, rules: Faults) -> None:
+    def __init__(self, sinks: Sinks, rules: FaultRules) -> None:
         super().__init__(sinks)
         self._rules = rules
 
