@@ -410,6 +410,7 @@ def test_of_takes_an_address_and_nothing_else(kind: type[Path], address: str) ->
 def test_a_reverse_path_is_no_forward_path() -> None:
     paths: list[Path] = [ReversePath(USER), ForwardPath(USER), ReversePath(None), ForwardPath(None)]
     assert len(set(paths)) == 4
+    assert paths[0] != paths[1]
 
 
 def test_values_are_hashable_and_can_be_copied() -> None:

@@ -145,8 +145,7 @@ class ClientBase:
 
     def _goodbye(self) -> Flow[None]:
         """Say QUIT if the session allows it."""
-        if not self.closed:
-            yield from end(self._engine)
+        yield from end(self._engine)
 
     def _verify(self, string: str) -> Flow[Reply]:
         return self._answer(Vrfy(string))
