@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import authres
+import dkim
 import dns.rcode
+import nacl.encoding
+import nacl.signing
 import pytest
 import trio
 from hypothesis import given
@@ -176,6 +182,33 @@ def test_signatures_that_prove_too_little(here: World, tag: bytes) -> None:
     new = tag if tag.startswith(b"a") else b"a=rsa-sha256; " + tag
     content = content.replace(b"a=rsa-sha256; ", new)
     assert here.send(Mail(content)) == REJECTED
+
+
+def test_a_signature_without_the_author(here: World) -> None:
+    """It would fit any From field (RFC 6376 section 6.1.1)."""
+    message = dkim.DKIM(LETTER, signature_algorithm=b"ed25519-sha256")
+    message.hasher = hashlib.sha256
+    canonical = dkim.CanonicalizationPolicy.from_c_value(b"relaxed/relaxed")
+    body = hashlib.sha256(canonical.canonicalize_body(message.body)).digest()
+    tags = [
+        *((b"v", b"1"), (b"a", b"ed25519-sha256"), (b"c", b"relaxed/relaxed")),
+        *((b"d", b"bank.example"), (b"s", b"second"), (b"h", b"subject")),
+        *((b"bh", base64.b64encode(body)), (b"b", b"0" * 60)),
+    ]
+    key = nacl.signing.SigningKey(ED25519.private, encoder=nacl.encoding.Base64Encoder)
+    field = message.gen_header(tags, [b"subject"], canonical, b"DKIM-Signature", key)
+    content = b"DKIM-Signature: " + field + LETTER
+    with name_server(ZONE) as resolver:
+        message = dkim.DKIM(content)
+        assert message.verify(0, partial(checks.key_record, resolver, []))
+    assert here.send(Mail(content)) == REJECTED
+
+
+def test_a_local_part_with_an_at_sign() -> None:
+    """The domain is what stands behind the last one."""
+    zone: Zone = {**ZONE, ("thief.example\\@bank.example", "TXT"): '"v=spf1 +all"'}
+    with world(zone) as there:
+        assert there.send(Mail(sender='"news@thief.example"@bank.example')) == REJECTED
 
 
 def test_the_null_reverse_path(here: World) -> None:

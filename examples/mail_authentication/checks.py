@@ -119,10 +119,10 @@ def check_spf(
     domain = in_dns(str(sender.domain) if sender is not None else name)
     if domain is None:
         return
-    # The explanation of pyspf may hold text of the policy, so it stays out of replies.
-    mailbox = f"{sender.local_part}@{domain}" if sender is not None else ""
+    # For pyspf the domain begins behind the first "@"; a quoted local-part can hold another.
+    mailbox = f"{sender.local_part.replace('@', '=')}@{domain}" if sender is not None else ""
     query = Query(resolver, session.peer, mailbox, in_dns(name) or "unknown")
-    result, _, _ = query.check()
+    result, _, _ = query.check()  # the third may hold text of the policy, so it is not passed on
     findings.unknown |= result == "temperror"
     if result == "pass":
         findings.spf.append(domain)
@@ -178,7 +178,8 @@ def verify(resolver: Resolver, message: dkim.DKIM, index: int) -> str:
     if tags[b"a"] == b"rsa-sha1" or b"l" in tags:
         # SHA-1 is broken (RFC 8301), and with "l" anyone may add to the content.
         return "policy"
-    if keys == [None]:
+    if keys == [None] or b"from" not in message.include_headers:
+        # No key, or a signature that says nothing of the author (RFC 6376 section 6.1.1).
         return "permerror"
     return "pass" if valid else "fail"
 

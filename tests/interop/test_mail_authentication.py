@@ -1,4 +1,4 @@
-"""DKIM across a Postfix that relays: what it adds and folds leaves signatures valid."""
+"""DKIM across a Postfix that relays, and SPF behind an HAProxy."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import authres
 from examples.mail_authentication.handler import Authenticating
 from examples.mail_authentication.signing import Key, signed
 from examples.names import HOST, Records, name_server
-from smtpproto import sync
+from smtpproto import Reply, sync
 from smtpproto.extensions import SmtpUtf8
 from smtpproto.extensions.known import standard
-from smtpproto.sync import Envelope
+from smtpproto.sync import Envelope, TrustedNetworks
+from tests.interop.haproxy import HAProxy
 from tests.interop.peers import needs
 from tests.interop.postfix import Postfix
 
@@ -54,3 +55,26 @@ def test_a_signed_message_through_postfix(postfix_relay: Callable[[int], Postfix
     # Postfix tells the sender.
     assert b"bank.example asks to reject this (DMARC)" in arrived.get(timeout=20)
     assert arrived.empty()
+
+
+@needs("haproxy")
+def test_spf_sees_the_client_through_haproxy(haproxy_before: Callable[..., HAProxy]) -> None:
+    zone: dict[tuple[str, str], Records] = {
+        ("bank.example", "TXT"): '"v=spf1 ip4:127.0.0.7 -all"',
+        ("_dmarc.bank.example", "TXT"): '"v=DMARC1; p=reject"',
+    }
+    envelope = Envelope.of("news@bank.example", "you@here.example")
+    letter = b"From: news@bank.example\r\n\r\nHello.\r\n"
+    with name_server(zone) as resolver:
+        handler = Authenticating("here.example", resolver, lambda *_: None)
+        with sync.serve(handler, hostname="here.example", proxy=TrustedNetworks([HOST])) as server:
+            proxy = haproxy_before(server.port)
+            replies = []
+            for address in ("127.0.0.7", "127.0.0.8"):
+                with sync.connect(HOST, proxy.port, source_address=address) as client:
+                    (outcome,) = client.send(envelope, letter).outcomes
+                    replies.append(outcome.reply)
+    assert replies == [
+        Reply(250, "2.0.0", "OK"),
+        Reply(550, "5.7.26", "bank.example asks to reject this (DMARC)"),
+    ]
