@@ -125,6 +125,7 @@ def serve(
     *arguments: str,
     listen: Sequence[str] = ("--listen", f"{HOST}:0"),
     before: Sequence[str] = (),
+    verb: str = "serve",
     **more: str,
 ) -> Iterator[Serve]:
     """`serve` for the length of a block; killed there if it is still running.
@@ -133,11 +134,12 @@ def serve(
         arguments: options.
         listen: where; a free port of loopback.
         before: a program that starts it.
+        verb: another one that listens.
         more: of its environment.
     """
     with tempfile.TemporaryDirectory(prefix="smtpproto-") as name:
         folder = Path(name)
-        command = [sys.executable, "-W", "error", "-m", "smtpproto", "serve", *listen, *arguments]
+        command = [sys.executable, "-W", "error", "-m", "smtpproto", verb, *listen, *arguments]
         with (
             (folder / "stdout").open("wb") as stdout,
             (folder / "stderr").open("wb") as stderr,

@@ -10,7 +10,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 from .. import __version__
-from . import demo, explain, probe, send, serve, talk
+from . import demo, explain, probe, proxy, send, serve, talk
 from .common import CannotRun
 from .terminal import complain, flush
 
@@ -25,6 +25,7 @@ VERBS = {
     "send": send,
     "probe": probe,
     "talk": talk,
+    "proxy": proxy,
     "explain": explain,
 }
 

@@ -22,6 +22,7 @@ __all__ = [
     "CannotRun",
     "host_and_port",
     "in_file",
+    "listen_address",
     "need",
     "number_of",
     "outcome_line",
@@ -68,6 +69,11 @@ def host_and_port(text: str) -> tuple[str, int]:
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"expected HOST:PORT, found {text!r}")
     return host, int(port)
+
+
+def listen_address(text: str) -> tuple[str, int]:
+    """Parse HOST:PORT, or PORT on the loopback address; the type of an option."""
+    return host_and_port(f"127.0.0.1:{text}" if text.isdigit() else text)
 
 
 def server_address(text: str) -> tuple[str, int | None]:

@@ -1,39 +1,32 @@
-"""Show what a server offers, outside and inside TLS."""
+"""Show what a server offers, outside and inside TLS, and what is wrong with it."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from .. import sync
-from ..adapters.tls_contexts import client_context
 from ..conversations import SMTPError, TLSError, TLSMode
 from ..errors import LocalProtocolError, RemoteProtocolError
-from ..extensions import Extension, StartTls
+from ..extensions import StartTls
 from ..extensions.extension import UnknownExtension
 from ..timeouts import PROBE_TIMEOUT
-from ..vocabulary.session_facts import Protocol
 from .common import reason, seconds, server_address, usual_port
+from .findings import SEVERITIES, Finding, findings_of
+from .patience import Patience
+from .probe_session import Probed, Seen, look
 from .session_options import add_trust, trusting
-from .terminal import complain, say
+from .terminal import complain, say, say_json, show_table
 
 if TYPE_CHECKING:
     import argparse
-    import ssl
-    from collections.abc import Iterable
+    from collections.abc import Iterator
 
-    from ..vocabulary.session_facts import TLSFacts
+    from ..extensions import Extension
 
 __all__ = ["STATUS", "add_arguments", "run"]
 
-STATUS = "0, or 2 if there was no session"
-
-
-class Seen(NamedTuple):
-    """What one session found."""
-
-    greeting: str
-    offered: tuple[Extension, ...]
-    tls: TLSFacts | None
+STATUS = "0, 1 if there is a finding that --fail-on asks for, or 2 if there was no session"
+STYLES = {"error": "bad", "warning": "warn", "note": "dim"}
+BOTH, BEFORE, WITHIN = "always", "before TLS", "within TLS"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -55,8 +48,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=seconds,
         default=PROBE_TIMEOUT,
         metavar="SECONDS",
-        help="for each wait; 30",
+        help="for each wait; default: 30",
     )
+    parser.add_argument(
+        "--fail-on",
+        choices=SEVERITIES,
+        help="exit with status 1 if there is a finding so severe, or more",
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON object on standard output")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -66,86 +65,130 @@ def run(options: argparse.Namespace) -> int:
         port = usual_port(implicit=options.implicit)
         options.server = host, port
     # Before anything is sent to the server.
-    context = trusting(options.ca) if options.ca else None
-    implicit = options.implicit or TLSMode.default(port, None) is TLSMode.IMPLICIT
+    options.context = trusting(options.ca) if options.ca else None
+    place = f"{host} port {port}"
     try:
-        if implicit:
-            inside = _within_tls(options, TLSMode.IMPLICIT, context)
-            say(f"greeting: {inside.greeting}")
-            _show("offered within TLS:", inside.offered)
-            return 0
-        outside = _look(options, TLSMode.NONE)
-        say(f"greeting: {outside.greeting}")
-        _show("offered:", outside.offered)
-        if any(isinstance(each, StartTls) for each in outside.offered):
-            inside = _within_tls(options, TLSMode.STARTTLS, context)
-            new = [each for each in inside.offered if each not in outside.offered]
-            gone = {type(each) for each in outside.offered} - {
-                type(each) for each in inside.offered
-            }
-            _show("offered within TLS only, or with other values:", new)
-            _show("and no more:", [each for each in outside.offered if type(each) in gone])
+        with Patience(place) as patience:
+            probed = _probe(options, patience)
     except (OSError, SMTPError, LocalProtocolError, RemoteProtocolError) as error:
-        complain(f"no session: {_reason(options, error)}")
+        text = reason(error, place, implicit="--implicit")
+        if options.json:
+            say_json({"server": host, "port": port, "error": text})
+        complain(f"no session: {text}", "bad")
         return 2
-    return 0
+    found = findings_of(probed)
+    if options.json:
+        say_json(_value(probed, found))
+    else:
+        _show(probed, found)
+    severe = SEVERITIES[: SEVERITIES.index(options.fail_on) + 1] if options.fail_on else ()
+    return 1 if any(each.severity in severe for each in found) else 0
 
 
-def _reason(options: argparse.Namespace, error: BaseException) -> str:
-    return reason(error, "{} port {}".format(*options.server), implicit="--implicit")
+def _probe(options: argparse.Namespace, patience: Patience) -> Probed:
+    """Look at a server, outside and inside TLS."""
+    host, port = options.server
+    implicit = options.implicit or TLSMode.default(port, None) is TLSMode.IMPLICIT
+    outside = None if implicit else look(options, TLSMode.NONE, patience)
+    inside, problem = None, ""
+    if outside is None:
+        inside, problem = _within_tls(options, TLSMode.IMPLICIT, patience)
+    elif any(isinstance(each, StartTls) for each in outside.offered):
+        try:
+            inside, problem = _within_tls(options, TLSMode.STARTTLS, patience)
+        except SMTPError as error:
+            problem = reason(error, implicit="--implicit")
+    return Probed(host, port, outside, inside, problem, lmtp=options.lmtp)
 
 
-def _look(options: argparse.Namespace, tls: TLSMode, context: ssl.SSLContext | None = None) -> Seen:
-    """Begin a session and end it."""
-    said: list[tuple[str, str]] = []
+def _within_tls(options: argparse.Namespace, tls: TLSMode, patience: Patience) -> tuple[Seen, str]:
+    """Look at a server inside TLS; if its certificate is not trusted, without verifying it.
 
-    def observe(sender: str, octets: bytes, content: bool) -> None:  # noqa: ARG001, FBT001  # as it is called
-        said.append((sender, octets.decode("utf-8", "backslashreplace")))
-
-    with sync.connect(
-        *options.server,
-        name=options.name,
-        timeout=options.timeout,
-        connect_timeout=options.timeout,
-        protocol=Protocol.LMTP if options.lmtp else Protocol.SMTP,
-        tls=tls,
-        tls_context=context,
-        server_hostname=options.tls_name,
-        observer=observe,
-    ) as client:
-        first = [sender for sender, _ in said].index("C")
-        greeting = " / ".join(line for _, line in said[:first])
-        offered = tuple(each for each in client.offered if isinstance(each, Extension))
-        return Seen(ascii(greeting)[1:-1], offered, client.session.tls)
-
-
-def _within_tls(options: argparse.Namespace, tls: TLSMode, context: ssl.SSLContext | None) -> Seen:
-    """Open a session inside TLS; if the certificate is not trusted, without verifying it."""
+    Returns:
+        What was seen, and why the certificate is not trusted.
+    """
     try:
-        seen = _look(options, tls, context)
-        say("the certificate can be trusted")
+        return look(options, tls, patience), ""
     except TLSError as error:
-        what = _reason(options, error)
-        say(f"the certificate cannot be trusted, or there is no TLS: {what}")
-        seen = _look(options, tls, client_context(verify=False))
-    assert seen.tls is not None
-    say(f"TLS: {seen.tls.version}, {seen.tls.cipher}")
-    if seen.tls.peer_names:
-        say(f"the certificate is for: {', '.join(map(str, seen.tls.peer_names))}")
-    return seen
+        problem = reason(error, implicit="--implicit")
+    return look(options, tls, patience, verify=False), problem
 
 
-def _show(title: str, offered: Iterable[Extension]) -> None:
-    """Print one line for each service extension, with its meaning."""
-    lines = [(each.line(), _what(each)) for each in offered]
-    if lines:
-        width = min(40, max(len(line) for line, _ in lines))
-        say(title)
-        for line, what in lines:
-            say(f"  {ascii(line)[1:-1]:{width}}  {what}")
+# --- for people -----------------------------------------------------------------------------------
 
 
-def _what(extension: Extension) -> str:
+def _show(probed: Probed, found: list[Finding]) -> None:
+    first = probed.first
+    say(f"{probed.host} port {probed.port}", "head")
+    say(f"greeting: {first.greeting}")
+    rows = list(_extensions(probed))
+    say("offered:" if rows else "offered: nothing", "head")
+    if rows:
+        inside = probed.inside is not None and probed.outside is not None
+        show_table([row if inside else row[1:] for row in rows])
+    if probed.inside is not None:
+        _show_tls(probed, probed.inside)
+    say("times:", "head")
+    show_table([(what, f"{took * 1000:.0f} ms") for what, took in probed.times])
+    say("findings:" if found else "findings: none", "head")
+    if found:
+        show_table(
+            [(each.severity, each.text) for each in found],
+            [STYLES[each.severity] for each in found],
+        )
+
+
+def _show_tls(probed: Probed, inside: Seen) -> None:
+    assert inside.tls is not None
+    trusted = "not trusted" if probed.problem else "trusted"
+    say(f"TLS: {inside.tls.version}, {inside.tls.cipher}; the certificate is {trusted}", "head")
+    if inside.chain:
+        show_table([(str(n), str(each)) for n, each in enumerate(inside.chain, 1)])
+    elif inside.tls.peer_names:
+        say(f"  it is for {', '.join(map(str, inside.tls.peer_names))}")
+
+
+def _extensions(probed: Probed) -> Iterator[tuple[str, str, str]]:
+    """Return a row for each service extension: when it is offered, its line, what it is."""
+    outside = probed.outside.offered if probed.outside is not None else ()
+    inside = probed.inside.offered if probed.inside is not None else ()
+    for each in outside:
+        yield (BOTH if each in inside else BEFORE), *_row(each)
+    for each in inside:
+        if each not in outside:
+            yield WITHIN, *_row(each)
+
+
+def _row(extension: Extension) -> tuple[str, str]:
     if isinstance(extension, UnknownExtension):
-        return "(not known here)"
-    return (type(extension).__doc__ or "").partition("\n")[0].rstrip(".")
+        what = "(not known here)"
+    else:
+        what = (type(extension).__doc__ or "").partition("\n")[0].rstrip(".")
+    return ascii(extension.line())[1:-1], what
+
+
+# --- for programs ---------------------------------------------------------------------------------
+
+
+def _value(probed: Probed, found: list[Finding]) -> dict[str, Any]:
+    inside = probed.inside
+    tls = None
+    if inside is not None and inside.tls is not None:
+        tls = {
+            "version": inside.tls.version,
+            "cipher": inside.tls.cipher,
+            "trusted": not probed.problem,
+            "problem": probed.problem or None,
+            "chain": [each.value() for each in inside.chain],
+        }
+    return {
+        "server": probed.host,
+        "port": probed.port,
+        "greeting": probed.first.greeting,
+        "extensions": [
+            {"when": when, "line": line, "what": what} for when, line, what in _extensions(probed)
+        ],
+        "tls": tls,
+        "times": {what: round(took, 4) for what, took in probed.times},
+        "findings": [each._asdict() for each in found],
+    }

@@ -21,7 +21,7 @@ from ..vocabulary.command_base import Syntax
 from ..vocabulary.session_facts import Protocol
 from ..wire import LineEndings
 from ..wire.proxy_header_parser import TrustedNetworks
-from .common import IO, CannotRun, host_and_port, in_file, need, number_of, seconds
+from .common import IO, CannotRun, host_and_port, in_file, listen_address, need, number_of, seconds
 from .serve_faults import add_faults, faults
 from .signals import ServerOutput
 from .terminal import complain
@@ -33,17 +33,10 @@ if TYPE_CHECKING:
 
 __all__ = ["add_arguments", "check", "server_settings"]
 
-LOOPBACK = "127.0.0.1"
-
 SIZE = 50 * 1024 * 1024
 UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 # Other options add the first two, the others ask for values or for trust.
 NOT_OFFERED = frozenset({"STARTTLS", "AUTH", "FUTURERELEASE", "BURL", "XCLIENT", "XFORWARD"})
-
-
-def listen_address(text: str) -> tuple[str, int]:
-    """Parse HOST:PORT, or PORT on the loopback address; the type of an option."""
-    return host_and_port(f"{LOOPBACK}:{text}" if text.isdigit() else text)
 
 
 def size_of(text: str) -> int:

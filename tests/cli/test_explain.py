@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import json
 
 import pytest
 from hypothesis import given
@@ -47,7 +48,17 @@ EXPLAINED = [
     (("S: 550 5.1.1 no",), (550, "5.1.1", "")),
     (("< 550 5.1.1 no",), (550, "5.1.1", "")),
     (("<** 550-5.1.1 no\n<** 550 5.1.1 no",), (550, "5.1.1", "")),
-    # As logs and bounces quote them.
+    # As logs, bounces and programs quote them.
+    (
+        ("host mx.example [192.0.2.1] said: 550 no such user (in reply to RCPT TO command)",),
+        (550, "", "RCPT"),
+    ),
+    (("after RCPT TO:<x@y.example>: host mx [192.0.2.1]: 550 No such user",), (550, "", "RCPT")),
+    (("to=<x@y>, relay=none, dsn=5.4.4, status=bounced (Host not found)",), (0, "5.4.4", "")),
+    (("NOQUEUE: reject: RCPT from unknown[192.0.2.1]: 554 5.7.1 <a>: no",), (554, "5.7.1", "RCPT")),
+    (("smtplib.SMTPDataError: (554, b'5.7.1 spam')",), (554, "5.7.1", "")),
+    (("{'x@y': (550, b'no such user')}",), (550, "", "")),
+    (("Final-Recipient: x\nStatus: 5.1.1\n",), (0, "5.1.1", "")),
     (
         ("(host mx[192.0.2.250] said: 550 5.1.1 <a@b>: unknown (in reply to RCPT TO command))",),
         (550, "5.1.1", "RCPT"),
@@ -94,8 +105,8 @@ def test_standard_input(
 @pytest.mark.parametrize(
     "text",
     [
-        *("", "   ", "no such user", "55", "5500", "5501 x", "550x", "600", "199 1.1.1"),
-        *("5.1", "3.0.0", "6.1.1", "5.1.1.1", "5.1.1 550", "550.5.1.1"),
+        *("", "   ", "no such user", "55", "5500", "5501 x", "550x"),
+        *("5.1", "5.1.1.1", "5.1.1 550", "550.5.1.1"),
         *("550-a\n553 b", "550 a\nb", "version 1550 5.1.1", "address 192.0.2.250 5.0.0.1"),
     ],
 )
@@ -134,3 +145,39 @@ def test_any_text_is_explained_or_refused(text: str) -> None:
         return
     assert found
     assert all(str(explanation) for explanation in found)
+
+
+@pytest.mark.parametrize(
+    "text, said",
+    [
+        ("999", "This is no reply code of SMTP: the first digit is 2"),
+        ("199 x", "FTP and HTTP say with 1 that more will follow"),
+        ("600", "FTP has 6 for protected replies"),
+        ("3.0.0", "the class is 2 (done), 4 (not now) or 5 (refused), not 3"),
+        ("6.1.1", "By its second number it is about addresses."),
+        ("5.1.999", "5.1.999 itself is in no registry"),
+        ("577", "577 is in no registry"),
+    ],
+)
+def test_codes_outside_the_list_are_explained_by_their_digits(
+    text: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(*text.split()) == 0
+    shown = " ".join(capsys.readouterr().out.split())
+    assert said in shown
+    assert shown.startswith(text.split(maxsplit=1)[0])
+
+
+def test_what_is_typed_is_quoted_as_text(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("nonsense") == 2
+    assert "found 'nonsense'" in capsys.readouterr().err
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--json", "550 5.1.1 no\n250 ok") == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert (first["code"], first["enhanced"], first["retry"]) == (550, "5.1.1", False)
+    assert first["check"]
+    assert second["meaning"] == "The server did what was asked."
+    assert run("--json") == 0
+    assert json.loads(capsys.readouterr().out)["550"]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,12 +42,21 @@ def test_a_plain_server(capsys: pytest.CaptureFixture[str]) -> None:
     with sync.serve(Nothing(), hostname="mx.example", extensions=offers) as server:
         assert main(["probe", f"{HOST}:{server.port}"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines == [
+    assert lines[:6] == [
+        f"{HOST} port {server.port}",
         "greeting: 220 mx.example ESMTP",
         "offered:",
         "  SIZE 1000      Message size declaration (RFC 1870)",
         "  X-PRIVATE a b  (not known here)",
+        "times:",
     ]
+    steps = lines[6 : lines.index("findings:")]
+    assert [re.sub(r" +[0-9]+ ms", "", line) for line in steps] == [
+        "  connection and greeting",
+        "  EHLO",
+        "  QUIT",
+    ]
+    assert any(line.startswith("  note  no PIPELINING: ") for line in lines)
 
 
 def test_what_a_server_says_cannot_harm_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,11 +94,14 @@ def test_within_tls(authority: tuple[Path, Path, Path], capsys: pytest.CaptureFi
         known = capsys.readouterr().out
         assert main(["probe", where]) == 0
         unknown = capsys.readouterr().out
-    assert "the certificate can be trusted\nTLS: TLSv1." in known
-    assert "the certificate is for: localhost\n" in known
-    assert "and no more:\n  STARTTLS  TLS within a session (RFC 3207)\n" in known
-    assert "the certificate cannot be trusted" in unknown
-    assert "TLS: TLSv1." in unknown
+    assert re.search(r"^TLS: TLSv1\.[23], \S+; the certificate is trusted$", known, re.MULTILINE)
+    assert re.search(
+        r"^  1  OU=.* for localhost; issued by OU=.* days left\)$", known, re.MULTILINE
+    )
+    assert "  before TLS  STARTTLS  TLS within a session (RFC 3207)\n" in known
+    assert "  always      SIZE 1    Message size declaration (RFC 1870)\n" in known
+    assert "the certificate is not trusted" in unknown
+    assert "  warning  TLS with localhost: the certificate comes from an authority that" in unknown
 
 
 def test_tls_from_the_start(
@@ -99,11 +113,34 @@ def test_tls_from_the_start(
         where = f"localhost:{server.port}"
         assert main(["probe", where, "--implicit", "--ca", str(trusted)]) == 0
     shown = capsys.readouterr().out
-    assert "the certificate can be trusted" in shown
-    assert "offered within TLS:\n  SIZE " in shown
+    assert "the certificate is trusted" in shown
+    assert "offered:\n  SIZE " in shown
 
 
 def test_nobody_there() -> None:
     done = smtpproto("probe", f"{HOST}:1")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("no session: ")
+
+
+def test_json(authority: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    _, certificate, key = authority
+    context = server_context(certificate, key)
+    with sync.serve(Nothing(), tls=ServerTLS.STARTTLS, tls_context=context) as server:
+        assert main(["probe", f"localhost:{server.port}", "--json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["server"], found["port"]) == ("localhost", server.port)
+    assert found["tls"]["trusted"] is False
+    assert found["tls"]["chain"][0]["names"] == ["localhost"]
+    assert {"when": "before TLS", "line": "STARTTLS"}.items() <= found["extensions"][0].items()
+    assert "TLS handshake" in found["times"]
+    assert "warning" in {each["severity"] for each in found["findings"]}
+    assert main(["probe", f"{HOST}:1", "--json"]) == 2
+    assert "Connection refused" in json.loads(capsys.readouterr().out)["error"]
+
+
+def test_a_status_by_severity(capsys: pytest.CaptureFixture[str]) -> None:
+    with sync.serve(Nothing(), hostname="mx.example", extensions=[Size(1_000)]) as server:
+        where = f"{HOST}:{server.port}"
+        assert main(["probe", where, "--fail-on", "note"]) == 1
+        assert main(["probe", where, "--fail-on", "warning"]) == 0

@@ -1,0 +1,149 @@
+"""Between a client and a server, with and without TLS."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+import ssl
+from pathlib import Path
+
+import pytest
+
+from smtpproto.cli import main
+from smtpproto.cli.dialogue import Kind, Piece
+from smtpproto.cli.proxy_session import script_line
+from smtpproto.cli.script import parse_script
+from tests.cli.inboxes import Inbox
+from tests.programs import HOST, MESSAGE, Serve, serve, smtpproto
+
+CRLF = MESSAGE.replace(b"\n", b"\r\n")
+
+
+def client(server: Serve) -> smtplib.SMTP:
+    return smtplib.SMTP(HOST, server.port, "client.example", timeout=20)
+
+
+def test_what_both_sides_say_is_shown_and_passes(sink: str, mails: Inbox) -> None:
+    with serve("--server", sink, "--content", "3", "--count", "1", verb="proxy") as running:
+        with client(running) as session:
+            refused = session.sendmail(
+                "eve@example.org", ["alice@example.com", "nobody@example.com"], CRLF
+            )
+        assert list(refused) == ["nobody@example.com"]
+        assert running.process.wait(20) == 0
+        lines = running.stdout.splitlines()[1:]
+    assert mails.contents == [CRLF]
+    assert lines[:2] == ["1 S: 220 mx.example ESMTP", "1 C: ehlo client.example"]
+    assert "1 S: 550 5.1.1 no such mailbox here" in lines
+    content = lines.index("1 C: From: eve@example.org")
+    assert lines[content + 3 : content + 5] == ["1 C: ... 4 more lines ...", "1 C: ."]
+    assert lines[-1] == "1 # the connection is closed"
+
+
+def test_starttls_is_shown_where_there_is_a_certificate(tmp_path: Path) -> None:
+    with (
+        serve("--self-signed", "--user", "ann:hunter2", "--print") as server,
+        serve(
+            *("--server", server.server, "--self-signed", "--save", str(tmp_path)), verb="proxy"
+        ) as running,
+    ):
+        authority = running.stderr.rpartition(" ")[2].strip()
+        with client(running) as session:
+            session.starttls(context=ssl.create_default_context(cafile=authority))
+            session.login("ann", "hunter2")
+            session.sendmail("eve@example.org", ["alice@example.com"], CRLF)
+        assert running.stop() == 0
+        shown = running.stdout
+        assert "  hello  " not in server.stdout
+        assert "Subject: hello" in server.stdout
+    assert "1 # TLS with the server: TLSv1.3, " in shown
+    assert "1 C: AUTH PLAIN (response)\n" in shown
+    assert "1 C: mail FROM:<eve@example.org>" in shown
+    saved = (tmp_path / "1.txt").read_text(encoding="utf-8")
+    assert "C: Subject: hello\n" in saved
+    assert "hunter2" not in shown + saved
+    assert "AGFubgBodW50ZXIy" not in shown + saved
+
+
+def test_tls_passes_unread_without_a_certificate() -> None:
+    with (
+        serve("--self-signed") as server,
+        serve("--server", server.server, verb="proxy") as running,
+    ):
+        authority = server.stderr.rpartition(" ")[2].strip()
+        with client(running) as session:
+            session.starttls(context=ssl.create_default_context(cafile=authority))
+            session.sendmail("eve@example.org", ["alice@example.com"], CRLF)
+        assert running.stop() == 0
+        assert "  hello  " in server.stdout
+        shown = running.stdout
+    assert "1 # TLS begins; what is said in it is not shown (see --self-signed)" in shown
+    assert " octets passed within TLS" in shown
+    assert "FROM" not in shown
+
+
+def test_tls_from_the_start(tmp_path: Path) -> None:
+    with (
+        serve("--self-signed", "--tls", "implicit") as server,
+        serve(
+            "--server", server.server, "--self-signed", "--implicit", "--json", verb="proxy"
+        ) as running,
+    ):
+        authority = running.stderr.rpartition(" ")[2].strip()
+        context = ssl.create_default_context(cafile=authority)
+        with smtplib.SMTP_SSL(
+            HOST, running.port, "client.example", timeout=20, context=context
+        ) as session:
+            session.noop()
+        assert running.stop() == 0
+        found = [json.loads(line) for line in running.stdout.splitlines()[1:]]
+    assert found[0]["kind"] == "remark"
+    assert {"connection": 1, "sender": "C", "kind": "command", "text": "noop"} in found
+
+
+def test_what_is_saved_can_be_said_again(sink: str, mails: Inbox, tmp_path: Path) -> None:
+    message = b"Subject: odd\r\n\r\n.dot\r\nback\\slash \xff\x01\r\n"
+    with serve("--server", sink, "--save", str(tmp_path), verb="proxy") as running:
+        with client(running) as session:
+            session.sendmail("eve@example.org", ["nobody@example.com", "a@b.example"], message)
+        assert running.stop() == 0
+    saved = str(tmp_path / "1.txt")
+    done = smtpproto("talk", sink, "--script", saved, "--match", "class")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert mails.contents == [message, message]
+    text = Path(saved).read_text(encoding="utf-8").replace("S: 550", "S: 250")
+    Path(saved).write_text(text, encoding="utf-8")
+    done = smtpproto("talk", sink, "--script", saved, "--match", "class")
+    assert done.returncode == 1
+
+
+def test_pieces_as_lines_of_a_script() -> None:
+    for octets in (b"NOOP", b"a\\b", b"\xff\x00", b"gr\xc3\xbc\xc3\x9fe", b"= x", b""):
+        (step,) = parse_script([script_line(Piece(Kind.CONTENT, octets))])
+        assert step.sends == octets + b"\r\n"
+        (step,) = parse_script([script_line(Piece(Kind.CONTENT, octets, ended=False))])
+        assert step.sends == octets
+
+
+def test_a_server_that_is_not_there() -> None:
+    with serve("--server", f"{HOST}:1", verb="proxy") as running:
+        with running.connect() as link:
+            assert link.recv(1) == b""
+        assert running.stop() == 0
+        assert "1 no connection to 127.0.0.1:1: Connection refused" in running.stderr
+
+
+@pytest.mark.parametrize(
+    "arguments, complaint",
+    [
+        (["--key", "x"], "--key needs --cert"),
+        (["--implicit"], "--implicit needs --cert FILE or --self-signed"),
+        (["--cert", "/nowhere"], "--cert /nowhere: No such file"),
+        (["--cert", "x", "--self-signed"], "--cert and --self-signed exclude each other"),
+    ],
+)
+def test_options_that_cannot_be_used(
+    arguments: list[str], complaint: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["proxy", "--listen", "0", "--server", f"{HOST}:1", *arguments]) == 2
+    assert complaint in capsys.readouterr().err
