@@ -14,6 +14,10 @@ imports none of the three.
 
 from __future__ import annotations
 
+# The method came with Python 3.10; `sys`, which tells the version, is for adapters.
+if not hasattr(int, "bit_count"):
+    raise ImportError("smtpproto needs Python 3.10 or later", name="smtpproto")
+
 from .engine.client import Client
 from .engine.server import Server
 from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError

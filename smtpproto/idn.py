@@ -1,6 +1,6 @@
 """Converting domains to and from A-labels, for servers without SMTPUTF8: RFC 6531 section 3.2.
 
-This needs the optional package `idna` (`pip install smtpproto-sansio[idna]`), because the core has
+This needs the optional package `idna` (`pip install idna`), because the core has
 no Unicode tables.
 """
 

@@ -61,6 +61,7 @@ OUTSIDERS = {
     "idna": ("idn",),
     "trustme": ("cli/", "testing/"),
     "rich": ("cli/",),
+    "cryptography": ("cli/",),
     "dns": ("cli/",),
     "typing_extensions": ("",),
 }

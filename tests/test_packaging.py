@@ -51,7 +51,15 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: zipfile.ZipFile) ->
         for path in (ROOT / "smtpproto").rglob("*")
         if path.suffix in {".py", ".typed"}
     }
-    assert inside == {*source, "_smtpproto_pytest.py"}
+    # Installed beside the package, where man and the shells look.
+    data = f"{info.partition('.dist-info/')[0]}.data/data/"
+    share = {
+        data + path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "share").rglob("*")
+        if path.is_file()
+    }
+    assert len(share) == 3
+    assert inside == {*source, *share, "_smtpproto_pytest.py"}
     assert "smtpproto/py.typed" in inside
     assert info.replace("METADATA", "licenses/LICENSE") in wheel.namelist()
 

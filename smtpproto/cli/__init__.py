@@ -17,7 +17,7 @@ from .terminal import complain, flush
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["main"]
+__all__ = ["main", "make_parser"]
 
 VERBS = {
     "demo": demo,
@@ -46,12 +46,17 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "smtpproto") 
         SystemExit: the arguments are wrong, or ask for help or the version.
     """
     try:
-        return _run(_parser(program), arguments)
+        return _run(make_parser(program), arguments)
     finally:
         flush()
 
 
-def _parser(program: str) -> argparse.ArgumentParser:
+def make_parser(program: str) -> argparse.ArgumentParser:
+    """Return the parser of the command line.
+
+    Arguments:
+        program: the program's name in help and errors.
+    """
     parser = argparse.ArgumentParser(
         prog=program,
         description="SMTP for both roles, from the command line.",

@@ -58,7 +58,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tls",
         action="store_true",
-        help="show STARTTLS, then TLS from the start, with a throw-away certificate (extra 'cli')",
+        help="show STARTTLS, then TLS from the start, with a throw-away certificate (needs the "
+        "package trustme)",
+    )
+    parser.add_argument(
+        "--maildir", metavar="DIR", help="keep the messages; default: they are only shown"
     )
 
 
@@ -98,16 +102,24 @@ def to_many() -> EmailMessage:
 
 def run(options: argparse.Namespace) -> int:
     """Run the demonstration; see `STATUS`."""
-    maildir = Path(tempfile.mkdtemp(prefix="smtpproto-demo-")) / "Maildir"
     if options.tls:
         need("trustme", "demo --tls")
+    if options.maildir:
+        return _show_all(options, Path(options.maildir))
+    with tempfile.TemporaryDirectory(prefix="smtpproto-demo-") as folder:
+        return _show_all(options, Path(folder, "Maildir"))
+
+
+def _show_all(options: argparse.Namespace, maildir: Path) -> int:
+    before = set(maildir.glob("new/*"))
+    if options.tls:
         deliveries = _with_tls(maildir)
     else:
         with _server(maildir) as server, _client(server.port) as client:
             deliveries = [
                 client.send_message(message) for message in (with_attachment(), to_many())
             ]
-    stored = sorted((maildir / "new").iterdir())
+    stored = sorted(set(maildir.glob("new/*")) - before)
     say(f"\n# stored in {maildir / 'new'}:")
     for path in stored:
         say(f"{path.name}  {path.stat().st_size} octets")

@@ -145,7 +145,7 @@ def _add_security(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--cert", metavar="FILE", help="certificate and its chain, PEM")
     group.add_argument("--key", metavar="FILE", help="private key, PEM; default: also in --cert")
     group.add_argument(
-        "--self-signed", action="store_true", help="a throw-away certificate (extra 'cli')"
+        "--self-signed", action="store_true", help="a throw-away certificate (package trustme)"
     )
     group.add_argument(
         "--user",

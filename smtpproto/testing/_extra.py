@@ -6,5 +6,5 @@ __all__ = ["MISSING"]
 
 MISSING = (
     "smtpproto.testing.strategies and smtpproto.testing.stateful need hypothesis: "
-    "pip install 'smtpproto-sansio[testing]'"
+    "pip install hypothesis"
 )

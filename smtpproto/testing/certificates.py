@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Certificates", "certificates"]
 
-_MISSING = (
-    "a test server with TLS needs a certificate from trustme: "
-    "pip install trustme, or pip install 'smtpproto-sansio[testing]'"
-)
+_MISSING = "a test server with TLS needs a certificate from trustme: pip install trustme"
 _NAMES = ("localhost", "127.0.0.1", "::1")
 
 

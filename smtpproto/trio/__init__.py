@@ -6,10 +6,16 @@ credentials, transcripts.  The core is `smtpproto`, service extensions are `smtp
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from .. import adapters
 from ..lazy_names import lazy_names
+
+if find_spec("trio") is None:
+    raise ModuleNotFoundError(
+        "smtpproto.trio needs the package trio: python3 -m pip install trio", name="trio"
+    )
 
 if TYPE_CHECKING:
     from ..adapters import *  # noqa: F403

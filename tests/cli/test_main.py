@@ -84,3 +84,36 @@ def test_without_optional_packages(arguments: list[str], package: str, tmp_path:
     assert done.returncode == 2
     assert f"needs the package {package}, which is not installed" in done.stderr
     assert "pip install" in done.stderr
+
+
+def in_a_bare_python(code: str) -> str:
+    """The last line of the error, as if nothing were installed."""
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-S",
+            "-I",
+            "-c",
+            f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+    )
+    assert done.returncode == 1
+    return done.stderr.splitlines()[-1]
+
+
+def test_an_old_python_is_told() -> None:
+    old = "import builtins; has = hasattr; "
+    old += "builtins.hasattr = lambda value, name: name != 'bit_count' and has(value, name); "
+    last = in_a_bare_python(old + "import smtpproto")
+    assert last == "ImportError: smtpproto needs Python 3.10 or later"
+
+
+def test_trio_that_is_missing_is_named() -> None:
+    last = in_a_bare_python("from smtpproto.trio import connect")
+    assert last == (
+        "ModuleNotFoundError: smtpproto.trio needs the package trio: python3 -m pip install trio"
+    )

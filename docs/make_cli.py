@@ -1,0 +1,78 @@
+"""Writes the manual page and the completions in share/ from the parser; `--check` only compares.
+
+Run it as `python docs/make_cli.py`.  A wheel installs share/ beside the program, where man, bash
+and zsh look.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import os
+import sys
+from pathlib import Path
+
+import shtab
+from argparse_manpage.manpage import Manpage
+
+from smtpproto import __version__
+from smtpproto.cli import make_parser
+
+SHARE = Path(__file__).parent.parent / "share"
+FILES = {"FILE": shtab.FILE, "PATH": shtab.FILE, "DIR": shtab.DIRECTORY}
+
+
+def main(arguments: list[str], share: Path = SHARE) -> int:
+    stale = 0
+    for name, new in made().items():
+        path = share / name
+        old = path.read_text("utf-8") if path.exists() else ""
+        if old == new:
+            continue
+        if "--check" not in arguments:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(new, "utf-8")
+            continue
+        stale = 1
+        before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
+        sys.stdout.writelines(difflib.unified_diff(before, after, name, "docs/make_cli.py"))
+    return stale
+
+
+def made() -> dict[str, str]:
+    """The files, by their paths in share/."""
+    # Help is as wide as the terminal otherwise, and says what this machine is called.
+    os.environ["COLUMNS"] = "80"
+    parser = make_parser("smtpproto")
+    for verb in verbs(parser).values():
+        for action in verb._actions:  # noqa: SLF001  # argparse has no other way
+            if action.metavar in FILES:
+                action.complete = FILES[str(action.metavar)]  # type: ignore[attr-defined]  # for shtab
+    return {
+        "man/man1/smtpproto.1": manual_page(parser),
+        "bash-completion/completions/smtpproto": shtab.complete(parser, "bash"),
+        "zsh/site-functions/_smtpproto": shtab.complete(parser, "zsh"),
+    }
+
+
+def verbs(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """The parser of each verb."""
+    for action in parser._actions:  # noqa: SLF001  # argparse has no other way
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
+            return dict(action.choices)
+    raise ValueError("the parser has no verbs")
+
+
+def manual_page(parser: argparse.ArgumentParser) -> str:
+    _, _, rest = str(Manpage(parser)).partition("\n")
+    statuses = "".join(
+        f".TP\n.B {name}\n{str(verb.epilog).removeprefix('Exit status: ')}\n"
+        for name, verb in verbs(parser).items()
+    )
+    title = f'.TH SMTPPROTO 1 "" "smtpproto {__version__}" "User Commands"'
+    lines = f"{title}\n{rest.rstrip()}\n.SH EXIT STATUS\n{statuses}".splitlines()
+    return "".join(f"{line.rstrip()}\n" for line in lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

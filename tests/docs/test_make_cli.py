@@ -1,0 +1,59 @@
+"""The manual page and the completions, made from the parser."""
+
+from __future__ import annotations
+
+import runpy
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from smtpproto.cli import VERBS
+
+pytest.importorskip("shtab", reason="shtab is not installed")
+pytest.importorskip("argparse_manpage", reason="argparse-manpage is not installed")
+
+SCRIPT: dict[str, Any] = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "make_cli.py"))
+main = SCRIPT["main"]
+
+
+@pytest.fixture(scope="module")
+def share(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("share")
+    assert main([], folder) == 0
+    return folder
+
+
+def test_the_manual_page_has_every_verb_and_its_status(share: Path) -> None:
+    page = (share / "man/man1/smtpproto.1").read_text("utf-8")
+    for name, module in VERBS.items():
+        assert f"'smtpproto {name}'" in page
+        assert f".B {name}\n{module.STATUS}.\n" in page
+
+
+def test_bash_completes(share: Path) -> None:
+    bash = shutil.which("bash")
+    assert bash is not None
+    file = share / "bash-completion/completions/smtpproto"
+
+    def completions(*words: str) -> list[str]:
+        code = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); '
+        code += '_shtab_smtpproto; printf "%s\\n" "${COMPREPLY[@]}"'
+        command = [bash or "", "-c", code, "bash", str(file), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+
+    assert completions("smtpproto", "pro") == ["probe", "proxy"]
+    assert completions("smtpproto", "send", "--re") == ["--repeat"]
+    assert completions("smtpproto", "probe", "--fail-on", "w") == ["warning"]
+
+
+def test_what_is_stale_is_found(share: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--check"], share) == 0
+    page = share / "man/man1/smtpproto.1"
+    text = page.read_text("utf-8")
+    page.write_text(text.replace("explain", "explian"), "utf-8")
+    assert main(["--check"], share) == 1
+    assert "+.B explain" in capsys.readouterr().out
+    page.write_text(text, "utf-8")
