@@ -50,7 +50,7 @@ class ReceiveBuffer:
             return
         if isinstance(octets, bytes):
             octets = self.octets = bytearray(octets[self.offset :])
-        else:
+        elif self.offset:
             del octets[: self.offset]
         self.offset = 0
         octets += data
