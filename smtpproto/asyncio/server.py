@@ -124,6 +124,9 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
         task.add_done_callback(partial(self._end, arrival))
 
     def _end(self, arrival: Arrival, task: asyncio.Task[None]) -> None:
+        if not task.cancelled():
+            # The loop has raised it already.
+            task.exception()
         self._links.pop(task).abort()
         self._listening.leave(arrival.session)
         if self._stopping and not self._links:

@@ -7,6 +7,7 @@ import contextlib
 import os
 import signal
 import socket
+import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
 from pathlib import Path
@@ -332,7 +333,10 @@ def test_the_end_of_asyncio_run_ends_sessions() -> None:
 
 
 def test_ctrl_c_ends_the_program_gently() -> None:
-    """SIGINT cancels the main task since Python 3.11; before, it is raised in it."""
+    """SIGINT cancels the main task since Python 3.11.
+
+    Before, it is raised in any task, and `asyncio.run` cancels all others, those of sessions too.
+    """
     inbox = Inbox()
     said: list[bytes] = []
 
@@ -354,7 +358,9 @@ def test_ctrl_c_ends_the_program_gently() -> None:
         with pytest.raises(KeyboardInterrupt):
             asyncio.run(main())
         pressing[0].join(10)
-    assert said[0].startswith(b"421 4.3.2")
+    assert len(said) == 1
+    if sys.version_info >= (3, 11):
+        assert said[0].startswith(b"421 4.3.2")
 
 
 # --- cancellation at each await -----------------------------------------------------------------
