@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -29,6 +30,7 @@ class Link(AsyncLink):
 
     __slots__ = (
         "_arrived",
+        "_broken",
         "_deadline",
         "_loop",
         "_most_octets",
@@ -47,6 +49,8 @@ class Link(AsyncLink):
         # A file, not a socket: some loops keep a socket that they watch from being closed.
         self._number = sock.fileno()
         self._arrived: bytes | None = None
+        # The number of the error that came behind these octets.
+        self._broken = 0
         self._most_octets = 0
         # What the loop watches the socket for.
         self._reads = self._writes = False
@@ -87,6 +91,8 @@ class Link(AsyncLink):
     def _wait(self, until: float, *, read: int, write: bool) -> asyncio.Future[bool]:
         if self._number < 0:
             raise ConnectionAbortedError("the link was closed")
+        if self._broken:
+            raise OSError(self._broken, os.strerror(self._broken))
         self._waiter = waiter = self._loop.create_future()
         if until <= self._loop.time():
             waiter.set_result(False)
@@ -112,6 +118,8 @@ class Link(AsyncLink):
             return
         try:
             self._arrived = self.sock.recv(self._most_octets)
+            # After an error uvloop tells of the socket once, and never again.
+            self._broken = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         except BlockingIOError:
             return
         except OSError as error:

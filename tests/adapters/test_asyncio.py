@@ -644,6 +644,26 @@ def test_a_link_that_another_task_closes_meanwhile(run: Run) -> None:
     run(body)
 
 
+@pytest.mark.parametrize("octets", [b"", b"NO", b"NOOP\r\n", b"EHLO x.example\r\nMAIL FROM:<>\r\n"])
+def test_a_connection_that_is_reset_behind_its_last_octets(run: Run, octets: bytes) -> None:
+    """Both are there when the loop looks."""
+    inbox = Inbox()
+
+    async def body() -> None:
+        async with serving(inbox) as server:
+            for _ in range(3):
+                raw = Raw(("127.0.0.1", server.port))
+                await until(lambda: server.sessions)
+                await asyncio.sleep(0.01)
+                assert raw.reply().startswith("220 ")
+                raw.sock.sendall(octets)
+                raw.reset()
+                await until(lambda: not server.sessions)
+
+    run(body)
+    assert inbox.over == 3
+
+
 def test_a_host_without_an_answer(run: Run) -> None:
     """The time limit of connecting; nothing of the attempt is left."""
 
