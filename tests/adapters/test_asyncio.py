@@ -35,8 +35,6 @@ LOOPS: dict[str, Callable[[], asyncio.AbstractEventLoop]] = {
     "asyncio": asyncio.new_event_loop,
     "uvloop": uvloop.new_event_loop,
 }
-# The first loop of a process opens files that stay.
-uvloop.new_event_loop().close()
 Run = Callable[[Callable[[], Coroutine[Any, Any, None]]], None]
 
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import trio
+import uvloop
 
 import smtpproto.asyncio
 import smtpproto.sync
@@ -258,9 +259,15 @@ class Trio(Awaiting):
 class Asyncio(Awaiting):
     name = "asyncio"
     adapter = smtpproto.asyncio
+    new_loop = staticmethod(asyncio.new_event_loop)
 
     def _run(self) -> None:
-        asyncio.run(self._main())
+        loop = self.new_loop()
+        try:
+            loop.run_until_complete(self._main())
+        finally:
+            loop.run_until_complete(loop.shutdown_default_executor())
+            loop.close()
 
     async def _main(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -320,6 +327,16 @@ class Asyncio(Awaiting):
                 return await asyncio.to_thread(lambda: content(session, envelope, plain()))
 
         return Streaming()
+
+
+class Uvloop(Asyncio):
+    """The adapter for asyncio in another event loop."""
+
+    new_loop = staticmethod(uvloop.new_event_loop)
+
+
+# The first loop of a process opens files that stay.
+uvloop.new_event_loop().close()
 
 
 def wait_until(condition: Callable[[], Any], seconds: float = TIMEOUT) -> None:
