@@ -34,7 +34,7 @@ from examples.names import HOST, NotNow, Records, Resolver, look_up, name_server
 from smtpproto import ProtocolError, Reply, Session, TLSFacts, sync
 from smtpproto.adapters.connecting import ConnectionSettings
 from smtpproto.adapters.tls_contexts import Context, client_context, server_context
-from smtpproto.conversations import Envelope, ServerTLS, SMTPError, TLSPolicy
+from smtpproto.conversations import Envelope, ServerTLS, SMTPError, TLSMode, TLSPolicy
 from smtpproto.vocabulary.accepts_no_mail import DOMAIN_ACCEPTS_NO_MAIL
 
 Fetch = Callable[[str], str]
@@ -241,6 +241,8 @@ class Ways:
     def to(self, domain: str, *, verified: bool = False) -> list[ConnectionSettings]:
         """How to connect to each address of a domain's mail exchangers, best first.
 
+        Those without TLS come last: use them only if TLS failed.
+
         Raises:
             NoWay: there is none, or no policy allows one.
             NotNow: DNS does not say.
@@ -260,7 +262,8 @@ class Ways:
         ]
         if not ways:
             raise NoWay(Reply(550, "5.4.4", f"no mail exchanger of {domain} has an address"))
-        return ways
+        # Where no policy asks for TLS, a handshake that fails is no reason to fail (RFC 7435).
+        return ways + [replace(each, tls=TLSMode.NONE) for each in ways if each.policy is None]
 
     def _allowed(
         self, domain: str, exchangers: Exchangers, *, verified: bool

@@ -15,14 +15,15 @@ from examples.names import NotNow
 from smtpproto import LocalProtocolError, Mail, Offered, Parameter, ProtocolError, Rcpt, Reply
 from smtpproto import extensions as ext
 from smtpproto.conversations import Status
-from smtpproto.sync import Envelope, Pool, SMTPError, TLSError
+from smtpproto.sync import Envelope, Pool, SMTPError, TLSError, TLSMode
 
 from .store import Job, Work
 
 FRESH = 300  # seconds for which the relay goes by what DNS said
-Route = list[tuple[str, Pool]]
-"""The names of mail exchangers, best first, each with connections to one of its addresses."""
+Route = list[tuple[str, Pool, bool]]
+"""A mail exchanger, connections to an address of it, whether they are for when TLS has failed."""
 
+TLS_FAILED = "4.7.5"
 NO_REQUIRETLS = Reply(550, "5.7.30", "REQUIRETLS support required")
 # The client itself adds those of the first line, as the content needs them.
 UNSUITED: dict[type[ext.Extension], tuple[type[Parameter], ...]] = {
@@ -48,7 +49,10 @@ class Routes:
         if now < until:
             return route
         ways = self.ways.to(domain, verified=verified)
-        route = [(each.server_hostname or domain, Pool(**vars(each))) for each in ways]
+        route = [
+            (each.server_hostname or domain, Pool(**vars(each)), each.tls is TLSMode.NONE)
+            for each in ways
+        ]
         with self.lock:
             old = [each for each, (until, _) in self.known.items() if until <= now]
             closing = [self.known.pop(each)[1] for each in old]
@@ -63,7 +67,7 @@ class Routes:
 
 def close(routes: Iterable[Route]) -> None:
     """Close idle connections; others close when they come back."""
-    for _, each in chain.from_iterable(routes):
+    for _, each, _ in chain.from_iterable(routes):
         with suppress(Exception):
             each.close()
 
@@ -89,7 +93,9 @@ def attempt(routes: Routes, job: Job, work: Work) -> Attempt:
         return Attempt([made_up(451, "4.4.3", error)] * everyone)
     refusals: list[Reply] = []
     server = ""
-    for server, pool in route:
+    for server, pool, without_tls in route:
+        if without_tls and TLS_FAILED not in {each.enhanced for each in refusals}:
+            continue
         try:
             with pool.connection() as client:
                 if verified and ext.RequireTls not in client.offered:
@@ -106,7 +112,7 @@ def attempt(routes: Routes, job: Job, work: Work) -> Attempt:
         except LocalProtocolError as error:
             refusals.append(made_up(554, error.enhanced or "5.6.0", error))
         except TLSError as error:
-            refusals.append(made_up(*((550, "5.7.10") if verified else (451, "4.7.5")), error))
+            refusals.append(made_up(*((550, "5.7.10") if verified else (451, TLS_FAILED)), error))
         except (OSError, SMTPError, ProtocolError) as error:
             said: Reply | None = getattr(error, "reply", None)
             refusals.append(said if said and said.negative else made_up(451, "4.4.1", error))

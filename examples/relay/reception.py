@@ -50,8 +50,7 @@ class Reception:
         return None if takes_mail else DOMAIN_ACCEPTS_NO_MAIL
 
     def message(self, session: Session, envelope: Envelope, content: bytes) -> Reply:
-        header, _, _ = content.partition(b"\r\n\r\n")
-        if len(RECEIVED.findall(header)) > MOST_HOPS:
+        if len(RECEIVED.findall(content.partition(b"\r\n\r\n")[0])) > MOST_HOPS:
             return LOOP
         recipients = tuple(
             rcpt if domain_of(rcpt) else replace(rcpt, forward_path=self.postmaster)

@@ -80,10 +80,7 @@ class Store:
     def settle(
         self, job: Job, done: Iterable[int], retries: Retries, told: Told, now: float
     ) -> None:
-        """Write all that came of an attempt, or nothing of it.
-
-        Recipients that are done leave the queue; others are due later, for a reason.
-        """
+        """Write all that came of an attempt, or nothing: who leaves the queue, and who waits."""
         with self._lock, self._db:
             write = self._db.executemany
             write("DELETE FROM recipient WHERE id = ?", [(number,) for number in done])

@@ -180,3 +180,21 @@ def test_opportunistic_tls(secure: Relay, certificates: Certificates) -> None:
     ((_, content),) = secure.behind.wait_for(1)
     assert b" with ESMTPS " in content or b" with UTF8SMTPS " in content
     assert content.endswith(LETTER)
+
+
+@pytest.mark.parametrize("policy", [False, True])
+def test_a_server_whose_tls_fails(tmp_path: Path, records: Zone, policy: bool) -> None:
+    """The message goes without TLS, unless a policy asks for it."""
+    # It has no certificate.
+    broken = sync.ListeningSettings(tls_context=ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER))
+    with relay(tmp_path, records, behind=[broken]) as here:
+        if policy:
+            records[f"_{here.routes.ways.port}._tcp.mx.example", "TLSA"] = f"3 1 1 {'00' * 32}"
+        here.send("bob@there.example")
+        if policy:
+            until(lambda: here.store.listing()[0]["tries"], 20, "an attempt")
+            assert here.store.listing()[0]["last"].startswith("451 4.7.5")
+            assert here.behind.arrived == []
+        else:
+            ((_, content),) = here.behind.wait_for(1)
+            assert b" with ESMTP " in content.partition(b"\r\nReceived")[0]
