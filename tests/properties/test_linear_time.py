@@ -155,7 +155,8 @@ def check(body: bytes, size: int, begin: bytes) -> None:
     length = (effort(4_000, 10_000) if size < 100 else effort(70_000, 100_000)) // len(body)
     once, twice = (work(serve(cut(body * number, size), begin)) for number in (length, 2 * length))
     for less, more in zip(once, twice, strict=True):
-        assert more <= 2.1 * less + 200
+        # A segment that the buffer keeps without a copy is not counted: one may be, or not.
+        assert more <= 2.1 * less + 200 + size
     octets, calls = once
     whole = body * length
     assert octets <= (8 if size < 100 else 4) * len(whole)
