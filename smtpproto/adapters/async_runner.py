@@ -63,6 +63,11 @@ class AsyncRunner:
                         assert link is not None
                         steps.result = await link.receive(request)
                         continue
+                    if type(request) is io_requests.Send:
+                        assert link is not None
+                        sending = link.send(request)
+                        steps.result = None if sending is None else await sending
+                        continue
                     result = self._fulfil(request, link)
                     if hasattr(type(result), "__await__"):
                         if cancelled and type(request) is io_requests.Call:
@@ -85,8 +90,6 @@ class AsyncRunner:
         if type(request) is io_requests.Report:
             return host.report(request.error)
         assert link is not None
-        if type(request) is io_requests.Send:
-            return link.send(request)
         if type(request) is io_requests.HasUnread:
             return link.has_input()
         if type(request) is io_requests.CallWithContent:

@@ -68,7 +68,8 @@ class Link(AsyncLink):
 
     def _look(self, most: int) -> Awaitable[bytes | None] | None:
         # What TLS has decrypted already makes no socket readable.
-        return self._read_soon(most) if self.secure or self._arrived is not None else None
+        at_hand = self._arrived is not None or self.secure
+        return self._read_soon(most) if at_hand else None
 
     async def _read_soon(self, most: int) -> bytes | None:
         await asyncio.sleep(0)

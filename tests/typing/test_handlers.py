@@ -6,11 +6,14 @@ an error in its line.  So each of them is a test that there is one.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 
 import pytest
 import trio
 
+import smtpproto.asyncio
 import smtpproto.trio
 from smtpproto import Mail, Rcpt, Reply, Session, sync
 from smtpproto.conversations import Answer, AsyncHandler, ContentAnswer, Envelope, Handler
@@ -130,6 +133,25 @@ def test_what_fits_over_trio() -> None:
     served(lambda status: smtpproto.trio.serve(AsyncInherits(), task_status=status))
 
 
+def served_over_asyncio(serve: Callable[[], AbstractAsyncContextManager[object]]) -> None:
+    """Start a server over asyncio, and stop it once it listens."""
+
+    async def main() -> None:
+        async with serve():
+            pass
+
+    asyncio.run(main())
+
+
+def test_what_fits_over_asyncio() -> None:
+    served_over_asyncio(lambda: smtpproto.asyncio.serve(Whole()))
+    served_over_asyncio(lambda: smtpproto.asyncio.serve(OneByOne()))
+    served_over_asyncio(lambda: smtpproto.asyncio.serve(AsyncWhole()))
+    served_over_asyncio(lambda: smtpproto.asyncio.serve(AsyncChunks()))
+    served_over_asyncio(lambda: smtpproto.asyncio.serve(AsyncOneByOne()))
+    served_over_asyncio(lambda: smtpproto.asyncio.serve(AsyncInherits()))
+
+
 # --- what does not ------------------------------------------------------------------------------
 
 
@@ -173,6 +195,15 @@ def test_what_does_not_fit_over_trio() -> None:
         served(lambda status: smtpproto.trio.serve(Chunks(), task_status=status))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="found the class AsyncWhole"):
         served(lambda status: smtpproto.trio.serve(AsyncWhole, task_status=status))  # type: ignore[arg-type]
+
+
+def test_what_does_not_fit_over_asyncio() -> None:
+    with pytest.raises(TypeError, match="Nothing does not take mail"):
+        served_over_asyncio(lambda: smtpproto.asyncio.serve(Nothing()))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r"Chunks\.content is not async"):
+        served_over_asyncio(lambda: smtpproto.asyncio.serve(Chunks()))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="found the class AsyncWhole"):
+        served_over_asyncio(lambda: smtpproto.asyncio.serve(AsyncWhole))  # type: ignore[arg-type]
 
 
 class WrongOverride(Handler):
