@@ -45,27 +45,37 @@ class Work:
     calls = 0
 
 
+def count_search(found: int, size: int, start: int = 0, *_: int) -> int:
+    Work.octets += (found if found >= 0 else size) - start
+    return found
+
+
 class Counting(bytearray):
     """Counts the octets that a search goes over, or a deletion moves."""
 
     def find(self, sub: Any, *bounds: Any) -> int:
-        found = super().find(sub, *bounds)
-        start = bounds[0] if bounds else 0
-        Work.octets += (found if found >= 0 else len(self)) - start
-        return found
+        return count_search(super().find(sub, *bounds), len(self), *bounds)
 
     def __delitem__(self, key: Any) -> None:
         super().__delitem__(key)
         Work.octets += len(self)
 
 
+class CountingBytes(bytes):
+    """Counts the octets that a search goes over."""
+
+    def find(self, sub: Any, *bounds: Any) -> int:
+        return count_search(super().find(sub, *bounds), len(self), *bounds)
+
+
 @pytest.fixture
 def counted(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("smtpproto.wire.buffer.bytearray", Counting, raising=False)
+    monkeypatch.setattr("smtpproto.wire.buffer.bytes", CountingBytes, raising=False)
     peek = ReceiveBuffer.peek
 
     def counting(self: ReceiveBuffer, most: int) -> bytes:
-        octets = peek(self, most)
+        octets = bytes(peek(self, most))
         Work.octets += len(octets)
         return octets
 
