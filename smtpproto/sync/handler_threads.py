@@ -19,14 +19,18 @@ class HandlerThreads(Generic[J]):
     """Threads that do jobs in the order of submission.
 
     One thread, the owner, calls the methods.  It wakes one worker at a time: a fast worker does
-    many jobs in a row, and waking another one takes longer than the jobs.  While jobs still wait,
-    the owner calls `hand_over` again after `PATIENCE`.
+    many jobs in a row, and waking another one takes longer than the jobs.  An owner with other work
+    wakes one once per `PATIENCE`, for all jobs until then.  While jobs still wait, the owner calls
+    `hand_over` again after `PATIENCE`.
 
     The threads are daemons, so a job that never ends does not keep the process running.
 
     Arguments:
         most: the most threads.
         perform: called in a worker with each job; it must not raise.
+
+    Attributes:
+        holds: whether jobs wait for `hand_over` to be called without other work.
     """
 
     PATIENCE = 0.001
@@ -40,6 +44,9 @@ class HandlerThreads(Generic[J]):
         # One lock for each sleeping worker; releasing it wakes the worker.
         self._asleep: list[threading.Lock] = []
         self._over = False
+        self.holds = False
+        # Before this time no second worker is woken while the owner is busy.
+        self._next = 0.0
 
     def __contains__(self, thread: object) -> bool:
         return thread in self._threads
@@ -58,10 +65,20 @@ class HandlerThreads(Generic[J]):
         """Whether jobs are queued and a thread can be woken or started for them."""
         return bool(self._jobs) and (bool(self._asleep) or len(self._threads) < self._most)
 
-    def hand_over(self) -> None:
-        """Wake or start one thread, if jobs are queued."""
+    def hand_over(self, *, busy: bool) -> None:
+        """Wake or start one thread, if jobs are queued.
+
+        Arguments:
+            busy: whether the owner has other work meanwhile.
+        """
+        self.holds = False
         if not self._jobs:
             return
+        now = time.monotonic()
+        if busy and now < self._next:
+            self.holds = True
+            return
+        self._next = now + self.PATIENCE
         if self._asleep:
             self._asleep.pop().release()
         elif len(self._threads) < self._most:

@@ -119,7 +119,8 @@ class Loop:
             pool.end()
 
     def _turn(self) -> None:
-        for key, _ in self._selector.select(self._seconds()):
+        found = self._selector.select(self._seconds())
+        for key, _ in found:
             if isinstance(key.data, AcceptedConnection):
                 self._look_at(key.data)
             else:
@@ -132,11 +133,11 @@ class Loop:
         if self._draining and not self._connections:
             self._over = True
         for pool in self._pools:
-            pool.hand_over()
+            pool.hand_over(busy=bool(found))
 
     def _seconds(self) -> float | None:
         """How long to wait for sockets at most."""
-        if self._ready or self._over:
+        if self._ready or self._over or any(pool.holds for pool in self._pools):
             return 0
         most = inf if self._soonest == inf else max(0.0, self._soonest - time.monotonic())
         if any(pool.short for pool in self._pools):
