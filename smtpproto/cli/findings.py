@@ -33,6 +33,7 @@ SOON = 14
 SLOW = 5.0
 # Mechanisms that send the password itself.
 PLAINTEXT = frozenset({"PLAIN", "LOGIN"})
+EXPIRED = "has expired"
 OLD_TLS = ("TLSv1", "TLSv1.1", "SSLv3")
 USUAL = {
     EightBitMime: "8BITMIME: text outside ASCII has to be encoded (RFC 6152)",
@@ -64,7 +65,8 @@ def _about_tls(probed: Probed) -> Iterator[Finding]:
     inside = probed.inside
     if probed.problem:
         text = probed.problem.partition("\n")[0]
-        severity = "error" if probed.port in SUBMISSION else "warning"
+        severe = probed.port in SUBMISSION or EXPIRED in text
+        severity = "error" if severe else "warning"
         yield Finding(severity, text)
     if inside is None:
         if not probed.problem and not _is_here(probed.host):
@@ -74,9 +76,9 @@ def _about_tls(probed: Probed) -> Iterator[Finding]:
     if inside.tls.version in OLD_TLS:
         yield Finding("warning", f"{inside.tls.version} is out of use (RFC 8996)")
     for number, certificate in enumerate(inside.chain, 1):
-        if certificate.days_left < 0:
+        if certificate.days_left < 0 and EXPIRED not in probed.problem:
             yield Finding("error", f"certificate {number} has expired: {certificate.subject}")
-        elif certificate.days_left < SOON:
+        elif 0 <= certificate.days_left < SOON:
             yield Finding(
                 "warning", f"certificate {number} expires in {certificate.days_left} days"
             )
@@ -115,7 +117,7 @@ def _about_the_rest(probed: Probed) -> Iterator[Finding]:
         )
     words = probed.first.greeting.split()
     if not words[1:2] or "." not in words[1]:
-        yield Finding("note", "the greeting does not begin with a domain (RFC 5321 section 4.2)")
+        yield Finding("note", "the greeting does not name a full domain (RFC 5321 section 4.2)")
     for what, took in probed.times:
         if took > SLOW:
             yield Finding("warning", f"{what} took {took:.0f} seconds")

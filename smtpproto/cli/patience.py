@@ -28,7 +28,7 @@ class Patience:
     def __init__(self, place: str, first: float = FIRST) -> None:
         self._place = place
         self._first = first
-        self._what = "the connection"
+        self._what = "greeting"
         self._since = time.monotonic()
         self._waiting = True
         self._changed = threading.Event()
@@ -62,10 +62,8 @@ class Patience:
             self._changed.wait(max(0.05, notice - waited) if self._waiting else self._first / 2)
 
     def _tell(self, waited: float) -> None:
-        complain(
-            f"{self._place}: no reply to {self._what} for {waited:.0f} seconds, still waiting",
-            "dim",
-        )
+        what = self._what if self._what == "greeting" else f"reply to {self._what}"
+        complain(f"{self._place}: no {what} for {waited:.0f} seconds, still waiting", "dim")
 
     def __enter__(self) -> Self:
         self._thread.start()

@@ -26,6 +26,8 @@ __all__ = ["STATUS", "add_arguments", "run"]
 
 STATUS = "0, 1 if there is a finding that --fail-on asks for, or 2 if there was no session"
 STYLES = {"error": "bad", "warning": "warn", "note": "dim"}
+# Keywords that are no extensions, but that servers list.
+OTHERS = {"VRFY": "Whether a mailbox exists (RFC 5321 section 3.5.1)"}
 BOTH, BEFORE, WITHIN = "always", "before TLS", "within TLS"
 
 
@@ -161,7 +163,7 @@ def _extensions(probed: Probed) -> Iterator[tuple[str, str, str]]:
 
 def _row(extension: Extension) -> tuple[str, str]:
     if isinstance(extension, UnknownExtension):
-        what = "(not known here)"
+        what = OTHERS.get(extension.line().split(" ")[0].upper(), "(not known here)")
     else:
         what = (type(extension).__doc__ or "").partition("\n")[0].rstrip(".")
     return ascii(extension.line())[1:-1], what

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from email.parser import BytesHeaderParser
 from email.policy import default as policy
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..conversations.client.message import envelope_of, header_of, read_header
@@ -169,7 +170,7 @@ def _send(
         header = read_header(message.source)
         fields = BytesHeaderParser(policy=policy).parsebytes(header)
         envelope = envelope_of(fields, *addresses)
-        with progress(message.name, message.size) as counted:
+        with progress(Path(message.name).name, message.size) as counted:
 
             def content(client: ClientBase) -> Iterator[bytes]:
                 yield from _counted(header_of(header, client.offered, client.to_ascii), counted)

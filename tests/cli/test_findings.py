@@ -60,6 +60,9 @@ def test_tls() -> None:
     assert texts(Probed("mx.example", 25, GOOD, inside(days=-2), "")) == [
         "error: certificate 1 has expired: CN=mx"
     ]
+    assert texts(Probed("mx.example", 25, GOOD, inside(days=-2), "it has expired")) == [
+        "error: it has expired"
+    ]
     assert texts(Probed("mx.example", 25, GOOD, inside(days=3.5), "")) == [
         "warning: certificate 1 expires in 3 days"
     ]
@@ -85,4 +88,4 @@ def test_the_rest() -> None:
     found = texts(Probed("127.0.0.1", 25, odd, None, ""))
     assert found[0] == "warning: EHLO took 7 seconds"
     assert len([text for text in found if text.startswith("note: no ")]) == 4
-    assert "note: the greeting does not begin with a domain (RFC 5321 section 4.2)" in found
+    assert "note: the greeting does not name a full domain (RFC 5321 section 4.2)" in found

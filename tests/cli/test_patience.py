@@ -32,7 +32,7 @@ def wait() -> None:
 def test_what_is_awaited_is_named(notices: list[str]) -> None:
     with Patience("mx.example port 25", 0.05) as patience:
         wait()
-        assert notices[0].startswith("mx.example port 25: no reply to the connection for ")
+        assert notices[0].startswith("mx.example port 25: no greeting for ")
         for line, expected in [
             (b"EHLO me.example", "no reply to EHLO for"),
             (b".", "no reply to the end of the content for"),
