@@ -14,6 +14,7 @@ import smtpproto
 
 ROOT = Path(smtpproto.__file__).parent
 PACKAGES = [
+    "",
     "adapters",
     "asyncio",
     "conversations",
@@ -27,7 +28,11 @@ PACKAGES = [
 def seen_by_type_checkers(package: str) -> dict[str, str]:
     """The names that a package imports under `TYPE_CHECKING`, with the module each comes from."""
     tree = ast.parse((ROOT / package / "__init__.py").read_text(encoding="utf-8"))
-    [block] = [node for node in tree.body if isinstance(node, ast.If)]
+    [block] = [
+        node
+        for node in tree.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    ]
     found = {}
     for node in block.body:
         assert isinstance(node, ast.ImportFrom)
@@ -41,9 +46,9 @@ def seen_by_type_checkers(package: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_type_checkers_see_what_is_there(package: str) -> None:
-    module = importlib.import_module(f"smtpproto.{package}")
+    module = importlib.import_module(f"smtpproto.{package}".rstrip("."))
     seen = seen_by_type_checkers(package)
-    assert sorted(seen) == sorted(module.__all__)
+    assert sorted(seen) == sorted(set(module.__all__) - {"__version__"})
     for name, home in seen.items():
         place = importlib.import_module(home, module.__name__)
         assert getattr(module, name) is getattr(place, name)
@@ -52,15 +57,21 @@ def test_type_checkers_see_what_is_there(package: str) -> None:
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_name_that_is_not_there(package: str) -> None:
-    module = importlib.import_module(f"smtpproto.{package}")
-    with pytest.raises(AttributeError, match=f"'smtpproto.{package}' has no attribute 'nonsense'"):
+    name = f"smtpproto.{package}".rstrip(".")
+    module = importlib.import_module(name)
+    with pytest.raises(AttributeError, match=f"'{name}' has no attribute 'nonsense'"):
         _ = module.nonsense
 
 
 @pytest.mark.parametrize(
     "code, not_loaded",
     [
-        ("import smtpproto", ["smtpproto.extensions.burl", "smtpproto.sasl", "ipaddress", "email"]),
+        ("import smtpproto", ["smtpproto.engine.client", "smtpproto.vocabulary.commands"]),
+        ("from smtpproto import Client", ["smtpproto.engine.server"]),
+        (
+            "from smtpproto import Server",
+            ["smtpproto.extensions.burl", "smtpproto.sasl", "ipaddress", "email"],
+        ),
         ("import smtpproto.sync", ["smtpproto.trio", "smtpproto.sync.server", "logging", "email"]),
         ("from smtpproto.sync import connect", ["smtpproto.sync.server"]),
         ("from smtpproto.extensions import Size", ["smtpproto.extensions.burl"]),
