@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import pytest
 
+from tests.adapters.event_loops import LOOPS, Run, run_in
 from tests.adapters.worlds import Asyncio, Sync, Trio, Uvloop, World, nothing_left_over
 from tests.effort import effort
 
@@ -17,3 +19,9 @@ def world(request: pytest.FixtureRequest) -> Iterator[World]:
         world: World = request.param()
         yield world
         world.close()
+
+
+@pytest.fixture(params=LOOPS)
+def run(request: pytest.FixtureRequest) -> Run:
+    """Runs a test body in each kind of asyncio's event loops."""
+    return partial(run_in, request.param)
