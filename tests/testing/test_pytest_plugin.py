@@ -107,6 +107,7 @@ def test_without_trustme_the_marker_says_what_to_install(run: pytest.Pytester) -
     result = run.runpytest_subprocess()
     result.assert_outcomes(errors=1)
     result.stdout.fnmatch_lines(["*smtp_server: *trustme: pip install trustme*"])
+    result.stdout.no_fnmatch_line("*another exception*")
 
 
 def test_several_servers_in_one_test(run: pytest.Pytester) -> None:
