@@ -1,4 +1,4 @@
-"""Receive mail and store, print or discard it."""
+"""Receive mail: an inbox for development, or final delivery to files."""
 
 # The options of this verb are in `serve_options`.
 

@@ -24,7 +24,7 @@ from .script import MATCHES, Failed, Step, parse_script, run_script
 from .sending import both
 from .session_options import add_session, ask_password, connection_settings, place
 from .strict import Refusals
-from .terminal import complain, say
+from .terminal import complain, say, say_json
 from .typed_lines import lines_of_people, piped_lines
 from .wire_session import WireSession
 
@@ -68,6 +68,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="line",
         help="what a script compares: whole lines (the default), reply codes, or their first digit",
     )
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object for each line on standard output"
+    )
     add_session(parser)
 
 
@@ -79,9 +82,10 @@ def run(options: argparse.Namespace) -> int:
         # A script that expects the greeting says all that follows by itself.
         bare = options.bare or (bool(steps) and steps[0].sends is None)
         with Patience(place(options)) as patience:
-            settings, observer = connection_settings(options), both(Transcript(say), patience)
+            settings = connection_settings(options)
+            observer = both(_as_json if options.json else Transcript(say), patience)
             with WireSession(settings, observer, bare=bare, lmtp=options.lmtp) as session:
-                talk = _Talk(session, patience, live=live, strict=options.strict)
+                talk = _Talk(session, patience, options, live=live)
                 if options.script:
                     run_script(steps, session, talk.show, talk.answered, options.match)
                     return 0
@@ -110,16 +114,26 @@ def _read_script(path: str) -> list[Step]:
         raise CannotRun(f"--script {in_file(path, error)}") from None
 
 
+def _as_json(sender: str, octets: bytes, content: bool) -> None:  # noqa: ARG001, FBT001  an Observer
+    say_json({"sender": sender, "text": printable(octets)})
+
+
 class _Talk:
     """A conversation of a person with a server."""
 
     def __init__(
-        self, session: WireSession, patience: Patience, *, live: bool, strict: bool
+        self,
+        session: WireSession,
+        patience: Patience,
+        options: argparse.Namespace,
+        *,
+        live: bool,
     ) -> None:
         self._session = session
         self._patience = patience
         self._live = live
-        self._refusals = Refusals(session) if strict else None
+        self._refusals = Refusals(session) if options.strict else None
+        self._json: bool = options.json
         # The text of the reply that is coming.
         self._reply: list[str] = []
 
@@ -187,7 +201,9 @@ class _Talk:
         of_server = piece.kind in (Kind.REPLY, Kind.CHALLENGE)
         sender = "S" if of_server else "C"
         self._patience(sender, piece.octets, piece.kind is Kind.CONTENT)
-        if of_server or not self._live:
+        if self._json:
+            _as_json(sender, piece.shown, False)
+        elif of_server or not self._live:
             say(f"{sender}: {printable(piece.shown if not self._live else piece.octets)}")
         if of_server:
             self._reply.append(piece.octets.decode("utf-8", "replace"))
@@ -202,7 +218,10 @@ class _Talk:
             self._session.dialogue.tls_established()
             if self._refusals is not None:
                 self._refusals.note_tls(facts)
-            say(f"# TLS has begun ({facts.version}, {facts.cipher}): say EHLO again", "dim")
+            if not self._json:
+                say(f"# TLS has begun ({facts.version}, {facts.cipher}): say EHLO again", "dim")
+            return
+        if self._json:
             return
         enhanced = reply[-1][4:].split(" ", 1)[0]
         explanation = explain(piece.code, enhanced, piece.verb)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import os
 import pty
 import re
@@ -152,6 +153,16 @@ def test_a_server_that_hangs_up(
     with sync.serve(Gone()) as server:
         assert talk(monkeypatch, server.port, ["NOOP", "NOOP"]) == 2
     assert capsys.readouterr().out.count("C: NOOP") == 1
+
+
+def test_json(
+    monkeypatch: pytest.MonkeyPatch, sink: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert talk(monkeypatch, int(sink.partition(":")[2]), ["FOO"], "--json") == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == {"sender": "S", "text": "220 mx.example ESMTP"}
+    assert {"sender": "C", "text": "FOO"} in lines
+    assert lines[-1]["text"].startswith("221 ")
 
 
 # --- a terminal ---------------------------------------------------------------------------------
