@@ -11,7 +11,7 @@ from ..limits import Limits
 from ..vocabulary.codes import MEANINGS, Explanation, explain
 from ..vocabulary.commands import Noop
 from ..vocabulary.replies import ReplyReader
-from .terminal import complain, say, say_json
+from .terminal import complain, reply_style, say, say_json
 
 if TYPE_CHECKING:
     import argparse
@@ -55,8 +55,6 @@ ENHANCED_KEY = re.compile(r"[x245]\.[0-9]+\.[0-9]+")
 
 
 KEY = re.compile(f"{CODE_KEY.pattern}|{ENHANCED_KEY.pattern}")
-# How the title of an explanation looks, by the first digit.
-FATES = {"2": "good", "4": "warn", "5": "bad"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -101,7 +99,7 @@ def run(options: argparse.Namespace) -> int:
         if number:
             say("")
         title, _, rest = str(each).partition("\n")
-        say(title, FATES.get(title[:1], ""))
+        say(title, reply_style(title))
         say(rest)
     return 0
 
@@ -164,12 +162,12 @@ def _status_code(found: re.Match[str], verb: str) -> Explanation:
 def _by_digits(code: str) -> str:
     """What can be said about a number that is no reply code of SMTP."""
     first = {
-        "0": "No protocol of this family has codes that begin with 0.",
         "1": "FTP and HTTP say with 1 that more will follow; SMTP has no such replies.",
-    }.get(code[0], f"No digit {code[0]} is defined; FTP has 6 for protected replies.")
+        "6": "FTP has 6 for protected replies (RFC 2228).",
+    }.get(code[0], "")
     return (
         f"This is no reply code of SMTP: the first digit is 2 (done), 3 (go on), 4 (not now) or 5 "
-        f"(refused), not {code[0]} (RFC 5321 section 4.2.1). {first}"
+        f"(refused), not {code[0]} (RFC 5321 section 4.2.1). {first}".rstrip()
     )
 
 

@@ -15,7 +15,7 @@ from ..timeouts import HANDSHAKE_TIMEOUT
 from .common import reason
 from .dialogue import Dialogue, Kind, Piece
 from .escapes import to_text
-from .terminal import say
+from .terminal import reply_style, say
 
 if TYPE_CHECKING:
     from ..adapters.tls_contexts import HandshakeSettings
@@ -89,7 +89,9 @@ class Recorder:
             kind = piece.kind.name.lower()
             self._say_json({"sender": sender, "kind": kind, "text": printable(piece.shown)})
         elif piece.ended:
-            self._say(f"{sender}: {printable(piece.shown)}", "dim" if of_server else "")
+            text = printable(piece.shown)
+            quiet = "dim" if piece.kind is Kind.CONTENT else ""
+            self._say(f"{sender}: {text}", reply_style(text) if of_server else quiet)
         else:
             more = f" ... {len(piece.octets)} octets" if len(piece.octets) > SHOWN else ""
             self._say(f"C= {to_text(piece.octets[:SHOWN])}{more}")

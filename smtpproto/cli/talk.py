@@ -24,7 +24,7 @@ from .script import MATCHES, Failed, Step, parse_script, run_script
 from .sending import both
 from .session_options import add_session, ask_password, connection_settings, place
 from .strict import Refusals
-from .terminal import complain, say, say_json
+from .terminal import complain, reply_style, say, say_json
 from .typed_lines import lines_of_people, piped_lines
 from .wire_session import WireSession
 
@@ -204,7 +204,8 @@ class _Talk:
         if self._json:
             _as_json(sender, piece.shown, False)
         elif of_server or not self._live:
-            say(f"{sender}: {printable(piece.shown if not self._live else piece.octets)}")
+            text = printable(piece.octets if self._live else piece.shown)
+            say(f"{sender}: {text}", reply_style(text) if of_server else "")
         if of_server:
             self._reply.append(piece.octets.decode("utf-8", "replace"))
 

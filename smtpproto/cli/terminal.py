@@ -27,6 +27,7 @@ __all__ = [
     "flush",
     "is_live",
     "progress",
+    "reply_style",
     "say",
     "say_json",
     "show_table",
@@ -34,6 +35,8 @@ __all__ = [
 
 # What a style looks like, in rich's words.
 STYLES = {"good": "green", "bad": "red", "warn": "yellow", "dim": "dim", "head": "bold"}
+# The same for replies, by the first digit of the code.
+FATES = {"2": "good", "3": "good", "4": "warn", "5": "bad"}
 # Seconds after which a person wants to see that it goes on.
 PATIENCE = 1.0
 UNITS = ("octets", "kB", "MB", "GB")
@@ -94,6 +97,11 @@ def say_json(value: Any) -> None:
         OutputClosed: the other end of the pipe is closed.
     """
     say(json.dumps(value))
+
+
+def reply_style(text: str) -> str:
+    """Return the style of a line that begins with a reply code."""
+    return FATES.get(text[:1], "")
 
 
 def show_table(rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> None:
