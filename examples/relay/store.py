@@ -29,7 +29,7 @@ DUE = "SELECT * FROM recipient WHERE due <= ? AND domain NOT IN (-) ORDER BY due
 MESSAGE = "SELECT * FROM message WHERE id = ?"
 LOAD = "SELECT id, rcpt, tries FROM recipient WHERE message = ? AND domain = ? ORDER BY id"
 RETRY = "UPDATE recipient SET due = ?, last = ?, tries = tries + 1 WHERE id = ?"
-FORGET = "DELETE FROM message WHERE id = ?1 AND ?1 NOT IN (SELECT message FROM recipient)"
+FORGET = "DELETE FROM message WHERE id = ? AND id NOT IN (SELECT message FROM recipient)"
 LISTING = "SELECT *, length(content) AS octets FROM message JOIN recipient ON message.id = message"
 
 Job = tuple[int, str]
