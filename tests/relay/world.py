@@ -125,7 +125,7 @@ def relay(
     hop = NextHop()
     with contextlib.ExitStack() as stack:
         resolver = stack.enter_context(name_server(records))
-        resolver.lifetime = 2
+        resolver.lifetime = 10
         for settings in behind:
             there = dataclasses.replace(settings, port=port, hostname="mx.example")
             server = sync.serve_with(handler or hop, there)  # type: ignore[arg-type]  # any handler
