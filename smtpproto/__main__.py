@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -30,6 +31,10 @@ def command(program: str = "smtpproto") -> NoReturn:
     from .cli import main  # noqa: PLC0415  # not before SIGINT is looked after
     from .cli.terminal import OutputClosed  # noqa: PLC0415
 
+    # What the encoding of the output lacks shall not end the program.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         signal.signal(signal.SIGINT, interrupted)
         status = main(program=program)

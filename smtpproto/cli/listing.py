@@ -56,7 +56,7 @@ def listed(sinks: Sinks, options: argparse.Namespace) -> Sinks:
         taken,
         as_json=options.json,
         whole=options.print,
-        silent=(options.print and not options.json) or options.discard,
+        silent=(options.print and not options.json) or options.discard or options.quiet,
     )
 
     def sink(session: Session, envelope: Envelope) -> Listing:

@@ -84,6 +84,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--transcript", action="store_true", help="write all that is said to standard error"
     )
     running.add_argument(
+        "--quiet", "-q", action="store_true", help="print no line for each message"
+    )
+    running.add_argument(
         "--json", action="store_true", help="one JSON object for each message on standard output"
     )
 
@@ -102,7 +105,7 @@ def _add_storing(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument("--print", action="store_true", help="print them whole")
     group.add_argument(
-        "--discard", action="store_true", help="forget them, and print no line for each message"
+        "--discard", action="store_true", help="forget them, as by default, with --quiet"
     )
 
 

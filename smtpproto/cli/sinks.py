@@ -173,7 +173,7 @@ def sinks(options: argparse.Namespace) -> Sinks:
         chosen = functools.partial(Forwarding, options.forward)
     elif options.print and not options.json:
         chosen = functools.partial(Printing, options.output)
-    if options.discard and options.count is None:
+    if (options.discard or options.quiet) and options.count is None:
         return chosen
     return listed(chosen, options)
 

@@ -136,7 +136,9 @@ def _write(text: str, style: str, file: TextIO) -> None:
     console = _console(file) if style else None
     with _closing():
         if console is None:
-            print(text, file=file, flush=True)
+            # One write for the whole line: other threads write too.
+            file.write(f"{text}\n")
+            file.flush()
             return
         from rich.text import Text
 

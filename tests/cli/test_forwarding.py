@@ -6,6 +6,7 @@ import smtplib
 
 import pytest
 
+from smtpproto.cli.common import IO
 from tests.cli.inboxes import Inbox
 from tests.programs import HOST, MESSAGE, serve
 
@@ -27,8 +28,9 @@ def test_a_message_is_passed_on(sink: str, mails: Inbox) -> None:
     assert content.endswith(CRLF)
 
 
-def test_refusals_come_back(sink: str, mails: Inbox) -> None:
-    with serve("--forward", sink) as server:
+@pytest.mark.parametrize("io", IO)
+def test_refusals_come_back(io: str, sink: str, mails: Inbox) -> None:
+    with serve("--forward", sink, "--io", io) as server:
         with smtplib.SMTP(HOST, server.port, "client.example", timeout=20) as client:
             with pytest.raises(smtplib.SMTPDataError, match=r"550.*no such mailbox here"):
                 client.sendmail("eve@example.org", ["nobody@example.com"], CRLF)

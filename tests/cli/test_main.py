@@ -117,3 +117,37 @@ def test_trio_that_is_missing_is_named() -> None:
     assert last == (
         "ModuleNotFoundError: smtpproto.trio needs the package trio: python3 -m pip install trio"
     )
+
+
+BARE = """if True:
+    import sys
+    sys.path.insert(0, {root!r})
+    from smtpproto.cli import main
+    status = main({arguments!r})
+    assert not {{"rich", "trio", "trustme", "cryptography", "dns", "site"}} & set(sys.modules)
+    sys.exit(status)
+"""
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        (["send", "--from", "a@b.example", "--to", "c@d.example", "--subject", "x"], "accepted  "),
+        (["probe"], "findings:"),
+        (["talk", "--script", "-"], "C: NOOP\nS: 250 2.0.0 OK\n"),
+        (["explain", "550"], "550: refused"),
+    ],
+)
+def test_the_standard_library_is_enough(arguments: list[str], expected: str, sink: str) -> None:
+    place = {"send": ["--server", sink], "explain": []}.get(arguments[0], [sink])
+    code = BARE.format(root=str(ROOT), arguments=[*arguments, *place])
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-S", "-I", "-c", code],
+        input="C: NOOP\nS: 250\n",
+        capture_output=True,
+        text=True,
+        check=False,
+        env=environment(),
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert expected in done.stdout

@@ -422,13 +422,31 @@ def test_json_for_each_message() -> None:
     assert found["content"].endswith(MESSAGE.decode().replace("\n", "\r\n"))
 
 
-def test_it_ends_after_so_many_messages() -> None:
-    with serve("--count", "2") as server:
-        with smtplib.SMTP(HOST, server.port, "client.example", timeout=20) as client:
-            client.sendmail(SENDER, [ALICE], CRLF)
-            client.sendmail(SENDER, [ALICE], CRLF)
+@KINDS
+def test_it_ends_after_so_many_messages(io: str) -> None:
+    with serve("--count", "2", "--io", io) as server:
+        client = smtplib.SMTP(HOST, server.port, "client.example", timeout=20)
+        client.sendmail(SENDER, [ALICE], CRLF)
+        client.sendmail(SENDER, [ALICE], CRLF)
+        # QUIT may come after the 421 that tells of the end.
+        client.close()
         assert server.process.wait(20) == 0
         assert len(server.stdout.splitlines()) == 3
+
+
+def test_quiet(tmp_path: Path) -> None:
+    with serve("--quiet", "--maildir", str(tmp_path)) as server:
+        submit(server)
+        assert server.stop() == 0
+        assert len(server.stdout.splitlines()) == 1
+    assert len(list((tmp_path / "new").iterdir())) == 1
+
+
+def test_a_subject_that_the_output_cannot_show() -> None:
+    with serve(PYTHONIOENCODING="ascii") as server:
+        submit(server, "Subject: Grüße\r\n\r\nx\r\n".encode())
+        assert server.stop() == 0
+        assert "  Gr\\xfc\\xdfe  " in server.stdout
 
 
 def test_a_port_alone_is_on_loopback() -> None:
