@@ -4,16 +4,43 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Awaitable
+from typing import Any, TypeVar
 
 from ..conversations import io_requests
+from ..conversations.conversation_steps import Steps
 from ..vocabulary.session_facts import TLSFacts
 from . import tls_contexts
 from .nonblocking_channel import Channel
 
-__all__ = ["AsyncLink"]
+__all__ = ["AsyncLink", "HandedSteps"]
+
+T = TypeVar("T")
 
 _SLICE = 2048  # octets to write before other sessions may go on
 _READS = 65536  # most octets to read while there is something to write
+
+
+class HandedSteps(Steps[T]):
+    """The steps of a conversation, of which its link takes some by itself.
+
+    Attributes:
+        handed: the next request, which the link has left to the runner.
+        ended: how the conversation has ended meanwhile.
+    """
+
+    __slots__ = ("ended", "handed")
+
+    def __init__(self, flow: io_requests.Flow[T]) -> None:
+        super().__init__(flow)
+        self.handed: io_requests.Request | None = None
+        self.ended: BaseException | None = None
+
+    def __next__(self) -> io_requests.Request:
+        if self.ended is not None:
+            raise self.ended
+        handed, self.handed = self.handed, None
+        # An error, such as a cancellation, takes the place of what the request would give.
+        return super().__next__() if handed is None or self.error is not None else handed
 
 
 class AsyncLink(Channel):
@@ -52,8 +79,8 @@ class AsyncLink(Channel):
         """Let other tasks run."""
         raise NotImplementedError
 
-    def _look(self, most: int) -> Awaitable[bytes | None] | None:
-        """Return what `read` does, to await, if the octets are probably there; otherwise None."""
+    def _may_have_octets(self) -> bool:
+        """Whether it is worth the time to read before it waits."""
         raise NotImplementedError
 
     def _wait(self, until: float, *, read: int, write: bool) -> Awaitable[bool]:
@@ -115,51 +142,94 @@ class AsyncLink(Channel):
             if not await self._wait(self._progress, read=reads, write=True):
                 raise TimeoutError(f"the peer took no octets for {seconds:g} seconds")
 
-    async def receive(self, request: io_requests.Receive) -> bytes:
-        """Return some octets; `b""` at the end.  A wait that is not fresh keeps its deadline."""
+    async def receive(self, request: io_requests.Receive, steps: Steps[Any]) -> bytes | None:
+        """Return some octets; `b""` at the end.  A wait that is not fresh keeps its deadline.
+
+        Arguments:
+            request: what is awaited.
+            steps: the conversation, for an adapter that goes on with it by itself.
+        """
         most = request.most
         if self.unsent and (octets := await self._finish(request, most)) is not None:
             return octets
         now = self._now()
         self._until = request.deadline(now, self._until, self._most)
         octets = None
-        if now < self._until and not self._draining and (look := self._look(most)) is not None:
-            octets = await look
+        if now < self._until and not self._draining and self._may_have_octets():
+            await self._let_others_go_on()
+            octets = self.read(most)
         while octets is None:
-            late = f"nothing came within {self._limit(request.timeout):g} seconds"
-            await self._hear(self._until, most, late)
+            if not await self._hear(self._until, most):
+                raise self._silence(request)
+            self.push()
             octets = self.read(most)
         return octets
+
+    def take_steps(self, steps: HandedSteps[Any], octets: bytes) -> io_requests.Receive | None:
+        """Go on with a conversation, as long as it only exchanges octets and need not wait.
+
+        Arguments:
+            steps: the conversation; it awaits octets.
+            octets: these.
+
+        Returns:
+            The octets that it awaits next, with `_until` as their deadline; None if it needs
+            something else, or has ended: then the runner goes on with `steps`.
+        """
+        steps.result = octets
+        while True:
+            try:
+                request = next(steps)
+            except BaseException as error:  # noqa: BLE001  # the runner raises it
+                steps.ended = error
+                return None
+            if type(request) is io_requests.Receive and not self._draining:
+                now = self._now()
+                self._until = request.deadline(now, self._until, self._most)
+                if now < self._until:
+                    return request
+            elif type(request) is io_requests.Send and len(request.data) < _SLICE:
+                try:
+                    self.put(request.data)
+                    self.push()
+                except Exception as error:  # noqa: BLE001  # the conversation knows what it means
+                    steps.error = error
+                    continue
+                if not self.unsent:
+                    continue
+                self._progress = self._now() + self._limit(request.timeout)
+                request = io_requests.Send(b"", request.timeout, request.reads)
+            steps.handed = request
+            return None
 
     async def start_tls(self, request: io_requests.BeginTLS) -> TLSFacts:
         """Do the TLS handshake."""
         until = self._now() + self._limit(request.timeout)
         while (facts := self.shake_hands()) is None:
-            await self._hear(until, _READS, "the time limit ran out")
+            if not await self._hear(until, _READS):
+                raise self._silence(request)
+            self.push()
         return facts
 
-    async def _hear(self, until: float, most: int, late: str) -> None:
-        """Wait for octets.
+    async def _hear(self, until: float, most: int) -> bool:
+        """Wait for octets; return False if none came in time, or the server shall stop."""
+        if self._draining:
+            return False
+        self._awaits_peer = True
+        try:
+            # TLS may have to send something itself.
+            return await self._wait(until, read=most, write=bool(self.unsent))
+        finally:
+            self._awaits_peer = False
 
-        Raises:
-            TimeoutError: none came in time; `late` is its text.
-            Draining: the server shall stop.
-        """
-        if not self._draining:
-            self._awaits_peer = True
-            try:
-                # TLS may have to send something itself.
-                ready = await self._wait(until, read=most, write=bool(self.unsent))
-            finally:
-                self._awaits_peer = False
-            if ready:
-                if self.unsent:
-                    self.push()
-                return
-        if not self._draining:
-            raise TimeoutError(late)
-        self._draining = False
-        raise io_requests.Draining
+    def _silence(self, request: io_requests.Receive | io_requests.BeginTLS) -> Exception:
+        """Return the error for a conversation whose peer said nothing."""
+        if self._draining:
+            self._draining = False
+            return io_requests.Draining()
+        if isinstance(request, io_requests.BeginTLS):
+            return TimeoutError("the time limit ran out")
+        return TimeoutError(f"nothing came within {self._limit(request.timeout):g} seconds")
 
     def _limit(self, timeout: float) -> float:
         return timeout if self._most is None else min(timeout, self._most)

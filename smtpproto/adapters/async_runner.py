@@ -31,6 +31,7 @@ class AsyncRunner:
     """
 
     interrupts: tuple[type[BaseException], ...]
+    _steps: type[Steps[Any]] = Steps
 
     def _is_cancelled(self, raised: BaseException) -> bool:
         """Whether this exception came because the task was cancelled."""
@@ -44,6 +45,13 @@ class AsyncRunner:
         """
         raise NotImplementedError
 
+    @staticmethod
+    def _late(seconds: float) -> TimeoutError:
+        """Return the error of `_finish`."""
+        return TimeoutError(
+            f"the session was cancelled, and the call took more than {seconds:g} seconds"
+        )
+
     async def run(self, flow: Flow[T], link: AsyncLink | None = None) -> T:
         """Run a conversation to its end; the link may be None if it only calls functions.
 
@@ -54,14 +62,14 @@ class AsyncRunner:
             Exception: any error that the conversation raises.
             BaseException: the state of the conversation is unknown: close the link.
         """
-        steps, interrupt, cancelled = Steps(flow), None, False
+        steps, interrupt, cancelled = self._steps(flow), None, False
         try:
             for request in steps:
                 try:
                     # By far the most frequent first: this is where a server spends its time.
                     if type(request) is io_requests.Receive:
                         assert link is not None
-                        steps.result = await link.receive(request)
+                        steps.result = await link.receive(request, steps)
                         continue
                     if type(request) is io_requests.Send:
                         assert link is not None
@@ -81,7 +89,7 @@ class AsyncRunner:
         finally:
             if interrupt is not None:
                 raise interrupt
-        return steps.returned
+        return steps.returned  # type: ignore[no-any-return]  # it is of this flow
 
     def _fulfil(self, request: Request, link: AsyncLink | None) -> Any:
         """Do what a request asks for; return the result or an awaitable of it."""

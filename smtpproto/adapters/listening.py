@@ -196,6 +196,11 @@ class Running:
         """The port of the first listener."""
         return self.addresses[0][1]
 
+    def _log_unfinished(self, sessions: int) -> None:
+        machine.LOG.error(
+            "the server has stopped, though handlers of %d sessions have not returned", sessions
+        )
+
 
 def start_listening(
     handler: object, settings: ListeningSettings, *, waits: bool | None = None

@@ -6,13 +6,15 @@ import asyncio
 import os
 import socket
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ..adapters import tls_contexts
-from ..adapters.async_link import AsyncLink
+from ..adapters.async_link import AsyncLink, HandedSteps
 from ..adapters.async_runner import AsyncRunner
+from ..conversations.conversation_steps import Steps
+from ..conversations.io_requests import Receive
 
-__all__ = ["RUNNER", "Link", "made_in_thread", "run"]
+__all__ = ["RUNNER", "Link", "made_in_thread"]
 
 T = TypeVar("T")
 
@@ -27,19 +29,6 @@ class Link(AsyncLink):
     system calls.  It reads as soon as octets arrive, so that the socket is not ready in the turns
     until the task runs; the octets stay here until the task takes them, even if it is cancelled.
     """
-
-    __slots__ = (
-        "_arrived",
-        "_broken",
-        "_deadline",
-        "_loop",
-        "_most_octets",
-        "_number",
-        "_reads",
-        "_timer",
-        "_waiter",
-        "_writes",
-    )
 
     def __init__(
         self, sock: socket.socket, most: float | None, handshake: tls_contexts.HandshakeSettings
@@ -58,6 +47,9 @@ class Link(AsyncLink):
         self._waiter: asyncio.Future[bool] = self._loop.create_future()
         self._waiter.cancel()
         self._deadline = 0.0
+        # The conversation that goes on in the turns of the loop, and what it waits for.
+        self._steps: HandedSteps[Any] | None = None
+        self._request: Receive | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def _now(self) -> float:
@@ -66,14 +58,39 @@ class Link(AsyncLink):
     async def _let_others_go_on(self) -> None:
         await asyncio.sleep(0)
 
-    def _look(self, most: int) -> Awaitable[bytes | None] | None:
+    def _may_have_octets(self) -> bool:
         # What TLS has decrypted already makes no socket readable.
-        at_hand = self._arrived is not None or self.secure
-        return self._read_soon(most) if at_hand else None
+        return self._arrived is not None or self.secure
 
-    async def _read_soon(self, most: int) -> bytes | None:
-        await asyncio.sleep(0)
-        return self.read(most)
+    # --- the conversation in the turns of the loop ---------------------------------------------
+
+    async def receive(self, request: Receive, steps: Steps[Any]) -> bytes | None:
+        if self.secure or self.unsent or self._arrived is not None:
+            return await super().receive(request, steps)
+        assert isinstance(steps, HandedSteps)
+        self._until = request.deadline(self._loop.time(), self._until, self._most)
+        self._request, self._steps = request, steps
+        try:
+            if not await self._hear(self._until, request.most):
+                raise self._silence(self._request)
+        finally:
+            self._steps = None
+        # The conversation has had the octets, and waits for something else now.
+        return None
+
+    def _go_on(self, octets: bytes) -> None:
+        """Go on with the conversation, and wake its task once it needs more than octets.
+
+        To wake the task each time would cost a turn of the loop, and a fifth of a server's time.
+        """
+        assert self._steps is not None
+        request = self.take_steps(self._steps, octets)
+        if request is not None and not self._broken:
+            self._request, self._most_octets = request, request.most
+            self._set_deadline(self._until)
+            return
+        self._steps.handed = self._steps.handed or request
+        self._waiter.set_result(True)
 
     # --- octets that the loop has read ----------------------------------------------------------
 
@@ -106,9 +123,7 @@ class Link(AsyncLink):
         if write and not self._writes:
             self._loop.add_writer(self._number, self._writable)
             self._writes = True
-        self._deadline = until
-        if self._timer is None or until < self._timer.when():
-            self._set_timer()
+        self._set_deadline(until)
         return waiter
 
     def _readable(self) -> None:
@@ -118,36 +133,42 @@ class Link(AsyncLink):
             self._loop.remove_reader(self._number)
             return
         try:
-            self._arrived = self.sock.recv(self._most_octets)
+            octets = self.sock.recv(self._most_octets)
             # After an error uvloop tells of the socket once, and never again.
             self._broken = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         except BlockingIOError:
             return
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001  # the conversation knows what it means
             self._waiter.set_exception(error)
         else:
-            self._waiter.set_result(True)
+            if self._steps is not None:
+                self._go_on(octets)
+            else:
+                self._arrived = octets
+                self._waiter.set_result(True)
 
     def _writable(self) -> None:
         # Nearly always it is: a wait for this is rare.
         self._writes = False
         self._loop.remove_writer(self._number)
-        if not self._waiter.done():
+        if not self._waiter.done() and self._steps is None:
             self._waiter.set_result(True)
 
     # --- deadlines ----------------------------------------------------------------------------
 
-    def _set_timer(self) -> None:
+    def _set_deadline(self, until: float) -> None:
+        self._deadline = until
         # A timer that is too early is set again when it runs out.  So most waits set none.
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(self._deadline, self._look_at_the_clock)
+        if self._timer is None or until < self._timer.when():
+            if self._timer is not None:
+                self._timer.cancel()
+            self._timer = self._loop.call_at(until, self._look_at_the_clock)
 
     def _look_at_the_clock(self) -> None:
         self._timer = None
         if not self._waiter.done():
             if self._loop.time() < self._deadline:
-                self._set_timer()
+                self._set_deadline(self._deadline)
             else:
                 self._wake()
 
@@ -180,6 +201,7 @@ class _Runner(AsyncRunner):
     """
 
     interrupts = (KeyboardInterrupt, asyncio.CancelledError)
+    _steps = HandedSteps
 
     def _is_cancelled(self, raised: BaseException) -> bool:
         return isinstance(raised, asyncio.CancelledError)
@@ -194,13 +216,10 @@ class _Runner(AsyncRunner):
             await asyncio.wait([calling], timeout=seconds)
         finally:
             calling.cancel()
-        raise TimeoutError(
-            f"the session was cancelled, and the call took more than {seconds:g} seconds"
-        )
+        raise self._late(seconds)
 
 
 RUNNER = _Runner()
-run = RUNNER.run
 
 
 async def made_in_thread(make: Callable[[], T], close: Callable[[T], object]) -> T:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..adapters import host, sockets
 from ..adapters.listening import Arrival, Listening, ListeningSettings, Running, start_listening
 from ..adapters.settings_as_parameters import fields_as_parameters
-from .link import Link, made_in_thread, run
+from .link import RUNNER, Link, made_in_thread
 
 if TYPE_CHECKING:
     from ..conversations import AsyncContentHandler, AsyncMessageHandler
@@ -162,10 +162,7 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
 
     def _give_up(self) -> None:
         """Leave the handlers that have not returned to themselves."""
-        host.LOG.error(
-            "the server has stopped, though handlers of %d sessions have not returned",
-            len(self._links),
-        )
+        self._log_unfinished(len(self._links))
         self._finish()
 
     def _set_timer(self, when: float, function: Callable[[], None]) -> None:
@@ -181,7 +178,7 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
 
 async def _serve(arrival: Arrival, link: Link) -> None:
     try:
-        await run(arrival.flow, link)
+        await RUNNER.run(arrival.flow, link)
         link.close()
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise

@@ -92,10 +92,7 @@ class Server(Running):
 
     def _give_up(self) -> None:
         """Leave the handlers that have not returned to themselves."""
-        host.LOG.error(
-            "the server has stopped, though handlers of %d sessions have not returned",
-            len(self._links),
-        )
+        self._log_unfinished(len(self._links))
         for link in self._links:
             link.abort()
         self._stopped.set()
