@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
         bare = options.bare or (bool(steps) and steps[0].sends is None)
         with Patience(place(options)) as patience:
             settings = connection_settings(options)
-            observer = both(_as_json if options.json else Transcript(say), patience)
+            observer = both(_as_json if options.json else Transcript(_say_line), patience)
             with WireSession(settings, observer, bare=bare, lmtp=options.lmtp) as session:
                 talk = _Talk(session, patience, options, live=live)
                 if options.script:
@@ -112,6 +112,10 @@ def _read_script(path: str) -> list[Step]:
             return parse_script(file)
     except OSError as error:
         raise CannotRun(f"--script {in_file(path, error)}") from None
+
+
+def _say_line(line: str) -> None:
+    say(line, reply_style(line[3:]) if line.startswith("S:") else "")
 
 
 def _as_json(sender: str, octets: bytes, content: bool) -> None:  # noqa: ARG001, FBT001  an Observer
@@ -221,6 +225,8 @@ class _Talk:
                 self._refusals.note_tls(facts)
             if not self._json:
                 say(f"# TLS has begun ({facts.version}, {facts.cipher}): say EHLO again", "dim")
+                if not facts.peer_names:
+                    say("# the certificate was not checked (--ca FILE checks it)", "warn")
             return
         if self._json:
             return

@@ -202,3 +202,15 @@ def test_a_person_at_a_terminal(sink: str, tmp_path: Path) -> None:
     # The next time it is there again.
     again = on_a_terminal([b"\x1b[A\n", b"QUIT\n"], sink, **state)
     assert "RCPT TO:<nobody@b.example>\nS: 503 " in again
+
+
+def test_a_certificate_that_nobody_checked_is_told() -> None:
+    with serve("--discard", "--self-signed") as server:
+        authority = server.stderr.rpartition(" ")[2].strip()
+        unchecked = smtpproto("talk", server.server, "--bare", stdin=b"EHLO a\nSTARTTLS\n")
+        checked = smtpproto(
+            "talk", server.server, "--bare", "--ca", authority, stdin=b"EHLO a\nSTARTTLS\n"
+        )
+    assert "# the certificate was not checked (--ca FILE checks it)\n" in unchecked.stdout
+    assert "TLS has begun" in checked.stdout
+    assert "not checked" not in checked.stdout
