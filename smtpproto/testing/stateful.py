@@ -26,7 +26,7 @@ from ..engine.server import Server
 from ..errors import LocalProtocolError
 from ..extensions import Bdat, Extension
 from ..vocabulary.command_base import Command
-from ..vocabulary.commands import Data, Ehlo, Lhlo, Mail, Quit
+from ..vocabulary.commands import Data, Ehlo, Lhlo, Quit
 from ..vocabulary.events import AuthResponse, ContentChunk, EndOfContent
 from ..vocabulary.replies import Reply
 from ..vocabulary.session_facts import Protocol
@@ -34,6 +34,7 @@ from ..vocabulary.states import State
 from . import strategies as smtp
 from .agreement import Sendable
 from .pair import Pair
+from .strategies.commands import Envelopes
 
 __all__ = ["Lockstep"]
 
@@ -53,12 +54,12 @@ class Lockstep(RuleBasedStateMachine):
     protocol: Protocol = Protocol.SMTP
 
     # Made once for each class, because that takes longer than drawing from them.
-    _made: ClassVar[dict[type, tuple[st.SearchStrategy[Command], st.SearchStrategy[Mail]]]] = {}
+    _made: ClassVar[dict[type, tuple[st.SearchStrategy[Command], Envelopes]]] = {}
 
     def __init__(self) -> None:
         super().__init__()
         if type(self) not in self._made:
-            self._made[type(self)] = (self.commands(), smtp.mails(self.extensions))
+            self._made[type(self)] = (self.commands(), Envelopes(self.extensions))
         self._cuts: Iterator[int] = iter(())
         self.pair = self.connections()
 
@@ -114,8 +115,9 @@ class Lockstep(RuleBasedStateMachine):
     @rule(data=st.data(), settled=st.booleans())
     def envelope(self, data: st.DataObject, *, settled: bool) -> None:
         """Begin a mail transaction, in one group or with a round trip for each command."""
-        mail = data.draw(self._made[type(self)][1])
-        recipients = st.lists(smtp.rcpts(mail, self.extensions), min_size=1, max_size=3)
+        envelopes = self._made[type(self)][1]
+        mail = data.draw(envelopes.mails)
+        recipients = st.lists(envelopes.rcpts(mail), min_size=1, max_size=3)
         content = st.sampled_from([(), (Data(),), (Data(),)])
         for command in (mail, *data.draw(recipients), *data.draw(content)):
             self.try_to(command)

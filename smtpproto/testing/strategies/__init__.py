@@ -32,12 +32,11 @@ from .commands import (
     mails,
     noops,
     offers,
-    parameters,
-    parameters_of,
     questions,
     rcpts,
 )
-from .octets import contents, mutated, segmentations, segmented
+from .octets import Cuts, contents, cuts, mutated, segmentations, segmented
+from .parameters import parameters, parameters_of
 from .replies import replies
 from .sessions import ClientSession, Message, sessions
 
@@ -45,10 +44,12 @@ del _hypothesis
 
 __all__ = [
     "ClientSession",
+    "Cuts",
     "Message",
     "address_literals",
     "commands",
     "contents",
+    "cuts",
     "domains",
     "forward_paths",
     "local_parts",

@@ -1,14 +1,12 @@
-"""Strategies for commands and the parameters of service extensions.
+"""Strategies for commands.
 
 A command is drawn for a set of extensions: one that a server which offers them must accept.
 """
 
 from __future__ import annotations
 
-import base64
-import functools
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import Any
 
 from hypothesis import strategies as st
@@ -34,36 +32,24 @@ from ...vocabulary.commands import (
     Rset,
     Vrfy,
 )
-from ...vocabulary.parameters import Parameter
 from ...vocabulary.session_facts import Offered, Protocol, Session, Transaction
 from ...vocabulary.xclient_attributes import Unavailable
 from .addresses import domains, forward_paths, mailboxes, names, reverse_paths
+from .made_once import made_once
+from .parameters import Parameters, parameters_of
 
 __all__ = [
+    "Envelopes",
     "commands",
     "mails",
     "noops",
     "offers",
-    "parameters",
-    "parameters_of",
     "questions",
     "rcpts",
 ]
 
-# By class; that of a mapping's keys is invariant, so `type[Parameter]` would refuse most of them.
-Parameters = Mapping[Any, st.SearchStrategy[Any]]
-
 _FAR = datetime(2999, 12, 31, 23, 59, 59, tzinfo=timezone.utc)
 _VISIBLE = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=20)
-_PRINTABLE = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=20)
-_ATOMS = st.from_regex(r"[A-Za-z0-9!#$%&'*+_{|}~^-]{1,10}", fullmatch=True)
-_WORDS = st.from_regex(r"[A-Za-z][A-Za-z0-9._:-]{0,12}", fullmatch=True)
-# The bounds that hypothesis takes have no time zone.
-_EPOCH, _LATE = (datetime.fromisoformat(day) for day in ("1970-01-02", "2100-01-01"))
-_MINUTES = st.integers(-720, 720).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-_MOMENTS = st.datetimes(_EPOCH, _LATE, timezones=_MINUTES).map(
-    lambda moment: moment.replace(microsecond=0)
-)
 
 
 def offers() -> tuple[Extension, ...]:
@@ -94,104 +80,6 @@ def offers() -> tuple[Extension, ...]:
     )
 
 
-def _tracking() -> st.SearchStrategy[ext.MtrkParameter]:
-    certifiers = st.binary(min_size=1, max_size=20).map(
-        lambda octets: base64.b64encode(octets).decode().rstrip("=")
-    )
-    return st.builds(ext.MtrkParameter, certifiers, st.none() | st.integers(0, 999_999_999))
-
-
-def _original_recipient(smtputf8: bool) -> st.SearchStrategy[ext.Orcpt]:  # noqa: FBT001
-    plain = st.builds(ext.Orcpt.of, _PRINTABLE, st.just("") | _ATOMS)
-    text = st.text(st.characters(categories=["L", "N", "P", "Zs"]), min_size=1, max_size=20)
-    unicode = st.builds(lambda address: ext.Orcpt.of(address, "utf-8", smtputf8=smtputf8), text)
-    return plain.filter(lambda parameter: parameter.kind.lower() != "utf-8") | unicode
-
-
-def parameters(kind: type[Parameter], *, smtputf8: bool = False) -> st.SearchStrategy[Parameter]:
-    """Values of a parameter that this package knows.
-
-    Arguments:
-        kind: its class, such as `smtpproto.extensions.SizeParameter`.
-        smtputf8: whether the transaction has SMTPUTF8, so that UTF-8 may be unencoded.
-
-    Raises:
-        LookupError: there is no strategy for this class.
-    """
-    try:
-        strategy = _parameters(smtputf8=smtputf8)[kind]
-    except KeyError:
-        raise LookupError(f"no strategy for {kind.__qualname__}: give one of your own") from None
-    return strategy
-
-
-@functools.cache
-def _parameters(*, smtputf8: bool) -> Parameters:
-    conditions = st.lists(
-        st.sampled_from(["SUCCESS", "FAILURE", "DELAY", "delay"]),
-        min_size=1,
-        max_size=3,
-        unique_by=str.upper,
-    ) | st.just(["NEVER"])
-    return {
-        ext.SizeParameter: st.builds(ext.SizeParameter, st.integers(0, 50_000_000)),
-        ext.Body: st.builds(ext.Body, st.sampled_from(["7BIT", "8BITMIME", "BINARYMIME"])),
-        ext.AuthParameter: st.builds(ext.AuthParameter, st.none() | mailboxes(smtputf8=smtputf8)),
-        ext.SmtpUtf8Parameter: st.just(ext.SmtpUtf8Parameter()),
-        ext.Ret: st.builds(ext.Ret, st.sampled_from(["FULL", "HDRS", "full"])),
-        ext.Envid: st.builds(ext.Envid.of, _PRINTABLE | st.just("id@client.example")),
-        ext.Notify: st.builds(ext.Notify, conditions.map(tuple)),
-        ext.Orcpt: _original_recipient(smtputf8),
-        ext.RequireTlsParameter: st.just(ext.RequireTlsParameter()),
-        ext.By: st.builds(ext.By, st.integers(1, 999_999_999), st.booleans(), st.booleans())
-        | st.builds(ext.By, st.integers(-999_999_999, 0), st.just(False), st.booleans()),
-        ext.HoldFor: st.builds(ext.HoldFor, st.integers(1, 999_999_999)),
-        ext.HoldUntil: st.builds(ext.HoldUntil, _MOMENTS),
-        ext.MtPriorityParameter: st.builds(ext.MtPriorityParameter, st.integers(-9, 9)),
-        ext.RrvsParameter: st.builds(ext.RrvsParameter, _MOMENTS, st.none() | st.booleans()),
-        ext.MtrkParameter: _tracking(),
-        ext.Solicit: st.builds(ext.Solicit, st.lists(_WORDS, min_size=1, max_size=4).map(tuple)),
-        ext.ConpermParameter: st.just(ext.ConpermParameter()),
-        ext.ConnegParameter: st.just(ext.ConnegParameter()),
-    }
-
-
-def parameters_of(
-    command: type[Command],
-    extensions: Iterable[Extension],
-    *,
-    smtputf8: bool = False,
-    own: Parameters | None = None,
-) -> st.SearchStrategy[tuple[Parameter, ...]]:
-    """Parameters that a command can have with these extensions, each at most once; often none.
-
-    It does not check whether they fit together; `mails` and `rcpts` do.
-
-    Arguments:
-        command: `Mail`, `Rcpt`, `Vrfy` or `Expn`.
-        extensions: those on offer.
-        smtputf8: as for `parameters`.
-        own: strategies for parameters of extensions of your own, by their class.
-    """
-    known = {**_parameters(smtputf8=smtputf8), **(own or {})}
-    kinds = dict.fromkeys(kind for e in extensions for kind in e.parameters.get(command, ()))
-    always = [known[kind] for kind in kinds if smtputf8 and kind is ext.SmtpUtf8Parameter]
-    sometimes = [
-        known[kind] for kind in kinds if kind in known and kind is not ext.SmtpUtf8Parameter
-    ]
-    return _some(always, sometimes)
-
-
-@st.composite
-def _some(
-    draw: st.DrawFn,
-    always: list[st.SearchStrategy[Any]],
-    sometimes: list[st.SearchStrategy[Any]],
-) -> tuple[Any, ...]:
-    chosen = [*always, *(each for each in sometimes if draw(st.integers(0, 3)) == 3)]
-    return tuple(draw(st.permutations([draw(each) for each in chosen])))
-
-
 def mails(
     extensions: Iterable[Extension] = (),
     *,
@@ -200,21 +88,14 @@ def mails(
 ) -> st.SearchStrategy[Mail]:
     """MAIL commands that a server with these extensions accepts.
 
+    The simplest is `MAIL FROM:<a@example.com>`.
+
     Arguments:
         extensions: those on offer.
         session: the facts that matter, such as `secure`.
         own: strategies for parameters of extensions of your own, by their class.
     """
-    offered = tuple(extensions)
-    utf8 = st.booleans() if any(e.utf8 for e in offered) else st.just(False)
-    built = utf8.flatmap(
-        lambda smtputf8: st.builds(
-            Mail,
-            reverse_paths(smtputf8=smtputf8),
-            parameters_of(Mail, offered, smtputf8=smtputf8, own=own),
-        )
-    )
-    return built.filter(_Judge(offered, session).allows)
+    return Envelopes(extensions, session=session, own=own).mails
 
 
 def rcpts(
@@ -226,34 +107,34 @@ def rcpts(
 ) -> st.SearchStrategy[Rcpt]:
     """RCPT commands that the same server accepts.
 
+    The simplest is `RCPT TO:<a@example.com>`.
+
     Arguments:
         mail: the MAIL of the transaction, which says whether UTF-8 is allowed.
         extensions: those on offer.
         session: as for `mails`.
         own: as for `mails`.
     """
-    offered = tuple(extensions)
-    smtputf8 = mail.get(ext.SmtpUtf8Parameter) is not None
-    built = st.builds(
-        Rcpt,
-        forward_paths(smtputf8=smtputf8),
-        parameters_of(Rcpt, offered, smtputf8=smtputf8, own=own),
-    )
-    return built.filter(_Judge(offered, session, Transaction(mail)).allows)
+    return Envelopes(extensions, session=session, own=own).rcpts(mail)
 
 
-class _Judge:
-    """Checks whether extensions allow a command, and whether its line is short enough."""
+class Envelopes:
+    """The strategies for MAIL and RCPT, made once; the arguments are those of `mails`.
+
+    Attributes:
+        mails: as `mails`.
+    """
 
     def __init__(
         self,
-        offered: tuple[Extension, ...],
-        session: Session | None,
-        transaction: Transaction | None = None,
+        extensions: Iterable[Extension],
+        *,
+        session: Session | None = None,
+        own: Parameters | None = None,
     ) -> None:
-        self.catalogue: Catalogue = catalogue(map(type, offered), Protocol.SMTP, Limits())
+        offered = tuple(extensions)
         facts = session or Session()
-        self.session = Session(
+        self._session = Session(
             protocol=facts.protocol,
             secure=facts.secure,
             tls=facts.tls,
@@ -261,21 +142,43 @@ class _Judge:
             facts=facts.facts,
             offered=Offered(offered),
         )
-        self.transaction = transaction
+        known: Catalogue = catalogue(map(type, offered), Protocol.SMTP, Limits())
+        self._rules = known.in_force(self._session.offered).rules
 
-    def allows(self, command: Command) -> bool:
-        rules = self.catalogue.in_force(self.session.offered).rules[type(command)]
+        def made(kind: type[Any], paths: Any, *, smtputf8: bool) -> st.SearchStrategy[Any]:
+            parameters = parameters_of(kind, offered, smtputf8=smtputf8, own=own)
+            return st.builds(kind, paths(smtputf8=smtputf8), parameters)
+
+        allowed = [False, True] if any(e.utf8 for e in offered) else [False]
+        self.mails: st.SearchStrategy[Mail] = st.one_of(
+            [made(Mail, reverse_paths, smtputf8=smtputf8) for smtputf8 in allowed]
+        ).filter(self._allows)
+        self._rcpts = {
+            smtputf8: made(Rcpt, forward_paths, smtputf8=smtputf8) for smtputf8 in allowed
+        }
+
+    def rcpts(self, mail: Mail) -> st.SearchStrategy[Rcpt]:
+        """As `rcpts`."""
+        smtputf8 = mail.get(ext.SmtpUtf8Parameter) is not None
+        transaction = Transaction(mail)
+        return self._rcpts[smtputf8].filter(lambda rcpt: self._allows(rcpt, transaction))
+
+    def _allows(self, command: Command, transaction: Transaction | None = None) -> bool:
+        """Whether the extensions allow a command, and its line is short enough."""
+        rules = self._rules[type(command)]
         return (
             len(command.line().encode()) + 2 <= rules.longest
-            and rules.refusal(command, self.session, self.transaction) is None
+            and rules.refusal(command, self._session, transaction) is None
         )
 
 
+@made_once
 def noops() -> st.SearchStrategy[Noop]:
     """NOOP, with or without a string."""
     return st.builds(Noop, st.just("") | _strings(smtputf8=False))
 
 
+@made_once
 def _strings(*, smtputf8: bool) -> st.SearchStrategy[str]:
     """Texts that may follow NOOP, VRFY, EXPN and HELP."""
     text = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, max_size=40)
@@ -283,12 +186,13 @@ def _strings(*, smtputf8: bool) -> st.SearchStrategy[str]:
         text |= st.text(min_size=1, max_size=20)
     # A parameter as the last word would be read as one.
     return (
-        (text | mailboxes(smtputf8=smtputf8).map(str))
+        (mailboxes(smtputf8=smtputf8).map(str) | text)
         .map(str.strip)
         .filter(lambda s: s.isprintable() and bool(s) and not s.upper().endswith(" SMTPUTF8"))
     )
 
 
+@made_once
 def questions(*, smtputf8: bool = False) -> st.SearchStrategy[Vrfy | Expn]:
     """VRFY and EXPN.
 
@@ -313,7 +217,7 @@ def _attributes(
     )
 
 
-@functools.cache
+@made_once
 def _of_extensions() -> Mapping[type[Command], st.SearchStrategy[Any]]:
     """Commands of extensions, for any session."""
     ports = st.integers(0, 65535).map(str)
@@ -357,7 +261,7 @@ def commands(
     hellos = (Lhlo,) if protocol is Protocol.LMTP else (Ehlo, Helo)
     known = {**_of_extensions(), **(own or {})}
     added = [known[c] for e in offered for c in e.commands if c in known]
-    mail = mails(offered)
+    envelopes = Envelopes(offered)
     asked = questions(smtputf8=smtputf8)
     if not any(Expn in e.commands for e in offered):
         asked = asked.filter(lambda question: isinstance(question, Vrfy))
@@ -365,8 +269,8 @@ def commands(
         added.append(st.builds(Help, st.just("") | _strings(smtputf8=False)))
     return st.one_of(
         *(st.builds(kind, names()) for kind in hellos),
-        mail,
-        mail.flatmap(lambda begun: rcpts(begun, offered)),
+        envelopes.mails,
+        envelopes.mails.flatmap(envelopes.rcpts),
         st.sampled_from([Data(), Rset(), Quit()]),
         noops(),
         asked,
