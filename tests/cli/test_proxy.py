@@ -58,7 +58,7 @@ def test_starttls_is_shown_where_there_is_a_certificate(tmp_path: Path) -> None:
         assert "Subject: hello" in server.stdout
     assert "1 # TLS with the server: TLSv1.3, " in shown
     assert "1 C: AUTH PLAIN (response)\n" in shown
-    assert "1 C: mail FROM:<eve@example.org>" in shown
+    assert "1 c: mail from:<eve@example.org>" in shown.lower()
     saved = (tmp_path / "1.txt").read_text(encoding="utf-8")
     assert "C: Subject: hello\n" in saved
     assert "hunter2" not in shown + saved
