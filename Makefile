@@ -1,7 +1,8 @@
 # `make test`  the tests, those against real peers included (a missing peer is skipped with a reason)
 # `make test-thorough` the same with more examples and larger inputs
 # `make test-core` layers 0 to 3 and the adapters, as on every Python version that CI finds
-# `make check` lint, types, docs, coverage, packaging
+# `make check` lint, types, docs, site, coverage, packaging
+# `make site`  the pages of docs/ and the reference as HTML, in build/site
 # `make bench` ratios against other libraries, in one run; `make bench-quick` takes a minute
 
 PYTHON ?= python3
@@ -26,7 +27,7 @@ NO_CORE_TESTS := $(foreach folder,interop adapters cli process testing course,--
 ONE_VERSION := $(foreach folder,interop cli process docs,--ignore=tests/$(folder)) \
                --ignore-glob='*/test_packaging.py'
 
-.PHONY: test test-thorough test-core check lint types docs coverage packaging bench bench-quick format clean
+.PHONY: test test-thorough test-core check lint types docs site coverage packaging bench bench-quick format clean
 
 # Some tests wait for time limits, so a third process fills two cores.
 test: $(VENV)/built
@@ -38,7 +39,7 @@ test-thorough: $(VENV)/built
 test-core: $(VENV)/built
 	$(PYTEST) -q $(ONE_VERSION)
 
-check: lint types docs coverage packaging
+check: lint types docs site coverage packaging
 
 lint: $(VENV)/built
 	$(PY) -m ruff check .
@@ -51,6 +52,11 @@ types: $(VENV)/built
 docs: $(VENV)/built
 	@for script in $(wildcard docs/make_*.py); do \
 	    echo "$(PY) $$script --check"; $(PY) $$script --check || exit 1; done
+
+# A link to a page, a heading or a file that is not there is a warning, and warnings are errors.
+# Outside addresses are looked at by `sphinx-build -b linkcheck docs build/links`: that needs a network.
+site: $(VENV)/built
+	$(PY) -m sphinx -b html -W --keep-going -q -E -a docs build/site
 
 coverage: $(VENV)/built
 	$(PY) -m coverage erase

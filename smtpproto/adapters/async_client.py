@@ -52,11 +52,23 @@ class AsyncClient(ClientBase):
         sender: str | None = None,
         recipients: Iterable[str] | None = None,
     ) -> Delivery:
-        """Deliver a message, by default as its header says: see `ClientBase._message`."""
+        """Deliver a message, by default to those whom its header names.
+
+        Arguments are those of `send_message` of `smtpproto.sync.Client`.
+
+        Raises:
+            Exception: as `send_message` of `smtpproto.sync.Client`.
+        """
         return await self._run(self._message(message, sender, recipients))
 
     async def send(self, envelope: Envelope, content: Content | os.PathLike[str]) -> Delivery:
-        """Deliver content, or that of the file at a path: see `ClientBase._delivery`."""
+        """Deliver content to the recipients of an envelope; chunks may come asynchronously.
+
+        Arguments are those of `send` of `smtpproto.sync.Client`.
+
+        Raises:
+            Exception: as `send` of `smtpproto.sync.Client`.
+        """
         if isinstance(content, os.PathLike):
             with await self._open(content) as file:
                 return await self.send(envelope, file)

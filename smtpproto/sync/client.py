@@ -79,11 +79,34 @@ class Client(ClientBase, AbstractContextManager["Client"]):
         sender: str | None = None,
         recipients: Iterable[str] | None = None,
     ) -> Delivery:
-        """Deliver a message, by default as its header says: see `ClientBase._message`."""
+        """Deliver a message, by default to those whom its header names.
+
+        Arguments:
+            message: its Bcc field is left out of what is sent.
+            sender: the reverse-path; None: taken from Sender or From.
+            recipients: None: taken from To, Cc and Bcc.
+
+        Raises:
+            LocalProtocolError: an address cannot be used, or the server cannot accept this content.
+            TypeError: the message is not an `email.message.Message`.
+            ValueError: there is no sender or no recipient.
+        """
         return self._run(self._message(message, sender, recipients))
 
     def send(self, envelope: Envelope, content: Content | os.PathLike[str]) -> Delivery:
-        """Deliver content, or that of the file at a path: see `ClientBase._delivery`."""
+        """Deliver content to the recipients of an envelope.
+
+        The outcomes say what became of each recipient, also if the connection is lost.
+
+        Arguments:
+            envelope: sender and recipients, with any parameters.
+            content: the message, with CRLF line endings, whole or in chunks; or the path of a file.
+
+        Raises:
+            LocalProtocolError: the server cannot accept the content or a command; nothing was
+                delivered, and the session can go on.
+            Exception: any error of reading the content; the connection is closed.
+        """
         if isinstance(content, os.PathLike):
             with Path(content).open("rb") as file:
                 return self._run(self._delivery(envelope, file))

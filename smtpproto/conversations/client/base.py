@@ -118,18 +118,7 @@ class ClientBase:
     def _message(
         self, message: Message, sender: str | None, recipients: Iterable[str] | None
     ) -> Flow[Delivery]:
-        """Deliver a message.
-
-        Arguments:
-            message: its Bcc field is left out of what is sent.
-            sender: the reverse-path; None: taken from Sender or From.
-            recipients: None: taken from To, Cc and Bcc.
-
-        Raises:
-            LocalProtocolError: an address cannot be used, or the server cannot accept this content.
-            TypeError: the message is not an `email.message.Message`.
-            ValueError: there is no sender or no recipient.
-        """
+        """Deliver a message, as `send_message` of the adapters says."""
         if not isinstance(message, Message):
             raise TypeError(
                 f"expected an email.message.Message, found {message!r:.80}; `send` takes an "

@@ -23,7 +23,7 @@ class TLSPolicy:
 
     Arguments:
         required: whether a session without TLS is forbidden.
-        hosts: DNS names, such as "mx.example.org" or "*.example.org" (RFC 8461 section 4.1).  The
+        hosts: DNS names, such as `mx.example.org` or `*.example.org` (RFC 8461 section 4.1).  The
             server's verified certificate must have one of them; empty for any.  In addition, the
             TLS context checks that the certificate names the host that the client connected to.
         check: a function that gets the facts of the connection and returns what is wrong, as text,
