@@ -58,6 +58,7 @@ OUTSIDERS = {
     "trio": ("trio/", "cli/"),
     "asyncio": ("asyncio/", "cli/"),
     "hypothesis": ("testing/",),
+    "pytest": ("testing/",),
     "idna": ("idn",),
     "trustme": ("cli/", "testing/"),
     "rich": ("cli/",),

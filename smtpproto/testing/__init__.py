@@ -15,8 +15,14 @@ For programs that use smtpproto:
 - `clients`: clients without sockets: `connect`.
 - `fakes`: `FakeServer`, which follows a script, and `FakeClient`, which can send anything.
 
-`strategies` and `stateful` need hypothesis (the extra `testing`) and must be imported by module;
-the names of the others can be imported from here.
+For servers, with any library:
+
+- `socket_client`: `SocketClient`, which can send anything.
+- `server_checks`: `check_segmentation_invariance`.
+- `attacks`: the octets of published attacks; `attack_tests`: `AttackTests`, which pytest runs.
+
+`strategies` and `stateful` need hypothesis (the extra `testing`) and `attack_tests` needs pytest;
+these and `attacks` must be imported by module, the names of the others can be imported from here.
 """
 
 from __future__ import annotations
@@ -34,8 +40,10 @@ if TYPE_CHECKING:
     from .mail_sink import SinkSettings
     from .memory_sink import MemorySink
     from .pair import Mismatch, Moved, Pair, one_by_one
+    from .server_checks import check_segmentation_invariance
     from .servers import converse, serve
     from .sink_server import SinkServer, sink
+    from .socket_client import SocketClient
 else:
     # A test of an application needs a server, and no tools for protocol tests.
     __getattr__, __dir__ = lazy_names(
@@ -49,8 +57,10 @@ else:
             ".mail_sink": "SinkSettings",
             ".memory_sink": "MemorySink",
             ".pair": "Mismatch Moved Pair one_by_one",
+            ".server_checks": "check_segmentation_invariance",
             ".servers": "converse serve",
             ".sink_server": "SinkServer sink",
+            ".socket_client": "SocketClient",
         },
     )
 
@@ -68,6 +78,8 @@ __all__ = [
     "ReceivedMessage",
     "SinkServer",
     "SinkSettings",
+    "SocketClient",
+    "check_segmentation_invariance",
     "connect",
     "converse",
     "one_by_one",

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from ..conversations.io_requests import BeginTLS, Flow, Receive, Send
-from ..limits import Limits
-from ..vocabulary.commands import Noop
-from ..vocabulary.replies import Reply, ReplyReader
-from ..wire import BadLine, LineReader, ReceiveBuffer
+from ..vocabulary.replies import Reply
+from .reply_stream import ReplyStream
 from .servers import serve
 from .socket_double import SocketDouble
 
@@ -227,9 +225,7 @@ class FakeClient:
         self.octets = b""
         self.link = serve(handler, stream=False, **options)
         self.link.server.report = report
-        self._buffer = ReceiveBuffer()
-        self._lines = LineReader(self._buffer, 2048)
-        self._reader = ReplyReader(Limits())
+        self._replies = ReplyStream()
         (self.greeting,) = self.send(b"")
 
     @property
@@ -255,19 +251,13 @@ class FakeClient:
         Raises:
             Exception: any error of the handler.
         """
-        return list(self._replies(self.link.feed(octets)))
+        return self._heard(self.link.feed(octets))
 
     def close(self) -> list[Reply]:
         """Close, in any state; return the server's last replies."""
-        return list(self._replies(self.link.end()))
+        return self._heard(self.link.end())
 
-    def _replies(self, octets: bytes) -> Iterator[Reply]:
+    def _heard(self, octets: bytes) -> list[Reply]:
         self.link.check()
         self.octets += octets
-        self._buffer.feed(octets)
-        while (line := self._lines.read()) is not None:
-            assert not isinstance(line, BadLine), line
-            # With a command, the reader takes an enhanced status code out of the text.
-            found = self._reader.feed(line, Noop())
-            if found is not None:
-                yield Reply(found.code, found.enhanced, found.text)
+        return list(self._replies.feed(octets))

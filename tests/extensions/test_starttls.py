@@ -29,6 +29,7 @@ from smtpproto.extensions import (
     StartTlsCommand,
 )
 from smtpproto.testing import Pair
+from smtpproto.testing.attacks import BEHIND_STARTTLS, BEHIND_STARTTLS_REPLY
 from tests.commands import CLIENT, mail, rcpt
 
 FACTS = TLSFacts("TLSv1.3", "TLS_AES_128_GCM_SHA256")
@@ -137,7 +138,7 @@ def test_nothing_is_demanded_within_tls() -> None:
     assert [reply.code for reply in pair.talk(mail(), rcpt(), Data())][:2] == [250, 250]
 
 
-@pytest.mark.parametrize("tail", [b"RSET\r\n", b"M", b"\r\n", b"MAIL FROM:<m@evil.example>\r\n"])
+@pytest.mark.parametrize("tail", BEHIND_STARTTLS)
 def test_commands_injected_behind_the_command(tail: bytes) -> None:
     """The attack of CVE-2011-0411: a man in the middle adds plain text to the client's STARTTLS."""
     pair = Pair.offering(StartTls()).hello()
@@ -163,7 +164,7 @@ def test_commands_injected_before_the_handshake() -> None:
         pair.server.tls_established(FACTS)
 
 
-@pytest.mark.parametrize("tail", [b"2", b"250 evil\r\n", b"250-evil\r\n250 AUTH PLAIN\r\n"])
+@pytest.mark.parametrize("tail", BEHIND_STARTTLS_REPLY)
 def test_replies_injected_behind_the_reply(tail: bytes) -> None:
     """CVE-2020-15685 and its likes: what a client reads as the reply to its EHLO inside TLS."""
     pair = Pair.offering(StartTls()).hello()

@@ -1,8 +1,7 @@
 """Invariant 6: one message in, at most one message out.
 
-The corpus holds the sequences of the published attacks (SEC Consult, "SMTP Smuggling", 2023, and
-the advisories of Postfix, Exim and Sendmail after it) and their neighbours: what one server takes
-for a part of the content, and another one for its end, so that what follows is a second message.
+The sequences are those of `smtpproto.testing.attacks`: what one server takes for a part of the
+content, and another one for its end, so that what follows is a second message.
 """
 
 from __future__ import annotations
@@ -29,31 +28,10 @@ from smtpproto import (
     Rcpt,
     ReversePath,
 )
+from smtpproto.testing.attacks import LINE_ENDS, SMUGGLING
 from tests.properties.harness import OFFERS, run_server
 
-ENDS = [b"\r\n", b"\n", b"\r", b"\r\r\n", b"\n\r", b"\r\n\r", b"\n\n", b"\r\r"]
-NULS = [
-    *(b"\r\n\0.\r\n", b"\r\n.\0\r\n", b"\r\n.\r\0\n", b"\r\0\n.\r\n", b"\0\r\n.\0\r\n"),
-    *(b"\n\0.\n", b"\n.\0\n", b"\r\0.\r"),
-]
-OTHERS = [
-    *(b"\r\n. \r\n", b"\r\n .\r\n", b"\r\n.\t\r\n", b"\r\n..\r\n", b"\r\n.\x0b\r\n", b"\r\n.\x85"),
-    *(
-        b"\r\n.\x0c\r\n",
-        b"\r\n\x1a.\r\n",
-        b"\r\n.",
-        b"\r\n.\r",
-        b"\n.",
-        b"\xe2\x80\xa8.\xe2\x80\xa8",
-    ),
-]
 GENUINE = b"\r\n.\r\n"
-CORPUS = [
-    before + b"." + after
-    for before, after in product(ENDS, ENDS)
-    if GENUINE not in before + b"." + after
-]
-CORPUS += NULS + OTHERS
 
 ENVELOPE = b"EHLO c.example\r\nMAIL FROM:<>\r\nRCPT TO:<postmaster>\r\n"
 SMUGGLED = b"MAIL FROM:<admin@mx.example>\r\nRCPT TO:<victim@mx.example>\r\nDATA\r\nFake\r\n"
@@ -66,7 +44,7 @@ def has_bare(octets: bytes) -> bool:
 
 
 @POLICIES
-@pytest.mark.parametrize("sequence", CORPUS, ids=repr)
+@pytest.mark.parametrize("sequence", SMUGGLING, ids=repr)
 def test_no_sequence_makes_two_messages(sequence: bytes, line_endings: LineEndings) -> None:
     content = b"Subject: first\r\n\r\ntext" + sequence + SMUGGLED
     ran = run_server([ENVELOPE, b"DATA\r\n", content, b".\r\nQUIT\r\n"], line_endings=line_endings)
@@ -87,7 +65,7 @@ def test_the_genuine_one_ends_it(line_endings: LineEndings) -> None:
 
 
 @POLICIES
-@pytest.mark.parametrize("sequence", CORPUS, ids=repr)
+@pytest.mark.parametrize("sequence", SMUGGLING, ids=repr)
 def test_no_sequence_makes_two_messages_in_chunks(
     sequence: bytes, line_endings: LineEndings
 ) -> None:
@@ -99,7 +77,7 @@ def test_no_sequence_makes_two_messages_in_chunks(
 
 
 @POLICIES
-@pytest.mark.parametrize("end", [b"\n", b"\r", b"\r\r", b"\n\r", b"\0\r", b"\0\n"], ids=repr)
+@pytest.mark.parametrize("end", LINE_ENDS, ids=repr)
 def test_no_line_makes_two_commands(end: bytes, line_endings: LineEndings) -> None:
     """The same with commands, such as after STARTTLS or by way of a proxy."""
     sent = b"NOOP" + end + b"RSET\r\nMAIL FROM:<a@c.example>" + end + b"RCPT TO:<b@mx.example>\r\n"
@@ -122,7 +100,9 @@ def lax_receiver(octets: bytes) -> int:
     return len(LAX_END.findall(octets))
 
 
-@pytest.mark.parametrize("sequence", [s for s in CORPUS if s in {b"\n.\n", b"\r.\r", b"\n.\r\n"}])
+@pytest.mark.parametrize(
+    "sequence", [s for s in SMUGGLING if s in {b"\n.\n", b"\r.\r", b"\n.\r\n"}]
+)
 def test_the_receiver_is_lax(sequence: bytes) -> None:
     assert lax_receiver(b"text" + sequence + SMUGGLED + b".\r\n") == 2
 
@@ -152,7 +132,7 @@ def sent_on(content: bytes, line_endings: LineEndings) -> bytes | None:
 
 
 pieces = st.lists(
-    st.sampled_from([b"\r", b"\n", b".", b"\0", b"a", b"\r\n", b"\r\n.", *CORPUS]), max_size=12
+    st.sampled_from([b"\r", b"\n", b".", b"\0", b"a", b"\r\n", b"\r\n.", *SMUGGLING]), max_size=12
 ).map(b"".join)
 
 
@@ -181,7 +161,7 @@ def test_a_relay_of_ours_makes_one_message_of_one(
             assert octets.endswith(b".\r\n")
 
 
-@pytest.mark.parametrize("sequence", CORPUS, ids=repr)
+@pytest.mark.parametrize("sequence", SMUGGLING, ids=repr)
 def test_the_corpus_relayed(sequence: bytes) -> None:
     content = b"text" + sequence + SMUGGLED + b".\r\n"
     for received, relayed in product(LineEndings, [LineEndings.REFUSE, LineEndings.NORMALIZE]):

@@ -1,0 +1,79 @@
+"""The published attacks find what is wrong with a careless server, and nothing with ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from smtpproto.testing.attack_tests import AttackTests
+from smtpproto.testing.server_checks import listening
+from smtpproto.testing.socket_client import SocketClient
+from tests.testing.careless import careless
+
+
+class Accepting:
+    """A handler that takes every message."""
+
+    def message(self, session: object, envelope: object, content: bytes) -> None:
+        """Take it."""
+
+
+class TestAHandler(AttackTests):
+    server = Accepting
+
+
+@pytest.fixture
+def client() -> Iterator[SocketClient]:
+    """A client of a careless server."""
+    with careless() as address, SocketClient(*address) as client:
+        client.say("EHLO client.example")
+        yield client
+
+
+OFFERED = ["CHUNKING", "STARTTLS"]
+
+
+def test_smuggling_is_found(client: SocketClient) -> None:
+    with pytest.raises(AssertionError, match=r"two ends: \nS: 250 OK\nS: 250 OK\nS: 250 OK\nS: 35"):
+        AttackTests().test_one_message_stays_one(client, b"\n.\n")
+
+
+def test_what_the_careless_server_does_not_take_for_an_end_is_no_finding(
+    client: SocketClient,
+) -> None:
+    AttackTests().test_one_message_stays_one(client, b"\r.\r")
+
+
+def test_a_chunk_with_an_end_is_found(client: SocketClient) -> None:
+    with pytest.raises(AssertionError, match="the chunk has an end within it"):
+        AttackTests().test_one_chunk_stays_one(client, OFFERED, b"\r\n.\n")
+
+
+def test_a_line_feed_that_ends_a_command_is_found(client: SocketClient) -> None:
+    with pytest.raises(AssertionError, match="the line is two commands"):
+        AttackTests().test_one_line_stays_one(client, b"\n")
+
+
+def test_plain_text_that_is_obeyed_inside_tls_is_found(client: SocketClient) -> None:
+    with pytest.raises(AssertionError, match=r"obeyed inside TLS: \nS: 250 OK"):
+        AttackTests().test_nothing_in_plain_text_survives_starttls(client, OFFERED, b"RSET\r\n")
+
+
+@pytest.mark.parametrize(
+    "name", ["test_one_chunk_stays_one", "test_nothing_in_plain_text_survives_starttls"]
+)
+def test_what_is_not_offered_is_skipped(client: SocketClient, name: str) -> None:
+    with pytest.raises(pytest.skip.Exception, match="does not offer"):
+        getattr(AttackTests(), name)(client, [], b"")
+
+
+def test_a_recipient_that_is_refused_is_said() -> None:
+    class Refusing(Accepting):
+        def rcpt(self, session: object, rcpt: object) -> bool:
+            return False
+
+    with listening(Refusing) as address, SocketClient(*address) as client:
+        client.say("EHLO client.example")
+        with pytest.raises(AssertionError, match=r"RCPT TO:<postmaster>: .*set `sender` or"):
+            AttackTests().test_one_message_stays_one(client, b"")
