@@ -36,7 +36,6 @@ from smtpproto import (
 from smtpproto.extensions import Auth, Bdat, Extension, StartTls
 from smtpproto.testing import strategies as smtp
 from smtpproto.vocabulary.command_base import Command
-from smtpproto.vocabulary.replies import format_reply
 from tests.effort import effort
 from tests.properties.harness import refusing, run_client, run_server
 
@@ -100,19 +99,11 @@ SENT = st.one_of(
     ),
     smtp.commands(ALL),
 )
-answers = st.lists(
-    st.one_of(smtp.replies(), smtp.replies(classes=[2]), smtp.replies(classes=[3])).map(
-        lambda reply: b"\r\n".join(format_reply(reply, "", enhanced=True)) + b"\r\n"
-    )
-    | st.sampled_from([HELLO, b"250 OK\r\n", b"354 go\r\n", b"334 \r\n", b"421 bye\r\n"]),
-    max_size=6,
-).map(b"".join)
-server_octets = st.one_of(answers, smtp.mutated(answers), st.binary(max_size=30))
 
 
 @given(
     begin=st.sampled_from([[], [b"220 mx.example\r\n"], [b"220 mx.example\r\n", HELLO]]),
-    turns=st.lists(st.tuples(st.lists(SENT, max_size=6), server_octets), max_size=5),
+    turns=st.lists(st.tuples(st.lists(SENT, max_size=6), smtp.hostile_replies()), max_size=5),
     protocol=st.sampled_from(Protocol),
 )
 @settings(max_examples=effort(40, 150))

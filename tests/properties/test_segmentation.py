@@ -136,7 +136,7 @@ answers = st.lists(
 
 
 @pytest.mark.parametrize("begin", [Client, waiting_client, content_client])
-@given(octets=st.one_of(answers, smtp.mutated(answers), st.binary(max_size=40)), data=st.data())
+@given(octets=answers | smtp.hostile_replies(), data=st.data())
 def test_client(begin: type[Client], octets: bytes, data: st.DataObject) -> None:
     pieces = data.draw(smtp.segmentations(octets))
     whole, split = begin(), begin()

@@ -33,6 +33,7 @@ SHRINK = settings(
         (smtp.forward_paths(smtputf8=True), "<a@example.com>"),
         (smtp.mails(smtp.offers()), "MAIL FROM:<a@example.com>"),
         (smtp.contents(bare=True), "b'hello\\r\\n'"),
+        (smtp.hostile_replies(), "b'250 OK\\r\\n'"),
         (smtp.cuts(), "Cuts()"),
         (smtp.segmentations(b"octets"), "[b'octets']"),
         (smtp.mutated(st.just(b"undamaged")), "b'undamaged'"),

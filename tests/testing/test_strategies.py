@@ -234,6 +234,23 @@ def test_replies_of_some_classes(reply: Reply) -> None:
     assert reply.negative
 
 
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        lambda octets: re.match(rb"[06-9]\d\d ", octets),
+        lambda octets: max(map(len, octets.split(b"\n"))) > 2048,
+        lambda octets: octets.count(b"250-") > 512,
+        lambda octets: b"\n" in octets.replace(b"\r\n", b""),
+        lambda octets: b"\r" in octets.replace(b"\r\n", b""),
+        lambda octets: b"\0" in octets and not octets.isascii(),
+        lambda octets: octets.startswith(b"HTTP/"),
+        lambda octets: octets and not octets.endswith(b"\n"),
+    ],
+)
+def test_hostile_replies_of_every_kind_are_found(wanted: Callable[[Any], object]) -> None:
+    assert find(smtp.hostile_replies(), lambda octets: bool(wanted(octets)), settings=ANY)
+
+
 # --- Octets -------------------------------------------------------------------------------------
 
 

@@ -37,7 +37,7 @@ from .commands import (
 )
 from .octets import Cuts, contents, cuts, mutated, segmentations, segmented
 from .parameters import parameters, parameters_of
-from .replies import replies
+from .replies import hostile_replies, replies
 from .sessions import ClientSession, Message, sessions
 
 del _hypothesis
@@ -52,6 +52,7 @@ __all__ = [
     "cuts",
     "domains",
     "forward_paths",
+    "hostile_replies",
     "local_parts",
     "mailboxes",
     "mails",
