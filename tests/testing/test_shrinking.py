@@ -84,7 +84,7 @@ def notes(test: Callable[[], None]) -> list[str]:
 
 def printed(test: Callable[[], None]) -> list[str]:
     """The same, without what hypothesis says itself."""
-    return [line for line in notes(test) if line.startswith(("C: ", "S: ", "    cuts"))]
+    return [line for line in map(str.strip, notes(test)) if line.startswith(("C: ", "cuts"))]
 
 
 def test_a_message_that_overwrites_another_takes_ten_lines() -> None:
@@ -105,7 +105,7 @@ def test_a_message_that_overwrites_another_takes_ten_lines() -> None:
         "C: EHLO example.com",
         *message,
         *message,
-        "    cuts=Cuts(),",
+        "cuts=Cuts(),",
     ]
 
 
@@ -130,8 +130,8 @@ def test_damaged_octets_are_printed_line_by_line() -> None:
     def nothing_breaks(octets: bytes) -> None:
         assert b"MAIL" not in octets
 
-    lines = [line for line in notes(nothing_breaks) if line.startswith("b'")]
-    assert lines[:2] == [r"b'EHLO example.com\r\n'", r"b'MAIL FROM:<a@example.com>\r\n'"]
+    lines = "\n".join(line.strip() for line in notes(nothing_breaks))
+    assert "octets=(\nb'EHLO example.com\\r\\n'\nb'MAIL FROM:<a@example.com>\\r\\n'\n" in lines
 
 
 def test_long_runs_of_an_octet_are_printed_in_short() -> None:

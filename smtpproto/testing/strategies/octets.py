@@ -56,8 +56,11 @@ class Octets(bytes):
     """Octets that hypothesis prints line by line."""
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001  its interface
-        lines = self.splitlines(keepends=True) or [b""]
-        printer.text("\n".join(["", *map(in_short, lines)]) if len(lines) > 1 else in_short(self))
+        lines = [in_short(line) for line in self.splitlines(keepends=True)]
+        if len(lines) < 2:
+            printer.text(in_short(self))
+        else:
+            printer.text("".join(["(", *(f"\n        {line}" for line in lines), "\n    )"]))
 
 
 def in_short(octets: bytes) -> str:

@@ -42,7 +42,7 @@ class Message:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class ClientSession:
     """All that a client sends in one session.  `str` and hypothesis show it as C: lines.
 
@@ -57,13 +57,17 @@ class ClientSession:
     octets: bytes
     messages: tuple[Message, ...]
     commands: tuple[Command, ...]
-    lines: tuple[bytes, ...] = field(repr=False, compare=False)
+    lines: tuple[bytes, ...] = field(compare=False)
 
     def __str__(self) -> str:
         return "\n".join(f"C: {_shown(line)}" for line in self.lines)
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: FBT001  its interface
-        printer.text(f"\n{self}\n")
+        printer.text("".join(f"\n        {line}" for line in str(self).splitlines()) + "\n    ")
+
+    def __repr__(self) -> str:
+        count, size = len(self.messages), len(self.octets)
+        return f"<{type(self).__name__}: {count} messages, {size} octets>"
 
 
 def _shown(line: bytes) -> str:
