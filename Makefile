@@ -1,6 +1,7 @@
 # `make test`  the tests, those against real peers included (a missing peer is skipped with a reason)
 # `make test-thorough` the same with more examples and larger inputs
 # `make test-core` layers 0 to 3 and the adapters, as on every Python version that CI finds
+# `make interop` the matrix of real clients and servers, which it writes to docs/interop.md
 # `make check` lint, types, docs, site, coverage, packaging
 # `make site`  the pages of docs/ and the reference as HTML, in build/site
 # `make bench` ratios against other libraries, in one run; `make bench-quick` takes a minute
@@ -29,7 +30,8 @@ NO_CORE_TESTS := $(foreach folder,interop adapters cli process testing course re
 ONE_VERSION := $(foreach folder,interop cli process docs,--ignore=tests/$(folder)) \
                --ignore-glob='*/test_packaging.py'
 
-.PHONY: test test-thorough test-core check lint types docs site coverage packaging bench bench-quick format clean
+.PHONY: test test-thorough test-core interop check lint types docs site coverage packaging bench \
+        bench-quick format clean
 
 # Some tests wait for time limits, so a third process fills two cores.
 test: $(VENV)/built
@@ -40,6 +42,10 @@ test-thorough: $(VENV)/built
 
 test-core: $(VENV)/built
 	$(PYTEST) -q $(ONE_VERSION)
+
+# The peers are what .ci/peers installs; a missing one is a row that says so.
+interop: $(VENV)/built
+	$(PY) -m tests.interop.matrix
 
 check: lint types docs site coverage packaging
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +61,24 @@ transport.sendMail(mail).then(
 
 
 def nodemailer(
-    port: int, sender: str, recipients: Sequence[str], message: Path, **options: object
+    port: int,
+    sender: str,
+    recipients: Sequence[str],
+    message: Path,
+    *,
+    envelope: Mapping[str, object] | None = None,
+    **options: object,
 ) -> str:
-    """What nodemailer reports, as JSON; `options` are those of its SMTP transport."""
+    """What nodemailer reports, as JSON.
+
+    Arguments:
+        port, sender, recipients, message: as for all clients.
+        envelope: more of what stands in MAIL and RCPT, such as {"use8BitMime": True}.
+        options: those of its SMTP transport.
+    """
     transport = {"host": HOST, "port": port, "name": "nodemailer.test", "ignoreTLS": True}
-    mail = {"envelope": {"from": sender, "to": list(recipients)}, "raw": {"path": str(message)}}
+    addresses = {"from": sender, "to": list(recipients), **(envelope or {})}
+    mail = {"envelope": addresses, "raw": {"path": str(message)}}
     command = [program("node"), "-e", NODEMAILER, json.dumps({**transport, **options})]
     return run([*command, json.dumps(mail)], NODE_PATH=str(NODE_MODULES))
 

@@ -14,10 +14,11 @@ from tests.interop.dovecot import Dovecot, dovecot
 from tests.interop.exim import Exim, exim
 from tests.interop.haproxy import HAProxy, haproxy
 from tests.interop.nginx import Nginx, nginx
+from tests.interop.opensmtpd import OpenSMTPD
 from tests.interop.peers import require
 from tests.interop.postfix import Postfix, postfix
 
-T = TypeVar("T", Postfix, Exim, Dovecot, HAProxy, Nginx)
+T = TypeVar("T", Postfix, Exim, Dovecot, HAProxy, Nginx, OpenSMTPD)
 
 
 @pytest.hookimpl(tryfirst=True)

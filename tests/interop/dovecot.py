@@ -18,8 +18,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from smtpproto.sasl import scram_keys
-from tests.interop import maildir
-from tests.interop.peers import HOST, folder, free_port, greets, program, read_log, running, until
+from tests.interop.maildir import Delivering
+from tests.interop.peers import HOST, folder, free_ports, greets, program, read_log, running, until
 
 ACCOUNTS = ("alice", "bob", "postmaster")
 PASSWORD = "secret"
@@ -37,7 +37,7 @@ base_dir = {home}/run
 state_dir = {home}/run
 log_path = {home}/log
 protocols = lmtp
-ssl = no
+{tls}
 hostname = lmtp.test
 postmaster_address = postmaster@lmtp.test
 first_valid_uid = {nobody}
@@ -80,8 +80,15 @@ service lmtp {{
     address = {host}
     port = {port}
   }}
+  {tls_listener}
 }}
 """
+
+NO_TLS = ("ssl = no", "")
+TLS = (
+    "ssl = yes\nssl_cert = <{certificate}\nssl_key = <{certificate}",
+    "inet_listener lmtps {{\n address = {host}\n port = {tls_port}\n ssl = yes\n }}",
+)
 
 OAUTH2 = """\
 introspection_mode = post
@@ -94,7 +101,7 @@ openid_configuration_url = https://tokens.test/.well-known/openid-configuration
 """
 
 
-class Dovecot:
+class Dovecot(Delivering):
     """A running Dovecot: LMTP for `ACCOUNTS` in any domain; others get 550.
 
     Attributes:
@@ -103,26 +110,24 @@ class Dovecot:
             tokens those of `TOKENS`.
     """
 
-    def __init__(self, home: Path, port: int) -> None:
-        self.home = home
+    def __init__(self, home: Path, port: int, tls_port: int) -> None:
+        super().__init__(home)
         self.port = port
+        self.tls_port = tls_port
         self.auth = home / "auth"
-
-    def maildir(self, account: str) -> Path:
-        return self.home / "mail" / account
-
-    def delivered(self, account: str, count: int = 1, timeout: float = 20) -> list[bytes]:
-        """What the account got, without the trace that delivery added, lines with CRLF."""
-        stored = maildir.wait_for(self.maildir(account), count, timeout)
-        return [maildir.sent(message) for message in stored]
 
     def log(self) -> str:
         return read_log(self.home / "log")
 
 
 @contextlib.contextmanager
-def dovecot() -> Iterator[Dovecot]:
-    """A Dovecot for the length of a `with` block."""
+def dovecot(certificate: Path | None = None) -> Iterator[Dovecot]:
+    """A Dovecot for the length of a `with` block.
+
+    Arguments:
+        certificate: its own, with the key, PEM; with one, LMTP has STARTTLS, and TLS comes first at
+            `tls_port`.
+    """
     binary = program("dovecot")
     with folder() as home, introspection(TOKENS) as tokens:
         (home / "mail").mkdir()
@@ -133,12 +138,22 @@ def dovecot() -> Iterator[Dovecot]:
         (home / "users").write_text(users, encoding="utf-8")
         (home / "users").chmod(0o644)
         (home / "oauth2").write_text(OAUTH2.format(host=HOST, port=tokens), encoding="utf-8")
-        port = free_port()
+        port, tls_port = free_ports(2)
+        tls = [
+            text.format(certificate=certificate, host=HOST, tls_port=tls_port)
+            for text in (TLS if certificate is not None else NO_TLS)
+        ]
         text = CONFIGURATION.format(
-            home=home, host=HOST, port=port, nobody=NOBODY, mechanisms=" ".join(MECHANISMS)
+            home=home,
+            host=HOST,
+            port=port,
+            nobody=NOBODY,
+            mechanisms=" ".join(MECHANISMS),
+            tls=tls[0],
+            tls_listener=tls[1],
         )
         (home / "dovecot.conf").write_text(text, encoding="utf-8")
-        server = Dovecot(home, port)
+        server = Dovecot(home, port, tls_port)
         with running([binary, "-F", "-c", str(home / "dovecot.conf")], home / "log"):
             try:
                 until(lambda: greets(port), 20, f"a greeting from Dovecot at port {port}")

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.interop import maildir
+from tests.interop.maildir import Delivering
 from tests.interop.peers import (
     HOST,
     folder,
@@ -142,7 +142,7 @@ CLIENT = {
 }
 
 
-class Exim:
+class Exim(Delivering):
     """A running Exim.
 
     It takes mail for `ACCOUNTS` at `DOMAIN` (other local-parts there get 550), and hands all other
@@ -151,17 +151,9 @@ class Exim:
     """
 
     def __init__(self, home: Path, ports: tuple[int, int], binary: str) -> None:
-        self.home = home
+        super().__init__(home)
         self.port, self.tls_port = ports
         self.binary = binary
-
-    def maildir(self, account: str) -> Path:
-        return self.home / "mail" / account
-
-    def delivered(self, account: str, count: int = 1, timeout: float = 20) -> list[bytes]:
-        """What the account got, without the trace that delivery added, lines with CRLF."""
-        stored = maildir.wait_for(self.maildir(account), count, timeout)
-        return [maildir.sent(message) for message in stored]
 
     def queue(self) -> list[str]:
         """The identifiers of the messages that wait."""

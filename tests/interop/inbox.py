@@ -53,6 +53,13 @@ class Inbox:
     def closed(self, session: Session) -> None:
         self.over.append(session)
 
+    def clear(self) -> None:
+        """Forget what has arrived."""
+        self.mails.clear()
+        self.rejected_by_core.clear()
+        self.over.clear()
+        self.arrived.clear()
+
     def one(self, timeout: float = 20) -> Mail:
         """The only message, once it is there."""
         assert self.arrived.wait(timeout)

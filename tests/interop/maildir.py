@@ -39,3 +39,17 @@ def sent(stored: bytes) -> bytes:
     trace = TRACE.match(stored)
     assert trace is not None
     return stored[trace.end() :].replace(b"\n", b"\r\n")
+
+
+class Delivering:
+    """A mail server whose accounts have Maildirs, all below its private folder."""
+
+    def __init__(self, home: Path) -> None:
+        self.home = home
+
+    def maildir(self, account: str) -> Path:
+        return self.home / "mail" / account
+
+    def delivered(self, account: str, count: int = 1, timeout: float = 20) -> list[bytes]:
+        """What the account got, without the trace that delivery added, lines with CRLF."""
+        return [sent(message) for message in wait_for(self.maildir(account), count, timeout)]

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.interop.peers import (
     HOST,
     folder,
-    free_port,
+    free_ports,
     greets,
     nginx_module,
     program,
@@ -36,20 +36,35 @@ mail {{
   server {{
     listen {host}:{port};
     protocol smtp;
-    smtp_auth none;
     smtp_capabilities {capabilities};
     {options}
   }}
+  {tls}
 }}
+"""
+
+# Who logs in has to be one of the service's, which says yes to all.
+TLS = """\
+  ssl_certificate {certificate};
+  ssl_certificate_key {certificate};
+  starttls on;
+  smtp_auth plain login none;
+  server {{
+    listen {host}:{tls_port} ssl;
+    protocol smtp;
+    smtp_capabilities {capabilities};
+    {options}
+  }}
 """
 
 
 class Nginx:
     """A running nginx."""
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, port: int, tls_port: int) -> None:
         self.home = home
         self.port = port
+        self.tls_port = tls_port
 
     def log(self) -> str:
         return read_log(self.home / "log")
@@ -60,6 +75,7 @@ def nginx(
     behind: int,
     options: str = "xclient on;",
     capabilities: str = '"SIZE 14680064" 8BITMIME ENHANCEDSTATUSCODES',
+    certificate: Path | None = None,
 ) -> Iterator[Nginx]:
     """An nginx for the length of a `with` block.
 
@@ -68,22 +84,27 @@ def nginx(
         options: directives of the mail server block: "xclient on;", "xclient off;",
             "proxy_protocol on;" (nginx then expects a PROXY header from its client), …
         capabilities: what nginx offers in its own name.
+        certificate: its own, with the key, PEM; with one, it has STARTTLS, AUTH with any password,
+            and TLS comes first at `tls_port`.
     """
     binary = program("nginx")
     module = nginx_module()
     with folder() as home, directory_service(behind) as auth_port:
-        port = free_port()
+        port, tls_port = free_ports(2)
+        more = {"capabilities": capabilities, "options": options, "host": HOST}
+        tls = "  smtp_auth none;"
+        if certificate is not None:
+            tls = TLS.format(certificate=certificate, tls_port=tls_port, **more)
         text = CONFIGURATION.format(
             module=module,
             home=home,
-            host=HOST,
             port=port,
             auth_port=auth_port,
-            options=options,
-            capabilities=capabilities,
+            tls=tls,
+            **more,
         )
         (home / "nginx.conf").write_text(text, encoding="utf-8")
-        server = Nginx(home, port)
+        server = Nginx(home, port, tls_port)
         command = [binary, "-c", str(home / "nginx.conf"), "-e", str(home / "log")]
         with running(command, home / "log"):
             try:

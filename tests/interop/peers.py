@@ -15,6 +15,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -29,19 +30,23 @@ HOST = "127.0.0.1"
 T = TypeVar("T")
 
 
-EXIM = "exim/usr/sbin/exim4"
+# Programs below UNPACKED.
+PATHS = {"exim4": "exim/usr/sbin/exim4", "opensmtpd": "opensmtpd/usr/sbin/smtpd"}
 NODE_MODULES = UNPACKED / "node" / "node_modules"
+NODE_PACKAGES = ("nodemailer", "smtp-server")
+# Without the last two it knows neither TLS nor AUTH.
+NET_SMTP = ("Net::SMTP", "IO::Socket::SSL", "Authen::SASL")
 NGINX_MODULES = (Path("/usr/lib/nginx/modules"), Path("/usr/lib64/nginx/modules"))
 # Where Dovecot finds the programs that it starts.
 DOVECOT_PROGRAMS = (Path("/usr/lib/dovecot"), Path("/usr/libexec/dovecot"))
 # Servers that give up privileges that only root has.
-STARTED_BY_ROOT = {"postfix", "exim4", "dovecot"}
+STARTED_BY_ROOT = {"postfix", "exim4", "dovecot", "opensmtpd"}
 # The packages with a part of Dovecot, and the program that each of them brings.
 DOVECOT_PARTS = {"dovecot-imapd": "imap", "dovecot-pop3d": "pop3"}
 
 
 def needs(*peers: str) -> pytest.MarkDecorator:
-    """Say which peers a test or module needs: names of programs, or "nodemailer"."""
+    """Say which peers a test or module needs: names of programs or packages, or "Net::SMTP"."""
     return pytest.mark.needs(*peers)
 
 
@@ -54,16 +59,24 @@ def why_not(peer: str) -> str | None:
     """Why a peer cannot be had; None if it can."""
     if hidden():
         return f"{peer} is hidden by SMTPPROTO_NO_PEERS"
-    parts = {
-        "nodemailer": find("node") and (NODE_MODULES / "nodemailer").is_dir(),
-        "nginx": find("nginx") and nginx_module(),
-        **{peer: find("dovecot") and dovecot_part(name) for peer, name in DOVECOT_PARTS.items()},
-    }
-    if not (parts[peer] if peer in parts else find(peer)):
+    if not here(peer):
         return f"{peer} is not installed"
     if peer in STARTED_BY_ROOT and os.geteuid() != 0:
         return f"{peer} must be started by root"
     return None
+
+
+def here(peer: str) -> bool:
+    """Whether a peer is installed, with all its parts that tests need."""
+    if peer in NODE_PACKAGES:
+        return find("node") is not None and (NODE_MODULES / peer).is_dir()
+    if peer == "Net::SMTP":
+        return find("perl") is not None and all(map(perl_module, NET_SMTP))
+    if peer == "nginx":
+        return find("nginx") is not None and nginx_module() is not None
+    if peer in DOVECOT_PARTS:
+        return find("dovecot") is not None and dovecot_part(DOVECOT_PARTS[peer]) is not None
+    return find(peer) is not None
 
 
 def require(peers: Iterable[str]) -> None:
@@ -80,8 +93,8 @@ def find(name: str) -> str | None:
     """The path of a program: installed, or below UNPACKED."""
     if hidden():
         return None
-    if name == "exim4" and os.access(UNPACKED / EXIM, os.X_OK):
-        return str(UNPACKED / EXIM)
+    if name in PATHS and os.access(UNPACKED / PATHS[name], os.X_OK):
+        return str(UNPACKED / PATHS[name])
     path = "/usr/local/sbin:/usr/sbin:/sbin:" + os.environ.get("PATH", os.defpath)
     return shutil.which(name, path=path)
 
@@ -91,6 +104,12 @@ def program(name: str) -> str:
     found = find(name)
     assert found is not None, f"{name} is not installed, and the test does not say that it needs it"
     return found
+
+
+def perl_module(name: str) -> bool:
+    """Whether Perl has a module."""
+    command = [program("perl"), f"-M{name}", "-e", "1"]
+    return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def nginx_module() -> Path | None:
@@ -133,6 +152,27 @@ def greets(port: int) -> bool:
     with contextlib.suppress(OSError), socket.create_connection((HOST, port), 1) as link:
         return bool(link.recv(1))
     return False
+
+
+@contextlib.contextmanager
+def accepting(serve: Callable[[socket.socket], None]) -> Iterator[int]:
+    """Call `serve` in a thread with each connection to a port, one after the other."""
+    with socket.create_server((HOST, 0)) as listener:
+
+        def accept() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    serve(listener.accept()[0])
+
+        thread = threading.Thread(target=accept, daemon=True)
+        thread.start()
+        try:
+            yield listener.getsockname()[1]
+        finally:
+            # Closing alone does not wake the thread that waits in accept().
+            with contextlib.suppress(OSError):
+                listener.shutdown(socket.SHUT_RDWR)
+            thread.join(25)
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.interop import maildir
+from tests.interop.maildir import Delivering
 from tests.interop.peers import HOST, folder, free_ports, greets, program, read_log, run, until
 
 DOMAIN = "local.test"
@@ -89,7 +89,7 @@ postlog unix-dgram n - n - 1 postlogd
 """
 
 
-class Postfix:
+class Postfix(Delivering):
     """A running Postfix.
 
     It takes mail for `ACCOUNTS` at `DOMAIN` (other local-parts there get 550), and hands all other
@@ -98,17 +98,9 @@ class Postfix:
     """
 
     def __init__(self, home: Path, port: int, tls_port: int) -> None:
-        self.home = home
+        super().__init__(home)
         self.port = port
         self.tls_port = tls_port
-
-    def maildir(self, account: str) -> Path:
-        return self.home / "mail" / account
-
-    def delivered(self, account: str, count: int = 1, timeout: float = 20) -> list[bytes]:
-        """What the account got, without the trace that delivery added, lines with CRLF."""
-        stored = maildir.wait_for(self.maildir(account), count, timeout)
-        return [maildir.sent(message) for message in stored]
 
     def mailq(self) -> list[dict[str, Any]]:
         """The queue, one entry for each message."""

@@ -8,14 +8,15 @@ import threading
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from tests.interop.peers import HOST
+from tests.interop.peers import accepting
 
 
 class Sink:
     """What arrived, one entry for each connection, each octet as it came."""
 
-    def __init__(self, port: int) -> None:
-        self.port = port
+    port: int
+
+    def __init__(self) -> None:
         self.sessions: list[bytes] = []
         self.done = threading.Event()
 
@@ -29,30 +30,19 @@ def sink(*offers: str, recipients_answered: bool = False, proxied: bool = False)
         recipients_answered: after the content, one reply for each recipient, as LMTP wants it.
         proxied: a PROXY header comes first, of version 1 or 2; it is kept with the session.
     """
-    with socket.create_server((HOST, 0)) as listener:
-        kept = Sink(listener.getsockname()[1])
+    kept = Sink()
 
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    link, _ = listener.accept()
-                    with link:
-                        link.settimeout(20)
-                        kept.sessions.append(b"")
-                        stream = link.makefile("rb")
-                        if proxied:
-                            kept.sessions[-1] += proxy_header(stream)
-                        converse(link, stream, kept, offers, recipients_answered)
+    def serve(link: socket.socket) -> None:
+        with link:
+            link.settimeout(20)
+            kept.sessions.append(b"")
+            stream = link.makefile("rb")
+            if proxied:
+                kept.sessions[-1] += proxy_header(stream)
+            converse(link, stream, kept, offers, recipients_answered)
 
-        thread = threading.Thread(target=serve, daemon=True)
-        thread.start()
-        try:
-            yield kept
-        finally:
-            # Closing alone does not wake the thread that waits in accept().
-            with contextlib.suppress(OSError):
-                listener.shutdown(socket.SHUT_RDWR)
-            thread.join(25)
+    with accepting(serve) as kept.port:
+        yield kept
 
 
 def proxy_header(stream: BinaryIO) -> bytes:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import re
 import smtplib
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.interop import clients
 from tests.interop.conftest import Peers
 from tests.interop.dovecot import Dovecot
 from tests.interop.exim import Exim
@@ -17,7 +15,7 @@ from tests.interop.haproxy import HAProxy
 from tests.interop.nginx import Nginx
 from tests.interop.peers import HOST, needs, program, require
 from tests.interop.postfix import Postfix, postfix
-from tests.interop.sink import Sink, sink
+from tests.interop.sink import sink
 
 HEADER = b"From: <carol@far.test>\r\nTo: <alice@local.test>\r\nSubject: every octet\r\n\r\n"
 MESSAGE = (
@@ -149,46 +147,6 @@ def test_nginx_tells_who_the_client_is(nginx_before: Callable[[int], Nginx]) -> 
         submit(proxy.port, "dora@else.test")
     assert b"XCLIENT ADDR=127.0.0.1" in behind.sessions[-1]
     assert content(behind.sessions[-1]) == MESSAGE
-
-
-class TestClients:
-    """Each of the clients delivers to a sink."""
-
-    @pytest.fixture
-    def message(self, tmp_path: Path) -> Path:
-        path = tmp_path / "message"
-        path.write_bytes(HEADER + b"hello\r\n.dot\r\n")
-        return path
-
-    def arrived(self, next_hop: Sink) -> None:
-        assert next_hop.done.wait(20)
-        assert content(next_hop.sessions[-1]).endswith(b"\r\n\r\nhello\r\n.dot\r\n")
-
-    @needs("swaks")
-    def test_swaks(self, message: Path) -> None:
-        message.write_bytes(message.read_bytes().removesuffix(b"\r\n"))
-        with sink(*OFFERS) as next_hop:
-            clients.swaks(next_hop.port, "c@far.test", ["d@else.test"], "--data", f"@{message}")
-        self.arrived(next_hop)
-
-    @needs("curl")
-    def test_curl(self, message: Path) -> None:
-        with sink(*OFFERS) as next_hop:
-            clients.curl(next_hop.port, "c@far.test", ["d@else.test"], message)
-        self.arrived(next_hop)
-
-    @needs("msmtp")
-    def test_msmtp(self, message: Path) -> None:
-        message.write_bytes(message.read_bytes().replace(b"\r\n", b"\n"))
-        with sink(*OFFERS) as next_hop:
-            clients.msmtp(next_hop.port, "c@far.test", ["d@else.test"], message)
-        self.arrived(next_hop)
-
-    @needs("nodemailer")
-    def test_nodemailer(self, message: Path) -> None:
-        with sink(*OFFERS) as next_hop:
-            clients.nodemailer(next_hop.port, "c@far.test", ["d@else.test"], message)
-        self.arrived(next_hop)
 
 
 def test_a_missing_peer_is_a_reason(monkeypatch: pytest.MonkeyPatch) -> None:

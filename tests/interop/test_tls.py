@@ -142,24 +142,6 @@ def postfix_client(files: Files, port: int, mode: ServerTLS, **settings: str) ->
     return postfix(f"smtp:[{HOST}]:{port}", main=main, files={"etc/passwords": passwords})
 
 
-@pytest.mark.parametrize("mode", OURS)
-@needs("postfix")
-def test_postfix_delivers_inside_tls(
-    world: World, files: Files, peers: Peers, mode: ServerTLS
-) -> None:
-    inbox = Inbox()
-    with world.serve(inbox, tls=mode, tls_context=server_context(files)) as server:
-        relay = peers.start(postfix_client(files, server.port, mode))
-        submit(relay.port, TO)
-        relay.wait_until_empty()
-    facts = inbox.one().session.tls
-    assert facts is not None
-    assert facts.version == "TLSv1.3"
-    assert inbox.one().content.endswith(MESSAGE)
-    assert inbox.rejected_by_core == []
-    assert "Verified TLS connection established" in relay.log()
-
-
 @pytest.mark.parametrize("what", WRONG)
 @needs("postfix")
 def test_postfix_refuses_our_certificate(

@@ -1,0 +1,118 @@
+"""An OpenSMTPD of one's own: unpacked, private configuration, spool and mailboxes.
+
+Built in are the paths of its spool, of its programs and of the authorities that it trusts.  A mount
+namespace of its own puts private folders there, so that several can run, and nothing is left on the
+machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.interop.maildir import Delivering
+from tests.interop.peers import (
+    HOST,
+    UNPACKED,
+    folder,
+    free_port,
+    greets,
+    program,
+    read_log,
+    running,
+    until,
+)
+
+DOMAIN = "open.test"
+ACCOUNTS = ("alice", "bob", "postmaster")
+NOBODY = 65534
+
+CONFIGURATION = """\
+queue ttl 1h
+table accounts {{ {accounts} }}
+table secrets {{ {secrets} }}
+listen on {host} port {port} hostname mx.{domain}
+action "store" maildir "{home}/mail/%{{user.username}}" userbase <accounts>
+action "next hop" relay helo mx.{domain} host {scheme}://{label}{host}:{next_port} {login}
+match from any for domain "{domain}" action "store"
+match from any for any action "next hop"
+"""
+
+START = """\
+set -e
+for place in /usr/libexec /var/lib /var/spool /run /etc/ssl/certs; do
+  mount -t tmpfs none $place
+done
+mkdir -p /usr/libexec/opensmtpd /var/lib/opensmtpd/empty /var/spool/smtpd
+chmod 711 /var/spool/smtpd
+mount --bind "$1" /usr/libexec/opensmtpd
+if [ -n "$4" ]; then cp "$4" /etc/ssl/certs/ca-certificates.crt; fi
+exec "$2" -d -f "$3"
+"""
+
+
+class OpenSMTPD(Delivering):
+    """A running OpenSMTPD, without TLS as a server.
+
+    It takes mail for `ACCOUNTS` at `DOMAIN` (other local-parts there get 550), and hands all other
+    mail to the next hop's port.
+    """
+
+    def __init__(self, home: Path, port: int) -> None:
+        super().__init__(home)
+        self.port = port
+
+    def log(self) -> str:
+        return read_log(self.home / "log")
+
+
+@contextlib.contextmanager
+def opensmtpd(
+    next_port: int = 9,
+    scheme: str = "smtp",
+    *,
+    authority: Path | None = None,
+    login: tuple[str, str] | None = None,
+) -> Iterator[OpenSMTPD]:
+    """An OpenSMTPD for the length of a `with` block.
+
+    Arguments:
+        next_port: the port on loopback that gets all mail for other domains.
+        scheme: how to speak there: "smtp" for TLS where it is offered, "smtp+notls", "smtp+tls" for
+            STARTTLS, or "smtps".
+        authority: that of the next hop's certificate.
+        login: user name and password for the next hop.
+    """
+    binary = program("opensmtpd")
+    with folder() as home:
+        (home / "mail").mkdir()
+        shutil.chown(home / "mail", NOBODY, NOBODY)
+        port = free_port()
+        text = CONFIGURATION.format(
+            home=home,
+            host=HOST,
+            port=port,
+            domain=DOMAIN,
+            accounts=", ".join(
+                f'"{name}" = "{NOBODY}:{NOBODY}:{home}/mail/{name}"' for name in ACCOUNTS
+            ),
+            secrets='"next" = "{}:{}"'.format(*login) if login else '"none" = "none:none"',
+            scheme=scheme,
+            label="next@" if login else "",
+            next_port=next_port,
+            login="auth <secrets>" if login else "",
+        )
+        (home / "smtpd.conf").write_text(text, encoding="utf-8")
+        server = OpenSMTPD(home, port)
+        programs = UNPACKED / "opensmtpd/usr/libexec/opensmtpd"
+        start = ["unshare", "--mount", "sh", "-c", START, "sh"]
+        arguments = [str(programs), binary, str(home / "smtpd.conf"), str(authority or "")]
+        with running([*start, *arguments], home / "log"):
+            try:
+                until(lambda: greets(port), 20, f"a greeting from OpenSMTPD at port {port}")
+                yield server
+            except BaseException:
+                print(server.log())
+                raise
