@@ -5,9 +5,12 @@ from __future__ import annotations
 import email
 import email.message
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
+import venv
 import zipfile
 from pathlib import Path
 
@@ -122,6 +125,62 @@ def test_pytest_finds_the_plugin_and_does_not_rewrite_the_package(
         cwd=tests,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_package_index_would_take_them(dist: Path) -> None:
+    """Metadata are complete, and the README can be shown."""
+    files = sorted(map(str, dist.iterdir()))
+    assert len(files) == 2
+    check = [sys.executable, "-m", "twine", "check", "--strict", *files]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_wheel_has_no_common_mistake(wheel: zipfile.ZipFile) -> None:
+    check = [sys.executable, "-m", "check_wheel_contents", str(wheel.filename)]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_an_installed_wheel_sends_and_receives(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    """In an environment that has nothing else, not even pip."""
+    venv.create(tmp_path)
+    python = tmp_path / "bin" / "python"
+    pip = [sys.executable, "-m", "pip", "--python", str(python), "install", "--quiet"]
+    subprocess.run([*pip, "--no-index", str(wheel.filename)], check=True)
+    done = subprocess.run(
+        [tmp_path / "bin" / "smtpproto", "demo"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={"PATH": os.defpath},
+        cwd=tmp_path,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "C: QUIT" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "tag, changelog, complaint",
+    [
+        ("v0.3.0", "## [Unreleased]\n\n## [0.3.0] - 2030-01-01\n", ""),
+        ("v0.3.0", "## [Unreleased]\n\n## [0.3.01]\n", "has no heading '## [0.3.0]'"),
+        ("v0.3.1", "## [0.3.1]\n", "the tag is v0.3.1, but smtpproto/__init__.py has"),
+        ("0.3.0", "## [0.3.0]\n", "the tag is 0.3.0, but"),
+    ],
+)
+def test_a_release_is_checked(tag: str, changelog: str, complaint: str, tmp_path: Path) -> None:
+    for name in (".ci", "smtpproto"):
+        (tmp_path / name).mkdir()
+    shutil.copy(ROOT / ".ci" / "check-release", tmp_path / ".ci")
+    text = (ROOT / "smtpproto" / "__init__.py").read_text(encoding="utf-8")
+    text = re.sub('__version__ = ".*"', '__version__ = "0.3.0"', text)
+    (tmp_path / "smtpproto" / "__init__.py").write_text(text, encoding="utf-8")
+    (tmp_path / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
+    check = ["bash", str(tmp_path / ".ci" / "check-release"), tag]
+    done = subprocess.run(check, capture_output=True, text=True, check=False)
+    assert done.returncode == (1 if complaint else 0)
+    assert complaint in done.stderr
 
 
 def test_the_source_distribution_can_be_tested(dist: Path) -> None:
