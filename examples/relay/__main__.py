@@ -34,22 +34,22 @@ def serve(options: argparse.Namespace) -> None:
     name = options.hostname
     resolver = resolver_at(options.dns)
     resolver.cache = LRUCache()
+    tls = server_context(options.certificate) if options.certificate else None
     store, routes = Store(options.queue), Routes(Ways(resolver, options.port, myself=name))
     schedule = Schedule(first=options.first, lifetime=options.lifetime)
     deliverer = Deliverer(store, routes, name, schedule)
-    postmaster = ForwardPath.of(options.postmaster or f"postmaster@{name}")
-    networks = TrustedNetworks(options.network)
-    handler = Reception(store, resolver, networks, options.domain, postmaster, deliverer.wake)
-    tls = server_context(options.certificate) if options.certificate else None
-    where = {"host": options.host, "port": options.listen}
-    with sync.serve(
-        handler, hostname=name, tls_context=tls, extensions=EXTENSIONS, **where
-    ) as server:
-        print(f"listening on {options.host}:{server.port}", flush=True)
-        signal.sigwait({signal.SIGTERM, signal.SIGINT})
-    deliverer.stop()
-    routes.close()
-    store.close()
+    try:
+        postmaster = ForwardPath.of(options.postmaster or f"postmaster@{name}")
+        networks = TrustedNetworks(options.network)
+        handler = Reception(store, resolver, networks, options.domain, postmaster, deliverer.wake)
+        where = {"host": options.host, "port": options.listen, "hostname": name}
+        with sync.serve(handler, tls_context=tls, extensions=EXTENSIONS, **where) as server:
+            print(f"listening on {options.host}:{server.port}", flush=True)
+            signal.sigwait({signal.SIGTERM, signal.SIGINT})
+    finally:
+        deliverer.stop()  # its thread would hold up the end
+        routes.close()
+        store.close()
 
 
 def queue(options: argparse.Namespace) -> None:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..conversations import Content, Delivery, Envelope
 from ..conversations.client.base import ClientBase
-from ..conversations.client.pool import PoolBase
+from ..conversations.client.pool import PoolBase, PoolLimits
 from ..conversations.io_requests import Flow
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from .async_link import AsyncLink
 from .async_runner import AsyncRunner
-from .connecting import ConnectionSettings, begin
+from .connecting import ConnectionSettings, begin, options_of
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -166,6 +166,21 @@ class AsyncPool(PoolBase[C]):
     _runner: AsyncRunner
     # A semaphore with as many slots as there may be clients.
     _slots: AbstractAsyncContextManager[object]
+
+    @classmethod
+    def with_settings(
+        cls, settings: ConnectionSettings, *, bounds: PoolLimits = PoolLimits()
+    ) -> Self:
+        """Make the same as `Pool`, with settings that are made already.
+
+        Arguments:
+            settings: those of each client, as `connect_with` takes them.
+            bounds: how many clients, for how long.
+
+        Raises:
+            TypeError: `settings` are not `ConnectionSettings`, or `bounds` no `PoolLimits`.
+        """
+        return cls(**options_of(settings), bounds=bounds)
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[C, None]:

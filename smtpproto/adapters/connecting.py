@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from typing import Any
 
 from ..conversations import ClientSettings, PoolLimits
 from ..conversations.client.opening import begin as begin_session
@@ -17,7 +18,7 @@ from ..vocabulary.session_facts import Session
 from . import host as machine
 from . import tls_contexts as security
 
-__all__ = ["ConnectionSettings", "PoolSettings", "begin"]
+__all__ = ["ConnectionSettings", "PoolSettings", "begin", "check_settings", "options_of"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class ConnectionSettings(ClientSettings):
     server_hostname: str | None = field(default=None, kw_only=True)
     nonce: Callable[[], str] | None = field(default=machine.nonce, repr=False, kw_only=True)
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.host, str):
+            raise TypeError(f"host: expected text, found {self.host!r}")
+
 
 @dataclass(frozen=True)
 class PoolSettings(ConnectionSettings):
@@ -58,6 +64,31 @@ class PoolSettings(ConnectionSettings):
     """
 
     bounds: PoolLimits = field(default=PoolLimits(), kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not isinstance(self.bounds, PoolLimits):
+            raise TypeError(f"bounds: expected PoolLimits(connections=...), found {self.bounds!r}")
+
+
+def check_settings(settings: ConnectionSettings) -> None:
+    """Refuse what `connect_with` and a pool cannot take.
+
+    Raises:
+        TypeError: the settings are something else.
+    """
+    if not isinstance(settings, ConnectionSettings):
+        raise TypeError(f"settings: expected ConnectionSettings(host, port), found {settings!r}")
+
+
+def options_of(settings: ConnectionSettings) -> dict[str, Any]:
+    """Return settings as the arguments of `connect`.
+
+    Raises:
+        TypeError: the settings are something else.
+    """
+    check_settings(settings)
+    return {each.name: getattr(settings, each.name) for each in fields(ConnectionSettings)}
 
 
 def begin(

@@ -23,7 +23,14 @@ from . import host as machine
 from . import sockets
 from . import tls_contexts as security
 
-__all__ = ["Arrival", "Listening", "ListeningSettings", "Running", "start_listening"]
+__all__ = [
+    "Arrival",
+    "Listening",
+    "ListeningSettings",
+    "Running",
+    "check_settings",
+    "start_listening",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,14 +199,29 @@ class Running:
         return self._listening.factory.sessions
 
     @property
+    def host(self) -> str:
+        """The address of the first listener; for a Unix socket its path."""
+        return self.addresses[0][0]
+
+    @property
     def port(self) -> int:
-        """The port of the first listener."""
+        """The port of the first listener; 0 for a Unix socket."""
         return self.addresses[0][1]
 
     def _log_unfinished(self, sessions: int) -> None:
         machine.LOG.error(
             "the server has stopped, though handlers of %d sessions have not returned", sessions
         )
+
+
+def check_settings(settings: ListeningSettings) -> None:
+    """Refuse what `serve_with` cannot take.
+
+    Raises:
+        TypeError: the settings are something else.
+    """
+    if not isinstance(settings, ListeningSettings):
+        raise TypeError(f"settings: expected ListeningSettings(port=...), found {settings!r}")
 
 
 def start_listening(
@@ -214,11 +236,12 @@ def start_listening(
 
     Raises:
         OSError: it cannot listen there.
-        TypeError: the handler has a mistake.
+        TypeError: the handler has a mistake, or `settings` are not `ListeningSettings`.
         ValueError: TLS without a context, or a context without TLS; or one of `listeners` does
             not listen.
         Exception: see `SessionFactory`.
     """
+    check_settings(settings)
     settings = replace(
         settings,
         tls=_tls(settings),

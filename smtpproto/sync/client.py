@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from email.message import Message
 from pathlib import Path
 
-from ..adapters.connecting import ConnectionSettings, begin
+from ..adapters.connecting import ConnectionSettings, begin, check_settings
 from ..adapters.host import connecting
 from ..adapters.settings_as_parameters import fields_as_parameters
 from ..adapters.tls_contexts import NO_HANDSHAKE
@@ -38,6 +38,7 @@ def connect(settings: ConnectionSettings) -> Client:
 
 def connect_with(settings: ConnectionSettings) -> Client:
     """Do the same as `connect`, with settings that are made already."""
+    check_settings(settings)
     with connecting(settings.host, settings.port, settings.path):
         sock = dial(settings)
     link = Link(sock, settings.timeout, NO_HANDSHAKE)

@@ -7,7 +7,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..adapters.listening import Listening, ListeningSettings, Running, start_listening
+from ..adapters.listening import (
+    Listening,
+    ListeningSettings,
+    Running,
+    check_settings,
+    start_listening,
+)
 from ..adapters.settings_as_parameters import fields_as_parameters
 from .selector_loop import Loop
 
@@ -65,6 +71,7 @@ def serve_with(
     content_threads: int | None = None,
 ) -> Server:
     """Do the same as `serve`, with settings that are made already."""
+    check_settings(settings)
     if content_threads is None:
         content_threads = max(settings.admission.most, 1)
     for name, number in (("threads", threads), ("content_threads", content_threads)):

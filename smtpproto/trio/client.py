@@ -13,7 +13,7 @@ from typing import Any
 import trio
 
 from ..adapters.async_client import AsyncClient, begin_session
-from ..adapters.connecting import ConnectionSettings
+from ..adapters.connecting import ConnectionSettings, check_settings
 from ..adapters.host import connecting
 from ..adapters.settings_as_parameters import fields_as_parameters
 from ..adapters.tls_contexts import NO_HANDSHAKE
@@ -36,6 +36,7 @@ async def connect(settings: ConnectionSettings) -> AsyncGenerator[Client, None]:
 
 async def connect_with(settings: ConnectionSettings) -> Client:
     """Do the same as `connect`, with settings that are made already, and without a block."""
+    check_settings(settings)
     with connecting(settings.host, settings.port, settings.path):
         sock = await _dial(settings)
     link = Link(sock, settings.timeout, NO_HANDSHAKE)

@@ -20,7 +20,8 @@ def test_a_server_listens(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(host, "hostname", lambda: "mx.example.org")
     listening = start_listening(Discard(), ListeningSettings())
     running = Running(listening)
-    assert running.addresses == [("127.0.0.1", running.port)]
+    assert running.addresses == [(running.host, running.port)]
+    assert running.host == "127.0.0.1"
     assert listening.factory.hostname == "mx.example.org"
     assert listening.factory.settings.clock is host.now
     assert listening.factory.settings.nonce is host.nonce

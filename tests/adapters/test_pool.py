@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import trio
 
+from smtpproto.adapters.connecting import ConnectionSettings
 from smtpproto.conversations import TLSMode
 from smtpproto.conversations.client.pool import PoolLimits
 from smtpproto.extensions import ServerLimits
@@ -27,9 +28,14 @@ class Counting(Inbox):
     def __init__(self) -> None:
         super().__init__()
         self.connected = 0
+        self.names: set[str] = set()
 
     def connect(self, session: Any) -> None:
         self.connected += 1
+
+    def closed(self, session: Any) -> None:
+        super().closed(session)
+        self.names.add(str(session.name))
 
 
 @contextlib.contextmanager
@@ -53,6 +59,19 @@ def test_a_connection_is_used_again(world: World) -> None:
         wait_until(lambda: not sessions(server))
     assert len(inbox.messages) == 3
     assert inbox.connected == inbox.over == 1
+
+
+def test_settings_that_are_made_already(world: World) -> None:
+    inbox = Counting()
+    with world.serve(inbox) as server:
+        settings = ConnectionSettings(server.host, server.port, name="pool.example.org")
+        bounds = PoolLimits(messages=2)
+        pool = partial(world.adapter.Pool.with_settings, settings, bounds=bounds)
+        with world.entered(world.call(pool)) as entered:
+            for _ in range(3):
+                deliver(world, entered)
+    assert inbox.connected == 2
+    assert inbox.names == {"pool.example.org"}
 
 
 def test_only_for_so_many_messages(world: World) -> None:

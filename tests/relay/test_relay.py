@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -378,3 +379,26 @@ def test_the_queue_is_shown(tmp_path: Path) -> None:
     assert "MAIL FROM:<eve@here.example>" in done.stdout
     assert "RCPT TO:<bob@there.example>" in done.stdout
     assert done.stdout.endswith("452 4.2.2 mailbox full\n")
+
+
+@pytest.mark.parametrize("option", ["--certificate", "--listen"])
+def test_the_command_ends_if_it_cannot_begin(tmp_path: Path, option: str) -> None:
+    """A file that is not there, or a port that is taken, leaves no thread that holds it up."""
+    with socket.create_server((HOST, 0)) as taken:
+        value = {"--certificate": "missing.pem", "--listen": str(taken.getsockname()[1])}[option]
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "examples.relay", "serve"),
+                tmp_path / "queue.db",
+                option,
+                value,
+            ],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=False,
+            env=environment(),
+            cwd=ROOT,
+        )
+    assert done.returncode == 1
+    assert "No such file" in done.stderr or "Address already in use" in done.stderr
