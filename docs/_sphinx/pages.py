@@ -74,6 +74,7 @@ lenient
 
 architecture
 security
+interop
 Benchmark <site/benchmark>
 ```
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import socket
+from dataclasses import replace
 
 import pytest
 
 from tests.interop.matrix import page
-from tests.interop.matrix.features import FEATURES
-from tests.interop.matrix.rows import CANNOT, FAILED, NOT_HERE, YES, Cell, Row, all_rows
+from tests.interop.matrix.features import AUTH, DSN, FEATURES, PIPELINING, PLAIN, STARTTLS
+from tests.interop.matrix.rows import CANNOT, FAILED, NOT_HERE, YES, Cell, Row, all_rows, fill
+from tests.interop.matrix.table import CLIENTS, Cannot
 from tests.interop.matrix.wire import wire
 from tests.interop.peers import HOST
 from tests.interop.sink import sink
@@ -31,6 +33,27 @@ def test_the_page_is_what_a_run_would_write() -> None:
     around = page.TEXT.partition("{clients}")
     assert text.startswith(around[0])
     assert around[2].partition("{servers}")[0] in text
+
+
+def test_a_row_that_says_what_is_not_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A cell is "yes" or "cannot" if that has been seen, and not because the table says so."""
+    peer = CLIENTS["smtplib"]
+    wrong = {DSN: Cannot("it is said"), PIPELINING: peer.cells[PLAIN], AUTH: peer.cells[STARTTLS]}
+    monkeypatch.setitem(CLIENTS, "smtplib", replace(peer, cells={**peer.cells, **wrong}))
+    row = fill(Row("smtplib", True, "sync"))
+    failed = {name: cell.why for name, cell in row.cells.items() if cell.outcome == FAILED}
+    assert failed.keys() == {"AUTH", "DSN", "PIPELINING"}
+    assert "identity: expected 'alice', found None" in failed["AUTH"]
+    assert "it can, after all" in failed["DSN"]
+    assert "on the wire" in failed["PIPELINING"]
+    assert {row.cells[each].outcome for each in ("plain", "STARTTLS", "8BITMIME")} == {YES}
+
+
+def test_a_missing_peer_is_not_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SMTPPROTO_NO_PEERS", "1")
+    row = fill(Row("Exim", False, "trio"))
+    assert len(row.cells) == len(FEATURES)
+    assert set(row.cells.values()) == {Cell(NOT_HERE, "exim4 is hidden by SMTPPROTO_NO_PEERS")}
 
 
 def test_each_reason_once() -> None:

@@ -123,7 +123,7 @@ VERIFY = (
     "tls_verify_cert_hostnames =",
 )
 
-CLIENTS: Mapping[str, ClientPeer] = {
+CLIENTS: dict[str, ClientPeer] = {
     "swaks": ClientPeer(
         {
             PLAIN: swaks(),
@@ -287,7 +287,7 @@ BROKEN_TLS = Cannot(
     "as a server, Debian's build fails every TLS handshake with the OpenSSL 3 it is linked to"
 )
 
-SERVERS: Mapping[str, ServerPeer] = {
+SERVERS: dict[str, ServerPeer] = {
     "Postfix": ServerPeer(receiving.postfix, versions.postfix, ("postfix", "dovecot")),
     "Exim": ServerPeer(receiving.exim, versions.exim, ("exim4",)),
     "OpenSMTPD": ServerPeer(
