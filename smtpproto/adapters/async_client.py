@@ -29,7 +29,7 @@ C = TypeVar("C", bound="AsyncClient")
 
 
 class AsyncClient(ClientBase):
-    """A session with a server; usable as a context manager that says goodbye.
+    """A session with a server; a context manager that sends QUIT at the end.
 
     An adapter adds how to run conversations, and how to call functions in threads.
     """
@@ -52,7 +52,7 @@ class AsyncClient(ClientBase):
         sender: str | None = None,
         recipients: Iterable[str] | None = None,
     ) -> Delivery:
-        """Deliver a message, by default to those whom its header names.
+        """Deliver a message, by default to the recipients in its header.
 
         Arguments are those of `send_message` of `smtpproto.sync.Client`.
 
@@ -77,23 +77,23 @@ class AsyncClient(ClientBase):
         return await self._run(self._delivery(envelope, content))
 
     async def verify(self, string: str) -> Reply:
-        """Ask whether a user or mailbox is there (RFC 5321 section 3.5)."""
+        """Send VRFY to ask whether a user or mailbox exists (RFC 5321 section 3.5)."""
         return await self._run(self._verify(string))
 
     async def expand(self, string: str) -> Reply:
-        """Ask for the members of a mailing list (RFC 5321 section 3.5)."""
+        """Send EXPN to ask for the members of a mailing list (RFC 5321 section 3.5)."""
         return await self._run(self._expand(string))
 
     async def noop(self) -> Reply:
-        """Ask whether the server is still there."""
+        """Send NOOP to check that the server still replies (RFC 5321 section 4.1.1.9)."""
         return await self._run(self._noop())
 
     async def reset(self) -> Reply:
-        """Give up a mail transaction that `command` began."""
+        """Send RSET to abort a mail transaction that `command` began."""
         return await self._run(self._reset())
 
     async def help(self, string: str = "") -> Reply:
-        """Ask for help."""
+        """Send HELP (RFC 5321 section 4.1.1.8)."""
         return await self._run(self._help(string))
 
     async def command(self, command: Command) -> Reply:
@@ -101,7 +101,7 @@ class AsyncClient(ClientBase):
         return await self._run(self._answer(command))
 
     async def quit(self) -> None:
-        """Say goodbye if that is still possible, and close."""
+        """Send QUIT if the session still allows it, and close."""
         try:
             if not self.closed:
                 await self._run(self._goodbye())
@@ -109,7 +109,7 @@ class AsyncClient(ClientBase):
             await self.close()
 
     async def close(self) -> None:
-        """Close without a word."""
+        """Close without QUIT."""
         self.closed = True
         self._link.close()
 
@@ -146,7 +146,7 @@ async def begin_session(
 
 
 class _ReadInThread:
-    """A file that is read in a thread, as a disk may be slow."""
+    """A file that is read in a thread, because a disk may be slow."""
 
     def __init__(self, file: BufferedReader, in_thread: Callable[..., Any]) -> None:
         self._file = file

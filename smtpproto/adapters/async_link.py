@@ -16,16 +16,16 @@ __all__ = ["AsyncLink", "HandedSteps"]
 
 T = TypeVar("T")
 
-_SLICE = 2048  # octets to write before other sessions may go on
+_SLICE = 2048  # octets to write before other sessions continue
 _READS = 65536  # most octets to read while there is something to write
 
 
 class HandedSteps(Steps[T]):
-    """The steps of a conversation, of which its link takes some by itself.
+    """The steps of a conversation.  Its link takes some of them, the runner takes the others.
 
     Attributes:
-        handed: the next request, which the link has left to the runner.
-        ended: how the conversation has ended meanwhile.
+        handed: a request that the link has not fulfilled; the runner's next step.
+        ended: the exception by which the conversation ended in a step of the link.
     """
 
     __slots__ = ("ended", "handed")
@@ -39,7 +39,7 @@ class HandedSteps(Steps[T]):
         if self.ended is not None:
             raise self.ended
         handed, self.handed = self.handed, None
-        # An error, such as a cancellation, takes the place of what the request would give.
+        # An error, such as a cancellation, takes the place of the request's result.
         return super().__next__() if handed is None or self.error is not None else handed
 
 
@@ -66,7 +66,7 @@ class AsyncLink(Channel):
         # The time by which the peer must accept some of the unsent octets.
         self._progress = 0.0
         self._draining = False
-        # Whether it waits for the peer to speak first: draining ends such a wait.
+        # Whether it waits for octets from the peer; `drain` ends such a wait.
         self._awaits_peer = False
 
     # --- what an adapter adds -----------------------------------------------------------------
@@ -80,7 +80,7 @@ class AsyncLink(Channel):
         raise NotImplementedError
 
     def _may_have_octets(self) -> bool:
-        """Whether it is worth the time to read before it waits."""
+        """Return whether to try reading before a wait."""
         raise NotImplementedError
 
     def _wait(self, until: float, *, read: int, write: bool) -> Awaitable[bool]:
@@ -88,11 +88,11 @@ class AsyncLink(Channel):
 
         Arguments:
             until: when the time is over, on the adapter's clock.
-            read: the most octets that will be read; 0: not to wait for them.
+            read: the most octets that will be read; 0: do not wait for octets.
             write: whether to wait until the socket accepts octets.
 
         Raises:
-            OSError: the link was closed meanwhile.
+            OSError: the link was closed during the wait.
         """
         raise NotImplementedError
 
@@ -122,8 +122,7 @@ class AsyncLink(Channel):
         return self._send(request)
 
     async def _send(self, request: io_requests.Send) -> bytes | None:
-        # After a reply the session waits; one that writes much without waiting must let others go
-        # on.
+        # A session usually waits after a reply.  One that writes much must let others run.
         await self._let_others_go_on()
         return await self._finish(request, _READS if request.reads else 0)
 
@@ -140,14 +139,14 @@ class AsyncLink(Channel):
             if reads and (octets := self.read(reads)) is not None:
                 return octets
             if not await self._wait(self._progress, read=reads, write=True):
-                raise TimeoutError(f"the peer took no octets for {seconds:g} seconds")
+                raise TimeoutError(f"the peer accepted no octets for {seconds:g} seconds")
 
     async def receive(self, request: io_requests.Receive, steps: Steps[Any]) -> bytes | None:
         """Return some octets; `b""` at the end.  A wait that is not fresh keeps its deadline.
 
         Arguments:
-            request: what is awaited.
-            steps: the conversation, for an adapter that goes on with it by itself.
+            request: the request.
+            steps: the conversation, for an adapter that uses `take_steps`.
         """
         most = request.most
         if self.unsent and (octets := await self._finish(request, most)) is not None:
@@ -166,15 +165,15 @@ class AsyncLink(Channel):
         return octets
 
     def take_steps(self, steps: HandedSteps[Any], octets: bytes) -> io_requests.Receive | None:
-        """Go on with a conversation, as long as it only exchanges octets and need not wait.
+        """Continue a conversation while it only exchanges octets and need not wait.
 
         Arguments:
-            steps: the conversation; it awaits octets.
-            octets: these.
+            steps: the conversation; it waits for octets.
+            octets: octets that have arrived.
 
         Returns:
-            The octets that it awaits next, with `_until` as their deadline; None if it needs
-            something else, or has ended: then the runner goes on with `steps`.
+            The next request for octets, with `_until` as its deadline.  None: the conversation
+            needs something else, or has ended; the runner continues with `steps`.
         """
         steps.result = octets
         while True:
@@ -192,7 +191,7 @@ class AsyncLink(Channel):
                 try:
                     self.put(request.data)
                     self.push()
-                except Exception as error:  # noqa: BLE001  # the conversation knows what it means
+                except Exception as error:  # noqa: BLE001  # the conversation handles it
                     steps.error = error
                     continue
                 if not self.unsent:
@@ -212,7 +211,7 @@ class AsyncLink(Channel):
         return facts
 
     async def _hear(self, until: float, most: int) -> bool:
-        """Wait for octets; return False if none came in time, or the server shall stop."""
+        """Wait for octets; return False if none came in time, or the server is stopping."""
         if self._draining:
             return False
         self._awaits_peer = True
@@ -223,13 +222,13 @@ class AsyncLink(Channel):
             self._awaits_peer = False
 
     def _silence(self, request: io_requests.Receive | io_requests.BeginTLS) -> Exception:
-        """Return the error for a conversation whose peer said nothing."""
+        """Return the error for a conversation whose peer sent nothing."""
         if self._draining:
             self._draining = False
             return io_requests.Draining()
         if isinstance(request, io_requests.BeginTLS):
             return TimeoutError("the time limit ran out")
-        return TimeoutError(f"nothing came within {self._limit(request.timeout):g} seconds")
+        return TimeoutError(f"the peer sent nothing for {self._limit(request.timeout):g} seconds")
 
     def _limit(self, timeout: float) -> float:
         return timeout if self._most is None else min(timeout, self._most)

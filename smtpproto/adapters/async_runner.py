@@ -17,24 +17,24 @@ __all__ = ["LAST_CALL", "AsyncRunner"]
 
 T = TypeVar("T")
 
-# Seconds that a call has after the cancellation of its conversation: less than a server that stops
-# waits for its handlers.
+# Seconds that a call has after the cancellation of its conversation.  A server that stops waits
+# longer than this for its handlers.
 LAST_CALL = 0.3
 
 
 class AsyncRunner:
-    """Runs conversations; an adapter says how its cancellations look.
+    """Runs conversations; a subclass says how its adapter cancels.
 
     Attributes:
-        interrupts: exceptions that are meant for the program, not for the conversation.  It is told
-            of them, and they are raised after it has ended.
+        interrupts: exceptions for the program, such as a cancellation.  The runner throws them into
+            the conversation too, and raises them after it has ended.
     """
 
     interrupts: tuple[type[BaseException], ...]
     _steps: type[Steps[Any]] = Steps
 
     def _is_cancelled(self, raised: BaseException) -> bool:
-        """Whether this exception came because the task was cancelled."""
+        """Return whether this exception came because the task was cancelled."""
         raise NotImplementedError
 
     async def _finish(self, call: Awaitable[T], seconds: float) -> T:
@@ -55,8 +55,8 @@ class AsyncRunner:
     async def run(self, flow: Flow[T], link: AsyncLink | None = None) -> T:
         """Run a conversation to its end; the link may be None if it only calls functions.
 
-        What the conversation of a session still calls after its cancellation, such as the hook
-        `closed`, has a short time.
+        After a cancellation, each call that the conversation of a session still makes, such as the
+        hook `closed`, has `LAST_CALL` seconds.
 
         Raises:
             Exception: any error that the conversation raises.
@@ -66,7 +66,7 @@ class AsyncRunner:
         try:
             for request in steps:
                 try:
-                    # By far the most frequent first: this is where a server spends its time.
+                    # The most frequent requests come first, for speed.
                     if type(request) is io_requests.Receive:
                         assert link is not None
                         steps.result = await link.receive(request, steps)
@@ -82,7 +82,7 @@ class AsyncRunner:
                             result = self._finish(result, LAST_CALL if link is not None else 0.0)
                         result = await result
                     steps.result = result
-                except BaseException as raised:  # noqa: BLE001  # it knows what was under way
+                except BaseException as raised:  # noqa: BLE001  # the conversation handles it
                     steps.error = raised
                     interrupt = raised if isinstance(raised, self.interrupts) else interrupt
                     cancelled = cancelled or self._is_cancelled(raised)
@@ -92,7 +92,7 @@ class AsyncRunner:
         return steps.returned  # type: ignore[no-any-return]  # it is of this flow
 
     def _fulfil(self, request: Request, link: AsyncLink | None) -> Any:
-        """Do what a request asks for; return the result or an awaitable of it."""
+        """Fulfil a request; return the result, or an awaitable of it."""
         if type(request) is io_requests.Call:
             return request.function(*request.arguments)
         if type(request) is io_requests.Report:
@@ -112,7 +112,7 @@ async def _call(request: io_requests.CallWithContent, chunks: _Chunks) -> Any:
 
 
 class _Chunks(AsyncIterator[bytes], AbstractContextManager["_Chunks"]):
-    """The content for a handler, until the handler returns; a thread of it may ask later.
+    """The content for a handler.  After the handler has returned, its other tasks get an error.
 
     Only the end of the content ends the iteration normally.  A cancellation or an error raises,
     because the chunks before it are no complete message.
@@ -133,7 +133,7 @@ class _Chunks(AsyncIterator[bytes], AbstractContextManager["_Chunks"]):
         try:
             chunk = await self._read()
         except BaseException:
-            # Octets may have been read that are in no chunk.
+            # Some octets may be lost: they were read, but are in no chunk.
             self._interrupted = True
             raise
         if chunk is None:

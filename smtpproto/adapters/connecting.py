@@ -60,7 +60,7 @@ class PoolSettings(ConnectionSettings):
     """How many connections a pool keeps.
 
     Arguments:
-        bounds: how many clients, for how long.
+        bounds: how many clients the pool keeps, and for how long.
     """
 
     bounds: PoolLimits = field(default=PoolLimits(), kw_only=True)

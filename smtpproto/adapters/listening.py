@@ -1,4 +1,4 @@
-"""What all adapters do to run a server: its settings, its sockets, which clients it accepts."""
+"""What all adapters do to run a server: its settings, its sockets, the clients it accepts."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ class ListeningSettings(ServerSettings):
         reuse_port: whether other processes may listen there too and share the load (SO_REUSEPORT).
         listeners: listening sockets to use instead; they are closed with the server.
         listeners_shared: whether other processes also accept from these sockets, such as the one
-            that passed them.  If so, clients waiting in the queue when the server stops are left to
-            these processes; if not, the server tells them that it stops.
+            that passed them.  If True, these processes serve the clients that wait in the queue
+            when the server stops.  If False, the server sends 421 to these clients.
         tls_context: a context from `server_context` of `smtpproto.adapters.tls_contexts`, or a
             function that returns one for each handshake, such as `CertificateFiles` there.
         timeout: seconds that no wait may exceed; None: the limits of RFC 5321 section 4.5.3.2.
@@ -96,7 +96,7 @@ class Listening:
 
         Arguments:
             listener: one of the listeners.
-            begin: begins a session, and lets its adapter end it.
+            begin: begins a session; its adapter ends it.
 
         Returns:
             False if something failed: wait `sockets.PAUSE` seconds before the next call.
@@ -119,8 +119,8 @@ class Listening:
             raise
         except sockets.Overloaded:
             return False
-        except BaseException:  # noqa: BLE001  # after any error the server goes on
-            machine.LOG.exception("a connection was not accepted")
+        except BaseException:  # noqa: BLE001  # the server goes on after any error
+            machine.LOG.exception("accepting a connection failed")
             return False
         return True
 
@@ -131,7 +131,7 @@ class Listening:
             None if there is none.
 
         Raises:
-            Overloaded, NotListening: see `host.accept`.
+            Overloaded, NotListening: see `sockets.accept`.
         """
         accepted = sockets.accept(listener)
         if accepted is None:
@@ -162,12 +162,12 @@ class Listening:
         """Stop listening, and begin no more mail transactions."""
         self.factory.stop()
         for listener in [] if self.settings.listeners_shared else self.listeners:
-            # To close it would be to reset those who have connected and were not accepted yet.
+            # Closing the socket would reset clients that wait in its queue; tell them first.
             waiting = iter(functools.partial(sockets.accept, listener), None)
             with contextlib.suppress(sockets.Overloaded, sockets.NotListening):
                 for sock, *_ in itertools.islice(waiting, sockets.BACKLOG):
                     self._turn_away(sock, STOPPING)
-        # The path of a listener that was given is not ours to remove.
+        # Remove only the path of a socket that this server opened.
         path = self.settings.path if self.settings.listeners is None else None
         sockets.close_listeners(self.listeners, path)
 
@@ -210,7 +210,7 @@ class Running:
 
     def _log_unfinished(self, sessions: int) -> None:
         machine.LOG.error(
-            "the server has stopped, though handlers of %d sessions have not returned", sessions
+            "the server has stopped, but handlers of %d sessions have not returned", sessions
         )
 
 
@@ -272,9 +272,9 @@ def _tls(settings: ListeningSettings) -> ServerTLS:
         # A server with a certificate shall not serve plain text by mistake.
         return ServerTLS.NONE if context is None else ServerTLS.STARTTLS
     if context is None and tls is not ServerTLS.NONE:
-        raise ValueError(f"{tls} needs a tls_context")
+        raise ValueError(f"{tls} needs a tls_context, found None")
     if context is not None and tls is ServerTLS.NONE:
-        raise ValueError(f"a tls_context is given, and {tls} would not use it")
+        raise ValueError(f"{tls} does not use the given tls_context: leave one of the two out")
     return tls
 
 

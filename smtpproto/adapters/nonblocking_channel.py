@@ -47,7 +47,7 @@ class Channel:
         """Whether TLS has begun."""
         return self._tls is not None
 
-    # --- out ----------------------------------------------------------------------------------
+    # --- writing ------------------------------------------------------------------------------
 
     def put(self, data: bytes) -> None:
         """Queue octets behind the unsent ones; `push` sends them."""
@@ -76,7 +76,7 @@ class Channel:
         if data:
             self.unsent = bytes(self.unsent) + data if self.unsent else data
 
-    # --- in -----------------------------------------------------------------------------------
+    # --- reading ------------------------------------------------------------------------------
 
     def read(self, most: int) -> bytes | None:
         """Return octets that arrived; `b""` at the end, None if there are none yet.
@@ -94,7 +94,7 @@ class Channel:
             return self._take(most)
         octets = self._decrypted(most)
         if octets is None and self._fetch():
-            # Only once: a peer that sends many empty records must not delay other sessions.
+            # Read once only, so that a peer with many empty records does not delay other sessions.
             octets = self._decrypted(most)
         return octets
 
@@ -105,7 +105,7 @@ class Channel:
         try:
             return bool(self.sock.recv(1, socket.MSG_PEEK))
         except OSError:
-            # There is nothing, or the link broke; the next read finds out.
+            # Nothing has arrived, or the link broke; the next read raises the error.
             return False
 
     def _decrypted(self, most: int) -> bytes | None:
@@ -144,7 +144,7 @@ class Channel:
     def shake_hands(self) -> TLSFacts | None:
         """Begin or continue the TLS handshake; return None if the peer has to send something first.
 
-        Before waiting, also send what is unsent.
+        Before a wait, send the unsent octets too.
 
         Raises:
             OSError: the handshake failed, or the link broke.
@@ -161,7 +161,7 @@ class Channel:
                 if not self._fetch():
                     return None
             except OSError:
-                # The alert with the reason goes to the peer, the error to the caller.
+                # Send the alert, which tells the peer the reason; the caller gets the error.
                 with contextlib.suppress(OSError):
                     self._speak()
                 raise
@@ -176,15 +176,15 @@ class Channel:
     # --- the end ------------------------------------------------------------------------------
 
     def cut(self) -> None:
-        """Shut the socket down, to end waits for it, such as in another thread."""
+        """Shut the socket down; this ends waits for it, also in other threads."""
         with contextlib.suppress(OSError):
             self.sock.shutdown(socket.SHUT_RDWR)
 
     def say_goodbye(self) -> None:
-        """Close TLS, if the peer accepts the octets at once and no octets are unsent.
+        """Close TLS, if no octets are unsent and the peer accepts the close at once.
 
-        Otherwise it would send these too, such as the end of content whose delivery was reported as
-        failed.
+        Unsent octets must not follow.  They may be the end of content whose delivery was reported
+        as failed.
         """
         if self._tls is not None and not self.unsent:
             with contextlib.suppress(OSError, ValueError):

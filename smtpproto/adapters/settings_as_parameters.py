@@ -17,10 +17,10 @@ S = TypeVar("S")
 
 
 class fields_as_parameters(Generic[P, S]):  # noqa: N801  # a decorator
-    """Decorator: a function's parameters are the fields of a settings class, its last argument.
+    """A decorator that makes the fields of a settings class the parameters of a function.
 
-    So the class alone defines names, types, defaults and documentation, and `help` of the function
-    shows them.
+    The function gets the settings object as its last argument.  So only the class defines names,
+    types, defaults and documentation, and `help` of the function shows them.
 
     Arguments:
         settings: a dataclass.
@@ -38,7 +38,7 @@ class fields_as_parameters(Generic[P, S]):  # noqa: N801  # a decorator
         own = inspect.signature(function)
         *leading, _ = own.parameters.values()
         names, count = frozenset(each.name for each in fields(settings)), len(leading)
-        # Errors call a constructor by the name of its class.
+        # Error messages show the class name for a constructor.
         called = function.__qualname__.removesuffix(".__init__")
         taken = inspect.signature(settings).parameters.values()
         most = count + sum(each.kind is not each.KEYWORD_ONLY for each in taken)

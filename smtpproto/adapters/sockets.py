@@ -28,7 +28,7 @@ __all__ = [
 ]
 
 PAUSE = 0.1
-"""Seconds to wait after `Overloaded` before the next accept; without it the loop would spin."""
+"""Seconds to wait after `Overloaded` before the next accept; otherwise the loop never sleeps."""
 
 MOST_ACCEPTED_AT_ONCE = 16
 """How many connections to accept at once before sessions have their turn."""
@@ -170,7 +170,7 @@ def close_listeners(listeners: Iterable[socket.socket], path: str | None = None)
         try:
             Path(path).unlink(missing_ok=True)
         except OSError as error:
-            LOG.warning("the socket's path stays: %s", error)
+            LOG.warning("the path of the socket was not removed: %s", error)
 
 
 def prepare(sock: socket.socket) -> None:
@@ -179,7 +179,7 @@ def prepare(sock: socket.socket) -> None:
     Nagle's algorithm is of no use, because a conversation writes each group in one piece.
     """
     sock.setblocking(False)
-    # A Unix socket has no such option.  To try takes a tenth of the time of looking at its family.
+    # A Unix socket has no such option.  Trying takes a tenth of the time of checking the family.
     with contextlib.suppress(OSError):
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -213,7 +213,7 @@ def accept(listener: socket.socket) -> tuple[socket.socket, str, int] | None:
         raise Overloaded from error
     except OSError as error:
         if error.errno in _OVERLOAD:
-            LOG.warning("accepting waits: %s", error)
+            LOG.warning("the server accepts no connection for now: %s", error)
             raise Overloaded from error
         if error.errno in _NOT_LISTENING:
             raise NotListening(f"{listener!r}: {error}") from error
@@ -222,7 +222,7 @@ def accept(listener: socket.socket) -> tuple[socket.socket, str, int] | None:
     try:
         prepare(sock)
     except BaseException:  # noqa: BLE001  any error here belongs to this connection alone
-        LOG.exception("a connection was lost while it was accepted")
+        LOG.exception("accepting a connection failed")
         sock.close()
         return None
     peer, port = (str(address[0]), int(address[1])) if isinstance(address, tuple) else ("", 0)

@@ -67,7 +67,7 @@ class HandshakeSettings:
         """
         context = self.context
         if context is None:
-            raise ssl.SSLError("TLS is to begin, but no context was given for it")
+            raise ssl.SSLError("TLS needs a context, found None: set tls_context")
         return context if isinstance(context, ssl.SSLContext) else context()
 
 
@@ -172,7 +172,7 @@ def server_context(
 
 
 class CertificateFiles:
-    """A server's context that follows its files: pass it as `tls_context`.
+    """A server's certificate files, loaded again when they change: pass it as `tls_context`.
 
     It checks the files at each handshake and loads them again when they have changed.  If they do
     not match, as during a renewal, it keeps the old ones.
@@ -196,7 +196,7 @@ class CertificateFiles:
         self._load = functools.partial(
             server_context, certfile, keyfile, password=password, client_ca=client_ca
         )
-        # Checked before they are loaded: the next check notices a change in between.
+        # Check first, then load: the next check notices a change in between.
         self._seen = self._look()
         self._context = self._load()
 
@@ -211,7 +211,7 @@ class CertificateFiles:
                 self._context = self._load()
                 self._seen = seen
         except OSError as error:
-            LOG.warning("the certificate is not renewed, the old one stays: %s", error)
+            LOG.warning("loading the new certificate failed, the old one stays: %s", error)
         return self._context
 
 

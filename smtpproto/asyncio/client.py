@@ -34,7 +34,7 @@ async def connect(settings: ConnectionSettings) -> AsyncGenerator[Client, None]:
 
 
 async def connect_with(settings: ConnectionSettings) -> Client:
-    """Do the same as `connect`, with settings that are made already, and without a block."""
+    """Do the same as `connect`, with a settings object and without a block."""
     check_settings(settings)
     with connecting(settings.host, settings.port, settings.path):
         sock = await _dial(settings)
@@ -85,7 +85,7 @@ async def _connected(family: int, address: Any, source: str | None) -> socket.so
 
 
 class Client(AsyncClient):
-    """A session with a server; made by `connect`, usable as a context manager that says goodbye."""
+    """A session with a server, made by `connect`; a context manager that sends QUIT at the end."""
 
     _runner = RUNNER
 

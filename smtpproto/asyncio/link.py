@@ -1,4 +1,4 @@
-"""The link of asyncio, which waits with the event loop, and what runs a conversation over it."""
+"""A link that waits with asyncio, and the runner of conversations over it."""
 
 from __future__ import annotations
 
@@ -25,9 +25,10 @@ _RECORDS = 32768
 class Link(AsyncLink):
     """A link that waits with an event loop of asyncio, of the standard library or another.
 
-    The loop watches the socket for all of the session, because to begin and to end that takes
-    system calls.  It reads as soon as octets arrive, so that the socket is not ready in the turns
-    until the task runs; the octets stay here until the task takes them, even if it is cancelled.
+    The event loop watches the socket for the whole session, because each change takes a system
+    call.  The link reads octets as soon as they arrive, so the loop does not report the socket
+    again before the task runs.  It keeps them until the task takes them, even if a wait is
+    cancelled.
     """
 
     def __init__(
@@ -35,19 +36,19 @@ class Link(AsyncLink):
     ) -> None:
         super().__init__(sock, most, handshake)
         self._loop = asyncio.get_running_loop()
-        # A file, not a socket: some loops keep a socket that they watch from being closed.
+        # The loop gets the file number, because some loops prevent a watched socket from closing.
         self._number = sock.fileno()
         self._arrived: bytes | None = None
-        # The number of the error that came behind these octets.
+        # The number of the error that followed these octets; 0: there is none.
         self._broken = 0
         self._most_octets = 0
-        # What the loop watches the socket for.
+        # Whether the loop watches the socket for reading and writing.
         self._reads = self._writes = False
-        # What the task waits for, or has waited for.
+        # The current wait of the task, or the last one.
         self._waiter: asyncio.Future[bool] = self._loop.create_future()
         self._waiter.cancel()
         self._deadline = 0.0
-        # The conversation that goes on in the turns of the loop, and what it waits for.
+        # The conversation that `_readable` continues, and its request.
         self._steps: HandedSteps[Any] | None = None
         self._request: Receive | None = None
         self._timer: asyncio.TimerHandle | None = None
@@ -59,10 +60,10 @@ class Link(AsyncLink):
         await asyncio.sleep(0)
 
     def _may_have_octets(self) -> bool:
-        # What TLS has decrypted already makes no socket readable.
+        # TLS may hold decrypted octets, which do not make the socket readable.
         return self._arrived is not None or self.secure
 
-    # --- the conversation in the turns of the loop ---------------------------------------------
+    # --- the conversation, continued without its task -----------------------------------------
 
     async def receive(self, request: Receive, steps: Steps[Any]) -> bytes | None:
         if self.secure or self.unsent or self._arrived is not None:
@@ -75,13 +76,13 @@ class Link(AsyncLink):
                 raise self._silence(self._request)
         finally:
             self._steps = None
-        # The conversation has had the octets, and waits for something else now.
+        # The conversation already has the octets, and waits for something else.
         return None
 
     def _go_on(self, octets: bytes) -> None:
-        """Go on with the conversation, and wake its task once it needs more than octets.
+        """Continue the conversation; wake its task if it needs more than octets.
 
-        To wake the task each time would cost a turn of the loop, and a fifth of a server's time.
+        Waking the task each time would take a turn of the loop, and a fifth of a server's time.
         """
         assert self._steps is not None
         request = self.take_steps(self._steps, octets)
@@ -116,7 +117,7 @@ class Link(AsyncLink):
             waiter.set_result(False)
             return waiter
         self._most_octets = _RECORDS if read and self.secure else read
-        # The loop goes on to watch the socket when a wait is over.
+        # After a wait the loop still watches the socket.
         if read and not self._reads:
             self._loop.add_reader(self._number, self._readable)
             self._reads = True
@@ -128,17 +129,17 @@ class Link(AsyncLink):
 
     def _readable(self) -> None:
         if self._waiter.done() or not self._most_octets:
-            # The task does something else: a handler has to return first.
+            # The task does not wait for octets, for example because a handler runs.
             self._reads = False
             self._loop.remove_reader(self._number)
             return
         try:
             octets = self.sock.recv(self._most_octets)
-            # After an error uvloop tells of the socket once, and never again.
+            # Check now, because uvloop reports a socket with an error only once.
             self._broken = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
         except BlockingIOError:
             return
-        except Exception as error:  # noqa: BLE001  # the conversation knows what it means
+        except Exception as error:  # noqa: BLE001  # the conversation handles it
             self._waiter.set_exception(error)
         else:
             if self._steps is not None:
@@ -148,7 +149,7 @@ class Link(AsyncLink):
                 self._waiter.set_result(True)
 
     def _writable(self) -> None:
-        # Nearly always it is: a wait for this is rare.
+        # Stop watching: the socket is nearly always writable, and waits for it are rare.
         self._writes = False
         self._loop.remove_writer(self._number)
         if not self._waiter.done() and self._steps is None:
@@ -158,7 +159,7 @@ class Link(AsyncLink):
 
     def _set_deadline(self, until: float) -> None:
         self._deadline = until
-        # A timer that is too early is set again when it runs out.  So most waits set none.
+        # An earlier timer stays, and sets a new one when it runs out.  So most waits set none.
         if self._timer is None or until < self._timer.when():
             if self._timer is not None:
                 self._timer.cancel()
@@ -191,13 +192,14 @@ class Link(AsyncLink):
         if self._timer is not None:
             self._timer.cancel()
         if not self._waiter.done():
-            self._waiter.set_exception(ConnectionAbortedError("the link was closed meanwhile"))
+            error = ConnectionAbortedError("the link was closed during the wait")
+            self._waiter.set_exception(error)
 
 
 class _Runner(AsyncRunner):
     """Runs conversations in asyncio's tasks.
 
-    A cancellation is raised once only, so a conversation that goes on after it hides it.
+    Asyncio raises a cancellation only once, so the runner raises it again after the conversation.
     """
 
     interrupts = (KeyboardInterrupt, asyncio.CancelledError)
@@ -223,7 +225,7 @@ RUNNER = _Runner()
 
 
 async def made_in_thread(make: Callable[[], T], close: Callable[[T], object]) -> T:
-    """Return what a function makes in a thread; close it if the caller was cancelled meanwhile."""
+    """Call a function in a thread, and return its result; close the result after a cancellation."""
 
     def close_it(made: asyncio.Future[T]) -> None:
         if not made.cancelled() and made.exception() is None:

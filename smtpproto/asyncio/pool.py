@@ -23,7 +23,7 @@ class Pool(AsyncPool[Client]):
 
     @fields_as_parameters(PoolSettings)
     def __init__(self, settings: PoolSettings) -> None:
-        """Make a pool without connections."""
+        """Create a pool; it connects when a client is needed."""
         bounds = settings.bounds
         super().__init__(bounds, partial(connect_with, settings), time.monotonic, nullcontext())
         self._slots: asyncio.Semaphore = asyncio.Semaphore(bounds.connections)

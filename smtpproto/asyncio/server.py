@@ -28,10 +28,10 @@ _LAST = 0.5  # seconds that handlers have to return after their sessions were cu
 async def serve(
     handler: AsyncMessageHandler | AsyncContentHandler, settings: ListeningSettings
 ) -> AsyncGenerator[Server, None]:
-    """Run a server for the block; the end of the block stops it gently, as `Server.stop` does.
+    """Run a server for the block; the end of the block stops it as `Server.stop` does.
 
-    The handler is an object with some of the methods of `AsyncHandler`, which are called in the
-    task of the session, for several sessions at once.
+    The handler is an object with some of the methods of `AsyncHandler`.  The tasks of several
+    sessions call it at once.
 
     Raises:
         Exception: as `serve` of `smtpproto.sync`.
@@ -43,14 +43,14 @@ async def serve(
 async def serve_with(
     handler: AsyncMessageHandler | AsyncContentHandler, settings: ListeningSettings
 ) -> Server:
-    """Do the same as `serve`, with settings that are made already, and without a block."""
-    # In a thread, as names may have to be looked up.
+    """Do the same as `serve`, with a settings object and without a block."""
+    # In a thread, because this may look up names.
     prepare = partial(start_listening, handler, settings, waits=True)
     return Server(await made_in_thread(prepare, Listening.close))
 
 
 class Server(Running, AbstractAsyncContextManager["Server"]):
-    """A running server; made by `serve`, usable as a context manager that stops it."""
+    """A running server, made by `serve`; a context manager that stops it at the end."""
 
     def __init__(self, listening: Listening) -> None:
         super().__init__(listening)
@@ -58,7 +58,7 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
         self._links: dict[asyncio.Task[None], Link] = {}
         self._stopping = False
         self._stopped = asyncio.Event()
-        # When sessions are cut off, and the timer for it.
+        # When the server closes the remaining sessions, and the timer for it.
         self._cut_at = inf
         self._timer: asyncio.TimerHandle | None = None
         for listener in listening.listeners:
@@ -69,9 +69,9 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
         await self._stopped.wait()
 
     async def stop(self, timeout: float | None = None) -> None:
-        """Stop, and wait until that is done: see `Running`.
+        """Stop the server, and wait until it has stopped: see `Running`.
 
-        If the wait is cancelled, sessions are cut off at once.
+        If the wait is cancelled, the server closes the remaining sessions at once.
         """
         grace = self._listening.settings.grace if timeout is None else timeout
         self._stop(self._loop.time() + grace)
@@ -94,13 +94,13 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
                 self._forget(listener, error)
 
     def _ignore(self, listener: socket.socket) -> None:
-        # The number of one that other code closed may be that of a session.
+        # If other code closed the socket, a session may have its file number now.
         if listener.fileno() >= 0:
             self._loop.remove_reader(listener.fileno())
 
     def _forget(self, listener: socket.socket, error: Exception) -> None:
-        """Go on without a listener: to look at it again and again would be to spin."""
-        host.LOG.error("a socket no longer listens, other code closed it: %s", error)
+        """Continue without a broken listener; the loop would report it without end."""
+        host.LOG.error("a socket no longer listens because other code closed it: %s", error)
         self._ignore(listener)
 
     def _accept(self, listener: socket.socket) -> None:
@@ -115,17 +115,17 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
 
     def _begin(self, arrival: Arrival) -> None:
         listening = self._listening
-        # The number is free, so what was watched under it was closed elsewhere.
+        # Other code may have closed a socket that the loop watches; its number is used again.
         self._loop.remove_reader(arrival.sock.fileno())
         link = Link(arrival.sock, listening.settings.timeout, listening.handshake)
         task = self._loop.create_task(_serve(arrival, link))
         self._links[task] = link
-        # A task that is cancelled before its first step runs no code of ours.
+        # A callback, because a task that is cancelled before its first step runs no code.
         task.add_done_callback(partial(self._end, arrival))
 
     def _end(self, arrival: Arrival, task: asyncio.Task[None]) -> None:
         if not task.cancelled():
-            # The loop has raised it already.
+            # The loop has raised this exception; without the call asyncio would log it too.
             task.exception()
         self._links.pop(task).abort()
         self._listening.leave(arrival.session)
@@ -135,7 +135,7 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
     # --- the end ------------------------------------------------------------------------------
 
     def _stop(self, cut_at: float) -> None:
-        """Listen no more, and let conversations that wait for their client know of the end."""
+        """Stop listening, and tell the conversations that wait for their clients."""
         if cut_at < self._cut_at:
             self._cut_at = cut_at
             self._set_timer(cut_at, self._cut)
@@ -151,7 +151,7 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
             self._finish()
 
     def _cut(self) -> None:
-        """Cut off the sessions that are left."""
+        """Cut off the remaining sessions."""
         if self._cut_at == -inf or self._stopped.is_set():
             return
         self._cut_at = -inf
@@ -161,7 +161,7 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
         self._set_timer(self._loop.time() + _LAST, self._give_up)
 
     def _give_up(self) -> None:
-        """Leave the handlers that have not returned to themselves."""
+        """Stop without waiting for handlers that still run."""
         self._log_unfinished(len(self._links))
         self._finish()
 
@@ -182,5 +182,5 @@ async def _serve(arrival: Arrival, link: Link) -> None:
         link.close()
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise
-    except BaseException:  # noqa: BLE001  # a defect; the server goes on
+    except BaseException:  # noqa: BLE001  # a bug; the server goes on
         host.LOG.exception("a session failed")

@@ -57,7 +57,7 @@ _EXCHANGE, _TLS = State.EXCHANGE, State.TLS
 _COUNTED = Framing.COUNTED
 _END = EndOfContent()
 
-# How many times the bound on commands holds for recipients beyond the limit.
+# Up to this many times the bound on commands, recipients beyond the limit do not count.
 _FOR_LONG_LISTS = 10
 # The beginning of a TLS record with a ClientHello (RFC 8446 section 5.1).
 _HANDSHAKE = b"\x16\x03"
@@ -82,7 +82,7 @@ class Server(ServerReplies):
         observer: called with every line and chunk, for transcripts.
     """
 
-    __slots__ = ("_began", "_deviant", "_errors", "_secret_follows")
+    __slots__ = ("_began", "_deviant", "_secret_follows")
 
     def __init__(
         self,
@@ -109,12 +109,10 @@ class Server(ServerReplies):
             extensions=extensions,
         )
         self._lines.limit = self._catalogue.longest
-        # A leniently read command, with its octets, that follows the event about its mistakes.
+        # A leniently read command and its octets; `Deviation` comes first, then this command.
         self._deviant: tuple[Command, int] | None = None
-        # Refused commands; whether any line came; whether a line may be a secret.
-        self._errors = 0
-        self._began = False
-        self._secret_follows = False
+        # Whether any line came; whether the next line may be a secret.
+        self._began = self._secret_follows = False
 
     @property
     def timeout(self) -> float:
@@ -168,11 +166,11 @@ class Server(ServerReplies):
         return Rejected(reply, reply.text)
 
     def _next_line(self) -> bytes | BadLine | ServerEvent | Need:
-        """The next line, or what is to be said in its place."""
+        """Return the next line, or the event or `Need` if there is no line to parse."""
         lines = self._lines
         line = lines.read() if self._buffer.octets else None
         if lines.dropped > self._limits.overlong:
-            # A line that never ends would be read for ever.
+            # Stop reading a line that has no end.
             return self._reject(refusals.ENDLESS_LINE)
         if line is None:
             return self._closed(clean=False) if self._eof else _NEEDS_DATA
@@ -204,7 +202,7 @@ class Server(ServerReplies):
         return self._admit(command, force, len(line) + 2)
 
     def _misread(self, line: bytes, grammar: Grammar, error: LocalProtocolError) -> ServerEvent:
-        """Answer a line that the grammar does not have, unless a lenient server can repair it."""
+        """Refuse a malformed line, unless a lenient server can correct it."""
         if grammar.syntax is Syntax.LENIENT:
             try:
                 command, fault = read(line, grammar)
@@ -226,7 +224,7 @@ class Server(ServerReplies):
         refusal = self._refusal(command, force, row, octets)
         if command.framing is _COUNTED:
             assert isinstance(command, CountedCommand)
-            # Its octets follow with any reply, and must never be read as commands.
+            # The client sends these octets with any reply; they are never commands.
             self._begin_chunk(command, refusal)
             return None
         if refusal is not None:
@@ -245,7 +243,7 @@ class Server(ServerReplies):
         return command
 
     def _excuse(self) -> None:
-        """Do not count a recipient beyond the limit: content may follow (section 4.5.3.1.10)."""
+        """Do not count a recipient beyond the limit (RFC 5321 section 4.5.3.1.10)."""
         self._excess += 1
         if self._excess <= self._limits.commands * _FOR_LONG_LISTS:
             self._commands -= 1
@@ -296,12 +294,12 @@ class Server(ServerReplies):
         ):
             return refusals.TOO_MANY_RECIPIENTS
         if row.success is _TLS and len(self._buffer):
-            # Asked last: another refusal must not depend on the octets that have arrived after it.
+            # This is the last check, so that other refusals do not depend on when octets arrive.
             return refusals.AFTER_STARTTLS
         return None
 
     def _demanded(self, command: Command | type[Command]) -> Reply | None:
-        """Return why the client must do something first, such as TLS, in any state; or None."""
+        """Return the refusal if the client must do something first, such as TLS; or None."""
         for extension in self._extensions.demanding:
             refusal = extension.demand(command, self.session)
             if refusal is not None:
@@ -328,22 +326,6 @@ class Server(ServerReplies):
         self.send(reply)
         return self._count(Rejected(reply, reply.text))
 
-    def _reject(self, reply: Reply, *, content: bool = False, counts: bool = True) -> Rejected:
-        """Refuse something for the protocol; the state stays the same."""
-        self._write(reply, self._format(reply, ""))
-        if reply.code == 421:
-            self._end()
-        rejected = Rejected(reply, reply.text, content)
-        return self._count(rejected) if counts else rejected
-
-    def _count(self, rejected: Rejected) -> Rejected:
-        """Count an error of the client; after too many close the session."""
-        if rejected.reply.permanent:
-            self._errors += 1
-            if self._errors >= self._limits.errors:
-                self._close(refusals.TOO_MANY_ERRORS)
-        return rejected
-
     def _closed(self, *, clean: bool) -> ServerEvent | Need:
         self._end()
         if self._closing_told:
@@ -367,7 +349,7 @@ class Server(ServerReplies):
         return ContentChunk(chunk) if chunk else None
 
     def _end_content(self, content: ServerContent) -> ServerEvent | None:
-        """Handle the end of the content, or of one chunk: find who replies, and with what."""
+        """Handle the end of the content, or of one chunk."""
         command, last, name = self._command, True, "content"
         if isinstance(command, CountedCommand):
             last, name = command.last, command.row

@@ -13,6 +13,7 @@ from ..extensions.eight_bit_mime import is_binary
 from ..limits import Limits
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
 from ..vocabulary.commands import Hello, Rcpt, Rset
+from ..vocabulary.events import Rejected
 from ..vocabulary.replies import Reply, format_reply, sendable
 from ..vocabulary.session_facts import NOTHING_OFFERED, Offered, Protocol, Session, changed
 from ..vocabulary.states import Effect, State
@@ -21,6 +22,7 @@ from .compiled_extensions import Catalogue
 from .connection import Connection, Observer
 from .server_content import ServerContent
 from .server_hello import named, offers, with_offers
+from .server_refusals import TOO_MANY_ERRORS
 from .transition_table import Row
 
 __all__ = ["ServerReplies"]
@@ -63,6 +65,7 @@ class ServerReplies(Connection):
         "_command",
         "_commands",
         "_content",
+        "_errors",
         "_excess",
         "_extensions",
         "_failed",
@@ -90,8 +93,9 @@ class ServerReplies(Connection):
         self._best = _WORST
         # The current content; kept between its chunks.
         self._content: ServerContent | None = None
-        # Lines since the last message; whether the last reply was negative.
-        self._commands = self._excess = 0
+        # Lines since the last message, those for recipients beyond the limit, and errors.
+        self._commands = self._excess = self._errors = 0
+        # Whether the last reply was negative.
         self._failed = False
         self._forget_session()
 
@@ -287,6 +291,22 @@ class ServerReplies(Connection):
                 lines = (b"334 (challenge)",)
             for line in lines:
                 self._observer("S", line, False)
+
+    def _reject(self, reply: Reply, *, content: bool = False, counts: bool = True) -> Rejected:
+        """Send a reply that the engine chose itself; the state stays the same."""
+        self._write(reply, self._format(reply, ""))
+        if reply.code == 421:
+            self._end()
+        rejected = Rejected(reply, reply.text, content)
+        return self._count(rejected) if counts else rejected
+
+    def _count(self, rejected: Rejected) -> Rejected:
+        """Count an error of the client; close the session after too many."""
+        if rejected.reply.permanent:
+            self._errors += 1
+            if self._errors >= self._limits.errors:
+                self._close(TOO_MANY_ERRORS)
+        return rejected
 
     def _close(self, reply: Reply) -> None:
         """Reply 421 and end the session, unless it has ended already."""

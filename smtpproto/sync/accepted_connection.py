@@ -40,9 +40,9 @@ class AcceptedConnection(Channel):
         awaited: the request that waits for the socket; None if there is none.
         deadline: when that wait is over, on the clock `time.monotonic`.
         watched: the events that the selector waits for.
-        ready: whether it has let other connections go first and continues in the next turn.
+        ready: whether it continues in the next turn, after other connections.
         sent: octets sent in this turn.
-        drained: whether the conversation knows that the server shall stop.
+        drained: whether the conversation knows that the server is stopping.
     """
 
     __slots__ = (
@@ -97,7 +97,7 @@ class AcceptedConnection(Channel):
             data = request.data
             self.sent += len(data)
             self.put(data)
-            # Before it has tried to send them, nothing has to be over.
+            # The time limit begins when the socket does not accept all octets at once.
             self.deadline = inf
         elif type(request) is BeginTLS:
             self.deadline = time.monotonic() + self._limit(request.timeout)
@@ -122,7 +122,7 @@ class AcceptedConnection(Channel):
                 self.awaited = None
                 return 0
             if took or self.deadline == inf:
-                # The peer has time for as long as it takes something.
+                # The time limit begins again when the peer accepts some octets.
                 self.deadline = time.monotonic() + self._limit(request.timeout)
             return WRITE
         result: Any
@@ -141,7 +141,7 @@ class AcceptedConnection(Channel):
         """Raise `TimeoutError` in the conversation for the awaited request."""
         request = self.awaited
         assert isinstance(request, (Receive, Send, BeginTLS))
-        missing = {Receive: "nothing came within", Send: "the peer took no octets for"}
+        missing = {Receive: "the peer sent nothing for", Send: "the peer accepted no octets for"}
         what = missing.get(type(request), "the TLS handshake did not end within")
         self.fail(TimeoutError(f"{what} {self._limit(request.timeout):g} seconds"))
 
@@ -156,7 +156,7 @@ class AcceptedConnection(Channel):
     # --- the end ------------------------------------------------------------------------------
 
     def drain(self) -> bool:
-        """Tell a conversation that waits for its client, once, that the server shall stop."""
+        """If the conversation waits for its client, tell it once that the server is stopping."""
         if self.drained or not isinstance(self.awaited, (Receive, BeginTLS)):
             return False
         self.drained = True

@@ -28,16 +28,16 @@ def connect(settings: ConnectionSettings) -> Client:
     """Connect to a server and begin a session.
 
     Raises:
-        OSError: there is no connection.
-        SMTPError: the server does not want this client, or cannot be trusted.
-        RemoteProtocolError: what answers does not speak SMTP.
+        OSError: the client cannot connect.
+        SMTPError: the server refuses this client, or its certificate is not trusted.
+        RemoteProtocolError: the server broke the protocol.
         LocalProtocolError, TypeError, ValueError: an argument cannot be used.
     """
     return connect_with(settings)
 
 
 def connect_with(settings: ConnectionSettings) -> Client:
-    """Do the same as `connect`, with settings that are made already."""
+    """Do the same as `connect`, with a settings object."""
     check_settings(settings)
     with connecting(settings.host, settings.port, settings.path):
         sock = dial(settings)
@@ -55,7 +55,7 @@ def dial(settings: ConnectionSettings) -> socket.socket:
     """Return a connected socket.
 
     Raises:
-        OSError: there is no connection.
+        OSError: the client cannot connect.
     """
     timeout, source = settings.connect_timeout, settings.source_address
     if settings.path is None:
@@ -72,7 +72,7 @@ def dial(settings: ConnectionSettings) -> socket.socket:
 
 
 class Client(ClientBase, AbstractContextManager["Client"]):
-    """A session with a server; made by `connect`, usable as a context manager that says goodbye."""
+    """A session with a server, made by `connect`; a context manager that sends QUIT at the end."""
 
     def send_message(
         self,
@@ -80,7 +80,7 @@ class Client(ClientBase, AbstractContextManager["Client"]):
         sender: str | None = None,
         recipients: Iterable[str] | None = None,
     ) -> Delivery:
-        """Deliver a message, by default to those whom its header names.
+        """Deliver a message, by default to the recipients in its header.
 
         Arguments:
             message: its Bcc field is left out of what is sent.
@@ -114,23 +114,23 @@ class Client(ClientBase, AbstractContextManager["Client"]):
         return self._run(self._delivery(envelope, content))
 
     def verify(self, string: str) -> Reply:
-        """Ask whether a user or mailbox is there (RFC 5321 section 3.5)."""
+        """Send VRFY to ask whether a user or mailbox exists (RFC 5321 section 3.5)."""
         return self._run(self._verify(string))
 
     def expand(self, string: str) -> Reply:
-        """Ask for the members of a mailing list (RFC 5321 section 3.5)."""
+        """Send EXPN to ask for the members of a mailing list (RFC 5321 section 3.5)."""
         return self._run(self._expand(string))
 
     def noop(self) -> Reply:
-        """Ask whether the server is still there."""
+        """Send NOOP to check that the server still replies (RFC 5321 section 4.1.1.9)."""
         return self._run(self._noop())
 
     def reset(self) -> Reply:
-        """Give up a mail transaction that `command` began."""
+        """Send RSET to abort a mail transaction that `command` began."""
         return self._run(self._reset())
 
     def help(self, string: str = "") -> Reply:
-        """Ask for help."""
+        """Send HELP (RFC 5321 section 4.1.1.8)."""
         return self._run(self._help(string))
 
     def command(self, command: Command) -> Reply:
@@ -138,7 +138,7 @@ class Client(ClientBase, AbstractContextManager["Client"]):
         return self._run(self._answer(command))
 
     def quit(self) -> None:
-        """Say goodbye if that is still possible, and close."""
+        """Send QUIT if the session still allows it, and close."""
         try:
             if not self.closed:
                 self._run(self._goodbye())
@@ -146,7 +146,7 @@ class Client(ClientBase, AbstractContextManager["Client"]):
             self.close()
 
     def close(self) -> None:
-        """Close without a word."""
+        """Close without QUIT."""
         self.closed = True
         self._link.close()
 

@@ -21,7 +21,7 @@ class Chunks(Iterator[bytes], AbstractContextManager["Chunks"]):
     """An iterator for the handler's thread; the server's selector loop reads the content.
 
     The loop reads a chunk when the handler asks for it, so a slow handler slows its client down.
-    The handler's thread also calls hooks that are due between two chunks, since it waits anyway.
+    Between two chunks the handler's thread also calls hooks, because it waits anyway.
 
     Arguments:
         ask: tells the loop that the handler wants a chunk.
@@ -35,7 +35,7 @@ class Chunks(Iterator[bytes], AbstractContextManager["Chunks"]):
         self._ask = ask
         self._perform = perform
         self._answers: queue.SimpleQueue[bytes | BaseException | Call | None] = queue.SimpleQueue()
-        # The handler may have its own threads.
+        # Several threads of the handler may ask for chunks.
         self._lock = threading.Lock()
         self._over = False
 

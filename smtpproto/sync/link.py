@@ -1,4 +1,4 @@
-"""The loop that runs a conversation over a blocking link, and the link."""
+"""A blocking link, and the loop that runs a conversation over it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,17 @@ from ..vocabulary.session_facts import TLSFacts
 __all__ = ["Link", "at_once", "run"]
 
 T = TypeVar("T")
-_READS = 65536  # octets to read at most while there is something to write
+_READS = 65536  # most octets to read while there is something to write
 
 
 class Link(Channel):
-    """A channel with deadlines; `most` bounds every wait, in seconds."""
+    """A channel with deadlines.
+
+    Arguments:
+        sock: a connected socket.
+        most: seconds that no wait may exceed; None: only the conversation's own bounds.
+        handshake: how to begin TLS.
+    """
 
     __slots__ = ("_deadline", "_most", "_progress")
 
@@ -30,16 +36,15 @@ class Link(Channel):
     ) -> None:
         super().__init__(sock, handshake)
         self._most = most
-        # When the wait for octets is over, and when the peer has to have taken some of what is
-        # unsent; on the clock `time.monotonic`.
-        self._deadline = 0.0
-        self._progress = 0.0
+        # Times on the clock `time.monotonic`: the end of the wait for octets; and the time by which
+        # the peer must accept some of the unsent octets.
+        self._deadline = self._progress = 0.0
 
     def send(self, request: io_requests.Send) -> bytes | None:
-        """Write all of it, or else give what the peer says meanwhile, if the request `reads`.
+        """Write all octets; or return what the peer sends first, if the request `reads`.
 
         Raises:
-            TimeoutError: the peer took nothing for as long as the request says.
+            TimeoutError: the peer accepted no octets within the request's timeout.
         """
         behind = bool(self.unsent)
         self.put(request.data)
@@ -53,14 +58,14 @@ class Link(Channel):
     def _finish(
         self, request: io_requests.Send | io_requests.Receive, most: int, *, reads: bool
     ) -> bytes | None:
-        """Write what is unsent, or give what the peer says meanwhile; None once all is written."""
+        """Write the unsent octets; or return what the peer sends first, if `reads` is True."""
         seconds = self._limit(request.timeout)
         octets = self.read(most) if reads and self.secure else None
         events = select.POLLOUT | (select.POLLIN if reads else 0)
         while self.unsent and octets is None:
             ready = self._wait(events, self._progress)
             if not ready:
-                raise TimeoutError(f"the peer took no octets for {seconds:g} seconds")
+                raise TimeoutError(f"the peer accepted no octets for {seconds:g} seconds")
             if reads and ready & ~select.POLLOUT:
                 octets = self.read(most)
             if self.push():
@@ -68,18 +73,18 @@ class Link(Channel):
         return octets
 
     def receive(self, request: io_requests.Receive) -> bytes:
-        """Some octets; `b""` at the end."""
+        """Return some octets; `b""` at the end."""
         if self.unsent and (octets := self._finish(request, request.most, reads=True)) is not None:
             return octets
         self._deadline = request.deadline(time.monotonic(), self._deadline, self._most)
-        # What TLS has decrypted makes no socket readable.
+        # TLS may hold decrypted octets, which do not make the socket readable.
         found = self.read(request.most) if self.secure else None
         while found is None:
-            # TLS may have something to say by itself.
+            # TLS may have to send something itself.
             events = select.POLLIN | (select.POLLOUT if self.unsent else 0)
             if not self._wait(events, self._deadline):
                 limit = self._limit(request.timeout)
-                raise TimeoutError(f"nothing came within {limit:g} seconds")
+                raise TimeoutError(f"the peer sent nothing for {limit:g} seconds")
             self.push()
             found = self.read(request.most)
         return found
@@ -98,17 +103,14 @@ class Link(Channel):
         return timeout if self._most is None else min(timeout, self._most)
 
     def _wait(self, events: int, deadline: float) -> int:
-        """Wait for what `select.poll` calls events; which of them there are, 0 after the deadline.
-
-        To be called before reading and writing, since what is waited for is seldom there already.
-        """
+        """Wait for events of `select.poll`; return those that came, or 0 after the deadline."""
         poll = select.poll()
         poll.register(self.sock, events)
         ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
         return ready[0][1] if ready else 0
 
     def close(self) -> None:
-        """Close, and within TLS say so, without waiting for the peer to say the same."""
+        """Close, and close TLS first, without waiting for the peer's close."""
         try:
             self.say_goodbye()
         finally:
@@ -120,7 +122,7 @@ class Link(Channel):
 
 
 def run(flow: Flow[T], link: Link | None = None) -> T:
-    """Run a conversation to its end; without a link if it only calls functions.
+    """Run a conversation to its end; the link may be None if it only calls functions.
 
     Raises:
         Exception: any error that the conversation raises.
@@ -134,12 +136,12 @@ def run(flow: Flow[T], link: Link | None = None) -> T:
             return end.value  # type: ignore[no-any-return]
         try:
             resume, result = flow.send, _fulfil(request, link)
-        except BaseException as raised:  # noqa: BLE001  # it knows what was under way, not this
+        except BaseException as raised:  # noqa: BLE001  # the conversation handles it
             resume, result = flow.throw, raised
 
 
 def _fulfil(request: Request, link: Link | None) -> Any:
-    """Do what a conversation asks for, and wait for it."""
+    """Fulfil a request of a conversation; return the result."""
     if isinstance(request, io_requests.Call):
         return at_once(request.function(*request.arguments))
     if isinstance(request, io_requests.Report):
@@ -156,9 +158,16 @@ def _fulfil(request: Request, link: Link | None) -> Any:
 
 
 def at_once(result: Any) -> Any:
-    """What a function of the user's returned, unless it is to be waited for."""
+    """Return the result of a user's function.
+
+    Raises:
+        TypeError: the result must be awaited.
+    """
     if hasattr(type(result), "__await__"):
         if isinstance(result, Coroutine):
             result.close()
-        raise TypeError("the blocking adapter cannot wait for what is asynchronous")
+        raise TypeError(
+            f"the blocking adapter cannot await, found {result!r:.80}: write a plain function, or "
+            "use smtpproto.asyncio or smtpproto.trio"
+        )
     return result

@@ -26,7 +26,7 @@ class Pool(PoolBase[Client], AbstractContextManager["Pool"]):
 
     @fields_as_parameters(PoolSettings)
     def __init__(self, settings: PoolSettings) -> None:
-        """Make a pool without connections."""
+        """Create a pool; it connects when a client is needed."""
         bounds = settings.bounds
         super().__init__(bounds, partial(connect_with, settings), time.monotonic, threading.Lock())
         self._slots = threading.Semaphore(bounds.connections)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 import time
 from collections import deque
@@ -29,6 +28,7 @@ from .content_chunks import Chunks
 from .handler_threads import HandlerThreads
 from .link import at_once
 from .wakeable_selector import WakeableSelector
+from .watched_listeners import WatchedListeners
 
 __all__ = ["Loop"]
 
@@ -42,10 +42,10 @@ _Job = tuple[
 
 
 class Loop:
-    """The thread that does the protocol's work for all sessions, and never waits but in `select`.
+    """The thread that does the protocol's work for all sessions.  It waits only in `select`.
 
     Attributes:
-        ended: set at the end.
+        ended: set when the server has stopped.
     """
 
     def __init__(self, listening: Listening, threads: int, content_threads: int) -> None:
@@ -53,28 +53,28 @@ class Loop:
         self._listening = listening
         self._selector = WakeableSelector()
         self._workers: HandlerThreads[_Job] = HandlerThreads(threads, self._perform)
-        # A method `content` waits for its client, and no other call may wait for that.
+        # A method `content` waits for its client, so it must not hold a thread of `_workers`.
         self._readers: HandlerThreads[_Job] = HandlerThreads(content_threads, self._perform)
         self._pools = (self._workers, self._readers)
         self._thread = threading.Thread(target=self._run, name="smtpproto-server")
         self._connections: set[AcceptedConnection] = set()
-        # Connections that can go on, and have let others go first.
+        # Connections that continue in the next turn.
         self._ready: deque[AcceptedConnection] = deque()
-        self._listeners = set(listening.listeners)
-        # Times on the clock `time.monotonic`: nothing becomes due before `_soonest`; then listening
-        # begins again, or sessions and then handlers have had their time.
-        self._soonest = self._resume_at = self._cut_at = self._give_up_at = inf
+        self._listeners = WatchedListeners(listening, self._selector.selector)
+        # Times on the clock `time.monotonic`.  Nothing is due before `_soonest`.  At `_cut_at` the
+        # loop closes the remaining sessions; at `_give_up_at` it stops waiting for handlers.
+        self._soonest = self._cut_at = self._give_up_at = inf
         self._draining = self._over = False
 
     def start(self) -> None:
-        """Begin.
+        """Start listening, and start the threads.
 
         Raises:
-            RuntimeError, MemoryError: there is no room for the threads.
+            RuntimeError, MemoryError: the system cannot start a thread.
         """
         try:
-            self._listen()
-            # One is there in any case: without room for more, handlers wait for it.
+            self._listeners.watch()
+            # If the system has no room for more threads, all handlers share the first.
             self._workers.start_one()
             if self._listening.factory.hooks.content is not None:
                 self._readers.start_one()
@@ -86,15 +86,15 @@ class Loop:
             raise
 
     def is_own(self, thread: threading.Thread) -> bool:
-        """Whether a thread is one of the server's."""
+        """Return whether a thread belongs to the server."""
         return thread is self._thread or any(thread in pool for pool in self._pools)
 
     def join(self) -> None:
-        """Wait for the end of the thread, after that of the server."""
+        """Wait until the thread has ended; call it after `ended` is set."""
         self._thread.join()
 
     def stop(self, grace: float) -> None:
-        """Have the server end; in any thread."""
+        """Tell the loop to stop the server; any thread may call this."""
         self._selector.post(self._stop, grace)
 
     # --- the thread ---------------------------------------------------------------------------
@@ -103,11 +103,11 @@ class Loop:
         while not self._over:
             try:
                 self._turn()
-            except BaseException:  # noqa: BLE001  # a defect, or no memory: the server goes on
-                host.LOG.exception("the server failed, and goes on")
+            except BaseException:  # noqa: BLE001  # a bug, or no memory: the server goes on
+                host.LOG.exception("the server failed; it goes on")
                 time.sleep(sockets.PAUSE)
         self._end_pools()
-        # A handler that has not returned by now is not waited for.
+        # Wait only a short time for handlers that still run.
         until = min(time.monotonic() + _LAST, self._give_up_at)
         for pool in self._pools:
             pool.join(until)
@@ -124,7 +124,8 @@ class Loop:
             if isinstance(key.data, AcceptedConnection):
                 self._look_at(key.data)
             else:
-                self._accept(key.data)
+                self._listeners.accept(key.data, self._begin)
+                self._soonest = min(self._soonest, self._listeners.resume_at)
         self._selector.run()
         for _ in range(len(self._ready)):
             self._go_on(self._ready.popleft())
@@ -136,7 +137,7 @@ class Loop:
             pool.hand_over(busy=bool(found))
 
     def _seconds(self) -> float | None:
-        """How long to wait for sockets at most."""
+        """Return for how many seconds to wait for sockets at most; None: without end."""
         if self._ready or self._over or any(pool.holds for pool in self._pools):
             return 0
         most = inf if self._soonest == inf else max(0.0, self._soonest - time.monotonic())
@@ -145,82 +146,48 @@ class Loop:
         return None if most == inf else most
 
     def _look_at_the_clock(self) -> None:
-        """Do what has become due."""
+        """Handle the deadlines that have passed."""
         now = time.monotonic()
         if self._give_up_at <= now:
             self._give_up()
         elif self._cut_at <= now:
             self._cut()
-        if self._resume_at <= now:
-            self._listen()
+        if self._listeners.resume_at <= now:
+            self._listeners.watch()
         for connection in self._waiting():
             if connection.deadline <= now:
                 connection.late()
                 self._go_on(connection)
         deadlines = (connection.deadline for connection in self._waiting())
-        self._soonest = min(self._give_up_at, self._cut_at, self._resume_at, *deadlines)
+        resume_at = self._listeners.resume_at
+        self._soonest = min(self._give_up_at, self._cut_at, resume_at, *deadlines)
 
     def _waiting(self) -> list[AcceptedConnection]:
-        """The connections whose socket has to become ready for what they wait for."""
+        """Return the connections that wait for their sockets."""
         return [each for each in self._connections if each.awaited and not each.ready]
 
-    # --- listening ----------------------------------------------------------------------------
-
-    def _listen(self) -> None:
-        self._resume_at = inf
-        for listener in list(self._listeners):
-            try:
-                self._selector.selector.register(listener, READ, listener)
-            except (OSError, ValueError) as error:
-                self._forget(listener, error)
-
-    def _pause(self, seconds: float) -> None:
-        """Listen no more, for some time."""
-        for listener in self._listeners:
-            self._ignore(listener)
-        self._resume_at = time.monotonic() + seconds
-        self._soonest = min(self._soonest, self._resume_at)
-
-    def _ignore(self, listener: socket.socket) -> None:
-        # During a pause it is not registered; and one that was closed is not found then.
-        with suppress(KeyError, ValueError):
-            self._selector.selector.unregister(listener)
-
-    def _forget(self, listener: socket.socket, error: Exception) -> None:
-        """Go on without a listener: to look at it again and again would be to spin."""
-        host.LOG.error("a socket no longer listens, other code closed it: %s", error)
-        self._ignore(listener)
-        self._listeners.remove(listener)
-
-    def _accept(self, listener: socket.socket) -> None:
-        try:
-            if not self._listening.accept_all(listener, self._begin):
-                self._pause(sockets.PAUSE)
-        except sockets.NotListening as error:
-            self._forget(listener, error)
+    # --- connections --------------------------------------------------------------------------
 
     def _begin(self, arrival: Arrival) -> None:
         connection = AcceptedConnection(
             *arrival, self._listening.handshake, self._listening.settings.timeout
         )
-        # The number is free, so what was watched under it was closed elsewhere.
+        # Other code may have closed a socket that the selector watches; its number is used again.
         with suppress(KeyError):
             self._selector.selector.unregister(connection.number)
         self._connections.add(connection)
         self._go_on(connection)
 
-    # --- connections --------------------------------------------------------------------------
-
     def _look_at(self, connection: AcceptedConnection) -> None:
-        """Something happened to the socket of a connection."""
+        """Continue a connection whose socket is ready."""
         if connection.awaited is None:
-            # A handler has to return first.
+            # The conversation waits for a handler; do not watch the socket meanwhile.
             self._unwatch(connection)
         elif not connection.ready:
             self._go_on(connection)
 
     def _go_on(self, connection: AcceptedConnection) -> None:
-        """Run the conversation of a connection until it waits, and close it if it is over."""
+        """Run a connection's conversation until it waits; close the connection at the end."""
         if connection not in self._connections:
             return
         connection.sent, connection.ready = 0, False
@@ -229,12 +196,12 @@ class Loop:
                 return
             if self._run_steps(connection):
                 return
-        except BaseException:  # noqa: BLE001  # a defect; the server goes on
+        except BaseException:  # noqa: BLE001  # a bug: the server goes on
             host.LOG.exception("a session failed")
         self._leave(connection)
 
     def _run_steps(self, connection: AcceptedConnection) -> bool:
-        """Run a conversation until it waits; False where it is over."""
+        """Run a conversation until it waits.  Return False if it has ended."""
         steps, chunk = connection.steps, connection.reads_chunk
         answer: bytes | BaseException | None
         try:
@@ -251,15 +218,15 @@ class Loop:
         return chunk
 
     def _fulfil(self, connection: AcceptedConnection, request: Request) -> bool:
-        """Do what a conversation asks for; False if that has to wait."""
-        # By far the most frequent first: this is where a server spends its time.
+        """Fulfil a request of a conversation.  Return False if the conversation must wait."""
+        # The most frequent requests come first, for speed.
         if type(request) is Send:
             connection.expect(request)
             return self._attempt(connection)
         if type(request) is Receive:
             connection.expect(request)
             if connection.secure:
-                # What TLS has decrypted already makes no socket readable.
+                # TLS may hold decrypted octets, which do not make the socket readable.
                 return self._give_way(connection)
             return self._attempt(connection) if self._draining else self._watch(connection, READ)
         if isinstance(request, (Call, CallWithContent)):
@@ -275,13 +242,13 @@ class Loop:
         return self._attempt(connection)
 
     def _attempt(self, connection: AcceptedConnection) -> bool:
-        """Try to do what is awaited; False if the conversation has to wait, or to give way."""
+        """Try to fulfil the awaited request.  Return False if the conversation must wait."""
         missing = 0
         try:
             missing = connection.attempt()
         except (OSError, MemoryError) as error:
             connection.fail(error)
-        except BaseException as error:  # noqa: BLE001  # any error ends this connection only
+        except BaseException as error:  # noqa: BLE001  # an error ends only this connection
             host.LOG.exception("a connection failed")
             connection.fail(ConnectionAbortedError(f"the server failed: {error!r}"))
         if missing and not (self._draining and connection.drain()):
@@ -289,13 +256,13 @@ class Loop:
         return connection.sent < _SLICE or self._give_way(connection)
 
     def _give_way(self, connection: AcceptedConnection) -> bool:
-        """Let other connections go first; False."""
+        """Continue the connection in the next turn, after the others.  Return False."""
         connection.ready = True
         self._ready.append(connection)
         return False
 
     def _ask_for_context(self, connection: AcceptedConnection, request: BeginTLS) -> None:
-        """Have the context for a handshake made; that may take its time: files are read."""
+        """Make the context for a handshake in a worker, because that may read files."""
 
         def then(connection: AcceptedConnection, context: Any, error: Any) -> None:
             connection.handshake = tls_contexts.HandshakeSettings(context)
@@ -307,7 +274,7 @@ class Loop:
         self._workers.submit((connection, Call(connection.handshake.current), then))
 
     def _watch(self, connection: AcceptedConnection, events: int) -> bool:
-        """Have the selector look for events of the socket; False."""
+        """Let the selector watch for events of the socket.  Return False."""
         if connection.watched != events:
             selector = self._selector.selector
             change = selector.modify if connection.watched else selector.register
@@ -326,17 +293,17 @@ class Loop:
         try:
             self._unwatch(connection)
             connection.close()
-        except BaseException:  # noqa: BLE001  # after any error the server goes on
-            host.LOG.exception("a connection was not closed as it should be")
+        except BaseException:  # noqa: BLE001  # the server goes on after any error
+            host.LOG.exception("closing a connection failed")
         finally:
             self._listening.leave(connection.session)
 
     # --- handlers -----------------------------------------------------------------------------
 
     def _call(self, connection: AcceptedConnection, request: Call | CallWithContent) -> None:
-        """Have a method of the handler called."""
+        """Call a method of the handler in a thread."""
         if connection.reads_chunk:
-            # The thread that waits for the chunk does it.
+            # The handler's thread waits for the chunk meanwhile, so it makes the call.
             assert isinstance(request, Call)
             assert connection.chunks is not None
             connection.chunks.give(request)
@@ -362,17 +329,17 @@ class Loop:
                 assert chunks is not None
                 with chunks:
                     result = at_once(request.function(*request.arguments, chunks))
-        except BaseException as raised:  # noqa: BLE001  # the conversation knows what it means
+        except BaseException as raised:  # noqa: BLE001  # the conversation handles it
             error = raised
         self._selector.post(then, connection, result, error)
 
     def _returned(self, connection: AcceptedConnection, result: Any, error: Any) -> None:
-        """A method of the handler has returned or raised."""
+        """Continue after a method of the handler has returned or raised."""
         connection.steps.result, connection.steps.error = result, error
         self._go_on(connection)
 
     def _ask(self, connection: AcceptedConnection, request: CallWithContent) -> None:
-        """Have a chunk read, in a worker."""
+        """Ask the loop for a chunk; a worker calls this."""
         if not self._selector.post(self._begin_chunk, connection, request):
             raise ContentLost("the server has stopped")
 
@@ -386,19 +353,19 @@ class Loop:
     # --- the end ------------------------------------------------------------------------------
 
     def _stop(self, grace: float) -> None:
-        """Listen no more, and let conversations that wait for their client know of the end."""
+        """Stop listening, and tell the conversations that wait for their clients."""
         self._cut_at = min(self._cut_at, time.monotonic() + grace)
         self._soonest = min(self._soonest, self._cut_at)
         if self._draining:
             return
         self._draining = True
-        self._pause(inf)
+        self._listeners.pause(inf)
         self._listening.close()
         for connection in self._waiting():
             self._go_on(connection)
 
     def _cut(self) -> None:
-        """Cut off the sessions that are left."""
+        """Cut off the remaining sessions."""
         self._cut_at, self._give_up_at = inf, time.monotonic() + _LAST
         for connection in self._connections:
             connection.cut()
@@ -406,7 +373,7 @@ class Loop:
             self._go_on(connection)
 
     def _give_up(self) -> None:
-        """Stop without the handlers that have not returned."""
+        """Stop without waiting for handlers that still run."""
         waiting = sum(pool.waiting for pool in self._pools)
         host.LOG.error(
             "the server has stopped: %d calls of handlers have not returned, %d have not begun",

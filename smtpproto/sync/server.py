@@ -29,14 +29,14 @@ THREADS = 64
 class ThreadedSettings(ListeningSettings):
     """How many threads the server has.
 
-    There are two bounds, because a method `content` holds a thread while the content of its message
-    arrives, which takes as long as its client likes.  No other call waits for that.
+    There are two bounds.  A method `content` holds a thread while its content arrives, and a slow
+    client can make this long.  Calls of other methods do not wait for these threads.
 
     Arguments:
-        threads: how many calls of handlers run at once at most, without those of `content`; the
-            others wait in the order in which they came.
-        content_threads: how many calls of a method `content` run at once at most.  None: as many as
-            there may be sessions (`admission`), so that silent clients hold up no other message.
+        threads: the most calls of handlers that run at once, without those of `content`.  Further
+            calls wait in order.
+        content_threads: the most calls of a method `content` that run at once.  None: as many as
+            there may be sessions (`admission`), so a silent client delays no other message.
     """
 
     threads: int = THREADS
@@ -45,21 +45,21 @@ class ThreadedSettings(ListeningSettings):
 
 @fields_as_parameters(ThreadedSettings)
 def serve(handler: MessageHandler | ContentHandler, settings: ThreadedSettings) -> Server:
-    """Start a server; it runs in threads of its own until it is stopped.
+    """Start a server; it runs in its own threads until `stop`.
 
-    One thread does all that the protocol asks for, for all sessions.  The methods of the handler,
-    and the credential store, are called in other threads, which are started as they are needed.
-    The first keeps the interpreter from ending, so stop the server.
+    One thread does the protocol's work for all sessions.  Other threads, which the server starts as
+    needed, call the handler and the credential store.  The first thread keeps the interpreter
+    running, so call `stop`.
 
-    The handler is an object with some of the methods of `Handler`, called for several sessions at
-    once.  What is kept for each thread (`threading.local`) is not kept for a session.
+    The handler is an object with some of the methods of `Handler`.  Several threads call it at
+    once.  Each call of one session may run in another thread, so `threading.local` is of no use.
 
     Raises:
         OSError: the server cannot listen there.
-        TypeError: the handler is none, or there is no such argument.
-        LocalProtocolError: the host name is no domain, so that no Received field can have it.
-        ValueError: TLS without a context or a context without TLS, a listener that does not listen,
-            or no thread.
+        TypeError: the handler has a mistake, or there is no such argument.
+        LocalProtocolError: the host name is no domain, so a Received field cannot hold it.
+        ValueError: TLS without a context or a context without TLS; a listener that does not listen;
+            or a number of threads below 1.
     """
     return serve_with(handler, settings, settings.threads, settings.content_threads)
 
@@ -70,7 +70,7 @@ def serve_with(
     threads: int = THREADS,
     content_threads: int | None = None,
 ) -> Server:
-    """Do the same as `serve`, with settings that are made already."""
+    """Do the same as `serve`, with a settings object."""
     check_settings(settings)
     if content_threads is None:
         content_threads = max(settings.admission.most, 1)
@@ -81,7 +81,7 @@ def serve_with(
 
 
 class Server(Running, AbstractContextManager["Server"]):
-    """A running server; made by `serve`, usable as a context manager that stops it."""
+    """A running server, made by `serve`; a context manager that stops it at the end."""
 
     def __init__(self, listening: Listening, threads: int, content_threads: int) -> None:
         super().__init__(listening)
@@ -89,15 +89,22 @@ class Server(Running, AbstractContextManager["Server"]):
         self._loop.start()
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait, seconds at most, until the server has stopped; whether it has."""
+        """Wait until the server has stopped, for `timeout` seconds at most; return whether it has.
+
+        None: wait without a limit.
+        """
         return self._loop.ended.wait(timeout)
 
     def stop(self, timeout: float | None = None) -> None:
-        """Stop, and wait until that is done: see `Running`."""
+        """Stop the server, and wait until it has stopped: see `Running`.
+
+        Raises:
+            RuntimeError: one of the server's own threads calls this.
+        """
         if self._loop.is_own(threading.current_thread()):
-            raise RuntimeError("a handler cannot wait for its own end: call stop in another thread")
+            raise RuntimeError("stop would wait for the handler that calls it: use another thread")
         self._loop.stop(self._listening.settings.grace if timeout is None else timeout)
-        # A signal that comes just before a wait is handled only after it.
+        # Python handles a signal after a wait, so each wait is short.
         while not self.wait(1.0):
             pass
         self._loop.join()

@@ -24,7 +24,7 @@ class WakeableSelector:
         self._wake, self._alarm = os.pipe()
         self.selector.register(self._wake, selectors.EVENT_READ)
         self._posted: deque[tuple[Callable[..., None], tuple[Any, ...]]] = deque()
-        # Whether `post` must write to the pipe; `_lock` guards this and the end.
+        # Whether `post` must write to the pipe; `_lock` guards this and `_over`.
         self._sleeps = False
         self._over = False
         self._lock = threading.Lock()
@@ -64,7 +64,7 @@ class WakeableSelector:
             function(*arguments)
 
     def close(self) -> None:
-        """Accept no more calls; earlier ones are still made."""
+        """Accept no more calls, and make the earlier ones."""
         with self._lock:
             self._over = True
             self._sleeps = False

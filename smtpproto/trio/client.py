@@ -35,7 +35,7 @@ async def connect(settings: ConnectionSettings) -> AsyncGenerator[Client, None]:
 
 
 async def connect_with(settings: ConnectionSettings) -> Client:
-    """Do the same as `connect`, with settings that are made already, and without a block."""
+    """Do the same as `connect`, with a settings object and without a block."""
     check_settings(settings)
     with connecting(settings.host, settings.port, settings.path):
         sock = await _dial(settings)
@@ -55,14 +55,14 @@ async def _dial(settings: ConnectionSettings) -> socket.socket:
                 stream = await trio.open_unix_socket(settings.path)
             return socket.socket(fileno=stream.socket.detach())
     except OSError as error:
-        # Trio sums up what became of each address; what became of the last one says more.
+        # Trio's own error is a summary; the error of the last address says more.
         attempts = getattr(error.__cause__, "exceptions", ())
         raise (attempts[-1] if attempts else error) from None
     raise TimeoutError(f"none within {timeout:g} seconds")
 
 
 class Client(AsyncClient):
-    """A session with a server; made by `connect`, usable as a context manager that says goodbye."""
+    """A session with a server, made by `connect`; a context manager that sends QUIT at the end."""
 
     _runner = RUNNER
 

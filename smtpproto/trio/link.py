@@ -1,4 +1,4 @@
-"""The loop that runs a conversation over a link of trio's, and the link."""
+"""A link that waits with trio, and the runner of conversations over it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Link(AsyncLink):
         await trio.lowlevel.checkpoint()
 
     def _may_have_octets(self) -> bool:
-        # A busy client's next octets are usually here when this task runs again.  A look takes a
+        # When this task runs again, a busy client has usually sent more octets.  Reading takes a
         # third of the time of a wait with a deadline.
         return True
 
@@ -45,7 +45,7 @@ class Link(AsyncLink):
             try:
                 await _ready(self.sock, read=read > 0, write=write)
             except trio.ClosedResourceError as error:
-                raise ConnectionError("the link was closed meanwhile") from error
+                raise ConnectionError("the link was closed during the wait") from error
             return True
         return False
 
@@ -61,7 +61,7 @@ class Link(AsyncLink):
 def _ready(sock: socket.socket, *, read: bool, write: bool) -> Awaitable[None]:
     """Wait until the socket is readable or writable, as asked.
 
-    It is no coroutine itself, because a further frame takes memory of each idle session.
+    This is not a coroutine, because another frame would take memory in each idle session.
 
     Raises:
         ClosedResourceError: the socket was closed during the wait.
@@ -108,5 +108,5 @@ run = RUNNER.run
 
 
 def is_cancelled() -> bool:
-    """Whether the next wait of this task would be cancelled."""
+    """Return whether the next wait of this task would be cancelled."""
     return trio.current_effective_deadline() <= trio.current_time()

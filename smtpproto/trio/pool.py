@@ -23,7 +23,7 @@ class Pool(AsyncPool[Client]):
 
     @fields_as_parameters(PoolSettings)
     def __init__(self, settings: PoolSettings) -> None:
-        """Make a pool without connections."""
+        """Create a pool; it connects when a client is needed."""
         bounds = settings.bounds
         super().__init__(bounds, partial(connect_with, settings), trio.current_time, nullcontext())
         self._slots: trio.Semaphore = trio.Semaphore(bounds.connections)

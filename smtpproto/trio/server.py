@@ -27,7 +27,7 @@ class TaskSettings(ListeningSettings):
     """How the server's task is started.
 
     Arguments:
-        task_status: what `nursery.start` passes; it is told the `Server` once that listens.
+        task_status: what `nursery.start` passes; it gets the `Server` as soon as that listens.
     """
 
     task_status: trio.TaskStatus[Server] = field(default=trio.TASK_STATUS_IGNORED, repr=False)
@@ -37,11 +37,11 @@ class TaskSettings(ListeningSettings):
 async def serve(handler: AsyncMessageHandler | AsyncContentHandler, settings: TaskSettings) -> None:
     """Run a server until it is cancelled or stopped; `nursery.start` gives its `Server`.
 
-    To cancel it is to stop it gently, as `Server.stop` does.  It cannot end before every method of
-    the handler has: one that shields itself, or waits for a thread, holds it up.
+    Cancelling this stops the server as `Server.stop` does.  It returns only after all methods of
+    the handler have returned, also those that wait for a thread or in a shielded scope.
 
-    The handler is an object with some of the methods of `AsyncHandler`, which are called in the
-    task of the session, for several sessions at once.
+    The handler is an object with some of the methods of `AsyncHandler`.  The tasks of several
+    sessions call it at once.
 
     Raises:
         Exception: as `serve` of `smtpproto.sync`.
@@ -55,9 +55,9 @@ async def serve_with(
     *,
     task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Do the same as `serve`, with settings that are made already."""
+    """Do the same as `serve`, with a settings object."""
     prepare = functools.partial(start_listening, handler, settings, waits=True)
-    # In a thread, as names may have to be looked up.
+    # In a thread, because this may look up names.
     server = Server(await trio.to_thread.run_sync(prepare))
     await server._run(task_status)  # noqa: SLF001  # only this function runs a server
 
@@ -68,7 +68,8 @@ class Server(Running):
     def __init__(self, listening: Listening) -> None:
         super().__init__(listening)
         self._links: set[Link] = set()
-        # Cancelling `serve` reaches `_watch` alone; what this shields has time until its deadline.
+        # A cancellation of `serve` reaches only `_watch`.  This scope shields the sessions from it
+        # until their deadline.
         self._cut = trio.CancelScope(shield=True)
         self._stopping = trio.Event()
         self._stopped = trio.Event()
@@ -78,7 +79,7 @@ class Server(Running):
         await self._stopped.wait()
 
     async def stop(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # not for the call
-        """Stop, and wait until that is done: see `Running`."""
+        """Stop the server, and wait until it has stopped: see `Running`."""
         self._stop(timeout)
         with trio.move_on_at(self._cut.deadline + _LAST):
             await self._stopped.wait()
@@ -91,7 +92,7 @@ class Server(Running):
         self._stopping.set()
 
     def _give_up(self) -> None:
-        """Leave the handlers that have not returned to themselves."""
+        """Stop without waiting for handlers that still run."""
         self._log_unfinished(len(self._links))
         for link in self._links:
             link.abort()
@@ -137,8 +138,8 @@ class Server(Running):
                 if not self._listening.accept_all(listener, begin):
                     await trio.sleep(sockets.PAUSE)
             except (sockets.NotListening, trio.ClosedResourceError, ValueError) as error:
-                # To look at it again and again would be to spin.
-                host.LOG.error("a socket no longer listens, other code closed it: %s", error)
+                # A further wait would return at once, without end.
+                host.LOG.error("a socket no longer listens because other code closed it: %s", error)
                 return
 
     def _begin(self, sessions: trio.Nursery, arrival: Arrival) -> None:
@@ -156,7 +157,7 @@ class Server(Running):
         except BaseException as error:
             if not isinstance(error, Exception) and is_cancelled():
                 raise
-            # A defect; the server goes on.
+            # A bug; the server goes on.
             host.LOG.exception("a session failed")
         finally:
             link.abort()
