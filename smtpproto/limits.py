@@ -74,7 +74,8 @@ class Limits:
             value = getattr(self, field.name)
             if value < least:
                 raise ValueError(
-                    f"{field.name} is {value}; the least is {least} (RFC 5321 section 4.5.3.1)"
+                    f"{field.name}: expected {least} or more, found {value} "
+                    "(RFC 5321 section 4.5.3.1)"
                 )
 
 

@@ -210,7 +210,7 @@ class Running:
 
     def _log_unfinished(self, sessions: int) -> None:
         machine.LOG.error(
-            "the server has stopped, but handlers of %d sessions have not returned", sessions
+            "the server has stopped: handlers of %d sessions have not returned", sessions
         )
 
 

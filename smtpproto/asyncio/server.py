@@ -100,7 +100,7 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
 
     def _forget(self, listener: socket.socket, error: Exception) -> None:
         """Continue without a broken listener; the loop would report it without end."""
-        host.LOG.error("a socket no longer listens because other code closed it: %s", error)
+        host.LOG.error("a socket no longer listens: other code closed it (%s)", error)
         self._ignore(listener)
 
     def _accept(self, listener: socket.socket) -> None:

@@ -1,4 +1,4 @@
-"""Whole conversations as generators without I/O; `requests` says what an adapter must do."""
+"""Whole conversations as generators without I/O; `io_requests` says what an adapter must do."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from .server.settings import Admission, ServerSettings, ServerTLS
     from .transcript import Transcript
 else:
-    # A client does not need the server's half, nor a server the client's.
+    # A client does not need the server's half, and a server does not need the client's.
     __getattr__, __dir__ = lazy_names(
         __name__,
         {

@@ -65,7 +65,7 @@ class Envelope:
             LocalProtocolError: a line is no command.
             ValueError: the lines are not MAIL and then one RCPT or more.
         """
-        # Loaded here, because only a program that stores envelopes needs all extensions.
+        # Import here, because only a program that stores envelopes needs all extensions.
         from ..engine.compiled_extensions import catalogue  # noqa: PLC0415
         from ..extensions.known import KNOWN  # noqa: PLC0415
 

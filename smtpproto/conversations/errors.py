@@ -59,7 +59,7 @@ class PermanentError(SMTPError):
 
 
 class AuthenticationError(PermanentError):
-    """The server did not accept the credentials, or none can be sent."""
+    """The server refused the credentials, or the client cannot send them."""
 
 
 class TLSError(SMTPError):

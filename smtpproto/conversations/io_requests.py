@@ -15,7 +15,7 @@ loop that fulfils the requests with its kind of I/O:
 
 The adapter throws errors into the conversation, because only the conversation knows its state:
 `OSError` of the link (`TimeoutError` after a time limit), any exception of a called function, and
-`Draining` once if the server shall stop while the conversation waits.
+`Draining` once if the server stops while the conversation waits.
 """
 
 from __future__ import annotations
@@ -53,9 +53,9 @@ class Send:
         timeout: seconds that the peer may take without accepting octets; they begin again when it
             accepts some (RFC 5321 section 4.5.3.2.5).
         reads: whether to resume early with octets that arrive while the peer does not accept ours,
-            `b""` if it has closed.  Otherwise two sides that both write and do not read wait for
-            each other for ever (RFC 2920 section 3.1).  The adapter keeps the unsent octets and
-            writes them with the next `Send`, or before the next `Receive` waits.
+            `b""` if it has closed.  Otherwise two sides that both write and do not read would wait
+            for each other without end (RFC 2920 section 3.1).  The adapter keeps the unsent octets
+            and writes them with the next `Send`, or before the next `Receive` waits.
     """
 
     data: bytes
@@ -154,7 +154,7 @@ class Report:
 
 
 class Draining(Exception):
-    """Thrown into a server's conversation that waits, because the server shall stop."""
+    """The adapter throws this into a server's conversation that waits: the server is stopping."""
 
 
 Request = Send | Receive | HasUnread | BeginTLS | Call | CallWithContent | Report

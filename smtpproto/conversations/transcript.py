@@ -30,7 +30,7 @@ class Transcript:
 
     Arguments:
         write: called with one line at a time, without a line end.
-        content: how many lines of each message to show; the rest is counted.
+        content: how many lines of each message to show; the number of the others is written.
     """
 
     def __init__(self, write: Callable[[str], None], *, content: int = 1000) -> None:
@@ -62,7 +62,7 @@ class Transcript:
         *lines, rest = (self._rest + octets).split(b"\n")
         for line in lines:
             self._line(sender, line.removesuffix(b"\r"))
-        # People do not read longer lines, and this one may have no end.
+        # Show only the beginning of a long line, which may have no end.
         self._rest = rest[:LONGEST]
 
     def _line(self, sender: str, line: bytes) -> None:

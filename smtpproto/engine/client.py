@@ -140,7 +140,7 @@ class Client(ClientCommands):
             raise
 
     def _no_line(self, bad: BadLine | None) -> ClientEvent | Need:
-        """Handle what is no line of a reply: one that is refused or too long, or no octets."""
+        """Handle a refused line, a line that is too long, or the lack of a line."""
         if self._lines.dropped:
             # The line may have no end.
             raise RemoteProtocolError(f"a line of a reply has more than {self._lines.limit} octets")
@@ -231,12 +231,12 @@ class Client(ClientCommands):
         """
         if code < 400 or not (code == 421 or self._encoder is not None):
             raise RemoteProtocolError(
-                f"{code} came unasked: no command waits for a reply (RFC 5321 section 4.2)"
+                f"{code} came, but no command waits for a reply (RFC 5321 section 4.2)"
             )
         self._end(_CLOSED)
 
     def _lmtp_recipient(self, row: Row, command: Command | None) -> Rcpt | None:
-        """The recipient that the next reply is about, if it is one of several (RFC 2033)."""
+        """Return the recipient of the next reply, if each recipient gets a reply (RFC 2033)."""
         if self.transaction is None:
             return None
         final = row.name == "content" or (isinstance(command, CountedCommand) and command.last)

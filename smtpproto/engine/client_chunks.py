@@ -59,7 +59,8 @@ class OutgoingChunks:
         """
         if len(octets) > self.owed:
             raise LocalProtocolError(
-                f"{len(octets)} octets of content, {self.owed} were announced (RFC 3030 section 2)"
+                f"expected at most {self.owed} octets of the announced chunk, found {len(octets)} "
+                "(RFC 3030 section 2)"
             )
         text = self._text
         if text is not None:

@@ -25,7 +25,7 @@ from .connection import Connection, Observer
 
 __all__ = ["ClientCommands", "early"]
 
-# In CPython 3.11 to name a member of an enum takes three times as long as to name these.
+# CPython 3.11 takes three times as long to look up an enum's member than a global name.
 _CONTENT, _CHUNKS = State.CONTENT, State.CHUNKS
 _SESSION = Effect.SESSION
 _COUNTED = Framing.COUNTED
@@ -168,7 +168,7 @@ class ClientCommands(Connection):
     def _check_hello(self, command: Hello) -> None:
         if command.verb not in self._catalogue.grammar.verbs:
             raise LocalProtocolError(
-                f"{command.verb} is not spoken here: {self.session.protocol.value}", code=500
+                f"{command.verb} does not exist in {self.session.protocol.value}", code=500
             )
         if isinstance(command.name, NoDomain):
             raise LocalProtocolError(
@@ -177,7 +177,7 @@ class ClientCommands(Connection):
             )
 
     def _line(self, command: Command, rules: CommandRules, *, utf8: bool) -> bytes:
-        """The command line, with its CRLF.
+        """Return the command line, with its CRLF.
 
         Raises:
             LocalProtocolError: it is too long, not ASCII where it must be, or more than one line.
@@ -186,14 +186,15 @@ class ClientCommands(Connection):
         line = f"{text}\r\n".encode()
         if not utf8 and not text.isascii():
             raise LocalProtocolError(
-                f"{command.verb}: only ASCII, as SMTPUTF8 was not offered (RFC 5321 section 2.4)",
+                f"{command.verb}: expected ASCII, because the server does not offer SMTPUTF8 (RFC "
+                "5321 section 2.4)",
                 code=553,
                 enhanced="5.6.7",
             )
         if len(line) > rules.longest:
             raise LocalProtocolError(
-                f"{command.verb}: the line has {len(line)} octets with its CRLF, "
-                f"{rules.longest} are allowed (RFC 5321 section 4.5.3.1.4)"
+                f"{command.verb}: expected at most {rules.longest} octets with CRLF, found "
+                f"{len(line)} (RFC 5321 section 4.5.3.1.4)"
             )
         if not text.isprintable() and any(end in text for end in "\r\n\0"):
             raise LocalProtocolError(

@@ -26,11 +26,11 @@ class CommandQueue:
 
     Attributes:
         sent: the pending replies to sent commands, oldest first.
-        held: what is held back, each with its line; or with octets that belong to the counted
-            command before them (None).
-        unsettled: how many of both make both sides forget the offered extensions.
-        released: how many pending replies come before that to the first command that was held
-            back and has been sent, but is not written yet; -1: there is none.
+        held: the commands that are held back, each with its line.  An entry without a command
+            (None) has octets that follow the counted command before it.
+        unsettled: how many of `sent` and `held` make both sides forget the offered extensions.
+        released: the index in `sent` of the first command that was held back and is not written
+            yet; -1: there is none.
     """
 
     __slots__ = ("_held_commands", "_most", "held", "released", "sent", "unsettled")
@@ -47,7 +47,7 @@ class CommandQueue:
         return len(self.sent) + self._held_commands
 
     def may_leave(self, pipelining: bool) -> bool:  # noqa: FBT001  what the server allows
-        """Whether one more command may be sent now, behind those that were held back.
+        """Return whether another command may be sent now, after those that were held back.
 
         Arguments:
             pipelining: whether PIPELINING is in use.
@@ -66,7 +66,7 @@ class CommandQueue:
         self._held_commands += 1
 
     def release(self, pipelining: bool) -> tuple[Awaited | None, bytes] | None:  # noqa: FBT001
-        """Return what may be sent next of what is held back, or None; add a command to `sent`."""
+        """Move the next entry of `held` that may be sent to `sent`, and return it; or None."""
         if not self.held:
             return None
         if self.held[0][0] is not None:

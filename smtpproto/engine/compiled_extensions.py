@@ -156,7 +156,7 @@ class Catalogue:
         utf8 = any(issubclass(kind, Extension) and kind.utf8 for kind in kinds)
         grammar = self.utf8_grammar if utf8 else self.grammar
         if len(self._in_force) == _MOST_COMPILED:
-            # The client has met very many servers; start again.
+            # A client has used very many servers: drop the compiled sets and start again.
             self._in_force.clear()
         known = tuple(self.kinds.values())
         in_force = self._in_force[kinds] = InForce(kinds, known, grammar, self.limits)
@@ -168,8 +168,8 @@ class Catalogue:
 
 
 def _shared(made: dict[tuple[int, ...], T], extensions: E, make: Callable[[E], T]) -> T:
-    """Return what was made of the same extensions before, or make it."""
-    # The value keeps the extensions, so their numbers stay theirs.
+    """Return the value for these extensions; make it at the first call."""
+    # The value keeps the extensions in memory, so no other object gets their `id`.
     key = tuple(map(id, extensions))
     found = made.get(key)
     if found is None:
@@ -185,7 +185,7 @@ def catalogue(
     limits: Limits,
     syntax: Syntax = Syntax.STRICT,
 ) -> Catalogue:
-    """The catalogue of these extensions, compiled once for all sessions that use the same."""
+    """Return the catalogue of these extensions; sessions with the same extensions share it."""
     return _compiled(tuple(kinds), protocol, limits, syntax)
 
 
@@ -197,7 +197,7 @@ def _compiled(
 
 
 def _check_names(kind: type[Extension]) -> None:
-    """Refuse names that cannot be written, or that no received name would equal."""
+    """Refuse names that are not keywords in upper case; no received name would equal them."""
     given: object = kind
     if not (isinstance(given, type) and issubclass(given, Extension)):
         raise TypeError(

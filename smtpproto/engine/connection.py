@@ -38,7 +38,7 @@ __all__ = ["Connection", "Observer"]
 _NOTHING, _SESSION = Effect.NOTHING, Effect.SESSION
 _CLOSED = State.CLOSED
 _TRANSACTION_OVER = TransactionOver()
-# Where nothing is read any more.
+# The states in which a connection reads nothing more.
 _OVER = (State.CLOSED, State.ERROR)
 
 Observer = Callable[[str, bytes, bool], None]
@@ -133,7 +133,7 @@ class Connection:
             TypeError: `data` is not bytes.
         """
         if not isinstance(data, (bytes, bytearray, memoryview)):
-            # None, which a non-blocking read may return, is not the end.
+            # A non-blocking read may return None, which does not mean the end.
             raise TypeError(f"expected bytes from the peer, found {data!r:.80}")
         if not data:
             self.receive_eof()

@@ -132,9 +132,9 @@ class Server(ServerReplies):
         """Return the next event, or what the connection waits for.
 
         Events are commands; for content `ContentChunk`s and then `EndOfContent`, or `Rejected`
-        instead; `Rejected` for everything that the core has answered itself; `Deviation` before a
-        leniently read command; and one `ConnectionClosed` at the end.  Octets from the client never
-        make it raise.
+        instead; `Rejected` for everything that the engine has answered itself; `Deviation` before a
+        leniently read command; and one `ConnectionClosed` at the end.  No octets from the client
+        make it raise an exception.
         """
         while True:
             if self._row is not None:

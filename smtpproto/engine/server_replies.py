@@ -192,7 +192,7 @@ class ServerReplies(Connection):
             reply = self._fit(reply, command)
         self._send(reply, self._format(reply, command.verb), row)
         if self.session.facts is not session.facts:
-            # Extensions have taken some away.
+            # Extensions have changed some facts when the reply was sent.
             session = changed(session, facts=self.session.facts)
         self.session = session
 
@@ -238,7 +238,7 @@ class ServerReplies(Connection):
                 accepted = command.accepted
             verb = command.verb
         if text or row is None:
-            # Another text is not cached: it may be long, and differ each time.
+            # Do not cache another text, which may be long and different each time.
             code, enhanced, usual = accepted
             self.send(Reply(code, enhanced, text or usual))
         else:
@@ -257,7 +257,9 @@ class ServerReplies(Connection):
             LocalProtocolError: as `send`, or the code is not negative.
         """
         if code < 400:
-            raise LocalProtocolError(f"{code} rejects nothing (RFC 5321 section 4.2.1)")
+            raise LocalProtocolError(
+                f"reject: expected a code from 400 to 559, found {code} (RFC 5321 section 4.2.1)"
+            )
         self.send(Reply(code, enhanced, text))
 
     def _offers_ended(self) -> None:
@@ -276,8 +278,8 @@ class ServerReplies(Connection):
         return reply
 
     def _format(self, reply: Reply, verb: str) -> tuple[bytes, ...]:
-        """Return the lines of a reply; a verb of "" means that the core sends it itself."""
-        # The core's own replies answer no command that allows UTF-8.
+        """Return the lines of a reply; a verb of "" means that the engine itself sends it."""
+        # The engine's own replies answer no command that allows UTF-8.
         utf8 = verb != "" and self._in_force.utf8
         return format_reply(reply, verb, enhanced=self._extensions.enhanced, utf8=utf8)
 

@@ -67,6 +67,6 @@ class WatchedListeners:
 
     def _remove(self, listener: socket.socket, error: Exception) -> None:
         """Continue without a broken listener; the selector would report it without end."""
-        host.LOG.error("a socket no longer listens because other code closed it: %s", error)
+        host.LOG.error("a socket no longer listens: other code closed it (%s)", error)
         self._unregister(listener)
         self._sockets.remove(listener)

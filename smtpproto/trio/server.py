@@ -139,7 +139,7 @@ class Server(Running):
                     await trio.sleep(sockets.PAUSE)
             except (sockets.NotListening, trio.ClosedResourceError, ValueError) as error:
                 # A further wait would return at once, without end.
-                host.LOG.error("a socket no longer listens because other code closed it: %s", error)
+                host.LOG.error("a socket no longer listens: other code closed it (%s)", error)
                 return
 
     def _begin(self, sessions: trio.Nursery, arrival: Arrival) -> None:

@@ -98,7 +98,7 @@ def test_one_conversation_at_a_time(run: Run) -> None:
         async with serving(Slow()) as server, connected(server) as client:
             asking = asyncio.ensure_future(client.verify("one"))
             await asked.wait()
-            with pytest.raises(LocalProtocolError, match="one at a time"):
+            with pytest.raises(LocalProtocolError, match="this client is in use"):
                 await client.noop()
             release.set()
             assert (await asking).code == 252

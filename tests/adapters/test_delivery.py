@@ -164,7 +164,7 @@ def test_an_email_message(world: World) -> None:
         assert client.send_message(message).complete
         assert client.send_message(message, "else@example.org", ["three@example.net"]).complete
         del message["From"]
-        with pytest.raises(ValueError, match="names no sender"):
+        with pytest.raises(ValueError, match="no Sender or From field"):
             client.send_message(message)
         assert client.ready
     assert [len(envelope.recipients) for envelope in inbox.envelopes] == [2, 1]

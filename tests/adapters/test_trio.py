@@ -149,7 +149,7 @@ def test_one_conversation_at_a_time() -> None:
         ):
             both.start_soon(client.verify, "whoever")
             await slow.asked.wait()
-            with pytest.raises(LocalProtocolError, match="one at a time"):
+            with pytest.raises(LocalProtocolError, match="this client is in use"):
                 await client.noop()
             slow.release.set()
         await server.stop()

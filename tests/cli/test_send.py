@@ -110,8 +110,8 @@ def deaf(greeting: bytes) -> Iterator[int]:
 # --- messages -------------------------------------------------------------------------------------
 
 BROKEN = [
-    (b"", "the message names no sender"),
-    (b"\n\nbody only\n", "the message names no sender"),
+    (b"", "the message has no Sender or From field"),
+    (b"\n\nbody only\n", "the message has no Sender or From field"),
     (b"From: a@b.example\n\nx\n", "the message names no recipient"),
     (b"From: a b\nTo: c@d.example\n\nx\n", "not sent: "),
     (b"\0\xff\xfe" * 1000, "a line that is no field"),

@@ -20,7 +20,7 @@ def logged() -> set[tuple[str, str]]:
         for found in CALL.findall(path.read_text(encoding="utf-8"))
     ]
     return {
-        ("error" if level == "exception" else level, re.split(r":|, though|, other code", text)[0])
+        ("error" if level == "exception" else level, text.partition(":")[0])
         for level, text in calls
         if text != BARE
     }

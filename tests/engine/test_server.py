@@ -423,7 +423,7 @@ def test_content_is_not_accepted_before_its_end() -> None:
 
 @pytest.mark.parametrize("code", [200, 250, 354, 399])
 def test_reject_needs_a_refusal(code: int) -> None:
-    with pytest.raises(LocalProtocolError, match=f"{code} rejects nothing"):
+    with pytest.raises(LocalProtocolError, match=f"from 400 to 559, found {code}"):
         Server("mx.example").reject(code)
 
 

@@ -650,7 +650,7 @@ def test_nothing_else_before_the_chunk_is_complete() -> None:
     for message in (Noop(), Bdat(0), EndOfContent()):
         with pytest.raises(LocalProtocolError):
             both.client.send(message)
-    with pytest.raises(LocalProtocolError, match="3 octets of content, 2 were announced"):
+    with pytest.raises(LocalProtocolError, match=r"at most 2 octets of .* found 3"):
         both.client.send(ContentChunk(b"abc"))
     both.client.send(ContentChunk(b"\r\n"))
     with pytest.raises(LocalProtocolError):

@@ -91,7 +91,7 @@ class _Login:
         self.refusals: list[tuple[Mechanism, Reply, str]] = []
 
     def candidates(self) -> list[Mechanism]:
-        """The mechanisms to try, the strongest first.
+        """Return the mechanisms to try, the strongest first.
 
         Raises:
             AuthenticationError: there is none.

@@ -43,8 +43,8 @@ class ClientBase:
     raises `LocalProtocolError`.
 
     Attributes:
-        closed: whether it is.
-        deliveries: messages that were to be delivered so far.
+        closed: whether the client is closed.
+        deliveries: how many messages the client was asked to deliver so far.
         chunking, to_ascii: see `ClientSettings`.
     """
 
@@ -88,7 +88,7 @@ class ClientBase:
         if self.closed:
             raise LocalProtocolError("this client is closed: connect again")
         if self._busy:
-            raise LocalProtocolError("this client has a conversation under way: one at a time")
+            raise LocalProtocolError("this client is in use: it does one thing at a time")
         self._busy = True
         engine = self._engine
         try:
@@ -161,6 +161,6 @@ def _and_close(flow: Flow[Delivery], content: AsyncGenerator[bytes, None]) -> Fl
         raise
     try:
         yield Call(content.aclose)
-    except Exception as error:  # noqa: BLE001  # what was delivered stays delivered
+    except Exception as error:  # noqa: BLE001  # an error here does not change the outcomes
         return replace(delivery, error=delivery.error or error)
     return delivery

@@ -1,4 +1,4 @@
-"""Explains why a TLS handshake failed, a refused certificate above all.
+"""Explains why a TLS handshake failed, for example because of a refused certificate.
 
 The reason why a certificate was refused comes from `verify_code` of the error, which has OpenSSL's
 numbers.  So this does not depend on the library of the handshake.
@@ -18,7 +18,7 @@ _EXPIRED = (
 )
 _NOT_YET = ("the certificate is not valid yet", "Check the clock of this host.")
 _SELF_SIGNED = (
-    "the certificate is self-signed, so anybody could have made it",
+    "the certificate is self-signed, so it does not prove who the server is",
     "If the server is your own, trust its certificate (load_verify_locations).",
     "Otherwise something may stand in between: a virus scanner, a captive portal, an attacker.",
 )
@@ -40,7 +40,7 @@ _UNKNOWN_ISSUER = (
 _WRONG_NAME = (
     "the certificate is valid, but for another name",
     "Connect by the name that the provider documents, not by an alias or IP address.",
-    "If only the address is another one, say which name to expect (server_hostname).",
+    "If you must connect by another name, set the name to expect (server_hostname).",
 )
 _REVOKED = ("the certificate was revoked", "Tell the server's administrator.")
 _SELF_SIGNED_IN_CHAIN = 19
@@ -56,7 +56,7 @@ _REASONS = {
     64: _WRONG_NAME,
 }
 _OTHER_CERTIFICATE = (
-    "the certificate is not to be trusted",
+    "the certificate is not trusted",
     "'openssl s_client -starttls smtp' shows the certificate and what is wrong with it.",
 )
 _NO_TLS = (

@@ -54,7 +54,7 @@ def reply_after(event: ClientEvent | Need, client: Client, most: float = inf) ->
     while not isinstance(event, Reply):
         if isinstance(event, ConnectionClosed):
             if not written:
-                raise NotWritten("the server closed the connection before all was written")
+                raise NotWritten("the server closed the connection before it read everything")
             raise ConnectionLost("the server closed the connection without a reply")
         if event is not Need.DATA:
             raise LocalProtocolError(f"no reply is due: {event.value}")
@@ -76,15 +76,15 @@ def reply_after(event: ClientEvent | Need, client: Client, most: float = inf) ->
 
 
 def flush(client: Client, timeout: float) -> Flow[bool]:
-    """Write what is queued; whether all of it has left, or the server had something to say before.
+    """Write the queued octets; return False if the server sent something before all were written.
 
-    In that case look at what it said and call this again, so that neither side waits for the other
-    to read (RFC 2920 section 3.1).  A server that closes early may have said why, so an error here
-    is passed over if there is still something to read.
+    After False, read what it sent and call this again, so that neither side waits for the other to
+    read (RFC 2920 section 3.1).  A server that closes early may have sent its reason.  So an error
+    of the link is ignored here if there is still something to read.
 
     Arguments:
         client: a connection.
-        timeout: seconds without progress after which the server takes too long.
+        timeout: seconds for which the server may accept no octets.
     """
     try:
         received = yield Send(client.data_to_send(), timeout, reads=True)

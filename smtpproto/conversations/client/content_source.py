@@ -52,7 +52,7 @@ class ContentSource:
     def __init__(self, content: Content) -> None:
         self.octets: bytes | None = None
         self.ended = False
-        # Of what is in memory: whether all line endings are CRLF; None: not looked at.
+        # Whether all line endings of content in memory are CRLF; None: not checked yet.
         self._clean: bool | None = None
         self._content: Any = content
         self._next: Any = None
@@ -85,13 +85,13 @@ class ContentSource:
         else:
             self._next, self._arguments = next, (iter(content), None)
 
-    # --- what is known of it ------------------------------------------------------------------
+    # --- facts about the content --------------------------------------------------------------
 
     def octets_sent(self, *, binary: bool) -> int | None:
         """Return the size as SIZE counts it (RFC 1870 section 5); None if it is unknown.
 
         Arguments:
-            binary: whether they are sent as they are (RFC 3030 section 3).
+            binary: whether the octets are sent unchanged (RFC 3030 section 3).
         """
         octets = self.octets
         if octets is None or binary:
@@ -118,7 +118,7 @@ class ContentSource:
         return self._examiner.utf8_header
 
     def look(self) -> Flow[None]:
-        """Read a stream up to the end of its header, before anything is said to the server.
+        """Read a stream up to the end of its header, before the first command.
 
         Raises:
             TypeError: it returns something other than bytes.
@@ -144,8 +144,8 @@ class ContentSource:
             return
         if not self.has_clean_lines():
             raise LocalProtocolError(
-                "the content holds a CR or LF that is not part of a CRLF (RFC 5321 section 2.3.8); "
-                "LineEndings.NORMALIZE makes line endings of them"
+                "the content holds a CR or LF that is not part of a CRLF (RFC 5321 section 2.3.8): "
+                "correct it, or use LineEndings.NORMALIZE to convert each to CRLF"
             )
 
     def has_clean_lines(self) -> bool:
@@ -190,7 +190,7 @@ class ContentSource:
                 return None
             if chunk is not None and not isinstance(chunk, (bytes, bytearray, memoryview)):
                 raise TypeError(f"content: expected bytes, found {chunk!r:.64}")
-            # An empty chunk of an iterable means nothing; of a file it is the end.
+            # Skip an empty chunk of an iterable; in a file it is the end.
             if chunk or chunk is None or self._arguments == (CHUNK,):
                 return bytes(chunk) if chunk else None
 
@@ -234,7 +234,7 @@ def _refuse_text(content: Content) -> None:
 
 
 def _is_clean(octets: bytes) -> bool:
-    """Whether each CR and LF is part of a CRLF; looked at in pieces, as that makes copies."""
+    """Whether each CR and LF is part of a CRLF; checked in pieces, because this makes copies."""
     start = 0
     while start < len(octets):
         end = start + CHUNK

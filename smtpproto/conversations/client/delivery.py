@@ -61,10 +61,10 @@ def deliver(
 
     Raises:
         LocalProtocolError: this server cannot accept the content or a command; nothing was
-            delivered and the session can go on.
-        Exception: any error of reading the content in the first mail transaction.  Close the link,
-            because nothing else keeps the server from delivering the part that was sent.  After a
-            finished mail transaction, `Delivery.error` and the outcomes hold the error instead.
+            delivered, and the session can continue.
+        Exception: any error of reading the content in the first mail transaction.  Then close the
+            link; otherwise the server may deliver the part that was sent.  After a finished mail
+            transaction, `Delivery.error` and the outcomes hold the error instead.
     """
     source = ContentSource(content)
     plan = yield from make_plan(
@@ -85,10 +85,10 @@ class _Delivery:
     """The mail transactions of one message.
 
     Attributes:
-        replies: the reply that decided for a recipient, by index.
+        replies: the reply that decides for a recipient, by index.
         unknown: the recipients, by index, for whom the server may have read the end of content.
         closing: the 421 that ended the session.
-        reason: why the other recipients will not be decided.
+        reason: why the other recipients get no reply.
         error: the error that ended the delivery.
     """
 
@@ -103,14 +103,14 @@ class _Delivery:
         self.error: Exception | None = None
 
     def run(self) -> Flow[None]:
-        """Make the mail transactions one after the other, until one cannot go on.
+        """Make the mail transactions one after the other, until one fails.
 
         Raises:
             Exception: as `deliver`.
         """
         for number, batch in enumerate(self.plan.batches):
             if not self._has_room(batch):
-                self.reason = "the server takes no more in this session (LIMITS, RFC 9422)"
+                self.reason = "the server accepts no more in this session (LIMITS, RFC 9422)"
                 return
             transaction = MailTransaction(self.client, self.plan, batch, self.source)
             try:
@@ -120,7 +120,7 @@ class _Delivery:
             except (ConnectionLost, RemoteProtocolError, CannotBeSent) as error:
                 self.reason, self.error = str(error), error
             except Exception as error:
-                # After the first one, something has been delivered.
+                # An earlier mail transaction may have delivered the message to some recipients.
                 if not number:
                     raise
                 self.reason, self.error = str(error), error

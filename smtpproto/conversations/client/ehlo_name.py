@@ -43,7 +43,7 @@ def _given(name: str, to_ascii: ToASCII | None) -> Domain | AddressLiteral:
     if not isinstance(name, str):
         raise TypeError(f"name: expected text, found {name!r:.80}")
     if not name.isascii():
-        # Also if the server offers SMTPUTF8: a client does not know that yet.
+        # Before EHLO a client does not know yet whether the server offers SMTPUTF8.
         if to_ascii is None or name.startswith("["):
             raise LocalProtocolError(
                 f"name: expected ASCII, found {name[:64]!a}: a domain has A-labels here (xn--...), "

@@ -40,7 +40,7 @@ _CUT_SHORT = (FirstHeaderLineIsContinuationDefect, MissingHeaderBodySeparatorDef
 
 
 def check_header(message: Message) -> None:
-    """Refuse a header with a line that is no field: recipients after it were not read.
+    """Refuse a header with a line that is no field; the recipients after it were not read.
 
     Raises:
         LocalProtocolError: there is such a line.

@@ -1,4 +1,4 @@
-"""From an `EmailMessage` to an envelope and content: RFC 5321 section 3.3, RFC 5322 section 3.6.
+"""Makes an envelope and content of a message: RFC 5321 section 3.3, RFC 5322 section 3.6.
 
 For a server without 8BITMIME it converts the message to 7 bits (RFC 6152 section 3).  For a server
 without SMTPUTF8 it converts U-labels to A-labels if that suffices (RFC 6531 section 3.2).
@@ -82,13 +82,13 @@ def envelope_of(
 
 def _sender(message: Message, prefix: str) -> str:
     """Return the mailbox in Sender; without Sender, the one in From."""
-    # Both are read in any case: what cannot be read is refused, whichever field decides.
+    # Read both fields: a field that cannot be read is an error, even if the other decides.
     name, found = f"{prefix}From", mailboxes_of(message, f"{prefix}From")
     senders = mailboxes_of(message, f"{prefix}Sender")
     if message.get_all(f"{prefix}Sender"):
         name, found = f"{prefix}Sender", senders
     if not message.get_all(name):
-        raise ValueError("the message names no sender: give one")
+        raise ValueError("the message has no Sender or From field: give the sender")
     if len(found) != 1:
         raise LocalProtocolError(
             f"{name}: expected one address, found {len(found)}: give the sender, or a Sender field "
@@ -106,8 +106,8 @@ def _prefix(message: Message) -> str:
     for name, count in counts.items():
         if count > counts["Resent-Date"]:
             raise LocalProtocolError(
-                f"{name}: expected one for each Resent-Date, found {count}, so that it is not "
-                "clear who is meant: give sender and recipients (RFC 5322 section 3.6.6)"
+                f"{name}: expected one for each Resent-Date, found {count}: give sender and "
+                "recipients, because the header does not name them (RFC 5322 section 3.6.6)"
             )
     return "Resent-" if counts["Resent-Date"] else ""
 
@@ -134,8 +134,8 @@ def content_of(message: Message, offered: Offered, to_ascii: ToASCII | None = No
     octets = convert(octets, eight_bit=eight_bit, utf8=utf8, to_ascii=to_ascii)
     if _BARE.search(octets):
         raise LocalProtocolError(
-            "the message has a binary part within what is not marked as a multipart or message "
-            "(RFC 2045 section 6.4)"
+            "the message has a binary part, and the part around it has another type than multipart "
+            "or message (RFC 2045 section 6.4)"
         )
     return octets
 
@@ -190,7 +190,7 @@ def _boundary(parts: list[bytes]) -> str:
 
 def _leaf(message: Message, fields: list[bytes]) -> bytes:
     """Return a body without parts."""
-    # The method decodes text that arrived as octets.
+    # `get_payload` decodes text that arrived as octets.
     text: str = vars(message)["_payload"] or ""
     octets = _octets_of(text, str(message.get_content_charset("")))
     return _LINE_ENDING.sub(b"\r\n", octets) if has_lines(fields) else octets
@@ -209,8 +209,8 @@ def _octets_of(text: str, charset: str) -> bytes:
         with contextlib.suppress(LookupError, UnicodeError):
             return text.encode(charset)
     raise LocalProtocolError(
-        "the message has text that is not ASCII, and names no charset that holds it: use "
-        "set_content, or set_payload(text, charset)"
+        "the message has text that its charset cannot encode: use set_content, or "
+        "set_payload(text, charset)"
     )
 
 
@@ -218,7 +218,7 @@ def _octets_of(text: str, charset: str) -> bytes:
 
 
 class HasLines(Protocol):
-    """What `read_header` asks of a file."""
+    """A file that `read_header` can read."""
 
     def readline(self, size: int, /) -> bytes:
         """Return the next line with its end, or so many octets of it; none at the end."""
@@ -229,7 +229,7 @@ def read_header(file: HasLines) -> bytes:
     """Return the header of a message in a file, with the empty line at its end if there is one.
 
     Arguments:
-        file: at the beginning of a message, with any line endings; left at the body.
+        file: at the beginning of a message, with any line endings; afterwards it is at the body.
 
     Raises:
         ValueError: the header has more than a MiB.

@@ -67,12 +67,12 @@ class ContentType:
 
 
 def name_of(field: bytes) -> str:
-    """The name of a field, in lower case."""
+    """Return the name of a field, in lower case."""
     return field.partition(b":")[0].strip(b" \t\r\n").lower().decode("latin-1")
 
 
 def unfold(field: bytes) -> bytes:
-    """The body of a field in one line."""
+    """Return the body of a field in one line."""
     return _FOLD.sub(b"", field.partition(b":")[2]).strip(b" \t\r\n")
 
 

@@ -82,15 +82,15 @@ def _greeting(client: Client, settings: ClientSettings) -> Flow[Reply]:
         if settings.tls_mode is TLSMode.IMPLICIT:
             raise
         raise ConnectionLost(
-            f"{error}\n- Before the greeting: a server that expects TLS from the start, as on port "
-            "465, keeps silent like that (TLSMode.IMPLICIT)."
+            f"{error}\n- No greeting came: a server that expects TLS from the start, as on port "
+            "465, sends none (TLSMode.IMPLICIT)."
         ) from error
 
 
 def _start_tls(client: Client, settings: ClientSettings) -> Flow[bool]:
     """Begin TLS if it is wanted and possible; return whether it has begun."""
     if client.session.secure and settings.policy is None:
-        # A channel that is confidential itself, such as a Unix socket.
+        # The channel itself is confidential, such as a Unix socket.
         return False
     if StartTls not in client.offered:
         if settings.requires_tls:

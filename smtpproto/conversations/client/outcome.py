@@ -48,7 +48,7 @@ class Outcome:
     reason: str = ""
 
     def explain(self) -> str:
-        """What it means and what to check, for people."""
+        """Return what it means and what to check, for people."""
         if self.reply is not None:
             return str(self.reply.explain())
         return f"{self.status.value} ({self.reason})"
@@ -60,7 +60,7 @@ def outcome_of(
     end_may_have_arrived: bool,  # noqa: FBT001  # positional, as a message may have many recipients
     reason: str,
 ) -> Outcome:
-    """Decide what became of a message for one recipient.
+    """Return the outcome for one recipient.
 
     Arguments:
         path: the recipient.

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MailTransaction"]
 
-# Chunks sent before their replies: enough to keep the link busy, few enough to notice a refusal.
+# Chunks sent before their replies: enough for a busy link, few enough to notice a refusal soon.
 _CHUNKS_UNANSWERED = 4
 
 
@@ -80,8 +80,8 @@ class MailTransaction:
         except (ConnectionLost, RemoteProtocolError):
             raise
         except Exception:
-            # Within content after DATA, or octets owed after BDAT, RSET is not possible: only the
-            # end of the connection keeps the server from delivering.
+            # Within content RSET is not possible.  Only the end of the connection prevents the
+            # server from delivering.
             with contextlib.suppress(ConnectionLost, ProtocolError):
                 yield from self._abandon()
             raise
@@ -198,7 +198,7 @@ class MailTransaction:
                 done = yield from flush(self.client, self.client.timeout)
             except OSError as error:
                 done, lost = True, error
-            # A server that closes early may have sent its reason, and that may be read already.
+            # A server that closes early may have sent its reason, and the client may have read it.
             while isinstance(event := self.client.next_event(), Reply):
                 if event.negative:
                     return event

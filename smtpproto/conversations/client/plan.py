@@ -97,9 +97,9 @@ def make_plan(
     batches = [everyone] if limits is None else limits.batches(envelope.recipients)
     if len(batches) > 1 and not (yield from source.keep()):
         raise LocalProtocolError(
-            f"the server's limits make {len(batches)} mail transactions of this (RFC 9422), and "
-            "this content can be read only once: give bytes, a file that can be rewound, or what "
-            "can be iterated over again"
+            f"the server's limits require {len(batches)} mail transactions (RFC 9422), but this "
+            "content can be read only once: give bytes, a file that can be rewound, or an iterable "
+            "that can be iterated again"
         )
     if source.octets is None:
         yield from source.look()

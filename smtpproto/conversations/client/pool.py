@@ -1,9 +1,8 @@
-"""Idle clients to be used again: which one to take, which to check first, which to close.
+"""The rules of a pool: which idle client to use again, which to check first, which to close.
 
-RFC 5321 section 4.5.4.1 recommends to use a connection for several messages.  Servers close idle
-connections (section 4.5.3.2.7 asks them to wait five minutes, few do), and some announce how many
-messages one may carry (RFC 9422).  This does no I/O: the adapter opens, checks and closes clients
-when asked, and reads the clock.
+RFC 5321 section 4.5.4.1 recommends using a connection for several messages.  Servers close idle
+connections: section 4.5.3.2.7 requires them to wait five minutes, but few do.  Some announce how
+many messages they accept on one connection (RFC 9422).
 """
 
 from __future__ import annotations
@@ -65,14 +64,14 @@ class PoolLimits:
     def __post_init__(self) -> None:
         for name, value in (("connections", self.connections), ("messages", self.messages)):
             if value is not None and value < 1:
-                raise ValueError(f"{name} is {value}; the least is 1")
+                raise ValueError(f"{name}: expected 1 or more, found {value}")
         for name, seconds in (("idle", self.idle), ("trusted", self.trusted)):
             if seconds < 0:
-                raise ValueError(f"{name} is {seconds:g} seconds; the least is 0")
+                raise ValueError(f"{name}: expected 0 seconds or more, found {seconds:g}")
 
 
 class PoolBase(Generic[K]):
-    """Clients of one server that are used again; `connection` of a pool lends one.
+    """Clients of one server that are used again; the method `connection` lends one.
 
     A pool is a context manager that closes its clients.  It takes the host, port and options of
     `connect` and raises its errors.  Several threads may use a blocking pool.
@@ -98,14 +97,14 @@ class PoolBase(Generic[K]):
         self._clock = clock
         self._lock = lock
         self._closed = False
-        # Each with the time when it came back, the oldest first.
+        # Each idle client with the time when it came back; the oldest comes first.
         self._idle: list[tuple[K, float]] = []
 
     def _take(self) -> Flow[K]:
         """Return a client that works, as far as known.
 
-        During each wait at most one client is out of the list.  An interruption of the wait closes
-        that one, and the others stay in the list.
+        During each wait at most one client is out of the list.  If the wait is interrupted, this
+        closes that client; the others stay in the list.
         """
         while (expired := self._pop_expired()) is not None:
             yield Call(expired.quit)

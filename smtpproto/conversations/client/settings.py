@@ -1,4 +1,4 @@
-"""The settings of a client's session: its name, TLS, who to log in as, what it makes use of.
+"""The settings of a client's session: its name, TLS, credentials, and the extensions to use.
 
 RFC 3207, RFC 8314 (TLS from the start), RFC 4954; the policies that ask for more than a certificate
 are those of RFC 8461 (MTA-STS), RFC 7672 (DANE) and RFC 8689 (REQUIRETLS).
@@ -117,20 +117,20 @@ class ClientSettings:
     port: int = 0
 
     def __post_init__(self) -> None:
-        # Another type would equal none of the modes, and mean no TLS.
+        # A value of another type would equal no mode, and would mean no TLS.
         if not isinstance(self.tls, (TLSMode, type(None))):
             raise TypeError(f"tls: expected a TLSMode, found {self.tls!r}")
         if not isinstance(self.credentials, (Credentials, type(None))):
-            # Not shown: it may hold the password.
+            # Do not show the value, which may hold the password.
             raise TypeError(
                 f"credentials: expected Credentials(username=..., password=...), found a "
                 f"{type(self.credentials).__name__}"
             )
         required = self.policy is not None and self.policy.required
         if required and self.tls is TLSMode.NONE:
-            raise ValueError("the policy requires TLS, and the TLS mode is NONE")
+            raise ValueError("the policy requires TLS, but `tls` is TLSMode.NONE")
         if self.credentials is not None and self.nonce is None:
-            raise ValueError("to log in takes a source of nonces")
+            raise ValueError("`credentials` need `nonce`: set both")
         unknown = sorted(set(self.allow_plaintext) - known_mechanisms(self.mechanisms).keys())
         if unknown:
             raise ValueError(f"allow_plaintext: {', '.join(unknown)} is not among the mechanisms")

@@ -41,4 +41,4 @@ def handshake(client: Client, settings: ClientSettings) -> Flow[None]:
             problem = yield Call(policy.check, (facts,))
         if problem:
             who = settings.host or "the server"
-            raise TLSError(f"TLS with {who} is not what the policy asks for: {problem}")
+            raise TLSError(f"TLS with {who} does not satisfy the policy: {problem}")

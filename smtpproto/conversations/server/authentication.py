@@ -116,7 +116,9 @@ class Authenticator:
         try:
             answer = yield Call(method, question.arguments())
             if isinstance(answer, Reply) and not answer.negative:
-                raise TypeError(f"{question.method} gave {answer!r:.80}: expected a refusal")
+                raise TypeError(
+                    f"{question.method}: expected a negative Reply, found {answer!r:.80}"
+                )
         except Exception as error:
             raise _StoreFailed from error
         if isinstance(answer, Reply):

@@ -55,13 +55,13 @@ class Handler:
     """The methods that a handler may have; a handler need not inherit from this class.
 
     `message` gets the whole content, `content` gets it in chunks as it arrives; a handler has one
-    of the two.  `session` is the same in all methods; the module describes it.
+    of the two.  All methods get the same `session`; the module describes it.
 
     The server logs an exception and replies 451, or 452 if the disk or the memory is full.
-    `SystemExit` ends the session with 421.  Any other exception that is not an `Exception` closes
-    the session without a reply; the server goes on.  `KeyboardInterrupt` does the same as
-    `SystemExit`; with asyncio and trio it then ends the program, as they raise it in the task that
-    runs when the user presses Ctrl-C.
+    `SystemExit` and `KeyboardInterrupt` end the session with 421.  Any other exception that is not
+    an `Exception` closes the session without a reply.  The server continues in all these cases,
+    with one exception: asyncio and trio raise `KeyboardInterrupt` in the task that runs when the
+    user presses Ctrl-C, and then it ends the program.
     """
 
     def connect(self, session: Session) -> Answer:
@@ -240,7 +240,7 @@ NAMED: dict[type[Command], str] = {
     Expn: "expn",
     Help: "help",
 }
-# Commands that a server must not refuse: the handler is only told.
+# Commands that a server must not refuse; the return value of their hook is ignored.
 TOLD = (Rset, Noop, Quit)
 
 _Method = Callable[..., Any] | None

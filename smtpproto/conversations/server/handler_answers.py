@@ -1,7 +1,8 @@
-"""From what a handler returns to replies: RFC 5321 section 4.2.
+"""Converts the return values of a handler to replies: RFC 5321 section 4.2.
 
-A hook that returns None has the command accepted.  A `Reply` is sent as it is.  After content on
-LMTP there is a reply for each recipient (RFC 2033 section 4.2).  An exception becomes 451 or 452.
+If a hook returns None, the server accepts the command.  If it returns a `Reply`, the server sends
+it.  After content on LMTP the server sends a reply for each recipient (RFC 2033 section 4.2).  For
+an exception it replies 451 or 452.
 """
 
 from __future__ import annotations
@@ -28,8 +29,7 @@ def tell(hook: Any, *arguments: object) -> Flow[None]:
     """Call a hook whose return value is ignored."""
     try:
         yield Call(hook, arguments)
-    # An exception of this hook is reported, and the session goes on.
-    except Exception as error:  # noqa: BLE001
+    except Exception as error:  # noqa: BLE001  # the session continues after any error of a hook
         yield Report(error)
 
 
@@ -70,7 +70,7 @@ class HandlerAnswers:
         try:
             answer = answer_of(hook, (yield Call(hook, arguments)))
             self.answer(unanswered if answer is None else answer)
-        except Exception as error:  # noqa: BLE001  the handler's
+        except Exception as error:  # noqa: BLE001  # an error of the handler
             yield from self.failed(error)
 
     def answer(self, answer: Answer | Sequence[Answer]) -> None:
@@ -82,7 +82,7 @@ class HandlerAnswers:
             return
         if isinstance(answer, Sequence):
             if len(answer) != server.owed:
-                raise ValueError(f"{server.owed} replies are due, the handler gave {len(answer)}")
+                raise ValueError(f"expected {server.owed} replies, the handler gave {len(answer)}")
             answers = answer
         else:
             answers = [answer] * server.owed
@@ -99,12 +99,12 @@ class HandlerAnswers:
             self.server.send(reply_to_failure(error))
 
     def rejected(self, rejected: Rejected) -> Flow[None]:
-        """Tell the handler what the protocol refused."""
+        """Tell the handler what the engine refused."""
         if self.hooks.rejected is not None:
             yield from tell(self.hooks.rejected, self.session, rejected)
 
     def deviated(self, deviation: Deviation) -> Flow[None]:
-        """Tell the handler of a command line with mistakes that the server understood."""
+        """Tell the handler about a command line with mistakes that the server understood."""
         if self.hooks.deviated is not None:
             yield from tell(self.hooks.deviated, self.session, deviation)
 
@@ -116,7 +116,7 @@ class HandlerAnswers:
         Arguments:
             hook: the hook that returned the answers.
             step: a function that returns the iterator's next answer.
-            answers: the iterator, which is code of the handler too.
+            answers: the iterator; its code belongs to the handler too.
             content: the content to reply to.
 
         Raises:
@@ -126,7 +126,7 @@ class HandlerAnswers:
         while server.owed:
             answer = yield Call(step, (answers, end))
             if answer is end:
-                raise ValueError(f"{server.owed} replies are due, the handler gave none")
+                raise ValueError(f"expected {server.owed} replies, the handler gave none")
             reply = answer_of(hook, answer)
             if reply is None:
                 server.accept()
@@ -135,11 +135,11 @@ class HandlerAnswers:
             try:
                 yield Send(server.data_to_send(), server.timeout)
             except OSError as error:
-                # This error is the link's, not the handler's.
+                # This is an error of the link, not of the handler.
                 content.lost = error
                 raise
         if (yield Call(step, (answers, end))) is not end:
-            raise ValueError("the handler gave more replies than there are recipients")
+            raise ValueError("expected one reply for each recipient, the handler gave more")
 
 
 def _one_reply(answer: Answer | Sequence[Answer]) -> Reply:
@@ -149,7 +149,11 @@ def _one_reply(answer: Answer | Sequence[Answer]) -> Reply:
 
 
 def answer_of(hook: Any, answer: Any) -> Answer | Sequence[Answer]:
-    """Check the return value of a hook; text, which other servers accept, is an error."""
+    """Check the return value of a hook.
+
+    Raises:
+        TypeError: it is neither None nor a reply; other servers accept text here.
+    """
     if answer is None or isinstance(answer, Reply):
         return answer
     if isinstance(answer, Sequence) and not isinstance(answer, (str, bytes)):

@@ -22,7 +22,7 @@ __all__ = ["check_names", "check_object", "check_signatures", "check_store", "ch
 _PREFIX = lazy_pattern("^(?:handle|on|do|smtp|hook)_(?=.)", re.IGNORECASE)
 _SUFFIX = lazy_pattern("(?<=.)_(?:to|from|hook|command|received)$", re.IGNORECASE)
 _OTHER_NAMES = {"helo": "ehlo", "lhlo": "ehlo"}
-# So close to other words (rest, reset, quiet) that only their full names count.
+# Other words are close to these (rest, reset, quiet), so only the full names count.
 _WORDS = ("rset", "noop", "quit")
 _CONTENT = ("message", "content")
 
@@ -45,7 +45,7 @@ def check_names(handler: object, names: Collection[str], found: Collection[str])
     Arguments:
         handler: the object.
         names: the names of all hooks.
-        found: the hooks that it has; another method may have a name close to one of these.
+        found: the hooks that it has.  Other methods may have names that are close to these.
 
     Raises:
         TypeError: there is such a method; or there is neither `message` nor `content`, or both.
@@ -56,19 +56,18 @@ def check_names(handler: object, names: Collection[str], found: Collection[str])
         meant = "" if name.startswith("_") or name in names else _meant(name, names)
         if meant and meant not in has and callable(getattr(handler, name, None)):
             raise TypeError(
-                f"{kind}.{name} is no hook and would never be called: is {meant!r} meant?  If not, "
-                f"call it '_{name}'"
+                f"{kind}.{name} is no hook, so the server never calls it: did you mean {meant!r}?  "
+                f"If not, rename it to '_{name}'"
             )
     if all(name in found for name in _CONTENT):
         raise TypeError(
-            f"{kind} has both: a handler has either a method 'message' or a method 'content'; the "
-            "one gets the whole content, the other gets it in chunks"
+            f"{kind} has both 'message' and 'content': remove one of the two; 'message' gets the "
+            "whole content, 'content' gets it in chunks"
         )
     if not any(name in found for name in _CONTENT):
         raise TypeError(
-            f"{kind} does not take mail: a handler has either a method 'message' or a method "
-            "'content'; the one is called with (session, envelope, content), the other with "
-            "(session, envelope, chunks)"
+            f"{kind} does not take mail: a handler needs a method 'message(session, envelope, "
+            "content)' or a method 'content(session, envelope, chunks)'"
         )
 
 
@@ -131,14 +130,15 @@ def check_signatures(
             signature.bind(*arguments)
         except TypeError:
             raise TypeError(
-                f"{kind}.{name} takes {signature}: it is called with ({', '.join(arguments)})"
+                f"{kind}.{name} takes {signature}: the server calls it with "
+                f"({', '.join(arguments)})"
             ) from None
         if name == "content" and (
             inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method)
         ):
             raise TypeError(
-                f"{kind}.content is a generator, and the chunks are there only until it returns: "
-                "read them, then return what gives the replies"
+                f"{kind}.content is a generator, but the chunks end when it returns: read them "
+                "first, then return an iterator of replies"
             )
 
 
@@ -160,9 +160,8 @@ def check_waiting(handler: object, found: Mapping[str, Callable[..., Any]], *, w
             raise _cannot_wait(kind, name)
         if name == "content" and waits and not is_async:
             raise TypeError(
-                f"{kind}.content is not async, and its chunks have to be awaited here: write "
-                "'async def content' and 'async for chunk in chunks', or take whole messages with "
-                "'message'"
+                f"{kind}.content is not async, but it must await its chunks here: write 'async def "
+                "content' and 'async for chunk in chunks', or use 'message' for whole messages"
             )
 
 
@@ -177,7 +176,7 @@ def check_store(
         waits: see `check_waiting`; None if that is unknown.
 
     Raises:
-        TypeError: it is one of these.
+        TypeError: it is a class, or is async.
     """
     if store is None:
         return

@@ -1,4 +1,4 @@
-"""The reply after an exception of a handler: 451, or 452 without room (RFC 5321 section 4.2.3)."""
+"""The reply after an error of a handler: 451, or 452 without storage (RFC 5321 section 4.2.3)."""
 
 from __future__ import annotations
 

@@ -21,9 +21,9 @@ __all__ = [
 ]
 
 
-# Octets after which a handler gets what has come: its thread is not woken for each piece.
+# A handler gets octets when so many have arrived, because waking its thread takes long.
 _TOGETHER = 262144
-# Where more has come, the reader's piece is longer.
+# If more octets have arrived, a piece is longer than this.
 _SHORT = CHUNK // 2
 
 
@@ -37,8 +37,8 @@ class IncomingContent:
     Attributes:
         top: the header fields to pass to the handler before the first chunk.
         complete: whether the end of the content was read.
-        lost: why the content stays incomplete: the core refused it, a command ended the
-            transaction, or the link broke.
+        lost: why the content stays incomplete: the engine refused it, a command ended the
+            transaction, or the link broke.  None: it does not.
     """
 
     def __init__(self, session: ServerSession, first: ContentChunk | EndOfContent) -> None:
@@ -50,7 +50,7 @@ class IncomingContent:
         self.lost: ServerEvent | Exception | None = None
 
     def read(self) -> Flow[bytes | None]:
-        """What has come of the content, or else what comes next; None at the end.
+        """Return the content that has arrived; wait if there is none yet; None at the end.
 
         Raises:
             ContentLost: the content stays incomplete.
@@ -61,11 +61,11 @@ class IncomingContent:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def pieces(self) -> Flow[list[bytes]]:
-        """The same in pieces, of which none is empty; no piece at the end.
+        """Return the content that has arrived, in pieces; wait if there is none; [] at the end.
 
-        Pieces that came together are read together, so that a handler's thread is not woken for
-        each.  A short piece ends them: what follows it may be the end of a chunk (RFC 3030), whose
-        reply the handler may want to decide.
+        Waking a handler's thread takes long, so this joins the pieces that arrived together.  It
+        stops after a short piece, because the end of a chunk may follow (RFC 3030), and a handler
+        may decide the reply to it.
         """
         pieces: list[bytes] = []
         size = 0
@@ -93,7 +93,10 @@ class IncomingContent:
         return pieces
 
     def next_event(self, *, wait: bool) -> Flow[ServerEvent | None]:
-        """The next event; None where the client would have to be waited for, and that is not asked.
+        """Return the next event.
+
+        Arguments:
+            wait: whether to wait for the client.  If not, return None if no event is ready.
 
         Raises:
             ContentLost: the link was lost.
@@ -111,10 +114,10 @@ class IncomingContent:
             raise ContentLost(f"the link was lost within the content: {error}") from error
 
     def take(self, event: ServerEvent) -> Flow[bytes]:
-        """Do what an event means for the content that is no piece of it.
+        """Handle an event that is not a piece of the content.
 
         Returns:
-            At the end what was held back until then.
+            At the end of the content, the octets that `Separator` kept back; otherwise no octets.
 
         Raises:
             ContentLost: the content does not become complete.
@@ -133,7 +136,7 @@ class IncomingContent:
         raise ContentLost("the client closed before the end of the content")
 
     def rest(self) -> Flow[None]:
-        """Read to the end, if the handler did not."""
+        """Read the rest of the content, which the handler has not read."""
         while not self.complete:
             yield from self.pieces()
 
@@ -149,7 +152,7 @@ class IncomingContent:
         elif isinstance(event, Deviation):
             yield from session.deviated(event)
         elif event.brings_content:
-            # The handler has the earlier chunks, but would never get the end.
+            # The handler has the earlier chunks; tell it that the end does not come.
             session.server.send(NOT_TAKEN)
         else:
             yield from session.command(event)
@@ -164,7 +167,7 @@ class IncomingContent:
             ContentLost: the content stays incomplete.
             NoMemory: there is not enough memory for it.
         """
-        # A list of chunks of one octet each would take sixty times the memory.
+        # Join pieces early: a list of pieces of one octet takes sixty times the memory.
         octets = io.BytesIO()
         try:
             while pieces := (yield from self.pieces()):

@@ -23,8 +23,8 @@ class Notes:
     """Collects lines and chunks of content, and passes them to an observer.
 
     The connection adds them here.  Before each request of the conversation, a `Call` passes them to
-    the observer in order, as for handlers.  So only its own session waits for an observer.  An
-    exception of the observer is reported, and the session goes on.
+    the observer in order, as for handlers.  So only its own session waits for an observer.  If the
+    observer raises an exception, this reports it and the session continues.
 
     Arguments:
         observer: the observer to call.
@@ -47,7 +47,7 @@ class Notes:
                 request = replace(request, read=partial(self._read, request.read))  # noqa: PLW2901
             try:
                 steps.result = yield request
-            except BaseException as error:  # noqa: BLE001  # it knows what was under way, not this
+            except BaseException as error:  # noqa: BLE001  # the conversation handles it
                 steps.error = error
         yield from self._tell()
         return steps.returned
@@ -61,7 +61,7 @@ class Notes:
             return
         try:
             yield Call(self._tell_all, (kept,))
-        except Exception as error:  # noqa: BLE001  the observer's
+        except Exception as error:  # noqa: BLE001  # an error of the observer
             yield Report(error)
 
     def _tell_all(self, kept: list[tuple[str, bytes, bool]]) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Separator", "protocol_keyword", "received"]
 
-# ID = FWS "ID" FWS ( Atom / msg-id ): here an atom, with dots, as everybody has it.
+# ID = FWS "ID" FWS ( Atom / msg-id ): here an atom, with dots, as most servers write it.
 _ID = lazy_pattern(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.-]{1,128}")
 # The beginning of a header field: its name, and white space that old programs put before the colon
 # (RFC 5322 sections 2.2 and 4.5).
@@ -37,10 +37,10 @@ _NO_COMMENT = lazy_pattern(r"[^A-Za-z0-9_.:-]")
 def received(session: Session, envelope: Envelope, when: datetime, identifier: str) -> bytes:
     """Return the field, folded, with CRLF line endings, also at its end.
 
-    It holds the client's name and address, the protocol, and the recipient if there is only one:
-    each of several would learn of the others.  It does not hold the client's identity.
+    It holds the client's name and address and the protocol.  It names the recipient if there is
+    only one, because recipients must not see each other.  It does not hold the client's identity.
 
-    Use `Separator` to keep the content apart from it.
+    Use `Separator` to separate the content from it.
 
     Arguments:
         session: the session of the message.
@@ -72,7 +72,7 @@ def received(session: Session, envelope: Envelope, when: datetime, identifier: s
 
 
 class Separator:
-    """Keeps content apart from the trace fields before it.
+    """Separates content from the trace fields before it.
 
     A line that begins with white space continues the field above it (RFC 5322 section 2.2.3).  So
     content with such a first line could add text to our field.  If the content does not begin with
@@ -100,7 +100,7 @@ class Separator:
             self._held = held
             return b""
         is_field = match[1] and end <= _LONGEST and held[end : end + 1] == b":"
-        # If the content begins with an empty line, it needs no other.
+        # If the content begins with an empty line, it needs no second one.
         return self._decide(held, apart=not is_field and not held.startswith((b"\r\n", b"\n")))
 
     def finish(self) -> bytes:
@@ -117,7 +117,7 @@ def protocol_keyword(session: Session, envelope: Envelope) -> str:
     lmtp = session.protocol is Protocol.LMTP
     if not lmtp and not session.extended:
         return "SMTP"
-    # The names with UTF-8 have no E: only ESMTP has SMTPUTF8.
+    # The names with UTF-8 have no E, because SMTPUTF8 implies ESMTP.
     utf8 = envelope.mail.get(SmtpUtf8Parameter) is not None
     name = "LMTP" if lmtp else "SMTP" if utf8 else "ESMTP"
     secure = "S" if session.tls is not None else ""

@@ -1,8 +1,8 @@
 """The conversation of a server: one session, from the greeting to the end.
 
-The core decides what the protocol allows, the handler decides what the user wants; this combines
-the two.  The server sends its replies when it has read everything that arrived, so it answers a
-pipelined group in one write.
+The engine decides what the protocol allows, and the handler decides what the user wants; this file
+combines the two.  The server sends its replies when it has read everything that arrived, so it
+answers a pipelined group in one write.
 """
 
 from __future__ import annotations
@@ -57,16 +57,15 @@ NO_TLS = Reply(421, "4.7.0", "no TLS, and nothing can be said without it")
 LEFT = Reply(421, "4.3.0", "the session ends with a local error")
 NO_MEMORY = Reply(421, "4.3.1", "no memory, try again later")
 
-# Octets of replies that may wait for the end of a pipelined group.  This bounds the memory that a
-# client can make the server use with long replies, and the work before an adapter lets other
-# sessions go on: a group of 100 recipients takes this much.
+# Octets of replies that may wait for the end of a pipelined group; a group of 100 recipients takes
+# this much.  It bounds the memory for long replies, and the work before other sessions continue.
 _MOST_QUEUED = 2048
 
-# Octets to read at once, and after a read of so many: to make room for many where few come takes
-# longer than to read them.
+# The most octets to read at once, and the most after a full read.  For a few octets a large buffer
+# takes longer than the read itself.
 _READ, _READ_MORE = 65536, 262144
 
-# In CPython 3.11 to name a member of an enum takes three times as long as to name this.
+# CPython 3.11 takes three times as long to look up an enum's member than a global name.
 _NEEDS_DATA = Need.DATA
 
 
@@ -88,11 +87,11 @@ def serve_session(
 
     Arguments:
         server: a new connection; it has not greeted yet.
-        hooks: what the handler wants to be asked.
-        authenticator: where clients authenticate; None if AUTH is not among the extensions.
-        stamp: gives what is to stand on top of each message.
-        stopping: whether the server is to stop, so that no mail transaction begins any more.
-        refuse_early_talkers: whether a client that speaks before it is greeted gets 554.
+        hooks: the handler's methods.
+        authenticator: authenticates clients; None if AUTH is not among the extensions.
+        stamp: returns the trace fields for the top of a message; None: there are none.
+        stopping: returns whether the server is stopping; then no mail transaction begins.
+        refuse_early_talkers: whether a client that sends something before the greeting gets 554.
     """
     session = ServerSession(server, hooks, authenticator, stamp, stopping)
     session.refuses_early_talk = refuse_early_talkers
@@ -103,7 +102,7 @@ def serve_session(
         except Over:
             pass
         except (KeyboardInterrupt, SystemExit) as error:
-            # A handler must not end the program: it has other sessions.
+            # The program has other sessions, so a handler must not end it.
             yield Report(error)
             server.send(LEFT)
         except MemoryError as error:
@@ -115,17 +114,17 @@ def serve_session(
     except OSError:
         pass
     except GeneratorExit:
-        # The generator is closed: no request would be fulfilled any more.
+        # The adapter closes this generator, and fulfils no more requests.
         closed = None
         raise
     finally:
-        # Also if something interrupted the adapter.
+        # Call the hook also if something interrupted the adapter.
         if closed is not None:
             yield from tell(closed, session.session)
 
 
 class ServerSession(HandlerAnswers):
-    """A running session: the state that the conversation keeps in addition to the core's."""
+    """A running session: the state that the conversation keeps in addition to the engine's."""
 
     __slots__ = (
         "announced",
@@ -152,11 +151,11 @@ class ServerSession(HandlerAnswers):
         self.stamp = stamp
         self.stopping = stopping
         self.refuses_early_talk = False
-        # Whether the conversation knows that the server shall stop.
+        # Whether `Draining` has told the conversation that the server is stopping.
         self.draining = False
         # How many octets to read next.
         self.reads = _READ
-        # The time limit of the current transaction or content: which one, and how much.
+        # The current transaction or content, and its time limit.
         self.spends: object = None
         self.budget: Budget | None = None
         # The transaction for which DATA asked for content.
@@ -212,7 +211,7 @@ class ServerSession(HandlerAnswers):
         except Exception as error:  # noqa: BLE001  the handler's
             yield from self.failed(error)
             return
-        # Checked only now: while the handler ran, an impatient client may have sent something.
+        # Check after the handler, because the client may send something while it runs.
         if (yield HasUnread()):
             server.session = server.session.with_fact(EarlyTalk())
             refused = isinstance(answer, Reply) and answer.negative
@@ -227,18 +226,18 @@ class ServerSession(HandlerAnswers):
     # --- waiting ------------------------------------------------------------------------------
 
     def stops(self) -> bool:
-        """Whether the server shall stop."""
+        """Return whether the server is stopping."""
         return self.draining or (self.stopping is not None and self.stopping())
 
     def next_event(self) -> Flow[ServerEvent]:
-        """The next event, with as much reading and writing as it takes."""
+        """Return the next event; write and read as needed."""
         event = yield from self.event_at_hand()
         if event is None:
             event = yield from self.wait(self.server.next_event())
         return event
 
     def event_at_hand(self) -> Flow[ServerEvent | None]:
-        """The next event if the client need not be waited for, otherwise None."""
+        """Return the next event, or None if the client has to send something first."""
         event = self.server.next_event()
         if isinstance(event, Need):
             return None
@@ -258,7 +257,7 @@ class ServerSession(HandlerAnswers):
             data = server.data_to_send()
             if data:
                 yield Send(data, timeout)
-            # A session that waits must keep no copy of its last replies in memory.
+            # While the session waits, its last replies must not stay in memory.
             del data
             if for_data:
                 try:
@@ -355,7 +354,7 @@ class ServerSession(HandlerAnswers):
         except Exception as error:  # noqa: BLE001  the handler's
             if content.lost is None:
                 if not content.complete:
-                    # The core keeps the reply until the content has ended.
+                    # The engine keeps the reply until the content has ended.
                     self.server.send(reply_to_failure(error))
                 yield from self.failed(error)
         if isinstance(content.lost, Exception):
@@ -370,8 +369,7 @@ class ServerSession(HandlerAnswers):
         if answer is None or (isinstance(answer, Reply) and answer.negative):
             return answer
         raise ValueError(
-            f"BDAT has no reply before its content: expected None or a refusal, found "
-            f"{answer!r:.80}"
+            f"the hook 'data' for BDAT: expected None or a negative Reply, found {answer!r:.80}"
         )
 
     def answer_content(self, hook: Any, answer: Any, content: IncomingContent) -> Flow[None]:
@@ -381,7 +379,7 @@ class ServerSession(HandlerAnswers):
                 self.server.send(answer)
                 return
             yield from content.rest()
-        # Checked by type: a mock has any attribute.
+        # Check the type, because a mock has any attribute.
         if hasattr(type(answer), "__next__"):
             yield from self.answer_each(hook, next, answer, content)
         elif hasattr(type(answer), "__anext__"):

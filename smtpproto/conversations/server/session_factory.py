@@ -78,12 +78,12 @@ class SessionFactory:
         self._asked = None if asked is None or isinstance(asked, Mapping) else asked
         given = settings.extensions
         self.extensions = self._complete(standard() if given is None else given)
-        # Checked once here, not in each session.
+        # Check once here, not in each session.
         catalogue(map(type, self.extensions), settings.protocol, self.limits, settings.syntax)
         if settings.received:
             if settings.clock is None or settings.nonce is None:
-                raise ValueError("a Received field takes a clock and a source of nonces")
-            # Checked once here, not for each message.
+                raise ValueError("a Received field needs `clock` and `nonce`: set both")
+            # Check once here, not for each message.
             Domain.parse(self.hostname)
         self.stopping = False
         self._lock = lock or contextlib.nullcontext()
@@ -97,14 +97,14 @@ class SessionFactory:
         if self.settings.tls is ServerTLS.STARTTLS and not starts:
             complete.insert(0, StartTls())
         elif starts and self.settings.tls in (None, ServerTLS.NONE):
-            raise ValueError("STARTTLS is to be offered: say tls=ServerTLS.STARTTLS")
+            raise ValueError("to offer STARTTLS, set tls=ServerTLS.STARTTLS")
         given = next((each for each in complete if isinstance(each, Auth)), None)
         if self.settings.users is None:
             if given is not None:
-                raise ValueError("AUTH is to be offered: give users")
+                raise ValueError("to offer AUTH, set `users`")
             return tuple(complete)
         if self.settings.nonce is None:
-            raise ValueError("to authenticate users takes a source of nonces")
+            raise ValueError("`users` needs `nonce`: set both")
         auth = self._auth(given or Auth())
         if given is None:
             return (*complete, auth)
@@ -158,12 +158,12 @@ class SessionFactory:
         return self._sessions
 
     def open(self, session: Session) -> Flow[None] | None:
-        """Return the conversation of a new session, or None if there are too many; see `farewell`.
+        """Return the conversation of a new session; None if there are too many sessions.
+
+        Call `close` at the end of the session.  After None, send the octets of `farewell`.
 
         Arguments:
             session: the facts of the peer: `peer`, `secure`, `tls`.
-
-        Call `close` for every session that this returned a conversation for.
         """
         proxy = self._is_proxy(session)
         with self._lock:
@@ -188,7 +188,7 @@ class SessionFactory:
     def farewell(self, reply: Reply) -> bytes:
         """Return the octets for a client that gets no session, to be sent before closing.
 
-        They are empty if the client would not understand them; a proxy passes them on.
+        They are empty if the server begins with TLS, because the client would not understand them.
         """
         if self.settings.tls is ServerTLS.IMPLICIT:
             return b""
@@ -200,7 +200,7 @@ class SessionFactory:
         return self.settings.proxy is not None and session.peer in self.settings.proxy
 
     def _admit(self, peer: str) -> bool:
-        """Count one more session of an address, unless it has too many."""
+        """Count a new session of an address; return False if it has too many."""
         each = self.settings.admission.each
         # A Unix socket has no address.
         if each is not None and peer and self._by_peer[peer] >= each:
@@ -262,7 +262,7 @@ class SessionFactory:
             return None
         try:
             observer = yield Call(self.settings.observer, (session,))
-        except Exception as error:  # noqa: BLE001  the observer's
+        except Exception as error:  # noqa: BLE001  # an error of the observer
             yield Report(error)
             return None
         return None if observer is None else Notes(observer)
@@ -301,7 +301,7 @@ class SessionFactory:
         return received_field(session, envelope, self.settings.clock(), self.settings.nonce())
 
     def _refused(self, session: Session, reason: str) -> Flow[None]:
-        """Tell the handler of a connection that was closed before the greeting, without a reply."""
+        """Tell the handler that the server closed a connection before the greeting."""
         if self.hooks.rejected is not None:
             rejected = Rejected(Reply(421, "4.7.0", "closed without a greeting"), reason)
             yield from tell(self.hooks.rejected, session, rejected)

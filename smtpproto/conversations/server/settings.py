@@ -78,7 +78,7 @@ class ServerSettings:
             sessions wait for it.  None: no clock; with `serve` the host's.
         nonce: a function that returns a unique text, see `sasl.Context`; needed with `users` and
             `received`.  For Received fields all sessions wait for it.  None: no nonces; with
-            `serve` the host's random ones.
+            `serve` random ones of the host.
 
     Raises:
         TypeError: `tls` is not a `ServerTLS`.

@@ -84,7 +84,7 @@ def test_one_conversation_at_a_time() -> None:
     client = connect(Inbox())
 
     def conversation() -> Flow[None]:
-        with pytest.raises(LocalProtocolError, match="one at a time"):
+        with pytest.raises(LocalProtocolError, match="this client is in use"):
             client.noop()
         yield from ()
 

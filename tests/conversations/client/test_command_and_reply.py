@@ -92,7 +92,7 @@ def test_the_server_closes_before_all_is_written() -> None:
     client.send(Noop())
     flow = submit.next_reply(client)
     assert isinstance(flow.send(None), Send)
-    with pytest.raises(ConnectionLost, match="before all was written"):
+    with pytest.raises(ConnectionLost, match="before it read everything"):
         flow.send(b"")
 
 

@@ -244,7 +244,7 @@ def test_the_server_refuses_within_the_content(code: int) -> None:
     "content, reason",
     [
         # It leaves with its end, or the end follows later.
-        (b"Subject: x\r\n\r\nHello\r\n", "before all was written"),
+        (b"Subject: x\r\n\r\nHello\r\n", "before it read everything"),
         (b"Subject: x\r\n\r\n" + b"y" * 100_000 + b"\r\n", "within the content"),
     ],
 )

@@ -78,10 +78,10 @@ class Pool(PoolBase[Double]):
 @pytest.mark.parametrize(
     "wrong, complaint",
     [
-        ({"connections": 0}, "connections is 0; the least is 1"),
-        ({"messages": 0}, "messages is 0; the least is 1"),
-        ({"idle": -1.0}, "idle is -1 seconds; the least is 0"),
-        ({"trusted": -0.5}, "trusted is -0.5 seconds; the least is 0"),
+        ({"connections": 0}, "connections: expected 1 or more, found 0"),
+        ({"messages": 0}, "messages: expected 1 or more, found 0"),
+        ({"idle": -1.0}, "idle: expected 0 seconds or more, found -1"),
+        ({"trusted": -0.5}, "trusted: expected 0 seconds or more, found -0.5"),
     ],
 )
 def test_bounds_have_a_range(wrong: dict[str, Any], complaint: str) -> None:

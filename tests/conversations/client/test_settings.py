@@ -75,7 +75,7 @@ def test_what_is_required() -> None:
 def test_openings_that_contradict_themselves() -> None:
     with pytest.raises(ValueError, match="policy requires TLS"):
         ClientSettings(name=NAME, tls=TLSMode.NONE, policy=TLSPolicy())
-    with pytest.raises(ValueError, match="source of nonces"):
+    with pytest.raises(ValueError, match="need `nonce`"):
         ClientSettings(name=NAME, credentials=ALICE)
 
 

@@ -32,7 +32,7 @@ class Refused(OSError):
         (23, "revoked", "administrator"),
         (62, "another name", "server_hostname"),
         (64, "another name", "by the name"),
-        (26, "not to be trusted", "openssl s_client"),
+        (26, "the certificate is not trusted", "openssl s_client"),
     ],
 )
 def test_certificates(code: int, what: str, check: str) -> None:

@@ -52,7 +52,7 @@ class Both(Message):
 
 @pytest.mark.parametrize("handler", [object(), Handler(), AsyncHandler(), Both()])
 def test_one_way_to_take_a_message(handler: object) -> None:
-    with pytest.raises(TypeError, match="either a method 'message' or a method 'content'"):
+    with pytest.raises(TypeError, match=r"(both|needs a method) .message"):
         Hooks.of(handler)
 
 
@@ -82,13 +82,13 @@ def with_method(name: str, base: type[object] = Message) -> object:
     ],
 )
 def test_a_misspelt_hook(name: str, meant: str) -> None:
-    with pytest.raises(TypeError, match=f"^Greylist.{name} is no hook .*: is '{meant}' meant"):
+    with pytest.raises(TypeError, match=f"{name} is no hook, .*: did you mean '{meant}'"):
         Hooks.of(with_method(name))
 
 
 @pytest.mark.parametrize("name", ["mesage", "messsage", "handle_DATA", "on_message", "contnet"])
 def test_a_misspelt_hook_for_content(name: str) -> None:
-    with pytest.raises(TypeError, match=f"Greylist.{name} is no hook .*(message|content)' meant"):
+    with pytest.raises(TypeError, match=f"Greylist.{name} is no hook, .*(message|content)'\\?"):
         Hooks.of(with_method(name, object))
 
 
@@ -141,9 +141,9 @@ class ByName(Message):
 @pytest.mark.parametrize(
     "handler, said",
     [
-        (Wrong(), r"Wrong.rcpt takes \(rcpt.*\).*: it is called with \(session, rcpt\)"),
-        (TooMany(), r"TooMany.mail takes .*: it is called with \(session, mail\)"),
-        (ByName(), r"ByName.ehlo takes .*: it is called with \(session, hello\)"),
+        (Wrong(), r"Wrong.rcpt takes \(rcpt.*\).*: the server calls it with \(session, rcpt\)"),
+        (TooMany(), r"TooMany.mail takes .*: the server calls it with \(session, mail\)"),
+        (ByName(), r"ByName.ehlo takes .*: the server calls it with \(session, hello\)"),
     ],
 )
 def test_arguments_that_do_not_fit(handler: object, said: str) -> None:

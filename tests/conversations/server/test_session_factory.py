@@ -89,8 +89,8 @@ def test_auth() -> None:
     "settings, problem",
     [
         ({"extensions": (StartTls(),)}, "ServerTLS.STARTTLS"),
-        ({"extensions": (Auth(),)}, "give users"),
-        ({"users": USERS}, "source of nonces"),
+        ({"extensions": (Auth(),)}, "set `users`"),
+        ({"users": USERS}, "needs? `nonce`"),
         ({"users": {"a": "b"}, "nonce": nonce}, "can serve no mechanism$"),
         (
             {"users": USERS, "nonce": nonce, "extensions": (Auth(("X-OWN",)),)},
