@@ -79,7 +79,8 @@ def private(tmp_path: Path) -> Iterator[int]:
 def errors(capsys: pytest.CaptureFixture[str]) -> str:
     shown = capsys.readouterr()
     text = shown.out + shown.err
-    assert PYTHON.search(text) is None, text
+    # The names in certificates are random, and now and then look like Python.
+    assert PYTHON.search(re.sub(r"#\S+", "", text)) is None, text
     return text
 
 

@@ -6,6 +6,7 @@ import hashlib
 import random
 import re
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -56,6 +57,12 @@ class Load:
     def stop(self) -> None:
         """Begin no more messages."""
         self._enough.set()
+
+    def wait_until_accepted(self, count: int, seconds: float = 30) -> None:
+        """Wait until so many messages got a 250, for at most 30 seconds."""
+        deadline = time.monotonic() + seconds
+        while len(self.accepted) < count and time.monotonic() < deadline:
+            time.sleep(0.05)
 
     @property
     def accepted(self) -> set[int]:
