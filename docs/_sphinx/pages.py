@@ -29,97 +29,29 @@ PAGES = {
     "site/contributing": "CONTRIBUTING.md",
     "site/vulnerabilities": "SECURITY.md",
 }
-CONTENTS = """
-
-```{toctree}
-:hidden:
-:caption: Learn
-
-tutorial
-course/index
-faq
-```
-
-```{toctree}
-:hidden:
-:glob:
-:caption: How to
-
-howto/*
-```
-
-```{toctree}
-:hidden:
-:caption: Examples
-
-site/postfix
-site/dovecot
-site/scale
-```
-
-```{toctree}
-:hidden:
-:caption: Look up
-
-reference/index
-errors
-extensions
-states
-lenient
-```
-
-```{toctree}
-:hidden:
-:caption: Understand
-
-architecture
-security
-interop
-Benchmark <site/benchmark>
-```
-
-```{toctree}
-:hidden:
-:caption: The project
-
-site/changes
-site/contributing
-site/vulnerabilities
-```
-"""
-COURSE = """
-
-```{toctree}
-:hidden:
-
-where-smtp-stands
-conversation
-commands-and-replies
-codes
-service-extensions
-security
-ports
-exercises
-```
-"""
-REFERENCE = """
-
-```{toctree}
-:hidden:
-
-smtpproto
-conversations
-extensions
-sasl
-sync
-asyncio
-trio
-adapters
-mailboxes
-testing
-```
-"""
-TREES = {"index": CONTENTS, "course/index": COURSE, "reference/index": REFERENCE}
+# The trees of pages, by the page above them, with a caption each; "*" is all others of the folder.
+TREES = {
+    "index": {
+        "Learn": ["tutorial", "course/index", "faq"],
+        "How to": ["howto/*"],
+        "Examples": ["site/postfix", "site/dovecot", "site/scale"],
+        "Look up": ["reference/index", "errors", "extensions", "states", "lenient", "*"],
+        "Understand": ["architecture", "security", "interop", "Benchmark <site/benchmark>"],
+        "The project": ["site/changes", "site/contributing", "site/vulnerabilities"],
+    },
+    "course/index": {
+        "The course": [
+            *("where-smtp-stands", "conversation", "commands-and-replies", "codes"),
+            *("service-extensions", "security", "ports", "exercises", "*"),
+        ]
+    },
+    "reference/index": {
+        "Packages": [
+            *("smtpproto", "conversations", "extensions", "sasl", "sync", "asyncio", "trio"),
+            *("adapters", "mailboxes", "testing", "*"),
+        ]
+    },
+}
 LANGUAGES = {
     ".py": "python",
     ".sh": "bash",
@@ -155,7 +87,26 @@ def read(app: Sphinx, page: str, source: list[str]) -> None:
         target = link(app, page, (path.parent / found[2]).resolve(), found[2])
         return f"{found[1]}({target}{found[3] or ''})"
 
-    source[0] = LINK.sub(mended, source[0]) + TREES.get(page, "")
+    source[0] = LINK.sub(mended, source[0]) + "".join(trees(page))
+
+
+def trees(page: str) -> Iterator[str]:
+    """The directives for the pages below a page, which show nothing on the page itself."""
+    folder = (DOCS / page).parent
+    sections = TREES.get(page, {})
+    named = {"index", *(name for names in sections.values() for name in names)}
+    for caption, names in sections.items():
+        lines = []
+        for name in names:
+            if name.endswith("*"):
+                found = sorted(path.relative_to(folder) for path in folder.glob(f"{name}.md"))
+                others = [path.with_suffix("").as_posix() for path in found]
+                lines += [other for other in others if other not in named]
+            else:
+                lines.append(name)
+        yield "\n".join(
+            ["", "", "```{toctree}", ":hidden:", f":caption: {caption}", "", *lines, "```", ""]
+        )
 
 
 def link(app: Sphinx, page: str, target: Path, written: str) -> str:

@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("sphinx", reason="sphinx is not installed")
 
 from docs._sphinx.docstrings import described, described_as, homes
-from docs._sphinx.pages import PAGES, read, shown
+from docs._sphinx.pages import PAGES, TREES, read, shown, trees
 from docs.make_errors import PACKAGES
 
 ROOT = Path(__file__).parents[2]
@@ -83,6 +83,17 @@ def test_links(page: str, written: str, found: str) -> None:
     assert source[0].partition("\n")[0] == found
     assert ("blocking" in written) == (ROOT / "examples/blocking.py" in shown)
     shown.clear()
+
+
+def test_every_page_is_in_one_tree() -> None:
+    listed = []
+    for page in TREES:
+        for tree in trees(page):
+            names = [line for line in tree.splitlines() if line and line[0] not in "`:"]
+            paths = [re.sub(r".*<(.*)>", r"\1", name) for name in names]
+            listed += [Path(page).parent.joinpath(path).as_posix() for path in paths]
+    pages = [path.relative_to(DOCS).with_suffix("").as_posix() for path in DOCS.rglob("*.md")]
+    assert sorted([*listed, "index"]) == sorted(pages)
 
 
 @pytest.mark.parametrize("page", PAGES)
