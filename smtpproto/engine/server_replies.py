@@ -40,11 +40,14 @@ _WORST = 559
 
 
 @functools.lru_cache(maxsize=256)
-def _usual(accepted: tuple[int, str, str], verb: str, enhanced: bool) -> tuple[Reply, bytes]:  # noqa: FBT001
-    """Return the usual reply to a command, and its line; both are made and checked once."""
+def _usual(
+    accepted: tuple[int, str, str],
+    verb: str,
+    enhanced: bool,  # noqa: FBT001
+) -> tuple[Reply, tuple[bytes, ...]]:
+    """Return the usual reply to a command, and its lines; both are made and checked once."""
     reply = Reply(*accepted)
-    (line,) = format_reply(reply, verb, enhanced=enhanced)
-    return reply, line
+    return reply, format_reply(reply, verb, enhanced=enhanced)
 
 
 class ServerReplies(Connection):
@@ -242,8 +245,8 @@ class ServerReplies(Connection):
             code, enhanced, usual = accepted
             self.send(Reply(code, enhanced, text or usual))
         else:
-            reply, line = _usual(accepted, verb, self._extensions.enhanced)
-            self._send(reply, (line,), row)
+            reply, lines = _usual(accepted, verb, self._extensions.enhanced)
+            self._send(reply, lines, row)
 
     def reject(self, code: int = 550, enhanced: str = "", text: str = "") -> None:
         """Send a negative reply.

@@ -15,8 +15,6 @@ from ..limits import Limits
 from .addresses import Mailbox, read_mailbox, require, trusted_domain, trusted_mailbox
 
 if TYPE_CHECKING:
-    from types import EllipsisType
-
     from typing_extensions import Self
 
 __all__ = ["ForwardPath", "Path", "ReversePath"]
@@ -27,7 +25,7 @@ _ANY_BOUNDS = 66
 _set = object.__setattr__  # the classes are frozen: their own method refuses
 
 
-@dataclass(frozen=True, slots=True, init=False, eq=False, repr=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class Path:
     """What reverse-paths and forward-paths have in common: a mailbox in angle brackets.
 
@@ -38,25 +36,25 @@ class Path:
     what: ClassVar[str]
     enhanced: ClassVar[str]
     bare: ClassVar[str]  # the text in the brackets if there is no mailbox
-    __match_args__ = ("mailbox",)
 
-    # The written form.  Most sessions need nothing else of a path, so what `FULL_MAILBOX` has
-    # matched becomes a `Mailbox` only when that is asked for (`...` until then).
-    _text: str = field(init=False)
-    _mailbox: Mailbox | EllipsisType | None = field(init=False)
+    # Most sessions need only the written form of a path.  So what `FULL_MAILBOX` has matched
+    # becomes a `Mailbox` when that is first asked for, by `__getattr__`.
+    mailbox: Mailbox | None
+    _text: str = field(init=False, repr=False)
 
-    def __init__(self, mailbox: Mailbox | None) -> None:
-        require(mailbox, (Mailbox, type(None)), "a Mailbox or None (`of` takes text)")
-        _set(self, "_text", f"<{self.bare if mailbox is None else mailbox}>")
-        _set(self, "_mailbox", mailbox)
+    def __post_init__(self) -> None:
+        require(self.mailbox, (Mailbox, type(None)), "a Mailbox or None (`of` takes text)")
+        _set(self, "_text", f"<{self.bare if self.mailbox is None else self.mailbox}>")
 
-    @property
-    def mailbox(self) -> Mailbox | None:
-        """The mailbox; None: see the class."""
-        if self._mailbox is ...:
-            local_part, _, name = self._text[1:-1].rpartition("@")
-            _set(self, "_mailbox", trusted_mailbox(local_part, trusted_domain(name)))
-        return self._mailbox  # type: ignore[return-value]  # it is set now
+    if not TYPE_CHECKING:  # type checkers shall refuse other names
+
+        def __getattr__(self, name: str) -> Mailbox:
+            if name != "mailbox":
+                raise AttributeError(f"{type(self).__name__} has no attribute {name!r}")
+            local_part, _, domain = self._text[1:-1].rpartition("@")
+            mailbox = trusted_mailbox(local_part, trusted_domain(domain))
+            _set(self, "mailbox", mailbox)
+            return mailbox
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -65,9 +63,6 @@ class Path:
 
     def __hash__(self) -> int:
         return hash((type(self), self.mailbox))
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(mailbox={self.mailbox!r})"
 
     @classmethod
     def of(cls, address: str, *, limits: Limits = Limits()) -> Self:
@@ -139,7 +134,6 @@ class Path:
         """Return the path that `FULL_MAILBOX` has matched."""
         path = object.__new__(cls)
         _set(path, "_text", text)
-        _set(path, "_mailbox", ...)
         return path
 
     @classmethod

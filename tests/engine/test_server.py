@@ -308,6 +308,16 @@ def test_nothing_is_read_before_the_greeting() -> None:
     assert server.next_event() == Noop()
 
 
+def test_a_greeting_that_is_too_long_for_a_line() -> None:
+    """RFC 5321 section 4.5.3.1.5."""
+    server = Server("h" * 600)
+    server.accept()
+    lines = server.data_to_send().splitlines(keepends=True)
+    assert [line[:4] for line in lines] == [b"220-", b"220 "]
+    assert max(map(len, lines)) <= 512
+    assert server.state is State.GREETED
+
+
 @pytest.mark.parametrize("state", ["greeting", "NOOP", "content", "nothing"])
 def test_421_at_any_time(state: str) -> None:
     """RFC 5321 section 3.8."""

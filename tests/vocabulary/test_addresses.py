@@ -423,6 +423,25 @@ def test_values_are_hashable_and_can_be_copied() -> None:
     )
 
 
+def test_a_path_that_was_read_is_the_same_value_as_one_that_was_made() -> None:
+    def read() -> ForwardPath:
+        return ForwardPath.parse("<user@example.org>")
+
+    made = ForwardPath(USER)
+    assert repr(read()) == repr(made)
+    assert dataclasses.asdict(read()) == dataclasses.asdict(made)
+    assert dataclasses.asdict(read())["mailbox"] == dataclasses.asdict(USER)
+    assert dataclasses.replace(read()) == made
+    assert dataclasses.replace(read(), mailbox=None) == ForwardPath(None)
+    match read():
+        case ForwardPath(mailbox):
+            assert mailbox == USER
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        read().mailbox = None  # type: ignore[misc]  # is what is tested
+    with pytest.raises(AttributeError, match="ForwardPath has no attribute 'domain'"):
+        read().domain  # type: ignore[attr-defined]  # noqa: B018
+
+
 # --- Bounds -------------------------------------------------------------------------------------
 
 LONG = ".".join(["a" * 49] * 4)  # 199 octets
@@ -450,8 +469,8 @@ def test_a_path_that_is_too_long(text: str, message: str) -> None:
 @pytest.mark.parametrize("text", ["<user@example.org>", '<"a b"@[192.0.2.1]>', None])
 def test_a_path_that_was_read_has_every_field(kind: type[Path], text: str | None) -> None:
     text = text or f"<{kind.bare}>"
+    made = kind(kind.parse(text).mailbox)
     read = kind.parse(text)
-    made = kind(read.mailbox)
     for field in dataclasses.fields(kind):
         assert getattr(read, field.name) == getattr(made, field.name)
     if read.mailbox is not None:
