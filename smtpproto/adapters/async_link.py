@@ -36,8 +36,14 @@ class HandedSteps(Steps[T]):
         self.ended: BaseException | None = None
 
     def __next__(self) -> io_requests.Request:
-        if self.ended is not None:
-            raise self.ended
+        ended, self.ended = self.ended, None
+        if ended is not None:
+            try:
+                raise ended
+            finally:
+                # The error refers to this frame, and to that of `take_steps`: a reference back
+                # would keep the link in memory until the garbage collector runs.
+                del ended
         handed, self.handed = self.handed, None
         # An error, such as a cancellation, takes the place of the request's result.
         return super().__next__() if handed is None or self.error is not None else handed

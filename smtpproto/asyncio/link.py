@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import socket
 from collections.abc import Awaitable, Callable
@@ -51,6 +52,8 @@ class Link(AsyncLink):
         # The conversation that `_readable` continues, and its request.
         self._steps: HandedSteps[Any] | None = None
         self._request: Receive | None = None
+        # That of the task: a client's observer is called within its conversation.
+        self._context: contextvars.Context | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     def _now(self) -> float:
@@ -71,11 +74,12 @@ class Link(AsyncLink):
         assert isinstance(steps, HandedSteps)
         self._until = request.deadline(self._loop.time(), self._until, self._most)
         self._request, self._steps = request, steps
+        self._context = contextvars.copy_context()
         try:
             if not await self._hear(self._until, request.most):
                 raise self._silence(self._request)
         finally:
-            self._steps = None
+            self._steps = self._context = None
         # The conversation already has the octets, and waits for something else.
         return None
 
@@ -85,13 +89,15 @@ class Link(AsyncLink):
         Waking the task each time would take a turn of the loop, and a fifth of a server's time.
         """
         assert self._steps is not None
-        request = self.take_steps(self._steps, octets)
+        assert self._context is not None
+        request = self._context.run(self.take_steps, self._steps, octets)
         if request is not None and not self._broken:
             self._request, self._most_octets = request, request.most
             self._set_deadline(self._until)
             return
         self._steps.handed = self._steps.handed or request
-        self._waiter.set_result(True)
+        if not self._waiter.done():  # an observer may have cancelled the task
+            self._waiter.set_result(True)
 
     # --- octets that the loop has read ----------------------------------------------------------
 

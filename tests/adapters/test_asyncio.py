@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
+import gc
 import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -209,6 +211,61 @@ def test_a_connection_that_is_reset_behind_its_last_octets(run: Run, octets: byt
 
     run(body)
     assert inbox.over == 3
+
+
+def test_an_observer_that_cancels_its_task(run: Run) -> None:
+    async def body() -> None:
+        async with serving(Inbox()) as server:
+            asking: list[asyncio.Future[Any]] = []
+
+            def observer(sender: str, octets: bytes, content: bool) -> None:
+                if sender == "S" and asking:
+                    asking[0].cancel()
+
+            async with connected(server, observer=observer) as client:
+                asking.append(asyncio.ensure_future(client.noop()))
+                with pytest.raises(asyncio.CancelledError):
+                    await asking[0]
+                assert client.closed
+
+    run(body)
+
+
+def test_an_observer_sees_the_context_of_its_task(run: Run) -> None:
+    """So its records can say on behalf of what the client speaks."""
+    request = contextvars.ContextVar("request", default=0)
+    seen: list[tuple[str, int]] = []
+
+    async def body() -> None:
+        async with serving(Inbox()) as server:
+
+            def observer(sender: str, octets: bytes, content: bool) -> None:
+                seen.append((sender, request.get()))
+
+            async with connected(server, observer=observer) as client:
+                for number in (1, 2):
+                    request.set(number)
+                    seen.clear()
+                    await client.noop()
+                    assert seen == [("C", number), ("S", number)]
+
+    run(body)
+
+
+def test_a_conversation_leaves_nothing_to_the_garbage_collector(run: Run) -> None:
+    async def body() -> None:
+        async with serving(Inbox()) as server, connected(server) as client:
+            await client.send(ENVELOPE, b"Hello\r\n")
+            gc.collect()
+            gc.disable()
+            try:
+                for _ in range(10):
+                    await client.send(ENVELOPE, b"Hello\r\n")
+                assert gc.collect() == 0
+            finally:
+                gc.enable()
+
+    run(body)
 
 
 def test_a_host_without_an_answer(run: Run) -> None:
