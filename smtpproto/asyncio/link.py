@@ -200,6 +200,8 @@ class Link(AsyncLink):
         if not self._waiter.done():
             error = ConnectionAbortedError("the link was closed during the wait")
             self._waiter.set_exception(error)
+        # The error in it refers to tasks that refer to this link.
+        self._waiter = self._loop.create_future()
 
 
 class _Runner(AsyncRunner):

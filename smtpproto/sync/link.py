@@ -134,6 +134,10 @@ def run(flow: Flow[T], link: Link | None = None) -> T:
             request = resume(result)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]
+        finally:
+            # It may be an error, which refers to this frame: a reference back would keep the link
+            # in memory until the garbage collector runs.
+            result = None
         try:
             resume, result = flow.send, _fulfil(request, link)
         except BaseException as raised:  # noqa: BLE001  # the conversation handles it

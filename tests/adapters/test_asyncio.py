@@ -252,15 +252,23 @@ def test_an_observer_sees_the_context_of_its_task(run: Run) -> None:
     run(body)
 
 
-def test_a_conversation_leaves_nothing_to_the_garbage_collector(run: Run) -> None:
+def test_conversations_leave_nothing_to_the_garbage_collector(run: Run) -> None:
     async def body() -> None:
         async with serving(Inbox()) as server, connected(server) as client:
-            await client.send(ENVELOPE, b"Hello\r\n")
+
+            async def converse() -> None:
+                await client.send(ENVELOPE, b"Hello\r\n")
+                raw = Raw(("127.0.0.1", server.port))
+                await until(lambda: server.sessions == 2)
+                raw.reset()
+                await until(lambda: server.sessions == 1)
+
+            await converse()
             gc.collect()
             gc.disable()
             try:
-                for _ in range(10):
-                    await client.send(ENVELOPE, b"Hello\r\n")
+                for _ in range(5):
+                    await converse()
                 assert gc.collect() == 0
             finally:
                 gc.enable()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
+import socket
 import threading
 import time
 from collections.abc import AsyncIterator
@@ -48,6 +50,26 @@ def test_it_cannot_wait_for_what_is_asynchronous(caplog: pytest.LogCaptureFixtur
             client.send(ENVELOPE, pieces())
         assert client.noop().positive
     assert "cannot await" in caplog.text
+
+
+def test_a_conversation_that_fails_leaves_nothing_to_the_garbage_collector() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+
+        def fail() -> str:
+            try:
+                connect(*silent.getsockname(), name=NAME, timeout=0.01)
+            except Exception as error:  # noqa: BLE001
+                return str(error)
+            return ""
+
+        assert "0.01 seconds" in fail()
+        gc.collect()
+        gc.disable()
+        try:
+            assert all(fail() for _ in range(5))
+            assert gc.collect() == 0
+        finally:
+            gc.enable()
 
 
 def test_wait_says_whether_it_has_stopped() -> None:
