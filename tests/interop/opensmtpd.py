@@ -17,7 +17,7 @@ from tests.interop.peers import (
     HOST,
     UNPACKED,
     folder,
-    free_port,
+    free_ports,
     greets,
     program,
     read_log,
@@ -28,16 +28,28 @@ from tests.interop.peers import (
 DOMAIN = "open.test"
 ACCOUNTS = ("alice", "bob", "postmaster")
 NOBODY = 65534
+# "secret", as crypt(3) keeps it with SHA-512.
+CRYPTED = (
+    "$6$salt$egUxKNxDs8kPfh8iPMNcosMhb2eWah6d3R44JDm5Rj/j/XWR5E33QPd0YmHXoDHOIDR6kL5D3JcQcz0O8FHE00"
+)
 
 CONFIGURATION = """\
 queue ttl 1h
 table accounts {{ {accounts} }}
 table secrets {{ {secrets} }}
-listen on {host} port {port} hostname mx.{domain}
+{tls}
+listen on {host} port {port} {starttls} hostname mx.{domain}
 action "store" maildir "{home}/mail/%{{user.username}}" userbase <accounts>
 action "next hop" relay helo mx.{domain} host {scheme}://{label}{host}:{next_port} {login}
 match from any for domain "{domain}" action "store"
 match from any for any action "next hop"
+"""
+
+TLS = """\
+pki {domain} cert "{key}"
+pki {domain} key "{key}"
+table logins {{ "alice" = "{password}" }}
+listen on {host} port {tls_port} smtps pki {domain} auth-optional <logins> hostname mx.{domain}
 """
 
 START = """\
@@ -54,15 +66,16 @@ exec "$2" -d -f "$3"
 
 
 class OpenSMTPD(Delivering):
-    """A running OpenSMTPD, without TLS as a server.
+    """A running OpenSMTPD.
 
     It takes mail for `ACCOUNTS` at `DOMAIN` (other local-parts there get 550), and hands all other
-    mail to the next hop's port.
+    mail to the next hop's port.  At `tls_port` TLS comes first, if it has a certificate.
     """
 
-    def __init__(self, home: Path, port: int) -> None:
+    def __init__(self, home: Path, port: int, tls_port: int) -> None:
         super().__init__(home)
         self.port = port
+        self.tls_port = tls_port
 
     def log(self) -> str:
         return read_log(self.home / "log")
@@ -73,6 +86,7 @@ def opensmtpd(
     next_port: int = 9,
     scheme: str = "smtp",
     *,
+    certificate: Path | None = None,
     authority: Path | None = None,
     login: tuple[str, str] | None = None,
 ) -> Iterator[OpenSMTPD]:
@@ -82,6 +96,7 @@ def opensmtpd(
         next_port: the port on loopback that gets all mail for other domains.
         scheme: how to speak there: "smtp" for TLS where it is offered, "smtp+notls", "smtp+tls" for
             STARTTLS, or "smtps".
+        certificate: its own, with the key, PEM.
         authority: that of the next hop's certificate.
         login: user name and password for the next hop.
     """
@@ -89,12 +104,21 @@ def opensmtpd(
     with folder() as home:
         (home / "mail").mkdir()
         shutil.chown(home / "mail", NOBODY, NOBODY)
-        port = free_port()
+        port, tls_port = free_ports(2)
+        tls = ""
+        if certificate is not None:
+            # It wants no key that others can read.
+            key = home / "key.pem"
+            key.touch(0o600)
+            key.write_bytes(certificate.read_bytes())
+            tls = TLS.format(key=key, host=HOST, tls_port=tls_port, domain=DOMAIN, password=CRYPTED)
         text = CONFIGURATION.format(
             home=home,
             host=HOST,
             port=port,
             domain=DOMAIN,
+            tls=tls,
+            starttls=f"tls pki {DOMAIN} auth-optional <logins>" if tls else "",
             accounts=", ".join(
                 f'"{name}" = "{NOBODY}:{NOBODY}:{home}/mail/{name}"' for name in ACCOUNTS
             ),
@@ -105,7 +129,7 @@ def opensmtpd(
             login="auth <secrets>" if login else "",
         )
         (home / "smtpd.conf").write_text(text, encoding="utf-8")
-        server = OpenSMTPD(home, port)
+        server = OpenSMTPD(home, port, tls_port)
         programs = UNPACKED / "opensmtpd/usr/libexec/opensmtpd"
         start = ["unshare", "--mount", "sh", "-c", START, "sh"]
         arguments = [str(programs), binary, str(home / "smtpd.conf"), str(authority or "")]

@@ -63,6 +63,8 @@ def why_not(peer: str) -> str | None:
         return f"{peer} is not installed"
     if peer in STARTED_BY_ROOT and os.geteuid() != 0:
         return f"{peer} must be started by root"
+    if peer == "opensmtpd" and not may_mount():
+        return f"{peer} needs a mount namespace, which this machine does not allow"
     return None
 
 
@@ -104,6 +106,12 @@ def program(name: str) -> str:
     found = find(name)
     assert found is not None, f"{name} is not installed, and the test does not say that it needs it"
     return found
+
+
+def may_mount() -> bool:
+    """Whether this machine gives a process mounts of its own."""
+    command = ["unshare", "--mount", "mount", "-t", "tmpfs", "none", "/mnt"]
+    return subprocess.run(command, stderr=subprocess.DEVNULL, check=False).returncode == 0
 
 
 def perl_module(name: str) -> bool:

@@ -52,7 +52,7 @@ class Target:
 
     Arguments:
         port: for sessions that begin in plain text.
-        tls_port: where TLS comes first; 0 if there is none.
+        tls_port: where TLS comes first.
         recipient: an address there.
         stored: what has arrived so far.
     """
@@ -111,9 +111,9 @@ def exim(place: Place) -> Iterator[Target]:
 
 @contextlib.contextmanager
 def open_smtpd(place: Place) -> Iterator[Target]:
-    server = place.peers.start(opensmtpd.opensmtpd())
+    server = place.peers.start(opensmtpd.opensmtpd(certificate=place.files.server))
     stored = in_maildir(server.maildir(USER))
-    yield Target(server.port, 0, f"{USER}@{opensmtpd.DOMAIN}", stored)
+    yield Target(server.port, server.tls_port, f"{USER}@{opensmtpd.DOMAIN}", stored)
 
 
 @contextlib.contextmanager

@@ -8,7 +8,6 @@ from typing import Any
 
 from smtpproto import Protocol
 from smtpproto.conversations import TLSMode
-from smtpproto.extensions import Chunking, Dsn, EightBitMime, Pipelining, SmtpUtf8
 from smtpproto.sasl import Credentials
 from tests.interop.certificates import client_context
 from tests.interop.matrix import receiving, versions
@@ -80,7 +79,7 @@ class ServerPeer:
         start: starts it.
         version: asks it for its version.
         needs: what has to be installed.
-        cannot: the features that it has not; it must not offer these, which the run checks.
+        cannot: the features that it has not.  The run checks that these fail.
         protocol: SMTP or LMTP.
     """
 
@@ -93,9 +92,9 @@ class ServerPeer:
 
 DATA_ALONE = Cannot("it sends content with DATA alone")
 LOCK_STEP = Cannot("it waits for each reply before the next command")
-NO_UTF8 = Cannot("it has no SMTPUTF8")
+NO_UTF8 = Cannot("it sends addresses outside ASCII without SMTPUTF8, or not at all")
 NO_BODY = Cannot("it sends eight-bit content without BODY=8BITMIME")
-NO_DSN = Cannot("it has no parameters for MAIL and RCPT")
+NO_DSN = Cannot("this version has no options for parameters of RCPT")
 
 # swaks
 TRUST = ("--tls-verify", "--tls-ca-path", "{authority}")
@@ -151,7 +150,7 @@ CLIENTS: dict[str, ClientPeer] = {
             EIGHT_BIT: NO_BODY,
             UTF8: curl(),
             CHUNKING: DATA_ALONE,
-            DSN: Cannot("it has no parameters for RCPT before 8.16"),
+            DSN: NO_DSN,
             PIPELINING: LOCK_STEP,
         },
         versions.of("curl", "--version"),
@@ -325,7 +324,7 @@ SERVERS: dict[str, ServerPeer] = {
     "nginx": ServerPeer(receiving.nginx, versions.of("nginx", "-v"), ("nginx",)),
 }
 
-# The settings of our client, and what a server has to offer for them.
+# The settings of our client.
 TRUSTING = {"tls_context": client_context()}
 OUR_CLIENT: Mapping[Feature, Mapping[str, Any]] = {
     PLAIN: {"tls": TLSMode.NONE},
@@ -341,11 +340,4 @@ OUR_CLIENT: Mapping[Feature, Mapping[str, Any]] = {
     CHUNKING: {"tls": TLSMode.NONE, "chunking": True},
     DSN: {"tls": TLSMode.NONE},
     PIPELINING: {"tls": TLSMode.NONE},
-}
-EXTENSIONS = {
-    EIGHT_BIT: EightBitMime,
-    UTF8: SmtpUtf8,
-    CHUNKING: Chunking,
-    DSN: Dsn,
-    PIPELINING: Pipelining,
 }
