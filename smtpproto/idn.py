@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TypeVar
 
-import idna
+try:
+    import idna
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(
+        "smtpproto.idn needs the package idna: python3 -m pip install idna", name="idna"
+    ) from error
 
 from .errors import LocalProtocolError
 from .vocabulary.addresses import Domain

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from email.message import EmailMessage
 from typing import Any
 
 import pytest
@@ -34,10 +35,12 @@ from smtpproto import (
     Vrfy,
     sync,
 )
-from smtpproto.conversations import ClientSettings
+from smtpproto.conversations import ClientSettings, Envelope
 from smtpproto.extensions import Bdat, Chunking, Size
-from smtpproto.testing import connect
+from smtpproto.testing import MemorySink, connect, converse
 from tests.conversations.driver import Inbox
+
+ENVELOPE = Envelope.of("eve@client.example", "alice@mx.example")
 
 
 def ready(*lines: bytes) -> Client:
@@ -210,3 +213,52 @@ def test_an_option_that_there_is_not_is_named() -> None:
     options: Any = {"hostnme": "mx.example"}
     with pytest.raises(TypeError, match=r"serve\(\) has no option hostnme"):
         sync.serve(handler, **options)
+
+
+@pytest.mark.parametrize("envelope", ["eve@client.example", None, ("a@b.example", ["c@d.example"])])
+def test_a_delivery_takes_an_envelope(envelope: Any) -> None:
+    with connect(Inbox()) as client:
+        with pytest.raises(TypeError, match=r"expected an Envelope, found .*Envelope\.of"):
+            client.send(envelope, b"hello\r\n")
+        assert client.send(ENVELOPE, b"hello\r\n").complete
+
+
+def test_a_message_is_no_content() -> None:
+    message: Any = EmailMessage()
+    message["Subject"] = "hello"
+    with connect(Inbox()) as client:
+        with pytest.raises(TypeError, match="found an EmailMessage: `send_message` takes"):
+            client.send(ENVELOPE, message)
+        assert client.send(ENVELOPE, b"hello\r\n").complete
+
+
+@pytest.mark.parametrize("mail", ["eve@client.example", None, ReversePath.of("eve@a.example")])
+def test_an_envelope_has_commands(mail: Any) -> None:
+    with pytest.raises(TypeError, match=r"expected a Mail command, found .*Envelope\.of"):
+        Envelope(mail, ())
+
+
+def test_one_recipient_in_octets_is_shown_as_it_is() -> None:
+    recipient: Any = b"alice@mx.example"
+    with pytest.raises(TypeError, match=r"expected an address as text, found b'alice@mx\.example'"):
+        Envelope.of("eve@client.example", recipient)
+
+
+@pytest.mark.parametrize(
+    "lines", ["MAIL FROM:<a@b.example>", b"MAIL", [b"MAIL FROM:<>"], [7], None]
+)
+def test_an_envelope_is_read_from_lines_of_text(lines: Any) -> None:
+    with pytest.raises(TypeError, match="expected command lines as text, found"):
+        Envelope.parse(lines)
+
+
+@pytest.mark.parametrize("octets", ["QUIT\r\n", ["QUIT\r\n"], 7])
+def test_a_conversation_in_memory_is_octets(octets: Any) -> None:
+    with pytest.raises(TypeError, match="expected bytes from the peer, found"):
+        converse(Inbox(), octets)
+
+
+@pytest.mark.parametrize("octets", ["what?\r\n", 7, None])
+def test_a_faulty_reply_is_octets(octets: Any) -> None:
+    with pytest.raises(TypeError, match="octets: expected bytes, found"):
+        MemorySink().reply("ehlo", octets)

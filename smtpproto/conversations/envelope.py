@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..limits import DEFAULT
 from ..vocabulary.command_parser import parse
 from ..vocabulary.commands import Mail, Rcpt
 from ..vocabulary.paths import ForwardPath, ReversePath
 from ..vocabulary.session_facts import Protocol
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 
 __all__ = ["Envelope"]
 
@@ -25,10 +21,19 @@ class Envelope:
     Arguments:
         mail: the MAIL command, with its parameters.
         recipients: the RCPT commands, in their order.
+
+    Raises:
+        TypeError: `mail` is not a `Mail` command.
     """
 
     mail: Mail
     recipients: tuple[Rcpt, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.mail, Mail):
+            raise TypeError(
+                f"expected a Mail command, found {self.mail!r}: Envelope.of takes addresses"
+            )
 
     @classmethod
     def of(
@@ -47,7 +52,8 @@ class Envelope:
             ValueError: there is no recipient.
         """
         reverse_path = sender if isinstance(sender, ReversePath) else ReversePath.of(sender)
-        if isinstance(recipients, (str, ForwardPath)):
+        # Octets are iterable too; as one recipient they are told to be no text.
+        if isinstance(recipients, (str, bytes, ForwardPath)):
             recipients = (recipients,)
         paths = [r if isinstance(r, ForwardPath) else ForwardPath.of(r) for r in recipients]
         if not paths:
@@ -63,6 +69,7 @@ class Envelope:
 
         Raises:
             LocalProtocolError: a line is no command.
+            TypeError: a line is no text, or `lines` is a single text.
             ValueError: the lines are not MAIL and then one RCPT or more.
         """
         # Import here, because only a program that stores envelopes needs all extensions.
@@ -70,7 +77,7 @@ class Envelope:
         from ..extensions.known import KNOWN  # noqa: PLC0415
 
         grammar = catalogue(KNOWN, Protocol.SMTP, DEFAULT).utf8_grammar
-        commands = [parse(line.encode(), grammar) for line in lines]
+        commands = [parse(line.encode(), grammar) for line in _text_lines(lines)]
         mails = [each for each in commands[:1] if isinstance(each, Mail)]
         recipients = tuple(each for each in commands[1:] if isinstance(each, Rcpt))
         if not (mails and recipients and 1 + len(recipients) == len(commands)):
@@ -90,3 +97,11 @@ class Envelope:
     def forward_paths(self) -> tuple[ForwardPath, ...]:
         """The recipients."""
         return tuple([rcpt.forward_path for rcpt in self.recipients])
+
+
+def _text_lines(lines: object) -> list[str]:
+    found = list(lines) if isinstance(lines, Iterable) else [lines]
+    texts = [line for line in found if isinstance(line, str)]
+    if isinstance(lines, (str, bytes)) or len(texts) < len(found):
+        raise TypeError(f"expected command lines as text, found {lines!r}")
+    return texts

@@ -5,6 +5,6 @@ from __future__ import annotations
 __all__ = ["MISSING"]
 
 MISSING = (
-    "smtpproto.testing.strategies and smtpproto.testing.stateful need hypothesis: "
-    "pip install hypothesis"
+    "smtpproto.testing.strategies and smtpproto.testing.stateful need the package hypothesis: "
+    "python3 -m pip install hypothesis"
 )

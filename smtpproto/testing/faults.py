@@ -262,7 +262,12 @@ class Faults:
             pattern: which subjects, see the class.
             octets: sent unchanged, so they need a CRLF.
             times: how often; None: always.
+
+        Raises:
+            TypeError: `octets` are no octets.
         """
+        if not isinstance(octets, (bytes, bytearray)):
+            raise TypeError(f"octets: expected bytes, found {octets!r}")
         return self._add(Fault(_known(step), pattern, times, bytes(octets)))
 
     def fail_tls(self, how: TLSFault = "handshake", *, times: int | None = None) -> Fault:

@@ -17,7 +17,7 @@ Nothing waits and no thread runs, so a test always gives the same result.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeVar
 
 from ..conversations import ContentLost, ServerSettings, SessionFactory
@@ -117,7 +117,14 @@ def converse(
     """
     link = serve(handler, session=session, stream=False, **options)
     link.server.report = report
-    segments = [octets] if isinstance(octets, (bytes, bytearray)) else octets
-    said = [link.feed(b""), *(link.feed(bytes(segment)) for segment in segments), link.end()]
+    said = [link.feed(b""), *(link.feed(segment) for segment in _segments(octets)), link.end()]
     link.check()
     return b"".join(said)
+
+
+def _segments(octets: object) -> Iterator[bytes]:
+    at_once = isinstance(octets, (bytes, bytearray, memoryview, str))
+    for segment in octets if isinstance(octets, Iterable) and not at_once else [octets]:
+        if not isinstance(segment, (bytes, bytearray, memoryview)):
+            raise TypeError(f"expected bytes from the peer, found {segment!r}")
+        yield bytes(segment)

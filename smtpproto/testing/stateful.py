@@ -18,8 +18,8 @@ from ._extra import MISSING
 try:
     from hypothesis import strategies as st
     from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-except ImportError as error:
-    raise ImportError(MISSING) from error
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(MISSING, name="hypothesis") from error
 
 from ..engine.client import Client
 from ..engine.server import Server

@@ -119,6 +119,20 @@ def test_trio_that_is_missing_is_named() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "module, package",
+    [
+        ("smtpproto.idn", "idna"),
+        ("smtpproto.testing.strategies", "hypothesis"),
+        ("smtpproto.testing.stateful", "hypothesis"),
+    ],
+)
+def test_another_package_that_is_missing_is_named(module: str, package: str) -> None:
+    last = in_a_bare_python(f"import {module}")
+    assert last.startswith("ModuleNotFoundError: smtpproto.")
+    assert last.endswith(f"the package {package}: python3 -m pip install {package}")
+
+
 BARE = """if True:
     import sys
     sys.path.insert(0, {root!r})

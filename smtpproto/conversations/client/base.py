@@ -13,6 +13,7 @@ from ...extensions import ServerLimits
 from ...vocabulary.command_base import Command
 from ...vocabulary.commands import Expn, Help, Noop, Rset, Vrfy
 from ...vocabulary.states import State
+from ..envelope import Envelope
 from ..io_requests import Call
 from .command_and_reply import ask, end, is_ready
 from .delivery import deliver
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from ...engine.client import Client
     from ...vocabulary.replies import Reply
     from ...vocabulary.session_facts import Offered, Session
-    from ..envelope import Envelope
     from ..io_requests import Flow
     from .content_source import Content
     from .outcome import Delivery
@@ -109,6 +109,15 @@ class ClientBase:
 
         It closes an asynchronous generator, which does not close itself.
         """
+        if not isinstance(envelope, Envelope):
+            raise TypeError(
+                f"expected an Envelope, found {envelope!r}: Envelope.of takes addresses"
+            )
+        if isinstance(content, Message):
+            raise TypeError(
+                f"content: expected bytes, a binary file or an iterable of bytes, found an "
+                f"{type(content).__name__}: `send_message` takes it"
+            )
         self.deliveries += 1
         flow = deliver(
             self._engine, envelope, content, chunking=self.chunking, to_ascii=self.to_ascii

@@ -27,7 +27,7 @@ _WORDS = ("rset", "noop", "quit")
 _CONTENT = ("message", "content")
 
 
-def check_object(handler: object, what: str = "handler", hint: str = "serve({})") -> None:
+def check_object(handler: object, what: str = "handler", hint: str = "{}") -> None:
     """Refuse a class; an object is needed.
 
     Raises:

@@ -15,8 +15,8 @@ from .._extra import MISSING
 
 try:
     import hypothesis as _hypothesis
-except ImportError as error:
-    raise ImportError(MISSING) from error
+except ModuleNotFoundError as error:
+    raise ModuleNotFoundError(MISSING, name="hypothesis") from error
 
 from .addresses import (
     address_literals,

@@ -119,7 +119,7 @@ def test_a_helper_beside_its_hook_is_left_alone() -> None:
 
 
 def test_a_class_is_no_handler() -> None:
-    with pytest.raises(TypeError, match=r"found the class Message: write serve\(Message\(\)\)"):
+    with pytest.raises(TypeError, match=r"found the class Message: write Message\(\)"):
         Hooks.of(Message)
 
 
