@@ -14,7 +14,7 @@ __all__ = ["lazy_names"]
 def lazy_names(
     package: str, files: Mapping[str, str]
 ) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
-    """The functions `__getattr__` and `__dir__` of a package (PEP 562).
+    """Return the functions `__getattr__` and `__dir__` of a package (PEP 562).
 
     Type checkers must not see them, as they would take any name then: the package imports the same
     names under `TYPE_CHECKING`, and a test compares the two lists.

@@ -61,7 +61,7 @@ PROXY_HEADER_TIMEOUT = 10.0
 protocol asks for three seconds at least, as one lost segment costs them."""
 
 STOP_TIMEOUT = 30.0
-"""A server that stops waits so long for the mail transactions that are under way."""
+"""A server that stops waits so long for running mail transactions."""
 
 POOL_IDLE_TIMEOUT = 60.0
 """A pool keeps an idle connection so long."""

@@ -266,7 +266,7 @@ def start_listening(
 
 
 def _tls(settings: ListeningSettings) -> ServerTLS:
-    """When TLS begins."""
+    """Return when TLS begins."""
     tls, context = settings.tls, settings.tls_context
     if tls is None:
         # A server with a certificate shall not serve plain text by mistake.

@@ -99,7 +99,7 @@ class Channel:
         return octets
 
     def has_input(self) -> bool:
-        """Whether unread octets have arrived, in plain text or as TLS records."""
+        """Return whether unread octets have arrived, in plain text or as TLS records."""
         if self._tls is not None and (self._tls.pending() or self._incoming.pending):
             return True
         try:

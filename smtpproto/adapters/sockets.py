@@ -129,7 +129,7 @@ def _listen_unix(path: str) -> socket.socket:
 
 
 def _is_orphan(path: str) -> bool:
-    """Whether a path is a Unix socket without a listener."""
+    """Return whether a path is a Unix socket without a listener."""
     if not stat.S_ISSOCK(os.lstat(path).st_mode):
         return False
     with socket.socket(socket.AF_UNIX) as probe:

@@ -85,7 +85,7 @@ class Envelope:
         return cls(mails[0], recipients)
 
     def lines(self) -> tuple[str, ...]:
-        """The command lines without CRLF, MAIL first, with all parameters: a form to store."""
+        """Return the command lines without CRLF, MAIL first, with all parameters; see `parse`."""
         return (self.mail.line(), *(rcpt.line() for rcpt in self.recipients))
 
     @property

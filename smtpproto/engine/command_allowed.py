@@ -170,5 +170,5 @@ def _is_told(
 
 
 def keeps_facts(extension: type[Extension]) -> bool:
-    """Whether an extension keeps facts of a session, see `Extension.after`."""
+    """Return whether an extension keeps facts of a session, see `Extension.after`."""
     return extension.after.__func__ is not Extension.after.__func__  # type: ignore[attr-defined]

@@ -94,7 +94,7 @@ def intended_verb(line: bytes) -> str:
 
 
 def is_http(verb: str) -> bool:
-    """Whether an unknown verb is a method of HTTP."""
+    """Return whether an unknown verb is a method of HTTP."""
     return verb in _HTTP_METHODS
 
 

@@ -55,11 +55,11 @@ class EightBitMime(Extension):
     extra_length = {Mail: 17}
 
     def covers(self, parameter: Parameter) -> bool:
-        """Whether it covers a kind: all but BINARYMIME, which another extension adds."""
+        """Return whether it covers a kind: all but BINARYMIME, which another extension adds."""
         return not isinstance(parameter, Body) or parameter.kind != "BINARYMIME"
 
 
 def is_binary(mail: Mail) -> bool:
-    """Whether the content may be any octets, so that CR and LF are no line endings."""
+    """Return whether the content may be any octets, so that CR and LF are no line endings."""
     body = mail.get(Body)
     return body is not None and body.kind == "BINARYMIME"

@@ -144,7 +144,7 @@ class Extension:
         return cls()
 
     def covers(self, parameter: Parameter) -> bool:
-        """Whether it allows a parameter of one of its classes with this value.
+        """Return whether it allows a parameter of one of its classes with this value.
 
         Another extension may have the same parameter and allow more.
         """

@@ -167,7 +167,7 @@ class ServerLimits(Extension):
         return batches
 
     def allows(self, batch: Iterable[Rcpt], session: Session) -> bool:
-        """Whether the session allows one more mail transaction, with these recipients."""
+        """Return whether the session allows one more mail transaction, with these recipients."""
         usage = session.get(Usage) or Usage()
         if self.mailmax is not None and usage.mails >= self.mailmax:
             return False

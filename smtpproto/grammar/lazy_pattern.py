@@ -36,7 +36,7 @@ class _LazyPattern:
 
 
 def lazy_pattern(pattern: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
-    """What `re.compile` gives, for use by its methods and `pattern`; compiled at the first use.
+    """Return a pattern, as `re.compile` does, that is compiled at its first use.
 
     A mistake in the pattern shows then, too, as `re.error`.
 

@@ -154,7 +154,7 @@ def outside_u_label(domain: str) -> int:
 
 
 def is_label_too_long(label: str) -> bool:
-    """Whether a label has more than 63 octets (RFC 1035 section 2.3.4).
+    """Return whether a label has more than 63 octets (RFC 1035 section 2.3.4).
 
     Arguments:
         label: text that `SUB_DOMAIN_UTF8` matches.  A U-label counts as the A-label that it

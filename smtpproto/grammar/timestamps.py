@@ -22,7 +22,7 @@ LEAP_SECOND = 60
 
 
 def parse_timestamp(what: str, text: str, *, fractions: bool) -> datetime:
-    """The moment that a date-time names.
+    """Return the moment that a date-time names.
 
     A leap second is read as the second after it, and digits behind the microseconds are dropped.
 
@@ -55,7 +55,7 @@ def parse_timestamp(what: str, text: str, *, fractions: bool) -> datetime:
 
 
 def format_timestamp(moment: datetime) -> str:
-    """The date-time of a moment that `check_timestamp` let pass."""
+    """Return the date-time of a moment that `check_timestamp` accepted."""
     return moment.isoformat().replace("+00:00", "Z")
 
 

@@ -74,7 +74,7 @@ class MaildirDelivery(FinalDelivery):
         try:
             sync_folder(place.parent)
         except BaseException:
-            # It may not survive a power failure, and the client is told to try again.
+            # The file may not survive a power failure, so the client must try again.
             with contextlib.suppress(FileNotFoundError):
                 place.unlink()
             raise

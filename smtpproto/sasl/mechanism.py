@@ -82,7 +82,7 @@ class Mechanism:
         return None
 
     def offered_in(self, context: Context) -> bool:
-        """Whether a server can offer it in this context."""
+        """Return whether a server can offer it in this context."""
         return True
 
     def offered_unasked(self, context: Context) -> bool:

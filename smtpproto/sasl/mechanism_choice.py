@@ -120,9 +120,7 @@ def obstacles(
         if mechanism is None:
             obstacle = "it is not known here"
         elif mechanism.plaintext and not context.secure and name not in allowed:
-            obstacle = (
-                "it sends a secret that anybody on the way could use, and the channel is open"
-            )
+            obstacle = "it sends a reusable secret, and the channel is not secure"
         else:
             obstacle = mechanism.obstacle(credentials, context) or ""
         found[name] = obstacle

@@ -174,7 +174,7 @@ class CredentialStore(Protocol):
     """
 
     def check_password(self, username: str, password: str) -> Decision | Awaitable[Decision]:
-        """Whether this is the user's password; compare in constant time."""
+        """Return whether this is the user's password; compare in constant time."""
         ...
 
     def fetch_secret(
@@ -194,11 +194,11 @@ class CredentialStore(Protocol):
         ...
 
     def authorize(self, authentication: str, authorization: str) -> Decision | Awaitable[Decision]:
-        """Whether one identity may act as the other."""
+        """Return whether one identity may act as the other."""
         ...
 
     def admit_anonymous(self, trace: str) -> Decision | Awaitable[Decision]:
-        """Whether a client without an identity may log in."""
+        """Return whether a client without an identity may log in."""
         ...
 
 

@@ -27,7 +27,7 @@ Sendable = Command | ContentChunk | EndOfContent | AuthResponse
 
 
 class Mismatch(AssertionError):
-    """One side received something else than the other sent."""
+    """One side received something that the other did not send."""
 
 
 @dataclass(slots=True)
@@ -39,7 +39,7 @@ class _Content:
 
 
 class Agreement:
-    """What the two sides said, as far as the other side has not shown it.
+    """Records what each side sent, until the other side receives it.
 
     Arguments:
         client, server: the two connections.
@@ -169,7 +169,7 @@ class Agreement:
                 f"{received.command!r}"
             )
         if not _same(sent, received):
-            raise Mismatch(f"the client received {received!r}, the server sent {sent!r}")
+            raise Mismatch(f"the client received {received!r}, but the server sent {sent!r}")
 
     def quiet(self) -> None:
         """Check that neither side waits for something that was sent, when nothing moves.

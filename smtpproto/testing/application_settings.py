@@ -1,4 +1,4 @@
-"""How an application is told of a test server: a URL, the environment, settings of frameworks."""
+"""Tells an application where a test server is: a URL, the environment, settings of frameworks."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class ApplicationSettings:
     def flask(self) -> dict[str, Any]:
         """Return the configuration for Flask-Mail and flask-mailman.
 
-        With `TESTING` both send nothing, unless they are told to.
+        With `TESTING` both send nothing, unless their settings say otherwise.
         """
         return {
             "MAIL_SUPPRESS_SEND": False,

@@ -80,5 +80,5 @@ class Certificates:
 
 @functools.lru_cache(maxsize=1)
 def certificates() -> Certificates:
-    """Return the certificates of this process: to make an authority for each server is slow."""
+    """Return the certificates of this process; making an authority for each server takes long."""
     return Certificates()

@@ -48,7 +48,7 @@ def connect(
     report: Callable[[BaseException], object] | None = None,
     **options: Any,
 ) -> MemoryClient:
-    """A client that has begun a session with a server in memory.
+    """Return a client that has begun a session with a server in memory.
 
     Arguments:
         server: a handler, a `FakeServer`, or a `Link` with a server.
@@ -138,27 +138,27 @@ class MemoryClient(ClientBase):
         return self.run(self._answer(command))
 
     def verify(self, string: str) -> Reply:
-        """Ask whether a user or mailbox is there (RFC 5321 section 3.5)."""
+        """Send VRFY to ask whether a user or mailbox exists (RFC 5321 section 3.5)."""
         return self.run(self._verify(string))
 
     def expand(self, string: str) -> Reply:
-        """Ask for the members of a mailing list (RFC 5321 section 3.5)."""
+        """Send EXPN to ask for the members of a mailing list (RFC 5321 section 3.5)."""
         return self.run(self._expand(string))
 
     def noop(self) -> Reply:
-        """Ask whether the server is still there."""
+        """Send NOOP to check that the server still replies (RFC 5321 section 4.1.1.9)."""
         return self.run(self._noop())
 
     def reset(self) -> Reply:
-        """Abort a mail transaction that `command` began."""
+        """Send RSET to abort a mail transaction that `command` began."""
         return self.run(self._reset())
 
     def help(self, string: str = "") -> Reply:
-        """Ask for help."""
+        """Send HELP (RFC 5321 section 4.1.1.8)."""
         return self.run(self._help(string))
 
     def quit(self) -> None:
-        """Say QUIT if the session allows it, and close."""
+        """Send QUIT if the session allows it, and close."""
         try:
             if not self.closed:
                 self.run(self._goodbye())

@@ -30,7 +30,7 @@ class ConversationLog:
         return Transcript(lines.append, content=_CONTENT)
 
     def remark(self, session: Session, text: str) -> None:
-        """Note what is no line of either side; a session may fail before it has an observer."""
+        """Note an event that is not a line of either side; the session may have no observer yet."""
         lines = session.state.get(_LINES) or self._begin(session)
         lines.append(f"({text})")
 
@@ -42,7 +42,7 @@ class ConversationLog:
         return lines
 
     def clear(self) -> None:
-        """Forget all."""
+        """Forget all conversations."""
         self._sessions.clear()
 
     def __str__(self) -> str:

@@ -27,7 +27,7 @@ class FakeServer(SocketDouble):
     A script is a conversation as in an RFC.  After `C:` is a line that the client must send
     exactly, with CRLF.  If it ends with `...`, the client's line only has to begin with it; a
     single `...` stands for any lines up to the next one in the script.  The server sends the lines
-    after `S:`.  `TLS` on a line of its own is the TLS handshake; `EOF` waits until the client has
+    after `S:`.  A line with only `TLS` is the TLS handshake; `EOF` waits until the client has
     closed.  At the end of the script the server closes.
 
     It is a server for `connect`, and its `conversation` for a `Link`.  It can also replace a
@@ -123,7 +123,7 @@ class FakeServer(SocketDouble):
             self._turns.popleft()
 
     def _next(self) -> str:
-        """What the script expects now."""
+        """Return what the script expects now."""
         return " ".join(self._turns[0]).rstrip()
 
     def _go_on(self) -> None:

@@ -1,4 +1,4 @@
-"""Faults on demand: rules by which a test server refuses, delays, drops or garbles.
+"""The rules by which a test server makes faults: it refuses, delays, closes or sends other octets.
 
 The rules are the same for a server over sockets and for one in memory.  `faulty_replies` carries
 them out.
@@ -55,7 +55,7 @@ class Fault:
     action: Action | None = field(default=None, repr=False)
     seconds: float = field(default=0.0, repr=False)
     tls: TLSFault = field(default="handshake", repr=False)
-    # For a greylist, `times` holds for each party by itself.
+    # For a greylist, `times` counts each party separately.
     each: bool = field(default=False, repr=False)
     happened: int = field(default=0, init=False)
     _met: Counter[object] = field(default_factory=Counter, init=False, repr=False)
@@ -65,7 +65,7 @@ class Fault:
             raise ValueError(f"times: expected 1 or more, or None for always, found {self.times!r}")
 
     def applies(self, step: str, subjects: tuple[str, ...], party: object) -> bool:
-        """Whether this rule applies now; if it does, count it."""
+        """Return whether this rule applies now; if it does, count it."""
         if step != self.step or not any(map(self._fits, subjects)):
             return False
         key = party if self.each else None
@@ -127,11 +127,11 @@ class FaultRules:
         return Verdict(seconds)
 
     def during_content(self, *recipients: str) -> bool:
-        """Whether the connection breaks while content arrives."""
+        """Return whether the connection breaks while content arrives."""
         return self.at(_DURING_CONTENT, *recipients).action is not None
 
     def tls_fault(self) -> TLSFault | None:
-        """How the next handshake fails; None: not at all."""
+        """Return how the next handshake fails; None: it does not fail."""
         with self._ruling:
             for rule in self._rules:
                 if rule.applies(_TLS, ("",), None):
@@ -143,7 +143,7 @@ class Faults:
     """Rules for what a server does wrong, in the order in which they were made.
 
     At each step the first rule that applies decides; delays add up and let the next rule decide.
-    A rule is made at any time, also while clients are connected.
+    You can add a rule at any time, also while clients are connected.
 
     A step is "connect" (the greeting), "ehlo" (EHLO, and LHLO), "helo", "starttls", "auth", "mail",
     "rcpt", "data", "content" (the reply to the whole message) or "quit".
@@ -287,7 +287,7 @@ class Faults:
         return self._add(Fault(_TLS, "*", times, tls=how))
 
     def forget_faults(self) -> None:
-        """Do everything right again."""
+        """Remove all rules."""
         self._rules.clear()
 
     def _add(self, fault: Fault) -> Fault:

@@ -1,8 +1,8 @@
-"""Carries faults out where a server's replies leave.
+"""Puts faults in the place of a server's replies.
 
-The core sends replies only.  For a fault that is none (other octets, a closed connection) the
-handler answers with a stand-in: a reply with a number in its text.  The conversation of the
-session passes here, and where a stand-in leaves, the fault takes its place.
+The engine sends only replies.  For another fault (other octets, a closed connection) the handler
+returns a stand-in: a reply with a number in its text.  The conversation of the session passes
+through `FaultyReplies.run`, which replaces each stand-in by its fault.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class FaultyReplies:
                 flow.close()
                 yield from _say_nothing()
                 return
-            except BaseException as error:  # noqa: BLE001  # it knows what was under way, not this
+            except BaseException as error:  # noqa: BLE001  # the conversation handles it
                 steps.error = error
             if ends or (isinstance(request, Receive) and self.content_breaks(session)):
                 flow.close()

@@ -1,4 +1,4 @@
-"""Two conversations in memory: what one sends the other receives, and anything may go wrong.
+"""Two conversations in memory: what one sends, the other receives; a test can add any fault.
 
 A `Link` fulfils the requests of both conversations, as the adapters do over sockets.  The two take
 turns: no thread runs and no time passes, so a test always gives the same result.
@@ -109,7 +109,7 @@ class Link:
     def __init__(self, server: Flow[None] | None = None) -> None:
         self.client = End()
         self.server = End()
-        # Calls of the handler under way, and the end that waits for the other's handshake.
+        # Running calls of the handler, and the end that waits for the other's handshake.
         self._depth = 0
         self._shaken: End | None = None
         if server is not None:
@@ -325,4 +325,4 @@ def _finished(result: Any) -> Any:
         next(result.__await__())
     except StopIteration as stop:
         return stop.value
-    raise TypeError("in memory nothing can be waited for: the handler awaits more than its content")
+    raise TypeError("the handler awaits something else than its content: use a server over sockets")

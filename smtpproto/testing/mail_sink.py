@@ -103,7 +103,7 @@ class MailSink(Faults):
         """Let the time of a delay pass."""
 
     def _tls_fault(self) -> TLSFault | None:
-        """How the next handshake fails; None: not at all."""
+        """Return how the next handshake fails; None: it does not fail."""
         return self._rules.tls_fault()
 
     def _breaks_handshake_off(self) -> bool:
@@ -123,6 +123,6 @@ class MailSink(Faults):
             "users": None if users is None else Accounts(users, self._handler.auth),
             "protocol": Protocol.LMTP if settings.lmtp else Protocol.SMTP,
             "observer": self._observe,
-            # `content` is to be what the client sent.
+            # No Received field, so `content` stays what the client sent.
             "received": False,
         }

@@ -113,7 +113,7 @@ class Pair:
         client_session: Session | None = None,
         segments: Segments = _whole,
     ) -> Self:
-        """A pair past the greeting.
+        """Return a pair that has exchanged the greeting.
 
         Arguments:
             extensions: what the server offers.
@@ -156,7 +156,7 @@ class Pair:
         return self.run()
 
     def say(self, *messages: Sendable, answers: Iterable[Reply | None] = ()) -> Reply:
-        """The same; return the last reply."""
+        """Do the same as `talk`; return the last reply."""
         return self.talk(*messages, answers=answers)[-1]
 
     def hello(self, name: str = "client.example", *, helo: bool = False) -> Self:
@@ -211,7 +211,7 @@ class Pair:
         self._written(reply, self._waiting if owed else None)
 
     def _usual(self) -> Reply:
-        """What `Server.accept` says."""
+        """Return the reply that `Server.accept` sends."""
         event, hostname = self._waiting, self.server.session.hostname
         if event is None:
             usual = "LMTP" if self.server.session.protocol is Protocol.LMTP else "ESMTP"
@@ -241,7 +241,7 @@ class Pair:
         return self.replies[before:]
 
     def steps(self) -> Iterator[Moved]:
-        """The same, one segment at a time."""
+        """Do the same as `run`, one segment at a time."""
         while True:
             moved = self.step()
             if moved is not None:

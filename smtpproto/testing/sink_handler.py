@@ -1,4 +1,4 @@
-"""The handler of a test server: asks the rules for faults, then keeps the message."""
+"""The handler of a test server: it checks the rules for faults, then stores the message."""
 
 from __future__ import annotations
 
@@ -129,7 +129,7 @@ class SinkHandler:
         return self._answer("starttls", "") if isinstance(command, StartTlsCommand) else None
 
     def rejected(self, session: Session, rejected: Rejected) -> None:
-        """Note what has no line of its own: a failed handshake."""
+        """Note a failed handshake, which no line of the conversation shows."""
         if rejected.reply.code == 421:
             self._log.remark(session, rejected.reason)
 

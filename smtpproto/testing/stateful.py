@@ -4,8 +4,8 @@
     >>> TestLockstep = Lockstep.TestCase  # for pytest and unittest
 
 For any commands, any replies and any segmentation: both sides agree about each value (see `Pair`),
-no side waits for ever, and the session can be ended properly.  A subclass may replace the
-extensions and connections, and add commands and rules.
+no side waits without end, and QUIT can end the session.  A subclass may replace the extensions and
+connections, and add commands and rules.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ _SAMPLE, _MANY = 2048, 128
 
 
 def is_clean(octets: bytes) -> bool:
-    """Whether each CR and LF is part of a CRLF; the octets must not begin or end within one.
+    """Return whether each CR and LF is part of a CRLF; the octets must not begin or end within one.
 
     Removing the CRs and putting one before each LF must give the same octets.  Python finds single
     octets with the processor's help.  For short lines it is faster to compare positions: those of

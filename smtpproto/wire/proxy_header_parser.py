@@ -255,7 +255,7 @@ def _borders_if_any(block: bytes) -> list[Border]:
 
 
 def _verify(block: bytes, borders: list[Border]) -> bool:
-    """Whether there is a checksum; raise an error if it is wrong (section 2.2.3)."""
+    """Return whether there is a checksum; raise an error if it is wrong (section 2.2.3)."""
     found = [(begin, end) for kind, begin, end in borders if kind == TLVType.CRC32C]
     if not found:
         return False

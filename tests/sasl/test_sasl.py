@@ -66,7 +66,7 @@ def test_a_password_beyond_saslprep_goes_by_plain() -> None:
 def test_a_person_learns_why_nothing_fits() -> None:
     offered = ("PLAIN", "XOAUTH2", "X-OWN", "SCRAM-SHA-1")
     assert obstacles(PASSWORD, context(offered=offered, secure=False), allowed=("XOAUTH2",)) == {
-        "PLAIN": "it sends a secret that anybody on the way could use, and the channel is open",
+        "PLAIN": "it sends a reusable secret, and the channel is not secure",
         "XOAUTH2": "a token is needed",
         "X-OWN": "it is not known here",
         "SCRAM-SHA-1": "",

@@ -90,7 +90,7 @@ def test_an_async_handler_may_not_wait() -> None:
         def __await__(self) -> Generator[None, None, None]:
             yield
 
-    with pytest.raises(TypeError, match="in memory nothing can be waited for"):
+    with pytest.raises(TypeError, match="awaits something else than its content"):
         converse(Waiting(), SESSION)
 
 

@@ -127,7 +127,7 @@ class _Login:
         return ["no mechanism that the server offers can be used", *lines]
 
     def in_vain(self, mechanism: Mechanism) -> bool:
-        """Whether to skip this mechanism after a refusal: it would fail too, or it is unsafe."""
+        """Return whether to skip a mechanism after a refusal: it would fail, or is unsafe."""
         return any(
             tried.plaintext is mechanism.plaintext or not self.is_certain_of_server(tried)
             for tried, reply, _ in self.refusals
@@ -135,7 +135,7 @@ class _Login:
         )
 
     def is_certain_of_server(self, tried: Mechanism) -> bool:
-        """Whether no attacker can have refused a mechanism in the server's name.
+        """Return whether no attacker can have refused a mechanism in the server's name.
 
         It is False after a mechanism that binds to the channel: with the right credentials it fails
         only if the channel ends elsewhere (RFC 5802 section 6).

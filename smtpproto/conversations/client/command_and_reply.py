@@ -125,5 +125,5 @@ def end(client: Client) -> Flow[None]:
 
 
 def is_ready(client: Client) -> bool:
-    """Whether a new command may be sent: no reply is due and the session is intact."""
+    """Return whether a new command may be sent: no reply is due and the session is intact."""
     return client.state in (State.GREETED, State.READY) and client.pending == 0

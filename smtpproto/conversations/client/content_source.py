@@ -149,7 +149,7 @@ class ContentSource:
             )
 
     def has_clean_lines(self) -> bool:
-        """Whether each CR and LF of the content in memory is part of a CRLF."""
+        """Return whether each CR and LF of the content in memory is part of a CRLF."""
         assert self.octets is not None
         if self._clean is None:
             self._clean = _is_clean(self.octets)
@@ -234,7 +234,7 @@ def _refuse_text(content: Content) -> None:
 
 
 def _is_clean(octets: bytes) -> bool:
-    """Whether each CR and LF is part of a CRLF; checked in pieces, because this makes copies."""
+    """Return whether each CR and LF is part of a CRLF; work in pieces, because of the copies."""
     start = 0
     while start < len(octets):
         end = start + CHUNK

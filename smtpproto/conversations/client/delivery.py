@@ -134,7 +134,7 @@ class _Delivery:
                 return
 
     def _has_room(self, batch: list[int]) -> bool:
-        """Whether the session has room for one more mail transaction."""
+        """Return whether the session has room for one more mail transaction."""
         limits = self.client.offered.get(ServerLimits)
         if limits is None:
             return True

@@ -156,7 +156,7 @@ def written(name: str, value: Any, message: Message) -> bytes:
 
 
 def _came(text: str) -> bool:
-    """Whether text arrived as octets: then surrogates stand for those above 127."""
+    """Return whether text arrived as octets: then surrogates stand for those above 127."""
     try:
         text.encode("ascii", "surrogateescape")
     except UnicodeEncodeError:

@@ -245,7 +245,7 @@ class Examiner:
 
 
 def is_utf8(octets: bytes) -> bool:
-    """Whether octets are valid UTF-8."""
+    """Return whether octets are valid UTF-8."""
     try:
         octets.decode("utf-8")
     except UnicodeDecodeError:

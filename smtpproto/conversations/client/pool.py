@@ -153,7 +153,7 @@ class PoolBase(Generic[K]):
 
 
 def _works(client: Poolable) -> Flow[bool]:
-    """Whether the server still replies; if not, the client closes itself."""
+    """Return whether the server still replies; if not, the client closes itself."""
     try:
         yield Call(client.noop)
     except (SMTPError, RemoteProtocolError):

@@ -41,12 +41,12 @@ _BASE64_LINE = 57
 
 
 def is_wide(charset: str) -> bool:
-    """Whether a charset has units wider than an octet, so that it has no lines of octets."""
+    """Return whether a charset has units wider than an octet, so that it has no lines of octets."""
     return _WIDE.fullmatch(charset) is not None
 
 
 def has_lines(fields: list[bytes]) -> bool:
-    """Whether a body with these fields has lines that end with CRLF, unless it is binary."""
+    """Return whether a body with these fields has lines that end with CRLF, unless it is binary."""
     entity = _Entity(b"".join(fields), _Place())
     return entity.encoding != "binary" and not entity.wide
 
@@ -132,7 +132,7 @@ class _Entity:
         return text and self.encoding in _RAW
 
     def get(self, name: str) -> bytes | None:
-        """The body of the first field of a name."""
+        """Return the body of the first field of a name."""
         return next((unfold(field) for field in self.fields if name_of(field) == name), None)
 
     def put(self, name: str, body: str) -> None:
@@ -156,7 +156,7 @@ class _Converter:
         self.to_ascii = to_ascii
 
     def entity(self, octets: bytes, place: _Place) -> bytes:
-        """A message or a part of one."""
+        """Convert a message or a part of one."""
         entity = _Entity(octets, place)
         self.header(entity)
         before = entity.body

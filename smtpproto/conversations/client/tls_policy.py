@@ -46,7 +46,7 @@ class TLSPolicy:
 
 
 def _matches(one: str, other: str) -> bool:
-    """Whether two names match; "*" stands for one label (RFC 6125 section 6.4.3)."""
+    """Return whether two names match; "*" stands for one label (RFC 6125 section 6.4.3)."""
     one, other = one.rstrip(".").lower(), other.rstrip(".").lower()
     if one == other:
         return True

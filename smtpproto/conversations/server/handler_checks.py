@@ -96,7 +96,7 @@ def _is_slip(written: str, hook: str) -> bool:
 
 
 def _has_one_more(text: str, other: str) -> bool:
-    """Whether a text is the other one with one letter more."""
+    """Return whether a text is the other one with one letter more."""
     return len(text) == len(other) + 1 and any(
         text[:i] + text[i + 1 :] == other for i in range(len(text))
     )

@@ -52,7 +52,7 @@ BUSY = Reply(421, "4.3.2", "too many connections, try again later")
 """The reply to a new client when the server has its maximum of sessions."""
 
 TOO_EARLY = Reply(554, "5.5.1", "the client spoke before it was greeted (RFC 5321 section 4.3.1)")
-NO_TLS = Reply(421, "4.7.0", "no TLS, and nothing can be said without it")
+NO_TLS = Reply(421, "4.7.0", "the TLS handshake failed")
 
 LEFT = Reply(421, "4.3.0", "the session ends with a local error")
 NO_MEMORY = Reply(421, "4.3.1", "no memory, try again later")
@@ -162,7 +162,7 @@ class ServerSession(HandlerAnswers):
         self.announced: Transaction | None = None
 
     def envelope(self) -> Envelope:
-        """The sender and recipients of the current transaction."""
+        """Return the sender and recipients of the current transaction."""
         transaction = self.server.transaction
         assert transaction is not None
         return Envelope(transaction.mail, tuple(transaction.recipients))
