@@ -41,7 +41,7 @@ OPTIONS = {
     "TLSMode.OPPORTUNISTIC": "--tls opportunistic",
     "load_verify_locations": "--ca FILE",
     "server_hostname": "--tls-name NAME",
-    "the message names no sender: give one": "the message names no sender: give --from ADDR",
+    "field: give the sender": "field: give --from ADDR",
     "give sender and recipients": "give --from and --to",
     "an envelope needs a recipient": "the message names no recipient: give --to ADDR",
 }

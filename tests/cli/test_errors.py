@@ -188,7 +188,7 @@ def test_another_name_can_be_expected(
             sending = ["send", file, "--server", f"{HOST}:{server.port}", "--tls", "starttls"]
             sending += ["--ca", str(files.authority), "--io", io]
             assert main(sending) == 2
-            assert "which name to expect (--tls-name NAME)" in errors(capsys)
+            assert "the name to expect (--tls-name NAME)" in errors(capsys)
             assert main([*sending, "--tls-name", "mx.example.org"]) == 0
 
 

@@ -146,7 +146,7 @@ def test_dane(secure: Relay, records: Zone, certificates: Certificates) -> None:
     records[name] = f"3 1 1 {'00' * 32}"
     secure.send("bob@there.example")
     until(lambda: secure.store.listing()[0]["tries"], 20, "an attempt")
-    assert secure.store.listing()[0]["last"].startswith("451 4.7.5 TLS with 127.0.0.1 is not what")
+    assert secure.store.listing()[0]["last"].startswith("451 4.7.5 TLS with 127.0.0.1 does not")
     records[name] = certificates.tlsa
     secure.routes.close()
     secure.routes.known.clear()
