@@ -22,8 +22,8 @@ PACKAGES = [
     *(
         f"smtpproto.{name}"
         for name in (
-            *("conversations", "extensions", "sasl", "sync", "asyncio", "trio"),
-            *("adapters", "mailboxes", "testing"),
+            *("conversations", "extensions", "sasl", "adapters", "sync", "asyncio", "trio"),
+            *("mailboxes", "testing", "testing.strategies", "testing.stateful", "idn"),
         )
     ),
 ]

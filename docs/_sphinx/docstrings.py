@@ -101,7 +101,8 @@ def described_as(target: str, near: str | None) -> str | None:
     if path in sys.modules:
         near, target = path, name
     name, _, member = target.partition(".")
-    if name not in homes():
+    # A word such as `names` is a function of another package only by chance.
+    if name not in homes() or (name.islower() and near not in homes()[name]):
         return None
     value = getattr(sys.modules.get(near or ""), name, None)
     found = [home for home in homes()[name] if described(home, name)]

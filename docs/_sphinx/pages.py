@@ -48,7 +48,15 @@ TREES = {
     "reference/index": {
         "Packages": [
             *("smtpproto", "conversations", "extensions", "sasl", "sync", "asyncio", "trio"),
-            *("adapters", "mailboxes", "testing", "*"),
+            *(
+                "adapters",
+                "mailboxes",
+                "idn",
+                "testing",
+                "testing.strategies",
+                "testing.stateful",
+                "*",
+            ),
         ]
     },
 }

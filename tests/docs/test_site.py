@@ -22,6 +22,7 @@ def test_each_package_has_a_page() -> None:
     for package in PACKAGES:
         page = DOCS / "reference" / f"{package.removeprefix('smtpproto.')}.md"
         assert f".. automodule:: {package}\n" in page.read_text("utf-8")
+        assert any(described(package, name) for name in importlib.import_module(package).__all__)
 
 
 def test_each_public_thing_is_described_once() -> None:
@@ -45,6 +46,8 @@ def test_each_public_thing_is_described_once() -> None:
         ("Client", "smtpproto", "smtpproto.Client"),
         ("smtpproto.sync.client.Client", "smtpproto", "smtpproto.sync.Client"),
         ("bytes", "smtpproto", None),
+        ("names", "smtpproto.testing.strategies", "smtpproto.testing.strategies.names"),
+        ("names", "smtpproto.extensions", None),
     ],
 )
 def test_names_are_found(target: str, near: str, found: str | None) -> None:
