@@ -247,10 +247,11 @@ class ClientCommands(Connection):
     def _send_chunk(self, octets: bytes) -> None:
         if not isinstance(octets, (bytes, bytearray, memoryview)):
             raise TypeError(f"content: expected bytes, found {octets!r:.64}")
+        octets = bytes(octets)  # the items of a memoryview may have more than one octet
         chunks = self._chunks
         if chunks is not None and chunks.owed:
             chunks.take(octets)
-            self._queued.held.append((None, bytes(octets)))
+            self._queued.held.append((None, octets))
             self._release()
         elif octets or chunks is None:
             self._out += self._content_encoder().encode(octets)

@@ -155,7 +155,7 @@ class Catalogue:
     def _compile(self, kinds: tuple[type, ...]) -> InForce:
         utf8 = any(issubclass(kind, Extension) and kind.utf8 for kind in kinds)
         grammar = self.utf8_grammar if utf8 else self.grammar
-        if len(self._in_force) == _MOST_COMPILED:
+        if len(self._in_force) >= _MOST_COMPILED:  # threads share this
             # A client has used very many servers: drop the compiled sets and start again.
             self._in_force.clear()
         known = tuple(self.kinds.values())
@@ -173,7 +173,7 @@ def _shared(made: dict[tuple[int, ...], T], extensions: E, make: Callable[[E], T
     key = tuple(map(id, extensions))
     found = made.get(key)
     if found is None:
-        if len(made) == _MOST_COMPILED:
+        if len(made) >= _MOST_COMPILED:  # threads share this
             made.clear()
         found = made[key] = make(extensions)
     return found

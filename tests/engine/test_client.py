@@ -682,6 +682,21 @@ def test_what_is_held_back_is_answered_once_it_left() -> None:
     assert reply.command == BOB
 
 
+def test_a_chunk_from_memory_with_items_of_two_octets() -> None:
+    client = Client()
+    client.receive_data(b"220 mx.example\r\n")
+    client.next_event()
+    client.send(Ehlo(Domain("client.example")))
+    client.data_to_send()
+    client.receive_data(b"250-mx.example\r\n250-PIPELINING\r\n250 CHUNKING\r\n")
+    client.next_event()
+    client.send(Mail(ReversePath(None)), Rcpt(ForwardPath(None)), Bdat(2, last=True))
+    client.data_to_send()
+    with pytest.raises(LocalProtocolError, match="found 4"):
+        client.send(ContentChunk(memoryview(b"AAAA").cast("H")))  # type: ignore[arg-type]
+    assert client.data_to_send() == b""
+
+
 def test_an_early_reply_to_a_chunk_and_to_a_response() -> None:
     client = chunking()
     client.data_to_send()
