@@ -55,8 +55,8 @@ def skip(
     skipped: bool,
     options: Any,
 ) -> bool | None:
-    package = app.env.temp_data.get("autodoc:module")
-    if what == "module" and package in PACKAGES and name in homes():
+    package: str = app.env.temp_data.get("autodoc:module", "")
+    if what == "module" and package in homes().get(name, ()):
         return not described(package, name) or skipped
     return None
 
