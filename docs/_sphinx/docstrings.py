@@ -55,7 +55,7 @@ def skip(
     skipped: bool,
     options: Any,
 ) -> bool | None:
-    package: str = app.env.temp_data.get("autodoc:module", "")
+    package = str(app.env.temp_data.get("autodoc:module"))
     if what == "module" and package in homes().get(name, ()):
         return not described(package, name) or skipped
     return None
