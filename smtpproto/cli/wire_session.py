@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -37,6 +37,7 @@ __all__ = ["WireSession"]
 
 
 READS = 65536
+CLOSED = "the server closed the connection"
 
 
 class WireSession:
@@ -91,10 +92,12 @@ class WireSession:
         """Send octets; return the pieces that are complete with them.
 
         Raises:
+            ConnectionLost: the server closed the connection.
             OSError: the link broke.
         """
         pieces = self.dialogue.client(octets)
-        self._link.send(Send(octets, COMMAND_TIMEOUT))
+        with _closed():
+            self._link.send(Send(octets, COMMAND_TIMEOUT))
         return pieces
 
     def next_line(self) -> Piece:
@@ -106,11 +109,12 @@ class WireSession:
         """
         while not self._said:
             try:
-                data = self._link.receive(Receive(COMMAND_TIMEOUT, True))
+                with _closed():
+                    data = self._link.receive(Receive(COMMAND_TIMEOUT, True))
             except TimeoutError as error:
                 raise ConnectionLost(f"no reply: {error}") from None
             if not data:
-                raise ConnectionLost("the server closed the connection")
+                raise ConnectionLost(CLOSED)
             self._said.extend(self.dialogue.server(data))
         return self._said.popleft()
 
@@ -125,7 +129,8 @@ class WireSession:
 
     def _has_more(self) -> bool:
         """Whether the server has said something unasked; does not wait."""
-        data = self._link.read(READS)
+        with _closed():
+            data = self._link.read(READS)
         self._said.extend(self.dialogue.server(data or b""))
         return bool(self._said)
 
@@ -174,3 +179,12 @@ class WireSession:
 
     def __exit__(self, *_: object) -> None:
         self._link.close()
+
+
+@contextmanager
+def _closed() -> Iterator[None]:
+    """A server that closes while octets are on their way to it resets the connection."""
+    try:
+        yield
+    except (BrokenPipeError, ConnectionResetError) as error:
+        raise ConnectionLost(CLOSED) from error
