@@ -15,6 +15,7 @@ import pytest
 
 from tests.adapters.event_loops import Run, connected, serving, until
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over
+from tests.programs import signals_as_usual
 
 
 def test_to_cancel_the_block_of_serve_is_to_stop_it_gently(run: Run) -> None:
@@ -228,7 +229,8 @@ def test_ctrl_c_ends_the_program_gently() -> None:
             await server.wait()
 
     pressing: list[threading.Thread] = []
-    with nothing_left_over():
+    # What a test run in the background ignores, the program here must not.
+    with nothing_left_over(), signals_as_usual():
         with pytest.raises(KeyboardInterrupt):
             asyncio.run(main())
         pressing[0].join(10)
