@@ -12,7 +12,8 @@ BENCH := .bench
 PY := $(VENV)/bin/python
 # What the environment holds beside the package: a dependency group of pyproject.toml.
 GROUP := dev
-PYTEST := $(PY) -m pytest -n 2
+# Some tests wait for time limits, so a third process fills two cores.
+PYTEST := $(PY) -m pytest -n 3
 # pytest rewrites the asserts of all tests, which takes seconds: let it keep what it has made.
 unexport PYTHONDONTWRITEBYTECODE
 CODE := smtpproto _smtpproto_pytest.py tests $(wildcard examples benchmarks docs)
@@ -33,9 +34,8 @@ ONE_VERSION := $(foreach folder,interop cli process docs,--ignore=tests/$(folder
 .PHONY: test test-thorough test-core interop check lint types docs site coverage packaging bench \
         bench-quick format clean
 
-# Some tests wait for time limits, so a third process fills two cores.
 test: $(VENV)/built
-	$(PY) -m pytest -n 3
+	$(PYTEST)
 
 test-thorough: $(VENV)/built
 	HYPOTHESIS_PROFILE=thorough $(PYTEST) --durations=10
@@ -68,7 +68,7 @@ site: $(VENV)/built
 
 coverage: $(VENV)/built
 	$(PY) -m coverage erase
-	$(PY) -m coverage run -m pytest -n 2 -q $(NO_CORE_TESTS)
+	$(PY) -m coverage run -m pytest -n 3 -q $(NO_CORE_TESTS)
 	$(PY) -m coverage combine -q
 	$(PY) -m coverage report --fail-under=100 \
 	    --include='$(subst $(empty) $(empty),$(comma),$(addprefix smtpproto/,$(CORE)))'
