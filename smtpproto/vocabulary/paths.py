@@ -46,7 +46,7 @@ class Path:
         require(self.mailbox, (Mailbox, type(None)), "a Mailbox or None (`of` takes text)")
         _set(self, "_text", f"<{self.bare if self.mailbox is None else self.mailbox}>")
 
-    if not TYPE_CHECKING:  # type checkers shall refuse other names
+    if not TYPE_CHECKING:  # pragma: no branch: type checkers shall refuse other names
 
         def __getattr__(self, name: str) -> Mailbox:
             if name != "mailbox":
