@@ -13,7 +13,9 @@ __all__ = [
     "DATA_TIMEOUT",
     "END_OF_CONTENT_TIMEOUT",
     "GREETING_TIMEOUT",
+    "HANDLER_TIMEOUT",
     "HANDSHAKE_TIMEOUT",
+    "LAST_CALL_TIMEOUT",
     "MAILBOX_LOCK_TIMEOUT",
     "NEXT_COMMAND_TIMEOUT",
     "POOL_IDLE_TIMEOUT",
@@ -62,6 +64,13 @@ protocol asks for three seconds at least, as one lost segment costs them."""
 
 STOP_TIMEOUT = 30.0
 """A server that stops waits so long for running mail transactions."""
+
+HANDLER_TIMEOUT = 0.5
+"""A server that has cut off its sessions waits so long for handlers to return."""
+
+LAST_CALL_TIMEOUT = 0.3
+"""A call that a cancelled conversation still makes has so long.  It is less than
+`HANDLER_TIMEOUT`, so that a server that stops still waits for the call."""
 
 POOL_IDLE_TIMEOUT = 60.0
 """A pool keeps an idle connection so long."""

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncGenerator, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+import socket
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from email.message import Message
 from io import BufferedReader
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..conversations import Content, Delivery, Envelope
 from ..conversations.client.base import ClientBase
-from ..conversations.client.pool import PoolBase, PoolLimits
+from ..conversations.client.pool import PoolLimits
 from ..conversations.io_requests import Flow
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from .async_link import AsyncLink
 from .async_runner import AsyncRunner
-from .connecting import ConnectionSettings, begin, options_of
+from .connecting import ConnectionPool, ConnectionSettings, begin, check_settings
+from .host import connecting
+from .tls_contexts import NO_HANDSHAKE, HandshakeSettings
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -129,16 +132,29 @@ class AsyncClient(ClientBase):
 
 
 async def begin_session(
-    client: type[C], runner: AsyncRunner, link: AsyncLink, settings: ConnectionSettings
+    client: type[C],
+    make_link: Callable[[socket.socket, float | None, HandshakeSettings], AsyncLink],
+    dial: Callable[[ConnectionSettings], Awaitable[socket.socket]],
+    settings: ConnectionSettings,
 ) -> C:
-    """Begin a session, and return its client; close the link if that fails.
+    """Connect, begin a session, and return its client.
+
+    Arguments:
+        client: the adapter's client.
+        make_link: makes the adapter's link.
+        dial: returns a connected socket.
+        settings: the settings of the session.
 
     Raises:
         Exception: as `connect` of `smtpproto.sync`.
     """
+    check_settings(settings)
+    with connecting(settings.host, settings.port, settings.path):
+        sock = await dial(settings)
+    link = make_link(sock, settings.timeout, NO_HANDSHAKE)
     try:
         engine, beginning, link.handshake = begin(link.sock, settings)
-        await runner.run(beginning, link)
+        await client._runner.run(beginning, link)  # noqa: SLF001  # of the class above
     except BaseException:
         link.close()
         raise
@@ -160,27 +176,26 @@ class _ReadInThread:
         return await self._in_thread(self._file.read, size)  # type: ignore[no-any-return]
 
 
-class AsyncPool(PoolBase[C]):
-    """Clients of one server: see `PoolBase`; an adapter adds the runner and the semaphore."""
+class AsyncPool(ConnectionPool[C]):
+    """Clients of one server: see `PoolBase`; an adapter adds the runner.
+
+    Arguments:
+        bounds, connect, clock: see `PoolBase`.
+        slots: a semaphore with as many slots as there may be clients.
+    """
 
     _runner: AsyncRunner
-    # A semaphore with as many slots as there may be clients.
-    _slots: AbstractAsyncContextManager[object]
 
-    @classmethod
-    def with_settings(
-        cls, settings: ConnectionSettings, *, bounds: PoolLimits = PoolLimits()
-    ) -> Self:
-        """Make the same as `Pool`, with settings that are made already.
-
-        Arguments:
-            settings: those of each client, as `connect_with` takes them.
-            bounds: how many clients, for how long.
-
-        Raises:
-            TypeError: `settings` are not `ConnectionSettings`, or `bounds` no `PoolLimits`.
-        """
-        return cls(**options_of(settings), bounds=bounds)
+    def __init__(
+        self,
+        bounds: PoolLimits,
+        connect: Callable[[], Awaitable[C]],
+        clock: Callable[[], float],
+        slots: AbstractAsyncContextManager[object],
+    ) -> None:
+        # One thread runs all tasks, so a lock is not needed.
+        super().__init__(bounds, connect, clock, nullcontext())
+        self._slots = slots
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[C, None]:

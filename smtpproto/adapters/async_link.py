@@ -10,14 +10,11 @@ from ..conversations import io_requests
 from ..conversations.conversation_steps import Steps
 from ..vocabulary.session_facts import TLSFacts
 from . import tls_contexts
-from .nonblocking_channel import Channel
+from .nonblocking_channel import READS, SLICE, Channel
 
 __all__ = ["AsyncLink", "HandedSteps"]
 
 T = TypeVar("T")
-
-_SLICE = 2048  # octets to write before other sessions continue
-_READS = 65536  # most octets to read while there is something to write
 
 
 class HandedSteps(Steps[T]):
@@ -50,24 +47,18 @@ class HandedSteps(Steps[T]):
 
 
 class AsyncLink(Channel):
-    """A channel with deadlines; an adapter adds how to wait for its socket.
+    """A channel with deadlines; an adapter adds how to wait, and ends a wait in `abort`.
 
     It uses the socket directly.  A stream of the adapter's library would take more memory for each
     idle session, and one turn of the scheduler for each write.
-
-    Arguments:
-        sock: a connected socket.
-        most: seconds that no wait may exceed; None: only the conversation's own bounds.
-        handshake: how to begin TLS.
     """
 
-    __slots__ = ("_awaits_peer", "_draining", "_most", "_progress", "_until")
+    __slots__ = ("_awaits_peer", "_draining", "_progress", "_until")
 
     def __init__(
         self, sock: socket.socket, most: float | None, handshake: tls_contexts.HandshakeSettings
     ) -> None:
-        super().__init__(sock, handshake)
-        self._most = most
+        super().__init__(sock, handshake, most)
         self._until = 0.0
         # The time by which the peer must accept some of the unsent octets.
         self._progress = 0.0
@@ -106,10 +97,6 @@ class AsyncLink(Channel):
         """End the running `_wait`."""
         raise NotImplementedError
 
-    def abort(self) -> None:
-        """Close at once; a wait ends with an error."""
-        raise NotImplementedError
-
     # --- requests -----------------------------------------------------------------------------
 
     def send(self, request: io_requests.Send) -> Awaitable[bytes | None] | None:
@@ -121,7 +108,7 @@ class AsyncLink(Channel):
         begins = not self.unsent
         self.put(request.data)
         self.push()
-        if not self.unsent and len(request.data) < _SLICE:
+        if not self.unsent and len(request.data) < SLICE:
             return None
         if begins:
             self._progress = self._now() + self._limit(request.timeout)
@@ -130,7 +117,7 @@ class AsyncLink(Channel):
     async def _send(self, request: io_requests.Send) -> bytes | None:
         # A session usually waits after a reply.  One that writes much must let others run.
         await self._let_others_go_on()
-        return await self._finish(request, _READS if request.reads else 0)
+        return await self._finish(request, READS if request.reads else 0)
 
     async def _finish(
         self, request: io_requests.Send | io_requests.Receive, reads: int
@@ -193,7 +180,7 @@ class AsyncLink(Channel):
                 self._until = request.deadline(now, self._until, self._most)
                 if now < self._until:
                     return request
-            elif type(request) is io_requests.Send and len(request.data) < _SLICE:
+            elif type(request) is io_requests.Send and len(request.data) < SLICE:
                 try:
                     self.put(request.data)
                     self.push()
@@ -211,7 +198,7 @@ class AsyncLink(Channel):
         """Do the TLS handshake."""
         until = self._now() + self._limit(request.timeout)
         while (facts := self.shake_hands()) is None:
-            if not await self._hear(until, _READS):
+            if not await self._hear(until, READS):
                 raise self._silence(request)
             self.push()
         return facts
@@ -236,9 +223,6 @@ class AsyncLink(Channel):
             return TimeoutError("the time limit ran out")
         return TimeoutError(f"the peer sent nothing for {self._limit(request.timeout):g} seconds")
 
-    def _limit(self, timeout: float) -> float:
-        return timeout if self._most is None else min(timeout, self._most)
-
     # --- the end ------------------------------------------------------------------------------
 
     def drain(self) -> None:
@@ -246,10 +230,3 @@ class AsyncLink(Channel):
         self._draining = True
         if self._awaits_peer:
             self._wake()
-
-    def close(self) -> None:
-        """Close, and close TLS first, without waiting for the peer's close."""
-        try:
-            self.say_goodbye()
-        finally:
-            self.abort()

@@ -10,16 +10,13 @@ from ..conversations import io_requests
 from ..conversations.conversation_steps import Steps
 from ..conversations.io_requests import Flow, Request
 from ..conversations.server.incoming_content import ContentLost
+from ..timeouts import LAST_CALL_TIMEOUT
 from . import host
 from .async_link import AsyncLink
 
-__all__ = ["LAST_CALL", "AsyncRunner"]
+__all__ = ["AsyncRunner"]
 
 T = TypeVar("T")
-
-# Seconds that a call has after the cancellation of its conversation.  A server that stops waits
-# longer than this for its handlers.
-LAST_CALL = 0.3
 
 
 class AsyncRunner:
@@ -56,7 +53,7 @@ class AsyncRunner:
         """Run a conversation to its end; the link may be None if it only calls functions.
 
         After a cancellation, each call that the conversation of a session still makes, such as the
-        hook `closed`, has `LAST_CALL` seconds.
+        hook `closed`, has `LAST_CALL_TIMEOUT` seconds.
 
         Raises:
             Exception: any error that the conversation raises.
@@ -79,7 +76,8 @@ class AsyncRunner:
                     result = self._fulfil(request, link)
                     if hasattr(type(result), "__await__"):
                         if cancelled and type(request) is io_requests.Call:
-                            result = self._finish(result, LAST_CALL if link is not None else 0.0)
+                            seconds = LAST_CALL_TIMEOUT if link is not None else 0.0
+                            result = self._finish(result, seconds)
                         result = await result
                     steps.result = result
                 except BaseException as raised:  # noqa: BLE001  # the conversation handles it

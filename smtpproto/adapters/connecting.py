@@ -6,10 +6,11 @@ import functools
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
-from ..conversations import ClientSettings, PoolLimits
+from ..conversations import ClientSettings
 from ..conversations.client.opening import begin as begin_session
+from ..conversations.client.pool import Poolable, PoolBase, PoolLimits
 from ..conversations.io_requests import Flow
 from ..engine.client import Client
 from ..timeouts import CONNECT_TIMEOUT
@@ -18,7 +19,12 @@ from ..vocabulary.session_facts import Session
 from . import host as machine
 from . import tls_contexts as security
 
-__all__ = ["ConnectionSettings", "PoolSettings", "begin", "check_settings", "options_of"]
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+__all__ = ["ConnectionPool", "ConnectionSettings", "PoolSettings", "begin", "check_settings"]
+
+K = TypeVar("K", bound=Poolable)
 
 
 @dataclass(frozen=True)
@@ -81,14 +87,26 @@ def check_settings(settings: ConnectionSettings) -> None:
         raise TypeError(f"settings: expected ConnectionSettings(host, port), found {settings!r}")
 
 
-def options_of(settings: ConnectionSettings) -> dict[str, Any]:
-    """Return settings as the arguments of `connect`.
+class ConnectionPool(PoolBase[K]):
+    """What the pools of all adapters do with settings; their `__init__` takes `PoolSettings`."""
 
-    Raises:
-        TypeError: the settings are something else.
-    """
-    check_settings(settings)
-    return {each.name: getattr(settings, each.name) for each in fields(ConnectionSettings)}
+    @classmethod
+    def with_settings(
+        cls, settings: ConnectionSettings, *, bounds: PoolLimits = PoolLimits()
+    ) -> Self:
+        """Make the same as `Pool`, with settings that are made already.
+
+        Arguments:
+            settings: those of each client, as `connect_with` takes them.
+            bounds: how many clients, for how long.
+
+        Raises:
+            TypeError: `settings` are not `ConnectionSettings`, or `bounds` no `PoolLimits`.
+        """
+        check_settings(settings)
+        options = {each.name: getattr(settings, each.name) for each in fields(ConnectionSettings)}
+        make: Callable[..., Self] = cls
+        return make(**options, bounds=bounds)
 
 
 def begin(

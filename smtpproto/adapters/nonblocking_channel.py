@@ -15,14 +15,25 @@ from typing import Any
 from ..vocabulary.session_facts import TLSFacts
 from . import sockets, tls_contexts
 
-__all__ = ["Channel"]
+__all__ = ["READS", "RECORDS", "SLICE", "Channel"]
 
-# Octets of TLS records to read from the socket at once: more than one record of maximum size.
-_RECORDS = 32768
+READS = 65536
+"""The most octets that a reader takes at once where the conversation names no number."""
+
+RECORDS = 32768
+"""Octets of TLS records to read from the socket at once: more than one record of maximum size."""
+
+SLICE = 2048
+"""Octets that a server writes for a session before other sessions have their turn."""
 
 
 class Channel:
     """A connected stream socket, with or without TLS; it is made non-blocking.
+
+    Arguments:
+        sock: a connected socket.
+        handshake: how to begin TLS.
+        most: seconds that no wait may exceed; None: only the conversation's own bounds.
 
     Attributes:
         sock: the socket, for the adapter to wait for.
@@ -31,11 +42,17 @@ class Channel:
             socket is writable and call `push`.
     """
 
-    __slots__ = ("_incoming", "_outgoing", "_tls", "handshake", "sock", "unsent")
+    __slots__ = ("_incoming", "_most", "_outgoing", "_tls", "handshake", "sock", "unsent")
 
-    def __init__(self, sock: socket.socket, handshake: tls_contexts.HandshakeSettings) -> None:
+    def __init__(
+        self,
+        sock: socket.socket,
+        handshake: tls_contexts.HandshakeSettings,
+        most: float | None = None,
+    ) -> None:
         sockets.prepare(sock)
         self.sock = sock
+        self._most = most
         self.handshake = handshake
         self.unsent: bytes | memoryview = b""
         self._tls: ssl.SSLObject | None = None
@@ -46,6 +63,10 @@ class Channel:
     def secure(self) -> bool:
         """Whether TLS has begun."""
         return self._tls is not None
+
+    def _limit(self, timeout: float) -> float:
+        """Return the seconds that a wait may take."""
+        return timeout if self._most is None else min(timeout, self._most)
 
     # --- writing ------------------------------------------------------------------------------
 
@@ -123,7 +144,7 @@ class Channel:
 
     def _fetch(self) -> bool:
         """Read records from the socket; return whether there were any, or the end."""
-        octets = self._take(_RECORDS)
+        octets = self._take(RECORDS)
         if octets is None:
             return False
         if octets:
@@ -174,6 +195,17 @@ class Channel:
         self.push()
 
     # --- the end ------------------------------------------------------------------------------
+
+    def close(self) -> None:
+        """Close, and close TLS first, without waiting for the peer's close."""
+        try:
+            self.say_goodbye()
+        finally:
+            self.abort()
+
+    def abort(self) -> None:
+        """Close at once."""
+        self.sock.close()
 
     def cut(self) -> None:
         """Shut the socket down; this ends waits for it, also in other threads."""

@@ -192,6 +192,11 @@ class NotListening(Exception):
     """A socket no longer listens: another part of the program shut it down."""
 
 
+def log_not_listening(error: Exception) -> None:
+    """Log that a server continues without a socket; a loop would report it without end."""
+    LOG.error("a socket no longer listens: other code closed it (%s)", error)
+
+
 def accept(listener: socket.socket) -> tuple[socket.socket, str, int] | None:
     """Accept a connection; return its prepared socket, and the peer's IP address and port.
 

@@ -12,10 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from ..adapters.async_client import AsyncClient, begin_session
-from ..adapters.connecting import ConnectionSettings, check_settings
-from ..adapters.host import connecting
+from ..adapters.connecting import ConnectionSettings
 from ..adapters.settings_as_parameters import fields_as_parameters
-from ..adapters.tls_contexts import NO_HANDSHAKE
 from .link import RUNNER, Link, made_in_thread
 
 __all__ = ["Client", "connect", "connect_with"]
@@ -35,11 +33,7 @@ async def connect(settings: ConnectionSettings) -> AsyncGenerator[Client, None]:
 
 async def connect_with(settings: ConnectionSettings) -> Client:
     """Do the same as `connect`, with a settings object and without a block."""
-    check_settings(settings)
-    with connecting(settings.host, settings.port, settings.path):
-        sock = await _dial(settings)
-    link = Link(sock, settings.timeout, NO_HANDSHAKE)
-    return await begin_session(Client, RUNNER, link, settings)
+    return await begin_session(Client, Link, _dial, settings)
 
 
 async def _dial(settings: ConnectionSettings) -> socket.socket:

@@ -12,15 +12,13 @@ from typing import Any, TypeVar
 from ..adapters import tls_contexts
 from ..adapters.async_link import AsyncLink, HandedSteps
 from ..adapters.async_runner import AsyncRunner
+from ..adapters.nonblocking_channel import RECORDS
 from ..conversations.conversation_steps import Steps
 from ..conversations.io_requests import Receive
 
 __all__ = ["RUNNER", "Link", "made_in_thread"]
 
 T = TypeVar("T")
-
-# Octets of TLS records to read at once: more than one record of maximum size.
-_RECORDS = 32768
 
 
 class Link(AsyncLink):
@@ -122,7 +120,7 @@ class Link(AsyncLink):
         if until <= self._loop.time():
             waiter.set_result(False)
             return waiter
-        self._most_octets = _RECORDS if read and self.secure else read
+        self._most_octets = RECORDS if read and self.secure else read
         # After a wait the loop still watches the socket.
         if read and not self._reads:
             self._loop.add_reader(self._number, self._readable)
@@ -194,7 +192,7 @@ class Link(AsyncLink):
             self._loop.remove_writer(self._number)
         self._number = -1
         self._arrived = None
-        self.sock.close()
+        super().abort()
         if self._timer is not None:
             self._timer.cancel()
         if not self._waiter.done():

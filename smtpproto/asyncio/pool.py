@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import nullcontext
 from functools import partial
 
 from ..adapters.async_client import AsyncPool
@@ -25,5 +24,5 @@ class Pool(AsyncPool[Client]):
     def __init__(self, settings: PoolSettings) -> None:
         """Create a pool; it connects when a client is needed."""
         bounds = settings.bounds
-        super().__init__(bounds, partial(connect_with, settings), time.monotonic, nullcontext())
-        self._slots: asyncio.Semaphore = asyncio.Semaphore(bounds.connections)
+        slots = asyncio.Semaphore(bounds.connections)
+        super().__init__(bounds, partial(connect_with, settings), time.monotonic, slots)

@@ -13,14 +13,13 @@ from typing import TYPE_CHECKING
 from ..adapters import host, sockets
 from ..adapters.listening import Arrival, Listening, ListeningSettings, Running, start_listening
 from ..adapters.settings_as_parameters import fields_as_parameters
+from ..timeouts import HANDLER_TIMEOUT
 from .link import RUNNER, Link, made_in_thread
 
 if TYPE_CHECKING:
     from ..conversations import AsyncContentHandler, AsyncMessageHandler
 
 __all__ = ["Server", "serve", "serve_with"]
-
-_LAST = 0.5  # seconds that handlers have to return after their sessions were cut off
 
 
 @fields_as_parameters(ListeningSettings)
@@ -100,7 +99,7 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
 
     def _forget(self, listener: socket.socket, error: Exception) -> None:
         """Continue without a broken listener; the loop would report it without end."""
-        host.LOG.error("a socket no longer listens: other code closed it (%s)", error)
+        sockets.log_not_listening(error)
         self._ignore(listener)
 
     def _accept(self, listener: socket.socket) -> None:
@@ -158,7 +157,7 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
         for task, link in self._links.items():
             link.abort()
             task.cancel()
-        self._set_timer(self._loop.time() + _LAST, self._give_up)
+        self._set_timer(self._loop.time() + HANDLER_TIMEOUT, self._give_up)
 
     def _give_up(self) -> None:
         """Stop without waiting for handlers that still run."""

@@ -9,7 +9,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from ..adapters.nonblocking_channel import Channel
+from ..adapters.nonblocking_channel import READS, Channel
 from ..conversations.transcript import printable
 from ..timeouts import HANDSHAKE_TIMEOUT
 from .common import reason
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ProxySession", "Recorder", "script_line"]
 
-READS = 65536
 # Octets that one side may be behind before the other is not read any more.
 BEHIND = 1 << 20
 # Octets of a chunk to show.

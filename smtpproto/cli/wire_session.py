@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..adapters.connecting import begin
 from ..adapters.host import connecting, hostname
+from ..adapters.nonblocking_channel import READS
 from ..adapters.tls_contexts import NO_HANDSHAKE
 from ..conversations import ConnectionLost, TLSMode
 from ..conversations.client.authentication import log_in
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 __all__ = ["WireSession"]
 
 
-READS = 65536
 CLOSED = "the server closed the connection"
 
 

@@ -47,7 +47,6 @@ class AcceptedConnection(Channel):
 
     __slots__ = (
         "_is_cut",
-        "_most",
         "_outer",
         "_receive_until",
         "awaited",
@@ -70,7 +69,7 @@ class AcceptedConnection(Channel):
         handshake: tls_contexts.HandshakeSettings,
         most: float | None,
     ) -> None:
-        super().__init__(sock, handshake)
+        super().__init__(sock, handshake, most)
         self.number = sock.fileno()
         self.session = session
         self.steps: Steps[Any] = Steps(flow)
@@ -81,7 +80,6 @@ class AcceptedConnection(Channel):
         self.ready = False
         self.sent = 0
         self.drained = False
-        self._most = most
         self._outer: Steps[Any] | None = None
         self._is_cut = False
 
@@ -145,9 +143,6 @@ class AcceptedConnection(Channel):
         what = missing.get(type(request), "the TLS handshake did not end within")
         self.fail(TimeoutError(f"{what} {self._limit(request.timeout):g} seconds"))
 
-    def _limit(self, timeout: float) -> float:
-        return timeout if self._most is None else min(timeout, self._most)
-
     def fail(self, error: BaseException) -> None:
         """Raise an error in the conversation in place of the awaited request's result."""
         self.awaited = None
@@ -169,12 +164,11 @@ class AcceptedConnection(Channel):
         super().cut()
 
     def close(self) -> None:
-        """Close, and close TLS first, without waiting for the peer's close."""
-        try:
-            if not self._is_cut:
-                self.say_goodbye()
-        finally:
-            self.sock.close()
+        """Close, and close TLS first if the connection was not cut."""
+        if self._is_cut:
+            self.abort()
+        else:
+            super().close()
 
     # --- content in chunks --------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from ..adapters import host, tls_contexts
-from ..adapters.nonblocking_channel import Channel
+from ..adapters.nonblocking_channel import READS, Channel
 from ..conversations import io_requests
 from ..conversations.io_requests import Flow, Request
 from ..vocabulary.session_facts import TLSFacts
@@ -17,25 +17,17 @@ from ..vocabulary.session_facts import TLSFacts
 __all__ = ["Link", "at_once", "run"]
 
 T = TypeVar("T")
-_READS = 65536  # most octets to read while there is something to write
 
 
 class Link(Channel):
-    """A channel with deadlines.
+    """A channel with deadlines, whose methods wait."""
 
-    Arguments:
-        sock: a connected socket.
-        most: seconds that no wait may exceed; None: only the conversation's own bounds.
-        handshake: how to begin TLS.
-    """
-
-    __slots__ = ("_deadline", "_most", "_progress")
+    __slots__ = ("_deadline", "_progress")
 
     def __init__(
         self, sock: socket.socket, most: float | None, handshake: tls_contexts.HandshakeSettings
     ) -> None:
-        super().__init__(sock, handshake)
-        self._most = most
+        super().__init__(sock, handshake, most)
         # Times on the clock `time.monotonic`: the end of the wait for octets; and the time by which
         # the peer must accept some of the unsent octets.
         self._deadline = self._progress = 0.0
@@ -53,7 +45,7 @@ class Link(Channel):
             return None
         if progress or not behind:
             self._progress = time.monotonic() + self._limit(request.timeout)
-        return self._finish(request, _READS, reads=request.reads)
+        return self._finish(request, READS, reads=request.reads)
 
     def _finish(
         self, request: io_requests.Send | io_requests.Receive, most: int, *, reads: bool
@@ -99,26 +91,12 @@ class Link(Channel):
             self.push()
         return facts
 
-    def _limit(self, timeout: float) -> float:
-        return timeout if self._most is None else min(timeout, self._most)
-
     def _wait(self, events: int, deadline: float) -> int:
         """Wait for events of `select.poll`; return those that came, or 0 after the deadline."""
         poll = select.poll()
         poll.register(self.sock, events)
         ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
         return ready[0][1] if ready else 0
-
-    def close(self) -> None:
-        """Close, and close TLS first, without waiting for the peer's close."""
-        try:
-            self.say_goodbye()
-        finally:
-            self.abort()
-
-    def abort(self) -> None:
-        """Close at once."""
-        self.sock.close()
 
 
 def run(flow: Flow[T], link: Link | None = None) -> T:

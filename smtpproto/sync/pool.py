@@ -7,21 +7,16 @@ import time
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
-from typing import TYPE_CHECKING
 
-from ..adapters.connecting import ConnectionSettings, PoolSettings, options_of
+from ..adapters.connecting import ConnectionPool, PoolSettings
 from ..adapters.settings_as_parameters import fields_as_parameters
-from ..conversations.client.pool import PoolBase, PoolLimits
 from .client import Client, connect_with
 from .link import run
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["Pool"]
 
 
-class Pool(PoolBase[Client], AbstractContextManager["Pool"]):
+class Pool(ConnectionPool[Client], AbstractContextManager["Pool"]):
     """Clients of one server: see `PoolBase`."""
 
     @fields_as_parameters(PoolSettings)
@@ -30,21 +25,6 @@ class Pool(PoolBase[Client], AbstractContextManager["Pool"]):
         bounds = settings.bounds
         super().__init__(bounds, partial(connect_with, settings), time.monotonic, threading.Lock())
         self._slots = threading.Semaphore(bounds.connections)
-
-    @classmethod
-    def with_settings(
-        cls, settings: ConnectionSettings, *, bounds: PoolLimits = PoolLimits()
-    ) -> Self:
-        """Make the same as `Pool`, with settings that are made already.
-
-        Arguments:
-            settings: those of each client, as `connect_with` takes them.
-            bounds: how many clients, for how long.
-
-        Raises:
-            TypeError: `settings` are not `ConnectionSettings`, or `bounds` no `PoolLimits`.
-        """
-        return cls(**options_of(settings), bounds=bounds)
 
     @contextmanager
     def connection(self) -> Generator[Client, None, None]:

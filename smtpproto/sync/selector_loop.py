@@ -13,6 +13,7 @@ from typing import Any
 
 from ..adapters import host, sockets, tls_contexts
 from ..adapters.listening import Arrival, Listening
+from ..adapters.nonblocking_channel import SLICE
 from ..conversations.io_requests import (
     BeginTLS,
     Call,
@@ -23,6 +24,7 @@ from ..conversations.io_requests import (
     Send,
 )
 from ..conversations.server.incoming_content import ContentLost
+from ..timeouts import HANDLER_TIMEOUT
 from .accepted_connection import READ, AcceptedConnection
 from .content_chunks import Chunks
 from .handler_threads import HandlerThreads
@@ -31,9 +33,6 @@ from .wakeable_selector import WakeableSelector
 from .watched_listeners import WatchedListeners
 
 __all__ = ["Loop"]
-
-_SLICE = 2048  # octets of replies after which other connections have their turn
-_LAST = 0.5  # seconds that handlers have to return after their connections were cut
 
 # A call, and what the loop does with its result or error.
 _Job = tuple[
@@ -108,7 +107,7 @@ class Loop:
                 time.sleep(sockets.PAUSE)
         self._end_pools()
         # Wait only a short time for handlers that still run.
-        until = min(time.monotonic() + _LAST, self._give_up_at)
+        until = min(time.monotonic() + HANDLER_TIMEOUT, self._give_up_at)
         for pool in self._pools:
             pool.join(until)
         self._selector.close()
@@ -253,7 +252,7 @@ class Loop:
             connection.fail(ConnectionAbortedError(f"the server failed: {error!r}"))
         if missing and not (self._draining and connection.drain()):
             return self._watch(connection, missing)
-        return connection.sent < _SLICE or self._give_way(connection)
+        return connection.sent < SLICE or self._give_way(connection)
 
     def _give_way(self, connection: AcceptedConnection) -> bool:
         """Continue the connection in the next turn, after the others.  Return False."""
@@ -366,7 +365,7 @@ class Loop:
 
     def _cut(self) -> None:
         """Cut off the remaining sessions."""
-        self._cut_at, self._give_up_at = inf, time.monotonic() + _LAST
+        self._cut_at, self._give_up_at = inf, time.monotonic() + HANDLER_TIMEOUT
         for connection in self._connections:
             connection.cut()
         for connection in self._waiting():

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from math import inf
 
-from ..adapters import host, sockets
+from ..adapters import sockets
 from ..adapters.listening import Arrival, Listening
 
 __all__ = ["WatchedListeners"]
@@ -67,6 +67,6 @@ class WatchedListeners:
 
     def _remove(self, listener: socket.socket, error: Exception) -> None:
         """Continue without a broken listener; the selector would report it without end."""
-        host.LOG.error("a socket no longer listens: other code closed it (%s)", error)
+        sockets.log_not_listening(error)
         self._unregister(listener)
         self._sockets.remove(listener)

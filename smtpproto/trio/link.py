@@ -55,7 +55,7 @@ class Link(AsyncLink):
     def abort(self) -> None:
         if self.sock.fileno() >= 0:
             trio.lowlevel.notify_closing(self.sock)
-        self.sock.close()
+        super().abort()
 
 
 def _ready(sock: socket.socket, *, read: bool, write: bool) -> Awaitable[None]:

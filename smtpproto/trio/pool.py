@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from functools import partial
 
 import trio
@@ -25,5 +24,5 @@ class Pool(AsyncPool[Client]):
     def __init__(self, settings: PoolSettings) -> None:
         """Create a pool; it connects when a client is needed."""
         bounds = settings.bounds
-        super().__init__(bounds, partial(connect_with, settings), trio.current_time, nullcontext())
-        self._slots: trio.Semaphore = trio.Semaphore(bounds.connections)
+        slots = trio.Semaphore(bounds.connections)
+        super().__init__(bounds, partial(connect_with, settings), trio.current_time, slots)

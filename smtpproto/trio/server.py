@@ -12,14 +12,13 @@ import trio
 from ..adapters import host, sockets
 from ..adapters.listening import Arrival, Listening, ListeningSettings, Running, start_listening
 from ..adapters.settings_as_parameters import fields_as_parameters
+from ..timeouts import HANDLER_TIMEOUT
 from .link import Link, is_cancelled, run
 
 if TYPE_CHECKING:
     from ..conversations import AsyncContentHandler, AsyncMessageHandler
 
 __all__ = ["Server", "TaskSettings", "serve", "serve_with"]
-
-_LAST = 0.5  # seconds that handlers have to return after their sessions were cut off
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +80,7 @@ class Server(Running):
     async def stop(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # not for the call
         """Stop the server, and wait until it has stopped: see `Running`."""
         self._stop(timeout)
-        with trio.move_on_at(self._cut.deadline + _LAST):
+        with trio.move_on_at(self._cut.deadline + HANDLER_TIMEOUT):
             await self._stopped.wait()
         if not self._stopped.is_set():
             self._give_up()
@@ -139,7 +138,7 @@ class Server(Running):
                     await trio.sleep(sockets.PAUSE)
             except (sockets.NotListening, trio.ClosedResourceError, ValueError) as error:
                 # A further wait would return at once, without end.
-                host.LOG.error("a socket no longer listens: other code closed it (%s)", error)
+                sockets.log_not_listening(error)
                 return
 
     def _begin(self, sessions: trio.Nursery, arrival: Arrival) -> None:
