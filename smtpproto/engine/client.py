@@ -6,7 +6,6 @@ sent one after the other, and leave as early as the server allows.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..errors import RemoteProtocolError
@@ -17,7 +16,7 @@ from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
 from ..vocabulary.commands import Hello, Helo, Rcpt
 from ..vocabulary.events import ClientEvent, ConnectionClosed, Need
 from ..vocabulary.replies import Reply
-from ..vocabulary.session_facts import NOTHING_OFFERED, Protocol, Session, TLSFacts
+from ..vocabulary.session_facts import NOTHING_OFFERED, Protocol, Session, TLSFacts, changed
 from ..vocabulary.states import State
 from ..wire import BadLine, DotEncoder, LineEndings
 from .client_commands import ClientCommands, early
@@ -73,7 +72,7 @@ class Client(ClientCommands):
         limits = limits or DEFAULT
         super().__init__(
             catalogue(known.KNOWN if extensions is None else extensions, protocol, limits),
-            Session(protocol=protocol) if session is None else replace(session, protocol=protocol),
+            Session(protocol=protocol) if session is None else changed(session, protocol=protocol),
             limits,
             line_endings,
             observer,
@@ -257,11 +256,11 @@ class Client(ClientCommands):
     def _learn(self, command: Hello | None, reply: Reply) -> None:
         """Store what the greeting, or the reply to EHLO, says about the server."""
         if command is None:
-            self.session = replace(self.session, hostname=reply.lines[0].partition(" ")[0])
+            self.session = changed(self.session, hostname=reply.lines[0].partition(" ")[0])
         else:
             extended = not isinstance(command, Helo)
             offers = read_offers(reply.lines[1:], self._catalogue) if extended else NOTHING_OFFERED
-            self.session = replace(
+            self.session = changed(
                 self.session, name=command.name, extended=extended, offered=offers
             )
 

@@ -5,8 +5,6 @@ Commands are checked against the state that the session will be in when they arr
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..limits import Limits
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand, Framing
@@ -14,7 +12,7 @@ from ..vocabulary.commands import Hello, Mail, Rcpt
 from ..vocabulary.events import AuthResponse, ContentChunk, EndOfContent
 from ..vocabulary.lenient_commands import NoDomain
 from ..vocabulary.replies import Reply, ReplyReader
-from ..vocabulary.session_facts import NOTHING_OFFERED, Session, Transaction
+from ..vocabulary.session_facts import NOTHING_OFFERED, Session, Transaction, changed
 from ..vocabulary.states import Effect, State
 from ..wire import DotEncoder, LineEndings, LineReader
 from .client_chunks import OutgoingChunks
@@ -131,7 +129,7 @@ class ClientCommands(Connection):
         force, session = self._in_force, self._session
         if queued.unsettled:
             force = self._catalogue.in_force(NOTHING_OFFERED)
-            session = replace(session, offered=NOTHING_OFFERED)
+            session = changed(session, offered=NOTHING_OFFERED)
         row = self._rows[state].get(command.row)
         if row is None or row.in_flight:
             raise _impossible(not_possible(command, state))

@@ -7,7 +7,7 @@ that does not depend on arguments is compiled once for each set of extensions.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..vocabulary.session_facts import Session, Transaction
     from ..vocabulary.states import State
 
-__all__ = ["CommandRules", "InForce", "keeps_facts", "not_possible"]
+__all__ = ["CommandRules", "InForce", "keeps_facts", "longest_line", "not_possible"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,8 +124,7 @@ class InForce:
     def _compile(self, kind: type[Command]) -> CommandRules:
         return CommandRules(
             self._not_offered(kind),
-            self._limits.command_line
-            + sum(each.extra_length.get(kind, 0) for each in self._known if each in self._kinds),
+            longest_line(self._limits, kind, (each for each in self._known if each in self._kinds)),
             tuple(each for each in self._known if each in self._kinds and _asks(each, kind)),
             tuple(each for each in self._known if _is_told(each, kind, self._kinds)),
             {
@@ -148,6 +147,19 @@ def not_possible(command: Command, state: State) -> Reply:
     """Return the reply to a command that has no row in this state: 503."""
     where = f"{state.value} (RFC 5321 section 4.1.4)"
     return Reply(503, "5.5.1", f"{command.verb} is not possible here: {where}")
+
+
+def longest_line(
+    limits: Limits, command: type[Command], extensions: Iterable[type[Extension]]
+) -> int:
+    """Return the octets of a command's longest line with its CRLF (RFC 5321 section 4.5.3.1.4).
+
+    Arguments:
+        limits: for a command without extensions.
+        command: the class of the command.
+        extensions: the classes of the extensions in use.
+    """
+    return limits.command_line + sum(each.extra_length.get(command, 0) for each in extensions)
 
 
 def _parameters(extension: type[Extension], command: type[Command]) -> Sequence[type[Parameter]]:

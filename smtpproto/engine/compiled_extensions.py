@@ -17,7 +17,7 @@ from ..extensions.known import VERBS
 from ..vocabulary.command_base import Command, Grammar, Syntax
 from ..vocabulary.commands import BASE_COMMANDS, Ehlo, Helo, Lhlo
 from ..vocabulary.session_facts import Offered, Protocol
-from .command_allowed import InForce, keeps_facts
+from .command_allowed import InForce, keeps_facts, longest_line
 from .transition_table import compile_table
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Catalogue", "ServerExtensions", "catalogue", "read_offers"]
 
 T = TypeVar("T")
-E = TypeVar("E", bound="Sequence[Extension]")
+K = TypeVar("K")
 
 # How many sets of offered extensions to keep compiled.
 _MOST_COMPILED = 64
@@ -131,51 +131,43 @@ class Catalogue:
         self._in_force: dict[tuple[type, ...], InForce] = {}
         self._offered: dict[tuple[int, ...], Offered] = {}
         self._of_server: dict[tuple[int, ...], ServerExtensions] = {}
-        everything = self._compile(tuple(self.kinds.values()))
-        self.longest = max(
-            limits.command_line, *(everything.rules[each].longest for each in verbs.values())
-        )
+        longer = (longest_line(limits, command, self.kinds.values()) for command in verbs.values())
+        self.longest = max(limits.command_line, *longer)
 
     def offered(self, extensions: Sequence[Extension]) -> Offered:
         """Return the set of these extensions.
 
         Idle sessions of a server share one set; a set for each took 0.6 KiB of their memory.
         """
-        return _shared(self._offered, extensions, Offered)
+        return _shared(self._offered, _ids(extensions), lambda _: Offered(extensions))
 
     def of_server(self, extensions: tuple[Extension, ...]) -> ServerExtensions:
         """Return the extensions that a server offers, sorted; its sessions share the value."""
-        return _shared(self._of_server, extensions, ServerExtensions)
+        return _shared(self._of_server, _ids(extensions), lambda _: ServerExtensions(extensions))
 
     def in_force(self, offered: Offered) -> InForce:
         """Return the rules for commands while these extensions are in use."""
-        kinds = offered.kinds
-        return self._in_force.get(kinds) or self._compile(kinds)
+        return _shared(self._in_force, offered.kinds, self._compile)
 
     def _compile(self, kinds: tuple[type, ...]) -> InForce:
         utf8 = any(issubclass(kind, Extension) and kind.utf8 for kind in kinds)
         grammar = self.utf8_grammar if utf8 else self.grammar
-        if len(self._in_force) >= _MOST_COMPILED:  # threads share this
-            # A client has used very many servers: drop the compiled sets and start again.
-            self._in_force.clear()
-        known = tuple(self.kinds.values())
-        in_force = self._in_force[kinds] = InForce(kinds, known, grammar, self.limits)
-        return in_force
-
-    def longest_line(self, command: type[Command], offered: Offered) -> int:
-        """Octets of the longest line of a command with its CRLF (RFC 5321 section 4.5.3.1.4)."""
-        return self.in_force(offered).rules[command].longest
+        return InForce(kinds, tuple(self.kinds.values()), grammar, self.limits)
 
 
-def _shared(made: dict[tuple[int, ...], T], extensions: E, make: Callable[[E], T]) -> T:
-    """Return the value for these extensions; make it at the first call."""
-    # The value keeps the extensions in memory, so no other object gets their `id`.
-    key = tuple(map(id, extensions))
+def _ids(extensions: Iterable[Extension]) -> tuple[int, ...]:
+    """Return a key for a value that keeps these extensions: no other object gets their `id`."""
+    return tuple(map(id, extensions))
+
+
+def _shared(made: dict[K, T], key: K, make: Callable[[K], T]) -> T:
+    """Return the value for a key; make it at the first call."""
     found = made.get(key)
     if found is None:
         if len(made) >= _MOST_COMPILED:  # threads share this
+            # A client has used very many servers: drop the values and start again.
             made.clear()
-        found = made[key] = make(extensions)
+        found = made[key] = make(key)
     return found
 
 

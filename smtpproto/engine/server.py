@@ -38,7 +38,7 @@ from ..vocabulary.session_facts import Protocol, Session, changed
 from ..vocabulary.states import State
 from ..wire import BadLine, ContentEnd, LineEndings, LineFault
 from . import server_refusals as refusals
-from .command_allowed import InForce, not_possible
+from .command_allowed import not_possible
 from .compiled_extensions import catalogue
 from .connection import Observer
 from .server_content import ServerContent
@@ -168,7 +168,7 @@ class Server(ServerReplies):
     def _next_line(self) -> bytes | BadLine | ServerEvent | Need:
         """Return the next line, or the event or `Need` if there is no line to parse."""
         lines = self._lines
-        line = lines.read() if self._buffer.octets else None
+        line = lines.read()
         if lines.dropped > self._limits.overlong:
             # Stop reading a line that has no end.
             return self._reject(refusals.ENDLESS_LINE)
@@ -182,7 +182,7 @@ class Server(ServerReplies):
     def _next_command(self) -> ServerEvent | Need | None:
         if self._deviant is not None:
             (command, octets), self._deviant = self._deviant, None
-            return self._admit(command, self._in_force, octets)
+            return self._admit(command, octets)
         if not self._began:
             # A client that begins TLS here may send no CRLF at all.
             if self._buffer.peek(2) == _HANDSHAKE:
@@ -194,12 +194,12 @@ class Server(ServerReplies):
                 return line
             self._show(line.start)
             return self._refuse_line(refusals.bad_line(line.reason), line.start)
-        force = self._in_force
+        grammar = self._in_force.grammar
         try:
-            command = parse(line, force.grammar)
+            command = parse(line, grammar)
         except LocalProtocolError as error:
-            return self._misread(line, force.grammar, error)
-        return self._admit(command, force, len(line) + 2)
+            return self._misread(line, grammar, error)
+        return self._admit(command, len(line) + 2)
 
     def _misread(self, line: bytes, grammar: Grammar, error: LocalProtocolError) -> ServerEvent:
         """Refuse a malformed line, unless a lenient server can correct it."""
@@ -214,14 +214,14 @@ class Server(ServerReplies):
         hidden = self._show(line) and error.code == 500
         return self._refuse_line(refusals.NOT_SHOWN if hidden else refusals.reply_to(error), line)
 
-    def _admit(self, command: Command, force: InForce, octets: int) -> ServerEvent | None:
+    def _admit(self, command: Command, octets: int) -> ServerEvent | None:
         """Return a command of so many octets as an event, or refuse it."""
         if self._observer is not None:
             self._observer("C", str(command).encode("utf-8"), False)
         if isinstance(command, DialogueCommand):
             self._secret_follows = True
         row = self._rows[self.state].get(command.row)
-        refusal = self._refusal(command, force, row, octets)
+        refusal = self._refusal(command, row, octets)
         if command.framing is _COUNTED:
             assert isinstance(command, CountedCommand)
             # The client sends these octets with any reply; they are never commands.
@@ -270,15 +270,13 @@ class Server(ServerReplies):
             self._close(refusals.CLOSING)
         return rejected
 
-    def _refusal(
-        self, command: Command, force: InForce, row: Row | None, octets: int
-    ) -> Reply | None:
+    def _refusal(self, command: Command, row: Row | None, octets: int) -> Reply | None:
         """Return why a command of so many octets is not allowed now, or None."""
         if self._extensions.demanding:
             demanded = self._demanded(command)
             if demanded is not None:
                 return demanded
-        rules = force.rules[type(command)]
+        rules = self._in_force.rules[type(command)]
         if octets > rules.longest:
             return refusals.bad_line(LineFault.TOO_LONG)
         if row is None or row.in_flight:

@@ -180,6 +180,9 @@ class Auth(Extension):
         if session.identity is not None:
             return None
         names = self._names(session)
+        if names == self.mechanisms:
+            # Sessions share a set of extensions if the extensions are the same objects.
+            return self if names else None
         return replace(self, mechanisms=names) if names else None
 
     def _names(self, session: Session) -> tuple[str, ...]:

@@ -10,14 +10,14 @@ server always checks the peer of the connection.
 from __future__ import annotations
 
 from collections.abc import Container
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..vocabulary.addresses import AddressLiteral, Domain
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
-from ..vocabulary.session_facts import Offered, Session, Transaction
+from ..vocabulary.session_facts import Offered, Session, Transaction, changed
 from ..vocabulary.states import Effect, State, Transition
 from ..vocabulary.xclient_attributes import (
     AttributeCommand,
@@ -127,13 +127,13 @@ class XClient(Extension):
         if isinstance(event, TLSBegun):
             itself = session.get(Speaker)
             if itself is not None:
-                session = replace(session, peer=itself.peer, peer_port=itself.port)
+                session = changed(session, peer=itself.peer, peer_port=itself.port)
             return session.without_fact(ClientOverride).without_fact(Speaker)
         if not (isinstance(event, Answered) and event.positive):
             return session
         # The client may send another XCLIENT before EHLO.
         offer = session.offered.get(cls)
-        session = replace(
+        session = changed(
             session,
             name=None,
             extended=False,
@@ -154,7 +154,7 @@ def _overridden(session: Session, command: XClientCommand) -> Session:
     if address is not None:
         peer = (ip_address(address) or "") if isinstance(address, str) else ""
     itself = session.get(Speaker) or Speaker(session.peer, session.peer_port)
-    return replace(
+    return changed(
         session.with_fact(itself).with_fact(fact),
         peer=peer,
         # Facts of the client that the command does not name are unknown.

@@ -103,7 +103,7 @@ class LineReader:
         buffer = self._buffer
         unread = len(buffer)
         # A CR at the end may be the first half of a CRLF.
-        known = unread - buffer.octets.endswith(b"\r") if unread else 0
+        known = unread - buffer.octets.endswith(b"\r")
         if self._start is None and unread < self.limit:
             buffer.searched = known
             return

@@ -27,6 +27,7 @@ from smtpproto import (
 from smtpproto.engine.compiled_extensions import Catalogue, catalogue, read_offers
 from smtpproto.extensions import (
     Answered,
+    Auth,
     BinaryMime,
     EightBitMime,
     ExpnExtension,
@@ -193,10 +194,10 @@ def test_lines_may_be_longer() -> None:
     both = compiled(Shouting, Size)
     assert both.longest == 512 + 5 + 26
     assert compiled().longest == 512
-    assert both.longest_line(Mail, Offered()) == 512
-    assert both.longest_line(Mail, Offered([Shouting()])) == 517
-    assert both.longest_line(Mail, Offered([Shouting(), Size()])) == 543
-    assert both.longest_line(Noop, Offered([Shouting(), Size()])) == 512
+    assert both.in_force(Offered()).rules[Mail].longest == 512
+    assert both.in_force(Offered([Shouting()])).rules[Mail].longest == 517
+    assert both.in_force(Offered([Shouting(), Size()])).rules[Mail].longest == 543
+    assert both.in_force(Offered([Shouting(), Size()])).rules[Noop].longest == 512
 
 
 def test_what_is_compiled_for_very_many_servers_is_bounded() -> None:
@@ -204,10 +205,10 @@ def test_what_is_compiled_for_very_many_servers_is_bounded() -> None:
     held = []
     for _ in range(200):
         other = variant()
-        assert whole.longest_line(Mail, Offered([Shouting(), other()])) == 517
+        assert whole.in_force(Offered([Shouting(), other()])).rules[Mail].longest == 517
         held.append(weight(whole))
     assert held[-1] < 1.1 * held[80]
-    assert whole.longest_line(Mail, Offered()) == 512
+    assert whole.in_force(Offered()).rules[Mail].longest == 512
 
 
 def test_sessions_share_what_is_offered_to_them() -> None:
@@ -215,6 +216,12 @@ def test_sessions_share_what_is_offered_to_them() -> None:
     first, second = (Pair.offering(*extensions).hello().server.offered for _ in range(2))
     assert first is second
     assert list(first) == list(extensions)
+
+
+def test_sessions_share_what_is_offered_with_auth() -> None:
+    extensions = (*standard(), Auth(("PLAIN",), allow_plaintext=("PLAIN",)))
+    first, second = (Pair.offering(*extensions).hello().server.offered for _ in range(2))
+    assert first is second
 
 
 def test_sets_that_are_offered_once_only_are_not_kept_for_ever() -> None:

@@ -7,12 +7,11 @@ missing, the server closes without a reply, because the protocol of the peer is 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...errors import RemoteProtocolError
 from ...timeouts import PROXY_HEADER_TIMEOUT
-from ...vocabulary.session_facts import TLSFacts
+from ...vocabulary.session_facts import TLSFacts, changed
 from ...wire.proxy_header_parser import ProxyReader
 from ..io_requests import Flow, Receive
 
@@ -51,9 +50,9 @@ def from_proxy(session: Session, header: ProxyHeader) -> Session:
     """
     session = session.with_fact(header)
     if header.source is not None:
-        session = replace(session, peer=header.source.address, peer_port=header.source.port)
+        session = changed(session, peer=header.source.address, peer_port=header.source.port)
     tls = header.ssl
     if tls is not None and tls.tls:
         facts = TLSFacts(tls.version or "", tls.cipher or "", header.authority)
-        session = replace(session, secure=True, tls=facts)
+        session = changed(session, secure=True, tls=facts)
     return session

@@ -20,7 +20,7 @@ from ...timeouts import HANDSHAKE_TIMEOUT
 from ...vocabulary.addresses import Domain
 from ...vocabulary.events import Rejected
 from ...vocabulary.replies import Reply
-from ...vocabulary.session_facts import Session
+from ...vocabulary.session_facts import Session, changed
 from ..io_requests import BeginTLS, Call, Draining, Flow, Report, Send
 from .authentication import Authenticator
 from .handler import Hooks
@@ -245,7 +245,7 @@ class SessionFactory:
             except OSError as error:
                 yield from self._refused(session, f"the TLS handshake failed: {error}")
                 return
-            session = replace(session, secure=True, tls=facts)
+            session = changed(session, secure=True, tls=facts)
         notes = yield from self._notes(session)
         server = self._server(session, notes)
         flow = self._serve(server) if admitted else self._turn_away(server)
