@@ -7,7 +7,6 @@ and zsh look.
 from __future__ import annotations
 
 import argparse
-import difflib
 import os
 import sys
 from pathlib import Path
@@ -15,6 +14,9 @@ from pathlib import Path
 import shtab
 from argparse_manpage.manpage import Manpage
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from docs.generated import write_or_check
 from smtpproto import __version__
 from smtpproto.cli import make_parser
 
@@ -23,20 +25,11 @@ FILES = {"FILE": shtab.FILE, "PATH": shtab.FILE, "DIR": shtab.DIRECTORY}
 
 
 def main(arguments: list[str], share: Path = SHARE) -> int:
-    stale = 0
-    for name, new in made().items():
-        path = share / name
-        old = path.read_text("utf-8") if path.exists() else ""
-        if old == new:
-            continue
-        if "--check" not in arguments:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(new, "utf-8")
-            continue
-        stale = 1
-        before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
-        sys.stdout.writelines(difflib.unified_diff(before, after, name, "docs/make_cli.py"))
-    return stale
+    statuses = [
+        write_or_check(arguments, share / name, new, "docs/make_cli.py", name)
+        for name, new in made().items()
+    ]
+    return max(statuses)
 
 
 def made() -> dict[str, str]:

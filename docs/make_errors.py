@@ -6,7 +6,6 @@ docstring; what raises it, and when, stands in the sections "Raises:" of all pub
 
 from __future__ import annotations
 
-import difflib
 import functools
 import importlib
 import inspect
@@ -14,6 +13,10 @@ import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from docs.generated import write_or_check
 
 PAGE = Path(__file__).parent / "errors.md"
 # A name that several packages offer is listed with the first of them.
@@ -50,15 +53,7 @@ A reply that is negative is no error while some recipients may be accepted:
 def main(arguments: list[str], page: Path = PAGE) -> int:
     new = HEAD + "\n".join([*tree(), "", "## What they mean", "", *meanings()]) + WHEN
     new += "\n".join([*raised(), ""])
-    old = page.read_text("utf-8") if page.exists() else ""
-    if old == new:
-        return 0
-    if "--check" not in arguments:
-        page.write_text(new, "utf-8")
-        return 0
-    before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    sys.stdout.writelines(difflib.unified_diff(before, after, page.name, "docs/make_errors.py"))
-    return 1
+    return write_or_check(arguments, page, new, "docs/make_errors.py")
 
 
 @functools.cache

@@ -6,12 +6,14 @@ docstring, "What it is (RFC 1234).", everything else from its class.
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from docs.generated import write_or_check
 from smtpproto import Mail, Rcpt
 from smtpproto.extensions import Extension
 from smtpproto.extensions.known import KNOWN, standard
@@ -46,16 +48,7 @@ They are in `smtpproto/vocabulary/accepts_no_mail.py`.
 
 def main(arguments: list[str], page: Path = PAGE) -> int:
     new = HEAD + table(KNOWN) + FOOT
-    old = page.read_text("utf-8") if page.exists() else ""
-    if old == new:
-        return 0
-    if "--check" not in arguments:
-        page.write_text(new, "utf-8")
-        return 0
-    before, after = old.splitlines(keepends=True), new.splitlines(keepends=True)
-    made_by = "docs/make_extensions.py"
-    sys.stdout.writelines(difflib.unified_diff(before, after, page.name, made_by))
-    return 1
+    return write_or_check(arguments, page, new, "docs/make_extensions.py")
 
 
 def table(kinds: tuple[type[Extension], ...]) -> str:

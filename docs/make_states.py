@@ -8,6 +8,9 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from docs.generated import write_or_check
 from smtpproto.engine.transition_table import Rows, compile_table
 from smtpproto.extensions.known import KNOWN
 from smtpproto.vocabulary.states import State
@@ -29,16 +32,10 @@ The server answers 503 to a verb that a state does not list below.
 """
 
 
-def main() -> int:
+def main(arguments: list[str], page: Path = PAGE) -> int:
     rows = compile_table(kind.transitions for kind in KNOWN)
-    text = f"{HEAD}{drawing(rows)}\n## Which verb is possible where\n\n{grid(rows)}"
-    if PAGE.exists() and PAGE.read_text("utf-8") == text:
-        return 0
-    if "--check" in sys.argv:
-        print(f"docs/{PAGE.name} is not what docs/make_states.py makes")
-        return 1
-    PAGE.write_text(text, "utf-8")
-    return 0
+    new = f"{HEAD}{drawing(rows)}\n## Which verb is possible where\n\n{grid(rows)}"
+    return write_or_check(arguments, page, new, "docs/make_states.py")
 
 
 def drawing(rows: Rows) -> str:
@@ -69,4 +66,4 @@ def grid(rows: Rows) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))
