@@ -11,7 +11,6 @@ import contextlib
 import http.server
 import json
 import shutil
-import threading
 import urllib.parse
 from base64 import b64encode
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,17 @@ from pathlib import Path
 
 from smtpproto.sasl import scram_keys
 from tests.interop.maildir import Delivering
-from tests.interop.peers import HOST, folder, free_ports, greets, program, read_log, running, until
+from tests.interop.peers import (
+    HOST,
+    folder,
+    free_ports,
+    greets,
+    http_service,
+    program,
+    read_log,
+    running,
+    until,
+)
 
 ACCOUNTS = ("alice", "bob", "postmaster")
 PASSWORD = "secret"
@@ -192,11 +201,5 @@ def introspection(tokens: Mapping[str, str]) -> Iterator[int]:
         def log_message(self, *args: object) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer((HOST, 0), Answer) as service:
-        thread = threading.Thread(target=service.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield service.server_address[1]
-        finally:
-            service.shutdown()
-            thread.join()
+    with http_service(Answer) as port:
+        yield port

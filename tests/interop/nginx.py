@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import http.server
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from tests.interop.peers import (
     folder,
     free_ports,
     greets,
+    http_service,
     nginx_module,
     program,
     read_log,
@@ -130,11 +130,5 @@ def directory_service(behind: int) -> Iterator[int]:
         def log_message(self, *args: object) -> None:
             pass
 
-    with http.server.ThreadingHTTPServer((HOST, 0), Answer) as service:
-        thread = threading.Thread(target=service.serve_forever, daemon=True)
-        thread.start()
-        try:
-            yield service.server_address[1]
-        finally:
-            service.shutdown()
-            thread.join()
+    with http_service(Answer) as port:
+        yield port

@@ -10,6 +10,7 @@ lie in one temporary folder, which goes when the server stops.
 from __future__ import annotations
 
 import contextlib
+import http.server
 import os
 import shutil
 import socket
@@ -181,6 +182,19 @@ def accepting(serve: Callable[[socket.socket], None]) -> Iterator[int]:
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             thread.join(25)
+
+
+@contextlib.contextmanager
+def http_service(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[int]:
+    """The port of an HTTP service that some server asks."""
+    with http.server.ThreadingHTTPServer((HOST, 0), handler) as service:
+        thread = threading.Thread(target=service.serve_forever, daemon=True)
+        thread.start()
+        try:
+            yield service.server_address[1]
+        finally:
+            service.shutdown()
+            thread.join()
 
 
 @contextlib.contextmanager
