@@ -11,7 +11,8 @@ from pathlib import Path
 import trustme
 
 from smtpproto.adapters import tls_contexts
-from tests.interop.peers import HOST, folder
+from tests.interop.peers import folder
+from tests.programs import HOST
 
 CA = trustme.CA()
 NAMES = (HOST, "localhost", "mx.example.org")

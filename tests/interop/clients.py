@@ -11,7 +11,8 @@ from typing import Any
 
 import aiosmtplib
 
-from tests.interop.peers import HOST, NODE_MODULES, program, run, until
+from tests.interop.peers import NODE_MODULES, program, run
+from tests.programs import HOST, until
 
 
 def swaks(port: int, sender: str, recipients: Sequence[str], *options: str) -> str:

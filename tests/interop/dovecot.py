@@ -18,17 +18,8 @@ from pathlib import Path
 
 from smtpproto.sasl import scram_keys
 from tests.interop.maildir import Delivering
-from tests.interop.peers import (
-    HOST,
-    folder,
-    free_ports,
-    greets,
-    http_service,
-    program,
-    read_log,
-    running,
-    until,
-)
+from tests.interop.peers import folder, free_ports, greets, http_service, program, read_log, running
+from tests.programs import HOST, until
 
 ACCOUNTS = ("alice", "bob", "postmaster")
 PASSWORD = "secret"

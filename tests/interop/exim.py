@@ -8,17 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.interop.maildir import Delivering
-from tests.interop.peers import (
-    HOST,
-    folder,
-    free_ports,
-    greets,
-    program,
-    read_log,
-    run,
-    running,
-    until,
-)
+from tests.interop.peers import folder, free_ports, greets, program, read_log, run, running
+from tests.programs import HOST, until
 
 DOMAIN = "exim.test"
 ACCOUNTS = ("alice", "bob", "postmaster")

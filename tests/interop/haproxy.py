@@ -6,7 +6,8 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.interop.peers import HOST, folder, free_port, program, read_log, running, until
+from tests.interop.peers import folder, free_port, program, read_log, running
+from tests.programs import HOST, until
 
 CONFIGURATION = """\
 global

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.interop import clients
 from tests.interop.certificates import Files, client_context
-from tests.interop.peers import HOST
+from tests.programs import HOST
 
 FROM, TO = "tim@client.test", "dora@else.test"
 CONTENT = f"From: <{FROM}>\r\nTo: <{TO}>\r\nSubject: hello\r\n\r\nhello\r\n".encode()

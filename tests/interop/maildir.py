@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from tests.interop.peers import until
+from tests.programs import until
 
 # What delivery agents put before a message; folded lines belong to the field they continue.
 TRACE = re.compile(

@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.interop.peers import (
-    HOST,
     folder,
     free_ports,
     greets,
@@ -20,8 +19,8 @@ from tests.interop.peers import (
     program,
     read_log,
     running,
-    until,
 )
+from tests.programs import HOST, until
 
 CONFIGURATION = """\
 load_module {module};

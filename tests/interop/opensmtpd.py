@@ -13,17 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.interop.maildir import Delivering
-from tests.interop.peers import (
-    HOST,
-    UNPACKED,
-    folder,
-    free_ports,
-    greets,
-    program,
-    read_log,
-    running,
-    until,
-)
+from tests.interop.peers import UNPACKED, folder, free_ports, greets, program, read_log, running
+from tests.programs import HOST, until
 
 DOMAIN = "open.test"
 ACCOUNTS = ("alice", "bob", "postmaster")

@@ -17,19 +17,14 @@ import socket
 import subprocess
 import tempfile
 import threading
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 
-ROOT = Path(__file__).parent.parent.parent
+from tests.programs import HOST, ROOT
+
 UNPACKED = Path(os.environ.get("SMTPPROTO_PEERS") or ROOT / ".peers")
-HOST = "127.0.0.1"
-
-T = TypeVar("T")
-
 
 # Programs below UNPACKED.
 PATHS = {"exim4": "exim/usr/sbin/exim4", "opensmtpd": "opensmtpd/usr/sbin/smtpd"}
@@ -143,17 +138,6 @@ def free_ports(count: int) -> list[int]:
     with contextlib.ExitStack() as stack:
         listeners = [stack.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
         return [listener.getsockname()[1] for listener in listeners]
-
-
-def until(condition: Callable[[], T | None], timeout: float, expected: str) -> T:
-    """Ask again until the answer is something; the events awaited come from other processes."""
-    deadline = time.monotonic() + timeout
-    while True:
-        if answer := condition():
-            return answer
-        if time.monotonic() > deadline:
-            raise TimeoutError(f"expected {expected} within {timeout:g} s")
-        time.sleep(0.02)
 
 
 def greets(port: int) -> bool:

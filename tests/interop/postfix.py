@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from tests.interop.maildir import Delivering
-from tests.interop.peers import HOST, folder, free_ports, greets, program, read_log, run, until
+from tests.interop.peers import folder, free_ports, greets, program, read_log, run
+from tests.programs import HOST, until
 
 DOMAIN = "local.test"
 ACCOUNTS = ("alice", "bob", "postmaster", "jürgen")

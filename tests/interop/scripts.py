@@ -12,8 +12,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.interop.peers import HOST, ROOT, folder, until
-from tests.programs import signals_as_usual
+from tests.interop.peers import folder
+from tests.programs import HOST, ROOT, signals_as_usual, until
 
 EXAMPLES = ROOT / "examples"
 WAITS = "run until you press Enter"

@@ -10,8 +10,9 @@ from smtpproto.testing import check_segmentation_invariance
 from smtpproto.testing.attack_tests import AttackTests
 from smtpproto.testing.attacks import SMUGGLING
 from smtpproto.testing.socket_client import SocketClient
-from tests.interop.peers import HOST, needs
+from tests.interop.peers import needs
 from tests.interop.postfix import Postfix, postfix
+from tests.programs import HOST
 
 pytestmark = needs("postfix")
 

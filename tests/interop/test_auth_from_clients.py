@@ -22,7 +22,8 @@ from tests.interop import logins
 from tests.interop.certificates import Files, server_context
 from tests.interop.inbox import Inbox
 from tests.interop.logins import CONTENT, Login, gsasl
-from tests.interop.peers import needs, until
+from tests.interop.peers import needs
+from tests.programs import until
 
 PASSWORD, TOKEN = "tanstaaftanstaaf", "a-token-of-tim"
 

@@ -15,8 +15,9 @@ from tests.interop import cyrus, dovecot, exim
 from tests.interop.certificates import Files, client_context
 from tests.interop.conftest import Peers
 from tests.interop.exim import Exim
-from tests.interop.peers import HOST, needs
+from tests.interop.peers import needs
 from tests.interop.postfix import Postfix, postfix
+from tests.programs import HOST
 
 MODES = [TLSMode.STARTTLS, TLSMode.IMPLICIT]
 ENVELOPE = Envelope.of("carol@far.test", ["alice@local.test"])

@@ -38,8 +38,9 @@ from smtpproto.wire.proxy_header_parser import TrustedNetworks
 from tests.commands import mail, rcpt
 from tests.interop.conftest import Peers
 from tests.interop.nginx import nginx
-from tests.interop.peers import HOST, needs, until
+from tests.interop.peers import needs
 from tests.interop.postfix import postfix
+from tests.programs import HOST, until
 
 if TYPE_CHECKING:
     from typing_extensions import Self

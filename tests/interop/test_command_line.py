@@ -6,9 +6,9 @@ import re
 from pathlib import Path
 
 from tests.interop import clients
-from tests.interop.peers import HOST, needs
+from tests.interop.peers import needs
 from tests.interop.postfix import Postfix
-from tests.programs import serve, smtpproto
+from tests.programs import HOST, serve, smtpproto
 
 
 @needs("postfix", "swaks")

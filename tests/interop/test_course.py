@@ -17,9 +17,10 @@ from examples.course.server import Mailboxes
 from examples.course.show_conversation import Tap
 from smtpproto import sync
 from tests.interop import maildir
-from tests.interop.peers import HOST, needs, until
+from tests.interop.peers import needs
 from tests.interop.postfix import Postfix
 from tests.interop.scripts import Script, script
+from tests.programs import HOST, until
 
 # The connections that examples/postfix/error_codes.sh allows a client.
 MOST = 10

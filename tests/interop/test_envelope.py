@@ -52,8 +52,9 @@ from smtpproto.vocabulary.events import ServerEvent
 from tests.interop import exim, postfix
 from tests.interop.dovecot import Dovecot
 from tests.interop.exim import Exim
-from tests.interop.peers import HOST, needs, until
+from tests.interop.peers import needs
 from tests.interop.postfix import Postfix
+from tests.programs import HOST, until
 
 SENDER = ReversePath.of("sender@client.example")
 HEADER = b"From: sender@client.example\r\nTo: alice@local.test\r\nSubject: chunks\r\n\r\n"

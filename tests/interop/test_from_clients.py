@@ -10,9 +10,10 @@ import pytest
 from smtpproto import Protocol, sync
 from tests.interop.conftest import Peers
 from tests.interop.inbox import Inbox
-from tests.interop.peers import HOST, needs
+from tests.interop.peers import needs
 from tests.interop.postfix import postfix
 from tests.interop.test_harness import MESSAGE
+from tests.programs import HOST
 
 HEADER = b"From: <carol@far.test>\r\nTo: <dora@else.test>\r\nSubject: hello\r\n\r\n"
 

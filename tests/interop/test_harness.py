@@ -13,9 +13,10 @@ from tests.interop.dovecot import Dovecot
 from tests.interop.exim import Exim
 from tests.interop.haproxy import HAProxy
 from tests.interop.nginx import Nginx
-from tests.interop.peers import HOST, needs, program, require
+from tests.interop.peers import needs, program, require
 from tests.interop.postfix import Postfix, postfix
 from tests.interop.sink import sink
+from tests.programs import HOST
 
 HEADER = b"From: <carol@far.test>\r\nTo: <alice@local.test>\r\nSubject: every octet\r\n\r\n"
 MESSAGE = (

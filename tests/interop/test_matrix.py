@@ -12,8 +12,8 @@ from tests.interop.matrix.features import AUTH, DSN, FEATURES, PIPELINING, PLAIN
 from tests.interop.matrix.rows import CANNOT, FAILED, NOT_HERE, YES, Cell, Row, all_rows, fill
 from tests.interop.matrix.table import CLIENTS, Cannot
 from tests.interop.matrix.wire import wire
-from tests.interop.peers import HOST
 from tests.interop.sink import sink
+from tests.programs import HOST
 
 
 def test_the_page_has_a_row_for_each_peer_and_adapter() -> None:

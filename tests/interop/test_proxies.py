@@ -21,9 +21,10 @@ from tests.interop.conftest import Peers
 from tests.interop.haproxy import haproxy
 from tests.interop.inbox import Inbox
 from tests.interop.nginx import Nginx
-from tests.interop.peers import HOST, free_port, needs, until
+from tests.interop.peers import free_port, needs
 from tests.interop.postfix import postfix
 from tests.interop.test_harness import MESSAGE, submit
+from tests.programs import HOST, until
 
 TRUSTED = TrustedNetworks([HOST])
 # All of 127.0.0.0/8 is this machine, so a client can come from an address of its own.

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from smtpproto.conversations import Status
-from tests.interop.peers import HOST, folder, free_port, greets, needs, program, running, until
+from tests.interop.peers import folder, free_port, greets, needs, program, running
 from tests.process.load import Load, found, message
-from tests.programs import ROOT, Serve, serve
+from tests.programs import HOST, ROOT, Serve, serve, until
 
 SCALE = ROOT / "examples" / "scale"
 SERVERS = {"one": 2501, "two": 2502, "three": 2503, "four": 2504}

@@ -19,8 +19,9 @@ from smtpproto.conversations import Envelope
 from smtpproto.mailboxes import MaildirStore
 from tests.interop import maildir
 from tests.interop.dovecot import NOBODY
-from tests.interop.peers import HOST, folder, needs
+from tests.interop.peers import folder, needs
 from tests.interop.scripts import EXAMPLES, Script, script
+from tests.programs import HOST
 
 HEADER = b"From: <bob@example.com>\r\nTo: <alice@example.com>\r\nSubject: %s\r\n\r\n"
 # What is easily lost on the way: dots, eight bits, empty lines at the end.

@@ -18,11 +18,12 @@ from tests.interop.certificates import WRONG, Files, client_context, server_cont
 from tests.interop.conftest import Peers
 from tests.interop.exim import exim
 from tests.interop.inbox import Inbox
-from tests.interop.peers import HOST, needs, until
+from tests.interop.peers import needs
 from tests.interop.postfix import Postfix, postfix
 from tests.interop.test_auth_from_clients import PASSWORD, USERS
 from tests.interop.test_auth_to_servers import CONTENT, ENVELOPE, MODES
 from tests.interop.test_harness import MESSAGE, submit
+from tests.programs import HOST, until
 
 TO = "dora@else.test"
 OURS = [ServerTLS.STARTTLS, ServerTLS.IMPLICIT]

@@ -12,8 +12,9 @@ from smtpproto import LineEndings, Protocol, Reply, sync
 from smtpproto.conversations import Envelope, Status
 from tests.interop.dovecot import Dovecot
 from tests.interop.exim import Exim
-from tests.interop.peers import HOST, needs
+from tests.interop.peers import needs
 from tests.interop.postfix import Postfix
+from tests.programs import HOST
 
 HEADER = b"From: <carol@far.test>\r\nTo: <alice@local.test>\r\nSubject: every octet\r\n\r\n"
 BODIES = {

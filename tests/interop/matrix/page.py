@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.interop.matrix.features import FEATURES
 from tests.interop.matrix.rows import YES, Row
-from tests.interop.peers import ROOT
+from tests.programs import ROOT
 
 PATH = ROOT / "docs" / "interop.md"
 

@@ -30,17 +30,8 @@ from tests.interop.conftest import Peers
 from tests.interop.haproxy import haproxy as haproxies
 from tests.interop.inbox import Inbox
 from tests.interop.matrix.features import PASSWORD, USER
-from tests.interop.peers import (
-    HOST,
-    NODE_MODULES,
-    folder,
-    free_ports,
-    greets,
-    program,
-    read_log,
-    running,
-    until,
-)
+from tests.interop.peers import NODE_MODULES, folder, free_ports, greets, program, read_log, running
+from tests.programs import HOST, until
 
 TRUSTED = TrustedNetworks([HOST])
 USERS = Users({USER: PASSWORD}, secret=b"0123456789abcdef", iterations=4096)

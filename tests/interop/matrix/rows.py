@@ -32,7 +32,8 @@ from tests.interop.matrix.table import (
     ServerPeer,
 )
 from tests.interop.matrix.wire import Wire, wire
-from tests.interop.peers import HOST, folder, until, why_not
+from tests.interop.peers import folder, why_not
+from tests.programs import HOST, until
 
 ADAPTERS: dict[str, type[World]] = {"sync": Sync, "trio": Trio, "asyncio": Asyncio}
 YES, CANNOT, FAILED, NOT_HERE = "yes", "cannot", "FAILED", "not here"

@@ -19,7 +19,8 @@ from tests.interop import postfix as postfixes
 from tests.interop.certificates import Files, client_context
 from tests.interop.conftest import Peers
 from tests.interop.matrix.features import PASSWORD, USER, Letter
-from tests.interop.peers import HOST, program, run
+from tests.interop.peers import program, run
+from tests.programs import HOST
 
 
 @dataclass(frozen=True)

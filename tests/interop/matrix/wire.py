@@ -7,7 +7,8 @@ import socket
 import threading
 from collections.abc import Iterator
 
-from tests.interop.peers import HOST, accepting
+from tests.interop.peers import accepting
+from tests.programs import HOST
 
 
 class Wire:
