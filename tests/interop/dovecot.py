@@ -18,8 +18,16 @@ from pathlib import Path
 
 from smtpproto.sasl import scram_keys
 from tests.interop.maildir import Delivering
-from tests.interop.peers import folder, free_ports, greets, http_service, program, read_log, running
-from tests.programs import HOST, until
+from tests.interop.peers import (
+    folder,
+    free_ports,
+    greets,
+    http_service,
+    program,
+    running,
+    shown_if_failed,
+)
+from tests.programs import HOST
 
 ACCOUNTS = ("alice", "bob", "postmaster")
 PASSWORD = "secret"
@@ -111,13 +119,8 @@ class Dovecot(Delivering):
     """
 
     def __init__(self, home: Path, port: int, tls_port: int) -> None:
-        super().__init__(home)
-        self.port = port
-        self.tls_port = tls_port
+        super().__init__(home, port, tls_port)
         self.auth = home / "auth"
-
-    def log(self) -> str:
-        return read_log(self.home / "log")
 
 
 @contextlib.contextmanager
@@ -154,13 +157,13 @@ def dovecot(certificate: Path | None = None) -> Iterator[Dovecot]:
         )
         (home / "dovecot.conf").write_text(text, encoding="utf-8")
         server = Dovecot(home, port, tls_port)
-        with running([binary, "-F", "-c", str(home / "dovecot.conf")], home / "log"):
-            try:
-                until(lambda: greets(port), 20, f"a greeting from Dovecot at port {port}")
-                yield server
-            except BaseException:
-                print(server.log())
-                raise
+        with (
+            running([binary, "-F", "-c", str(home / "dovecot.conf")], home / "log"),
+            shown_if_failed(
+                server, lambda: greets(port), f"a greeting from Dovecot at port {port}"
+            ),
+        ):
+            yield server
 
 
 def scrammed(password: str) -> str:

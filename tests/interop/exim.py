@@ -8,7 +8,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.interop.maildir import Delivering
-from tests.interop.peers import folder, free_ports, greets, program, read_log, run, running
+from tests.interop.peers import (
+    folder,
+    free_ports,
+    greets,
+    program,
+    read_log,
+    run,
+    running,
+    shown_if_failed,
+)
 from tests.programs import HOST, until
 
 DOMAIN = "exim.test"
@@ -142,8 +151,7 @@ class Exim(Delivering):
     """
 
     def __init__(self, home: Path, ports: tuple[int, int], binary: str) -> None:
-        super().__init__(home)
-        self.port, self.tls_port = ports
+        super().__init__(home, *ports)
         self.binary = binary
 
     def queue(self) -> list[str]:
@@ -206,10 +214,8 @@ def exim(
         (home / "exim.conf").write_text(text, encoding="utf-8")
         server = Exim(home, (port, tls_port), binary)
         command = [binary, "-C", str(home / "exim.conf"), "-bdf", "-q1s"]
-        with running(command, home / "log" / "out"):
-            try:
-                until(lambda: greets(port), 20, f"a greeting from Exim at port {port}")
-                yield server
-            except BaseException:
-                print(server.log())
-                raise
+        with (
+            running(command, home / "log" / "out"),
+            shown_if_failed(server, lambda: greets(port), f"a greeting from Exim at port {port}"),
+        ):
+            yield server

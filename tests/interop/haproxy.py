@@ -6,8 +6,8 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.interop.peers import folder, free_port, program, read_log, running
-from tests.programs import HOST, until
+from tests.interop.peers import folder, free_port, program, read_log, running, shown_if_failed
+from tests.programs import HOST
 
 CONFIGURATION = """\
 global
@@ -58,11 +58,9 @@ def haproxy(
         text = CONFIGURATION.format(home=home, host=HOST, port=port, servers=servers, bind=bind)
         (home / "haproxy.cfg").write_text(text, encoding="utf-8")
         server = HAProxy(home, port)
-        with running([binary, "-db", "-f", str(home / "haproxy.cfg")], home / "log"):
-            try:
-                # A connection to find out would reach the server behind as a session.
-                until(server.control.exists, 20, f"HAProxy at port {port}")
-                yield server
-            except BaseException:
-                print(server.log())
-                raise
+        with (
+            running([binary, "-db", "-f", str(home / "haproxy.cfg")], home / "log"),
+            # A connection to find out would reach the server behind as a session.
+            shown_if_failed(server, server.control.exists, f"HAProxy at port {port}"),
+        ):
+            yield server

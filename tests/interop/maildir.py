@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from tests.interop.peers import Server
 from tests.programs import until
 
 # What delivery agents put before a message; folded lines belong to the field they continue.
@@ -41,11 +42,8 @@ def sent(stored: bytes) -> bytes:
     return stored[trace.end() :].replace(b"\n", b"\r\n")
 
 
-class Delivering:
+class Delivering(Server):
     """A mail server whose accounts have Maildirs, all below its private folder."""
-
-    def __init__(self, home: Path) -> None:
-        self.home = home
 
     def maildir(self, account: str) -> Path:
         return self.home / "mail" / account

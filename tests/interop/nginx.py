@@ -11,16 +11,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.interop.peers import (
+    Server,
     folder,
     free_ports,
     greets,
     http_service,
     nginx_module,
     program,
-    read_log,
     running,
+    shown_if_failed,
 )
-from tests.programs import HOST, until
+from tests.programs import HOST
 
 CONFIGURATION = """\
 load_module {module};
@@ -57,16 +58,8 @@ TLS = """\
 """
 
 
-class Nginx:
+class Nginx(Server):
     """A running nginx."""
-
-    def __init__(self, home: Path, port: int, tls_port: int) -> None:
-        self.home = home
-        self.port = port
-        self.tls_port = tls_port
-
-    def log(self) -> str:
-        return read_log(self.home / "log")
 
 
 @contextlib.contextmanager
@@ -105,13 +98,11 @@ def nginx(
         (home / "nginx.conf").write_text(text, encoding="utf-8")
         server = Nginx(home, port, tls_port)
         command = [binary, "-c", str(home / "nginx.conf"), "-e", str(home / "log")]
-        with running(command, home / "log"):
-            try:
-                until(lambda: greets(port), 20, f"a greeting from nginx at port {port}")
-                yield server
-            except BaseException:
-                print(server.log())
-                raise
+        with (
+            running(command, home / "log"),
+            shown_if_failed(server, lambda: greets(port), f"a greeting from nginx at port {port}"),
+        ):
+            yield server
 
 
 @contextlib.contextmanager

@@ -13,8 +13,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.interop.maildir import Delivering
-from tests.interop.peers import UNPACKED, folder, free_ports, greets, program, read_log, running
-from tests.programs import HOST, until
+from tests.interop.peers import (
+    UNPACKED,
+    folder,
+    free_ports,
+    greets,
+    program,
+    running,
+    shown_if_failed,
+)
+from tests.programs import HOST
 
 DOMAIN = "open.test"
 ACCOUNTS = ("alice", "bob", "postmaster")
@@ -62,14 +70,6 @@ class OpenSMTPD(Delivering):
     It takes mail for `ACCOUNTS` at `DOMAIN` (other local-parts there get 550), and hands all other
     mail to the next hop's port.  At `tls_port` TLS comes first, if it has a certificate.
     """
-
-    def __init__(self, home: Path, port: int, tls_port: int) -> None:
-        super().__init__(home)
-        self.port = port
-        self.tls_port = tls_port
-
-    def log(self) -> str:
-        return read_log(self.home / "log")
 
 
 @contextlib.contextmanager
@@ -124,10 +124,10 @@ def opensmtpd(
         programs = UNPACKED / "opensmtpd/usr/libexec/opensmtpd"
         start = ["unshare", "--mount", "sh", "-c", START, "sh"]
         arguments = [str(programs), binary, str(home / "smtpd.conf"), str(authority or "")]
-        with running([*start, *arguments], home / "log"):
-            try:
-                until(lambda: greets(port), 20, f"a greeting from OpenSMTPD at port {port}")
-                yield server
-            except BaseException:
-                print(server.log())
-                raise
+        with (
+            running([*start, *arguments], home / "log"),
+            shown_if_failed(
+                server, lambda: greets(port), f"a greeting from OpenSMTPD at port {port}"
+            ),
+        ):
+            yield server

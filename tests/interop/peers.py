@@ -19,10 +19,11 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
-from tests.programs import HOST, ROOT
+from tests.programs import HOST, ROOT, until
 
 UNPACKED = Path(os.environ.get("SMTPPROTO_PEERS") or ROOT / ".peers")
 
@@ -207,6 +208,35 @@ def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
                 process.wait(10)
             except subprocess.TimeoutExpired:
                 process.kill()
+
+
+class Logging(Protocol):
+    """A server that keeps a log."""
+
+    def log(self) -> str: ...
+
+
+class Server:
+    """A running server: its private folder, its port, and that where TLS comes first."""
+
+    def __init__(self, home: Path, port: int, tls_port: int) -> None:
+        self.home = home
+        self.port = port
+        self.tls_port = tls_port
+
+    def log(self) -> str:
+        return read_log(self.home / "log")
+
+
+@contextlib.contextmanager
+def shown_if_failed(server: Logging, ready: Callable[[], bool], expected: str) -> Iterator[None]:
+    """Wait until a server is ready; if that or the `with` block fails, its log is printed."""
+    try:
+        until(ready, 20, expected)
+        yield
+    except BaseException:
+        print(server.log())
+        raise
 
 
 def run(command: Sequence[str], timeout: float = 30, **options: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.interop.maildir import Delivering
-from tests.interop.peers import folder, free_ports, greets, program, read_log, run
+from tests.interop.peers import folder, free_ports, greets, program, run, shown_if_failed
 from tests.programs import HOST, until
 
 DOMAIN = "local.test"
@@ -98,11 +98,6 @@ class Postfix(Delivering):
     give it a certificate.
     """
 
-    def __init__(self, home: Path, port: int, tls_port: int) -> None:
-        super().__init__(home)
-        self.port = port
-        self.tls_port = tls_port
-
     def mailq(self) -> list[dict[str, Any]]:
         """The queue, one entry for each message."""
         command = [program("postqueue"), "-c", str(self.home / "etc"), "-j"]
@@ -114,9 +109,6 @@ class Postfix(Delivering):
 
     def wait_until_empty(self, timeout: float = 20) -> None:
         until(lambda: not self.mailq(), timeout, "an empty queue")
-
-    def log(self) -> str:
-        return read_log(self.home / "log")
 
 
 @contextlib.contextmanager
@@ -150,11 +142,10 @@ def postfix(
         control = [command, "-c", str(home / "etc")]
         run([*control, "start"])
         try:
-            until(lambda: greets(port), 20, f"a greeting from Postfix at port {port}")
-            yield server
-        except BaseException:
-            print(server.log())
-            raise
+            with shown_if_failed(
+                server, lambda: greets(port), f"a greeting from Postfix at port {port}"
+            ):
+                yield server
         finally:
             run([*control, "stop"])
 
