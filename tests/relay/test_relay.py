@@ -253,10 +253,9 @@ def test_a_domain_that_takes_no_mail_any_more(tmp_path: Path) -> None:
     with relay(tmp_path, records) as here:
         here.behind.answers["bob@there.example"] = [FULL]
         here.send("bob@there.example")
-        until(lambda: here.store.listing()[0]["tries"], 20, "an attempt")
+        here.attempted()
         records["there.example", "MX"] = "0 ."
-        here.routes.close()
-        here.routes.known.clear()
+        here.forget_routes()
         _, content = here.notification()
     _, _, (_, bob), _ = read(content)
     assert bob["Status"] == "5.1.10"
@@ -297,7 +296,7 @@ def test_dns_that_fails_for_a_while(tmp_path: Path) -> None:
     records["there.example", "MX"] = SERVFAIL
     with relay(tmp_path, records) as here:
         assert here.send("bob@there.example").complete
-        until(lambda: here.store.listing()[0]["tries"], 20, "an attempt")
+        here.attempted()
         assert here.store.listing()[0]["last"].startswith("451 4.4.3 MX of there.example")
         records.update(zone("there.example"))
         here.behind.wait_for(1)
@@ -366,7 +365,7 @@ def test_the_queue_is_shown(tmp_path: Path) -> None:
     with relay(tmp_path, zone("there.example"), schedule=schedule) as here:
         here.behind.answers["bob@there.example"] = [FULL]
         here.send("bob@there.example")
-        until(lambda: here.store.listing()[0]["tries"], 20, "an attempt")
+        here.attempted()
         done = subprocess.run(
             [sys.executable, "-m", "examples.relay", "queue", str(tmp_path / "queue.db")],
             capture_output=True,

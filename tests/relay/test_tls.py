@@ -19,7 +19,6 @@ from examples.relay.reception import EXTENSIONS
 from smtpproto import ForwardPath, Mail, Rcpt, ReversePath, sync
 from smtpproto.extensions import RequireTls, RequireTlsParameter, Ret
 from smtpproto.sync import Envelope, server_context
-from tests.programs import until
 from tests.relay.world import LETTER, NO_USER, Relay, Zone, read, relay, zone
 
 EVE = Mail(ReversePath.of("eve@here.example"), (RequireTlsParameter(), Ret("FULL")))
@@ -145,11 +144,10 @@ def test_dane(secure: Relay, records: Zone, certificates: Certificates) -> None:
     name = (f"_{secure.routes.ways.port}._tcp.mx.example", "TLSA")
     records[name] = f"3 1 1 {'00' * 32}"
     secure.send("bob@there.example")
-    until(lambda: secure.store.listing()[0]["tries"], 20, "an attempt")
+    secure.attempted()
     assert secure.store.listing()[0]["last"].startswith("451 4.7.5 TLS with 127.0.0.1 does not")
     records[name] = certificates.tlsa
-    secure.routes.close()
-    secure.routes.known.clear()
+    secure.forget_routes()
     secure.behind.wait_for(1)
 
 
@@ -168,7 +166,7 @@ def test_mta_sts(tmp_path: Path, records: Zone, certificates: Certificates, mx: 
         if mx == "mx.example":
             here.behind.wait_for(1)
             return
-        until(lambda: here.store.listing()[0]["tries"], 20, "an attempt")
+        here.attempted()
         assert here.store.listing()[0]["last"].startswith("451 4.7.5")
         assert here.behind.arrived == []
 
@@ -192,7 +190,7 @@ def test_a_server_whose_tls_fails(tmp_path: Path, records: Zone, policy: bool) -
             records[f"_{here.routes.ways.port}._tcp.mx.example", "TLSA"] = f"3 1 1 {'00' * 32}"
         here.send("bob@there.example")
         if policy:
-            until(lambda: here.store.listing()[0]["tries"], 20, "an attempt")
+            here.attempted()
             assert here.store.listing()[0]["last"].startswith("451 4.7.5")
             assert here.behind.arrived == []
         else:

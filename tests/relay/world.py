@@ -90,6 +90,15 @@ class Relay:
     def wait_until_empty(self) -> None:
         until(lambda: not self.store.listing(), 20, "an empty queue")
 
+    def attempted(self) -> None:
+        """Wait until the first message was tried, and stays in the queue."""
+        until(lambda: self.store.listing()[0]["tries"], 20, "an attempt")
+
+    def forget_routes(self) -> None:
+        """DNS is asked anew, and connections are made anew."""
+        self.routes.close()
+        self.routes.known.clear()
+
     def notification(self) -> tuple[Envelope, bytes]:
         """The only one."""
         ((envelope, content),) = self.behind.wait_for(1, "")
