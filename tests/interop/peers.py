@@ -167,6 +167,7 @@ def accepting(serve: Callable[[socket.socket], None]) -> Iterator[int]:
             with contextlib.suppress(OSError):
                 listener.shutdown(socket.SHUT_RDWR)
             thread.join(25)
+            assert not thread.is_alive()
 
 
 @contextlib.contextmanager

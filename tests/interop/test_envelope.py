@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import threading
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -52,7 +51,7 @@ from smtpproto.vocabulary.events import ServerEvent
 from tests.interop import exim, postfix
 from tests.interop.dovecot import Dovecot
 from tests.interop.exim import Exim
-from tests.interop.peers import needs
+from tests.interop.peers import accepting, needs
 from tests.interop.postfix import Postfix
 from tests.programs import HOST, until
 
@@ -245,18 +244,11 @@ def test_utf_8_addresses(postfix_inbound: Postfix) -> None:
 class Sink:
     """A server's engine on a socket, one session after the other; accepts everything."""
 
+    port: int
+
     def __init__(self) -> None:
-        self.listener = socket.create_server((HOST, 0))
-        self.port: int = self.listener.getsockname()[1]
         self.sessions: list[list[ServerEvent]] = []
         self.transcript = b""
-        self.thread = threading.Thread(target=self.serve, daemon=True)
-        self.thread.start()
-
-    def serve(self) -> None:
-        with contextlib.suppress(OSError):
-            while True:
-                self.session(self.listener.accept()[0])
 
     def session(self, accepted: socket.socket) -> None:
         extensions = (Size(10**7), EightBitMime(), Pipelining(), Chunking(), BinaryMime())
@@ -291,18 +283,12 @@ class Sink:
                 content = b""
         return found
 
-    def close(self) -> None:
-        self.listener.shutdown(socket.SHUT_RDWR)
-        self.listener.close()
-        self.thread.join(20)
-        assert not self.thread.is_alive()
-
 
 @pytest.fixture
 def sink() -> Iterator[Sink]:
     server = Sink()
-    yield server
-    server.close()
+    with accepting(server.session) as server.port:
+        yield server
 
 
 @needs("exim4")
