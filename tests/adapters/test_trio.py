@@ -11,14 +11,13 @@ from typing import Any
 
 import pytest
 import trio
-import trustme
 
 from smtpproto import LocalProtocolError, Reply, Session, Vrfy
-from smtpproto.adapters import tls_contexts
 from smtpproto.conversations import ConnectionLost
 from smtpproto.conversations.client.settings import TLSMode
 from smtpproto.conversations.server.settings import ServerTLS
 from smtpproto.trio import Client, Pool, Server, connect, serve
+from tests.adapters.test_tls_contexts import CLIENT, SERVER
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, listens, nothing_left_over, wait_until
 
 NAME = "client.example.org"
@@ -187,26 +186,31 @@ def test_to_cancel_serve_is_to_stop_it_gently() -> None:
     assert inbox.over == 1
 
 
-def test_closed_is_told_when_a_session_is_cancelled() -> None:
-    """In the middle of a handler that waits."""
+class Waiting(Inbox):
+    """A handler that waits at MAIL until its session is cancelled."""
 
-    class Slow(Inbox):
-        async def mail(self, session: Any, mail: Any) -> None:
-            waiting.set()
-            await trio.sleep_forever()
+    def __init__(self) -> None:
+        super().__init__()
+        self.waiting = trio.Event()
 
-    waiting = trio.Event()
-    inbox = Slow()
+    async def mail(self, session: Any, mail: Any) -> None:
+        self.waiting.set()
+        await trio.sleep_forever()
 
-    async def body(nursery: trio.Nursery) -> None:
-        server = await start(nursery, inbox, grace=0)
+    async def stopped(self, nursery: trio.Nursery) -> None:
+        """Serve one client, and stop by force while its session waits."""
+        server = await start(nursery, self, grace=0)
         stream = await trio.open_tcp_stream("127.0.0.1", server.port)
         await stream.send_all(b"EHLO client.example.org\r\nMAIL FROM:<>\r\n")
-        await waiting.wait()
+        await self.waiting.wait()
         await server.stop()
         await stream.aclose()
 
-    run(body)
+
+def test_closed_is_told_when_a_session_is_cancelled() -> None:
+    """In the middle of a handler that waits."""
+    inbox = Waiting()
+    run(inbox.stopped)
     assert inbox.over == 1
 
 
@@ -216,39 +220,19 @@ def test_closed_has_a_short_time_after_a_forced_stop(
 ) -> None:
     """It may wait, such as for a file; if it takes long, the server does not wait for it."""
 
-    class Slow(Inbox):
-        async def mail(self, session: Any, mail: Any) -> None:
-            waiting.set()
-            await trio.sleep_forever()
-
+    class Slow(Waiting):
         async def closed(self, session: Any) -> None:  # type: ignore[override]  # it may be async
             await trio.sleep(seconds)
             self.over += 1
 
-    waiting = trio.Event()
     inbox = Slow()
-
-    async def body(nursery: trio.Nursery) -> None:
-        server = await start(nursery, inbox, grace=0)
-        stream = await trio.open_tcp_stream("127.0.0.1", server.port)
-        await stream.send_all(b"EHLO client.example.org\r\nMAIL FROM:<>\r\n")
-        await waiting.wait()
-        await server.stop()
-        await stream.aclose()
-
-    run(body)
+    run(inbox.stopped)
     assert inbox.over == (seconds == 0)
     assert ("the call took more than 0.3 seconds" in caplog.text) == (seconds > 0)
     assert "have not returned" not in caplog.text
 
 
 # --- cancellation at each await ---------------------------------------------------------------
-
-CA = trustme.CA()
-SERVER = tls_contexts.ServerContext()
-CA.issue_cert("127.0.0.1").configure_cert(SERVER)
-CLIENT = tls_contexts.client_context()
-CA.configure_trust(CLIENT)
 
 
 class CancelAfter(trio.abc.Instrument):
