@@ -25,3 +25,10 @@ class Inbox:
     def message(self, session: Session, envelope: Envelope, content: bytes) -> Reply:
         self.mails.append((envelope, content))
         return Reply(250, "2.0.0", f"OK: queued as {len(self.mails)}")
+
+
+class Forgetting:
+    """Takes everything and keeps nothing."""
+
+    def message(self, session: Session, envelope: Envelope, content: bytes) -> None:
+        pass

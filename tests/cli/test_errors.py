@@ -17,25 +17,14 @@ from smtpproto.cli.certificate import throw_away
 from smtpproto.cli.common import IO, OPTIONS, reason
 from smtpproto.conversations import ServerTLS, TLSError
 from smtpproto.conversations.client.certificate_errors import tls_error
-from tests.programs import HOST, MESSAGE
+from tests.cli.inboxes import Forgetting
+from tests.programs import HOST
 
 KINDS = pytest.mark.parametrize("io", IO)
 # A member of a class or module, a name with an underscore, a class, an error number.
 PYTHON = re.compile(
     r"\b[A-Z][A-Za-z]*\.[A-Za-z]\w*\b|\b(?!s_client)[a-z]+_[a-z_]+\b|Errno|_ssl|\b[A-Z][a-z]+[A-Z]"
 )
-
-
-class Inbox:
-    def message(self, session: object, envelope: object, content: bytes) -> None:
-        pass
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> str:
-    path = tmp_path / "message"
-    path.write_bytes(MESSAGE)
-    return str(path)
 
 
 @pytest.fixture
@@ -72,7 +61,7 @@ def private(tmp_path: Path) -> Iterator[int]:
         chain = tmp_path / "chain.pem"
         chain.write_bytes(files.certificate.read_bytes() + files.authority.read_bytes())
         context = server_context(chain, files.key)
-    with sync.serve(Inbox(), tls=ServerTLS.STARTTLS, tls_context=context) as server:
+    with sync.serve(Forgetting(), tls=ServerTLS.STARTTLS, tls_context=context) as server:
         yield server.port
 
 
@@ -89,17 +78,17 @@ def errors(capsys: pytest.CaptureFixture[str]) -> str:
 
 @KINDS
 def test_no_connection(
-    nowhere: int, file: str, io: str, capsys: pytest.CaptureFixture[str]
+    nowhere: int, message_file: str, io: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["send", file, "--server", f"{HOST}:{nowhere}", "--io", io]) == 2
+    assert main(["send", message_file, "--server", f"{HOST}:{nowhere}", "--io", io]) == 2
     assert errors(capsys) == (
         f"not sent: no connection to {HOST} port {nowhere}: Connection refused\n"
     )
 
 
 @KINDS
-def test_no_unix_socket(file: str, io: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["send", file, "--unix", "/nowhere/at/all", "--io", io]) == 2
+def test_no_unix_socket(message_file: str, io: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["send", message_file, "--unix", "/nowhere/at/all", "--io", io]) == 2
     assert "no connection to /nowhere/at/all: No such file or directory" in errors(capsys)
 
 
@@ -115,22 +104,22 @@ def test_a_session_that_fails(
     scripted: tuple[int, list[bytes]],
     verb: str,
     said: list[bytes],
-    file: str,
+    message_file: str,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     port, lines = scripted
     lines += said
     where = f"{HOST}:{port}"
-    assert main([verb, where] if verb != "send" else [verb, file, "--server", where]) == 2
+    assert main([verb, where] if verb != "send" else [verb, message_file, "--server", where]) == 2
     assert f": {HOST} port {port}: " in errors(capsys)
 
 
 @pytest.mark.parametrize("name", ["..", "a" * 64, "mx." + "a" * 64 + ".example"])
 @pytest.mark.parametrize("verb", ["probe", "talk", "send"])
 def test_what_is_no_name_of_a_host(
-    name: str, verb: str, file: str, capsys: pytest.CaptureFixture[str]
+    name: str, verb: str, message_file: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [verb, name] if verb != "send" else [verb, file, "--server", name]
+    arguments = [verb, name] if verb != "send" else [verb, message_file, "--server", name]
     with pytest.raises(SystemExit) as exit_:
         main(arguments)
     assert exit_.value.code == 2
@@ -161,10 +150,10 @@ def test_what_is_no_time(
 
 @KINDS
 def test_a_private_authority_is_not_called_self_signed(
-    private: int, file: str, io: str, capsys: pytest.CaptureFixture[str]
+    private: int, message_file: str, io: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     server = ["--server", f"{HOST}:{private}", "--tls", "starttls", "--io", io]
-    assert main(["send", file, *server]) == 2
+    assert main(["send", message_file, *server]) == 2
     text = errors(capsys)
     assert "the certificate comes from a private authority that is not trusted here" in text
     assert "self-signed" not in text
@@ -180,12 +169,13 @@ def test_probe_says_the_same(private: int, capsys: pytest.CaptureFixture[str]) -
 
 @KINDS
 def test_another_name_can_be_expected(
-    file: str, io: str, capsys: pytest.CaptureFixture[str]
+    message_file: str, io: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with throw_away("mx.example.org") as files:
         context = server_context(files.certificate, files.key)
-        with sync.serve(Inbox(), tls=ServerTLS.STARTTLS, tls_context=context) as server:
-            sending = ["send", file, "--server", f"{HOST}:{server.port}", "--tls", "starttls"]
+        with sync.serve(Forgetting(), tls=ServerTLS.STARTTLS, tls_context=context) as server:
+            where = f"{HOST}:{server.port}"
+            sending = ["send", message_file, "--server", where, "--tls", "starttls"]
             sending += ["--ca", str(files.authority), "--io", io]
             assert main(sending) == 2
             assert "the name to expect (--tls-name NAME)" in errors(capsys)
@@ -211,21 +201,21 @@ def test_hints_about_tls_name_options(code: int | None, implicit: str) -> None:
         assert f"({implicit})" in text
 
 
-def test_a_server_without_starttls(file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with sync.serve(Inbox()) as server:
+def test_a_server_without_starttls(message_file: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with sync.serve(Forgetting()) as server:
         where = f"{HOST}:{server.port}"
-        assert main(["send", file, "--server", where, "--tls", "starttls"]) == 2
+        assert main(["send", message_file, "--server", where, "--tls", "starttls"]) == 2
     text = errors(capsys)
     assert "--tls implicit" in text
     assert "--tls opportunistic goes on without TLS" in text
 
 
 def test_a_server_that_waits_for_tls(
-    file: str, capsys: pytest.CaptureFixture[str], private: int
+    message_file: str, capsys: pytest.CaptureFixture[str], private: int
 ) -> None:
     with throw_away("localhost") as files:
         context = server_context(files.certificate, files.key)
-    with sync.serve(Inbox(), tls=ServerTLS.IMPLICIT, tls_context=context) as server:
+    with sync.serve(Forgetting(), tls=ServerTLS.IMPLICIT, tls_context=context) as server:
         where = f"{HOST}:{server.port}"
         assert main(["probe", where, "--timeout", "0.2"]) == 2
         assert "(--implicit)" in errors(capsys)

@@ -16,20 +16,16 @@ import pytest
 
 from smtpproto import sync
 from smtpproto.cli.common import IO
-from tests.programs import HOST, MESSAGE, environment, signals_as_usual, until
+from tests.cli.inboxes import Forgetting
+from tests.programs import HOST, environment, signals_as_usual, until
 
 INTERRUPTED, UNREAD = -signal.SIGINT, -signal.SIGPIPE
 KINDS = pytest.mark.parametrize("io", IO)
 
 
-class Inbox:
-    def message(self, session: object, envelope: object, content: bytes) -> None:
-        pass
-
-
 @pytest.fixture
 def server() -> Iterator[str]:
-    with sync.serve(Inbox(), hostname="mx.example") as running:
+    with sync.serve(Forgetting(), hostname="mx.example") as running:
         yield f"{HOST}:{running.port}"
 
 
@@ -39,13 +35,6 @@ def silent() -> Iterator[socket.socket]:
     with socket.create_server((HOST, 0)) as listener:
         listener.settimeout(20)
         yield listener
-
-
-@pytest.fixture
-def file(tmp_path: Path) -> str:
-    path = tmp_path / "message"
-    path.write_bytes(MESSAGE)
-    return str(path)
 
 
 def at(listener: socket.socket) -> str:
@@ -120,9 +109,9 @@ def test_a_closed_pipe_of_talk(server: str) -> None:
 
 
 @KINDS
-def test_a_closed_pipe_of_a_transcript(server: str, file: str, io: str) -> None:
+def test_a_closed_pipe_of_a_transcript(server: str, message_file: str, io: str) -> None:
     reading, writing = os.pipe()
-    arguments = ["send", file, "--server", server, "--transcript", "--io", io]
+    arguments = ["send", message_file, "--server", server, "--transcript", "--io", io]
     with running(*arguments, stderr=writing) as process:
         os.close(writing)
         os.close(reading)
@@ -206,8 +195,8 @@ def wait_until_it_sleeps_in_read(pid: int) -> None:
 
 
 @KINDS
-def test_ctrl_c_while_a_server_is_silent(silent: socket.socket, file: str, io: str) -> None:
-    with running("send", file, "--server", at(silent), "--io", io) as process:
+def test_ctrl_c_while_a_server_is_silent(silent: socket.socket, message_file: str, io: str) -> None:
+    with running("send", message_file, "--server", at(silent), "--io", io) as process:
         peer, _ = silent.accept()
         with peer:
             assert interrupted(process) == (INTERRUPTED, b"")
