@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+import ipaddress
 import math
 import re
 import ssl
@@ -22,6 +23,7 @@ __all__ = [
     "CannotRun",
     "host_and_port",
     "in_file",
+    "is_here",
     "listen_address",
     "need",
     "number_of",
@@ -112,6 +114,14 @@ def port_number(text: str) -> int:
     if not text.isascii() or not text.isdigit() or not 0 < int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"expected the number of a port, found {text!r}")
     return int(text)
+
+
+def is_here(host: str) -> bool:
+    """Whether a host is this one: "localhost", or an address of the loopback interface."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def usual_port(*, implicit: bool = False, user: bool = False) -> int:

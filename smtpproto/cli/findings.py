@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..extensions import (
@@ -14,6 +13,7 @@ from ..extensions import (
     Size,
     StartTls,
 )
+from .common import is_here
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -69,7 +69,7 @@ def _about_tls(probed: Probed) -> Iterator[Finding]:
         severity = "error" if severe else "warning"
         yield Finding(severity, text)
     if inside is None:
-        if not probed.problem and not _is_here(probed.host):
+        if not probed.problem and not is_here(probed.host):
             yield Finding("warning", "no STARTTLS: all mail passes in plain text (RFC 3207)")
         return
     assert inside.tls is not None
@@ -88,7 +88,7 @@ def _about_tls(probed: Probed) -> Iterator[Finding]:
 
 def _about_login(probed: Probed) -> Iterator[Finding]:
     outside, inside = _auth(probed.outside), _auth(probed.inside)
-    if PLAINTEXT & outside and not _is_here(probed.host):
+    if PLAINTEXT & outside and not is_here(probed.host):
         names = " and ".join(sorted(PLAINTEXT & outside))
         yield Finding("error", f"{names} before TLS: clients may send passwords in plain text")
     if probed.port in SUBMISSION and not outside | inside:
@@ -121,10 +121,3 @@ def _about_the_rest(probed: Probed) -> Iterator[Finding]:
     for what, took in probed.times:
         if took > SLOW:
             yield Finding("warning", f"{what} took {took:.0f} seconds")
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"

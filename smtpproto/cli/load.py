@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import itertools
 import threading
 import time
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from .. import sync
 from ..conversations import Status
 from ..conversations.client.message import envelope_of, header_of, read_header
-from .common import CannotRun, reason
+from .common import CannotRun, is_here, reason
 from .send_report import ERRORS
 from .session_options import place
 from .terminal import complain, progress, say, say_json
@@ -53,7 +52,7 @@ def send_repeatedly(
     Raises:
         CannotRun: the server is not on this host, or a message cannot be sent.
     """
-    if options.unix is None and not _is_here(settings.host):
+    if options.unix is None and not is_here(settings.host):
         raise CannotRun(
             f"--repeat and --parallel are for servers on this host, not {settings.host}"
         )
@@ -72,15 +71,6 @@ def send_repeatedly(
         run.run(options.parallel or 1)
         seconds = counted.seconds
     return run.tell(most, seconds, place(options), as_json=options.json)
-
-
-def _is_here(host: str) -> bool:
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class _Run:
