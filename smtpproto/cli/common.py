@@ -17,10 +17,12 @@ from .terminal import complain
 
 if TYPE_CHECKING:
     from ..conversations import Outcome
+    from ..engine.connection import Observer
 
 __all__ = [
     "IO",
     "CannotRun",
+    "both",
     "host_and_port",
     "in_file",
     "is_here",
@@ -183,6 +185,18 @@ def need(package: str, what: str) -> None:
             f"{what} needs the package {PACKAGES.get(package, package)!r}, which is not "
             f"installed: python3 -m pip install {PACKAGES.get(package, package)}"
         )
+
+
+def both(first: Observer | None, second: Observer) -> Observer:
+    """Return an observer that tells two, the second one before the first."""
+    if first is None:
+        return second
+
+    def observe(sender: str, octets: bytes, content: bool) -> None:  # noqa: FBT001  an Observer
+        second(sender, octets, content)
+        first(sender, octets, content)
+
+    return observe
 
 
 def transcript_to_stderr() -> Transcript:

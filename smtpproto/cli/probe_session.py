@@ -13,6 +13,7 @@ from ..conversations import TLSMode
 from ..extensions import Extension
 from ..vocabulary.session_facts import Protocol
 from .certificate_facts import Certificate, read_chain
+from .common import both
 
 if TYPE_CHECKING:
     import argparse
@@ -77,8 +78,7 @@ class Probed:
 class _Clock:
     """An observer that notes when each line was said."""
 
-    def __init__(self, other: Observer) -> None:
-        self._other = other
+    def __init__(self) -> None:
         self._last = time.monotonic()
         self._what = "connection and greeting"
         self._secured = False
@@ -86,7 +86,6 @@ class _Clock:
         self.times: dict[str, float] = {}
 
     def __call__(self, sender: str, octets: bytes, content: bool) -> None:  # noqa: FBT001  an Observer
-        self._other(sender, octets, content)
         now = time.monotonic()
         line = octets.decode("utf-8", "backslashreplace")
         if sender == "S":
@@ -121,7 +120,7 @@ def look(
     context = (options.context if verify else None) or client_context(verify=verify)
     handshakes: list[Any] = []
     context.sslobject_class = _noting(handshakes)
-    clock = _Clock(observer)
+    clock = _Clock()
     with sync.connect(
         *options.server,
         name=options.name,
@@ -131,7 +130,7 @@ def look(
         tls=tls,
         tls_context=None if tls is TLSMode.NONE else context,
         server_hostname=options.tls_name,
-        observer=clock,
+        observer=both(clock, observer),
     ) as client:
         offered = tuple(each for each in client.offered if isinstance(each, Extension))
         facts = client.session.tls

@@ -11,7 +11,7 @@ from ..conversations import Delivery, Envelope, Outcome, SMTPError, Status
 from ..conversations.client.base import ClientBase
 from ..errors import RemoteProtocolError
 from ..vocabulary.addresses import AddressLiteral
-from .common import CannotRun, reason
+from .common import CannotRun, both, reason
 
 if TYPE_CHECKING:
     import argparse
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     # `connect_with` of an adapter that can await.
     Connect = Callable[[ConnectionSettings], Coroutine[Any, Any, AsyncClient]]
 
-__all__ = ["Deliver", "Direct", "MakeContent", "ToOne", "both"]
+__all__ = ["Deliver", "Direct", "MakeContent", "ToOne"]
 
 MakeContent = Callable[[ClientBase], Iterator[bytes]]
 """Returns the content for the server of a client."""
@@ -37,18 +37,6 @@ Raises:
     OSError, SMTPError, RemoteProtocolError: there is no session.
     LocalProtocolError: the message cannot be sent to this server.
 """
-
-
-def both(first: Observer | None, second: Observer) -> Observer:
-    """Return an observer that tells two."""
-    if first is None:
-        return second
-
-    def observe(sender: str, octets: bytes, content: bool) -> None:  # noqa: FBT001  an Observer
-        second(sender, octets, content)
-        first(sender, octets, content)
-
-    return observe
 
 
 class ToOne:

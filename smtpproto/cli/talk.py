@@ -16,12 +16,11 @@ from ..conversations.transcript import printable
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..sasl import Credentials
 from ..vocabulary.codes import explain
-from .common import CannotRun, in_file, reason, server_address
+from .common import CannotRun, both, in_file, reason, server_address
 from .dialogue import Kind
 from .escapes import from_text
 from .patience import Patience
 from .script import MATCHES, Failed, Step, parse_script, run_script
-from .sending import both
 from .session_options import add_session, ask_password, connection_settings, place
 from .strict import Refusals
 from .terminal import complain, reply_style, say, say_json
