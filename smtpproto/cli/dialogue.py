@@ -48,6 +48,11 @@ class Piece(NamedTuple):
     ended: bool = True
 
     @property
+    def sender(self) -> str:
+        """Who says it: "C" for the client, "S" for the server."""
+        return "S" if self.kind in (Kind.REPLY, Kind.CHALLENGE) else "C"
+
+    @property
     def shown(self) -> bytes:
         """The octets, without a secret."""
         if self.kind is Kind.RESPONSE:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import select
 import socket
 from pathlib import Path
@@ -15,7 +14,7 @@ from ..timeouts import HANDSHAKE_TIMEOUT
 from .common import reason
 from .dialogue import Dialogue, Kind, Piece
 from .escapes import to_text
-from .terminal import reply_style, say
+from .terminal import reply_style, say, say_json
 
 if TYPE_CHECKING:
     from ..adapters.tls_contexts import HandshakeSettings
@@ -32,8 +31,7 @@ SHOWN = 70
 
 def script_line(piece: Piece) -> str:
     """Return the line of a script that says the same, see `script`; secrets are left out."""
-    sender = "S" if piece.kind in (Kind.REPLY, Kind.CHALLENGE) else "C"
-    octets = piece.shown
+    sender, octets = piece.sender, piece.shown
     text = octets.decode("utf-8", "replace")
     if sender == "S" or (piece.ended and text.isprintable() and text.encode() == octets):
         return f"{sender}: {printable(octets)}"
@@ -82,15 +80,14 @@ class Recorder:
             if self._hidden and not self._as_json:
                 self._say(f"C: ... {self._hidden} more lines ...")
             self._shown = self._hidden = 0
-        of_server = piece.kind in (Kind.REPLY, Kind.CHALLENGE)
-        sender = "S" if of_server else "C"
+        sender = piece.sender
         if self._as_json:
             kind = piece.kind.name.lower()
             self._say_json({"sender": sender, "kind": kind, "text": printable(piece.shown)})
         elif piece.ended:
             text = printable(piece.shown)
             quiet = "dim" if piece.kind is Kind.CONTENT else ""
-            self._say(f"{sender}: {text}", reply_style(text) if of_server else quiet)
+            self._say(f"{sender}: {text}", reply_style(text) if sender == "S" else quiet)
         else:
             more = f" ... {len(piece.octets)} octets" if len(piece.octets) > SHOWN else ""
             self._say(f"C= {to_text(piece.octets[:SHOWN])}{more}")
@@ -108,8 +105,7 @@ class Recorder:
         self._output.written(lambda: say(f"{self._number} {text}", style))
 
     def _say_json(self, value: dict[str, str | None]) -> None:
-        line = json.dumps({"connection": self._number, **value})
-        self._output.written(lambda: say(line))
+        self._output.written(lambda: say_json({"connection": self._number, **value}))
 
     def close(self) -> None:
         """Close the file."""

@@ -201,8 +201,7 @@ class _Talk:
 
     def show(self, piece: Piece) -> None:
         """Print a piece of the conversation."""
-        of_server = piece.kind in (Kind.REPLY, Kind.CHALLENGE)
-        sender = "S" if of_server else "C"
+        sender, of_server = piece.sender, piece.sender == "S"
         self._patience(sender, piece.octets, piece.kind is Kind.CONTENT)
         if self._json:
             _as_json(sender, piece.shown, False)
