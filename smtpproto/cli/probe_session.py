@@ -117,9 +117,12 @@ def look(
     Raises:
         OSError, SMTPError, RemoteProtocolError, LocalProtocolError: see `smtpproto.sync.connect`.
     """
-    context = (options.context if verify else None) or client_context(verify=verify)
     handshakes: list[Any] = []
-    context.sslobject_class = _noting(handshakes)
+    context = None
+    # Made only for a handshake: reading the system's certificates is slow.
+    if tls is not TLSMode.NONE:
+        context = (options.context if verify else None) or client_context(verify=verify)
+        context.sslobject_class = _noting(handshakes)
     clock = _Clock()
     with sync.connect(
         *options.server,
@@ -128,7 +131,7 @@ def look(
         connect_timeout=options.timeout,
         protocol=Protocol.LMTP if options.lmtp else Protocol.SMTP,
         tls=tls,
-        tls_context=None if tls is TLSMode.NONE else context,
+        tls_context=context,
         server_hostname=options.tls_name,
         observer=both(clock, observer),
     ) as client:
