@@ -34,14 +34,14 @@ def run(options: argparse.Namespace) -> int:
         if options.self_signed:
             _make_certificate(options, stack)
         # Report faults in files before clients can connect.
-        server_settings(options)
+        settings = server_settings(options)
         places = _listen(options, stack)
         for listeners in places:
             stack.callback(sockets.close_listeners, listeners)
         announce = _announcement(places[0])
         try:
             if options.workers is None:
-                serve_until(options, places[0], announce)
+                serve_until(options, settings, places[0], announce)
                 return 0
             return _supervise(options, places, announce)
         except OSError as error:
@@ -105,6 +105,7 @@ def _supervise(
     from .workers import Supervisor
 
     def work(listeners: list[socket.socket], started: Callable[[], None], lifeline: int) -> None:
-        serve_until(options, listeners, started, lifeline)
+        # Read anew: SIGHUP starts workers because the files have changed.
+        serve_until(options, server_settings(options), listeners, started, lifeline)
 
     return Supervisor(places, work, announce, options.grace).run()

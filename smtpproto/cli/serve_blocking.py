@@ -7,7 +7,6 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .serve_options import server_settings
 from .signals import STOPPING, Signals, held_back
 from .sinks import Receiver, WholeReceiver, sinks
 from .terminal import OutputClosed
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
 
+    from ..adapters.listening import ListeningSettings
     from .sinks import Sinks
 
 __all__ = ["serve_until"]
@@ -23,6 +23,7 @@ __all__ = ["serve_until"]
 
 def serve_until(
     options: argparse.Namespace,
+    settings: ListeningSettings,
     listeners: list[socket.socket],
     started: Callable[[], None],
     *others: int,
@@ -30,7 +31,8 @@ def serve_until(
     """Serve until SIGINT or SIGTERM, then let running transactions finish.
 
     Arguments:
-        options: the options after `settings.check`.
+        options: the options after `serve_options.check`.
+        settings: of the server, but for the sockets; see `serve_options.server_settings`.
         listeners: listening sockets; they are closed here.
         started: called once clients are served.
         others: numbers of files that also stop the server when they become readable.
@@ -40,20 +42,19 @@ def serve_until(
         OSError: a store cannot be used.
         OutputClosed: the server stopped because the reader of its output has closed it.
     """
-    _serve_until(options, listeners, lambda: options.output.written(started), *others)
+    _serve_until(options, settings, listeners, lambda: options.output.written(started), *others)
     if options.output.closed:
         raise OutputClosed
 
 
 def _serve_until(
     options: argparse.Namespace,
+    settings: ListeningSettings,
     listeners: list[socket.socket],
     started: Callable[[], object],
     *others: int,
 ) -> None:
-    settings = replace(
-        server_settings(options), listeners=listeners, listeners_shared=options.shared
-    )
+    settings = replace(settings, listeners=listeners, listeners_shared=options.shared)
     where = sinks(options)
     # SIGHUP must not end this process; each handshake checks the certificates anyway.
     with Signals(signal.SIGHUP), Signals(*STOPPING) as signals:
