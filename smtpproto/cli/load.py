@@ -6,14 +6,13 @@ import itertools
 import threading
 import time
 from collections import Counter
-from email.parser import BytesHeaderParser
-from email.policy import default as policy
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import sync
 from ..conversations import Status
-from ..conversations.client.message import envelope_of, header_of, read_header
+from ..conversations.client.message import header_of
 from .common import CannotRun, is_here, reason
+from .messages import parts_of
 from .send_report import ERRORS
 from .session_options import place
 from .terminal import complain, progress, say, say_json
@@ -28,8 +27,6 @@ if TYPE_CHECKING:
     from .terminal import Progress
 
 __all__ = ["send_repeatedly"]
-
-CHUNK = 65536
 
 
 class Loaded(NamedTuple):
@@ -59,10 +56,8 @@ def send_repeatedly(
     loaded = []
     try:
         for message in messages:
-            header = read_header(message.source)
-            fields = BytesHeaderParser(policy=policy).parsebytes(header)
-            body = b"".join(iter(lambda source=message.source: source.read(CHUNK), b""))  # type: ignore[misc]
-            loaded.append(Loaded(header, body, envelope_of(fields, sender, recipients)))
+            header, envelope, body = parts_of(message.source, sender, recipients)
+            loaded.append(Loaded(header, b"".join(body), envelope))
     except ERRORS as error:
         raise CannotRun(f"not sent: {reason(error)}") from None
     most = (options.repeat or 1) * len(loaded)

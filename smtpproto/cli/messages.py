@@ -12,13 +12,19 @@ import re
 import sys
 import tempfile
 from dataclasses import dataclass
+from email.parser import BytesHeaderParser
+from email.policy import default as policy
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, BinaryIO
+from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple
+
+from ..conversations.client.message import envelope_of, read_header
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Source", "StoredMessage", "read_messages"]
+    from ..conversations import Envelope
+
+__all__ = ["Parts", "Source", "StoredMessage", "parts_of", "read_messages"]
 
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # "From ", an address, and a date with a time: text may have a line that begins with "From " too.
@@ -71,6 +77,42 @@ class StoredMessage:
     name: str
     source: Source
     size: int | None
+
+
+class Parts(NamedTuple):
+    """The parts of a message.
+
+    Arguments:
+        header: as stored, with the empty line at its end.
+        envelope: sender and recipients.
+        body: what follows the header; it is read as it is asked for, and once.
+    """
+
+    header: bytes
+    envelope: Envelope
+    body: Iterator[bytes]
+
+
+def parts_of(source: Source, sender: str | None, recipients: list[str] | None) -> Parts:
+    """Return the parts of a message; only the header is read at once.
+
+    Arguments:
+        source: at the beginning of the message.
+        sender: for the envelope; None: that of the header.
+        recipients: the same for the recipients.
+
+    Raises:
+        OSError: the header cannot be read.
+        LocalProtocolError, ValueError: see `message.envelope_of` and `message.read_header`.
+    """
+    header = read_header(source)
+    fields = BytesHeaderParser(policy=policy).parsebytes(header)
+    return Parts(header, envelope_of(fields, sender, recipients), _rest(source))
+
+
+def _rest(source: Source) -> Iterator[bytes]:
+    while chunk := source.read(CHUNK):
+        yield chunk
 
 
 def read_messages(path: str) -> Iterator[StoredMessage]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from email.parser import BytesHeaderParser
-from email.policy import default as policy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..conversations.client.message import envelope_of, header_of, read_header
+from ..conversations.client.message import header_of
 from ..errors import LocalProtocolError
 from .common import IO, CannotRun, need, number_of, port_number, reason, server_address
 from .compose import add_message, compose, recipients_of, sender_of, wants_message
-from .messages import StoredMessage, read_messages
+from .messages import StoredMessage, parts_of, read_messages
 from .patience import Patience
 from .send_report import ERRORS, SendReport
 from .sending import Direct, ToOne
@@ -29,7 +27,6 @@ if TYPE_CHECKING:
 __all__ = ["STATUS", "add_arguments", "run"]
 
 STATUS = "0 all recipients accepted, 1 some, 2 none, or there was no session"
-CHUNK = 65536
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -167,14 +164,12 @@ def _send(
     The message is never held whole, only its header.
     """
     try:
-        header = read_header(message.source)
-        fields = BytesHeaderParser(policy=policy).parsebytes(header)
-        envelope = envelope_of(fields, *addresses)
+        header, envelope, body = parts_of(message.source, *addresses)
         with progress(Path(message.name).name, message.size) as counted:
 
             def content(client: ClientBase) -> Iterator[bytes]:
                 yield from _counted(header_of(header, client.offered, client.to_ascii), counted)
-                while chunk := message.source.read(CHUNK):
+                for chunk in body:
                     yield from _counted(chunk, counted)
 
             delivery = deliver(envelope, content)
