@@ -13,12 +13,12 @@ from .compose import add_message, compose, recipients_of, sender_of, wants_messa
 from .messages import StoredMessage, parts_of, read_messages
 from .patience import Patience
 from .send_report import ERRORS, SendReport
-from .sending import Direct, ToOne
+from .sending import Content, Direct, ToOne
 from .session_options import add_session, connection_settings, place
 from .terminal import amount, progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from ..conversations.client.base import ClientBase
     from .sending import Deliver
@@ -167,12 +167,10 @@ def _send(
         header, envelope, body = parts_of(message.source, *addresses)
         with progress(Path(message.name).name, message.size) as counted:
 
-            def content(client: ClientBase) -> Iterator[bytes]:
-                yield from _counted(header_of(header, client.offered, client.to_ascii), counted)
-                for chunk in body:
-                    yield from _counted(chunk, counted)
+            def header_for(client: ClientBase) -> Iterator[bytes]:
+                return _counted([header_of(header, client.offered, client.to_ascii)], counted)
 
-            delivery = deliver(envelope, content)
+            delivery = deliver(envelope, Content(header_for, _counted(body, counted)))
     except ERRORS as error:
         return report.failed(message.name, error)
     rate = f"{amount(counted.done)} in {counted.seconds:.1f} s, "
@@ -181,7 +179,8 @@ def _send(
     return True
 
 
-def _counted(chunk: bytes, counted: Progress) -> Iterator[bytes]:
-    yield chunk
-    # The next one is asked for once this one has left.
-    counted.advance(len(chunk))
+def _counted(chunks: Iterable[bytes], counted: Progress) -> Iterator[bytes]:
+    for chunk in chunks:
+        yield chunk
+        # The next one is asked for once this one has left.
+        counted.advance(len(chunk))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import sync
 from ..conversations import Delivery, Envelope, Outcome, SMTPError, Status
 from ..conversations.client.base import ClientBase
-from ..errors import RemoteProtocolError
+from ..errors import LocalProtocolError, RemoteProtocolError
 from ..vocabulary.addresses import AddressLiteral
 from .common import CannotRun, both, reason
 
@@ -25,12 +25,27 @@ if TYPE_CHECKING:
     # `connect_with` of an adapter that can await.
     Connect = Callable[[ConnectionSettings], Coroutine[Any, Any, AsyncClient]]
 
-__all__ = ["Deliver", "Direct", "MakeContent", "ToOne"]
+__all__ = ["Content", "Deliver", "Direct", "ToOne"]
 
-MakeContent = Callable[[ClientBase], Iterator[bytes]]
-"""Returns the content for the server of a client."""
 
-Deliver = Callable[[Envelope, MakeContent], Delivery]
+class Content(NamedTuple):
+    """The content of a message.
+
+    Arguments:
+        header: returns it for the server of a client.
+        body: the same for all servers.
+    """
+
+    header: Callable[[ClientBase], Iterable[bytes]]
+    body: Iterable[bytes]
+
+    def made_for(self, client: ClientBase) -> Iterator[bytes]:
+        """Return the content for the server of a client."""
+        yield from self.header(client)
+        yield from self.body
+
+
+Deliver = Callable[[Envelope, Content], Delivery]
 """Delivers a message.
 
 Raises:
@@ -55,10 +70,10 @@ class ToOne:
         self._settings = replace(settings, observer=both(settings.observer, observer))
         self._client: sync.Client | None = None
 
-    def __call__(self, envelope: Envelope, content: MakeContent) -> Delivery:
+    def __call__(self, envelope: Envelope, content: Content) -> Delivery:
         async def awaiting(connect: Connect) -> Delivery:
             async with await connect(self._settings) as client:
-                return await client.send(envelope, content(client))
+                return await client.send(envelope, content.made_for(client))
 
         if self._io == "trio":
             from .send_trio import send_over_trio
@@ -72,7 +87,7 @@ class ToOne:
             return asyncio.run(awaiting(connect_with))
         if self._client is None or not self._client.ready:
             self._client = sync.connect_with(self._settings)
-        return self._client.send(envelope, content(self._client))
+        return self._client.send(envelope, content.made_for(self._client))
 
     def __enter__(self) -> Deliver:
         return self
@@ -106,24 +121,17 @@ class Direct:
         except dns.exception.DNSException as error:
             raise CannotRun(f"--mx: {error}") from None
 
-    def __call__(self, envelope: Envelope, content: MakeContent) -> Delivery:
+    def __call__(self, envelope: Envelope, content: Content) -> Delivery:
+        domains = _by_domain(envelope.recipients)
         # What was read from standard input cannot be read again.
-        kept: list[bytes] = []
-
-        def again(client: ClientBase) -> Iterator[bytes]:
-            if not kept:
-                kept.extend(content(client))
-            return iter(kept)
-
+        again = content._replace(body=list(content.body))
         outcomes: dict[int, Outcome] = {}
-        for domain, indexes in _by_domain(envelope.recipients).items():
+        for domain, indexes in domains.items():
             part = replace(envelope, recipients=tuple(envelope.recipients[i] for i in indexes))
             outcomes.update(zip(indexes, self._deliver(domain, part, again), strict=True))
         return Delivery(tuple(outcomes[index] for index in sorted(outcomes)))
 
-    def _deliver(
-        self, domain: str, envelope: Envelope, content: MakeContent
-    ) -> tuple[Outcome, ...]:
+    def _deliver(self, domain: str, envelope: Envelope, content: Content) -> tuple[Outcome, ...]:
         """Deliver to the recipients of one domain, at the first host that can be reached."""
         from .mail_exchangers import NoMailExchanger, mail_exchangers
 
@@ -143,6 +151,9 @@ class Direct:
                     return deliver(envelope, content).outcomes
             except (OSError, SMTPError, RemoteProtocolError) as error:
                 why = reason(error, host)
+            except LocalProtocolError as error:
+                # Other servers may have accepted the message already, or still accept it.
+                return _failed(envelope, reason(error))
         return _failed(envelope, why)
 
     def __enter__(self) -> Deliver:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from smtpproto import sync
 from smtpproto.cli import main
 from smtpproto.cli.mail_exchangers import NoMailExchanger, mail_exchangers, resolver
+from smtpproto.extensions import EightBitMime, SmtpUtf8
 from tests.cli.inboxes import Inbox
 from tests.programs import HOST
 
@@ -19,6 +22,7 @@ import dns.flags  # noqa: E402
 import dns.rcode  # noqa: E402
 import dns.rrset  # noqa: E402
 
+OTHER = "127.0.0.2"
 ZONE = {
     "one.example.": ["10 localhost."],
     "two.example.": ["20 localhost.", "10 gone.invalid."],
@@ -97,3 +101,51 @@ def test_a_recipient_without_a_domain(
     arguments = ["--mx", "--name-server", names, "--to", "postmaster", message_file]
     assert main(["send", *arguments]) == 2
     assert "the recipient postmaster has no domain" in capsys.readouterr().err
+
+
+@pytest.fixture
+def two_servers(mails: Inbox) -> Iterator[str]:
+    """The port of a server at 127.0.0.1 with SMTPUTF8, and of one at 127.0.0.2 without extensions.
+
+    Both keep their mail in `mails`.
+    """
+    rich = [EightBitMime(), SmtpUtf8()]
+    with sync.serve(mails, host=HOST, received=False, extensions=rich) as first:
+        try:
+            second = sync.serve(mails, host=OTHER, port=first.port, received=False, extensions=[])
+        except OSError as error:
+            pytest.skip(f"{OTHER} is no address of this host: {error}")
+        with second:
+            yield str(first.port)
+
+
+def test_each_server_gets_a_header_that_it_can_accept(
+    names: str, two_servers: str, mails: Inbox, tmp_path: Path
+) -> None:
+    path = tmp_path / "message"
+    path.write_text("From: eve@example.org\nSubject: grüß\n\nHello.\n", "utf-8")
+    arguments = ["--mx", "--name-server", names, "--port", two_servers]
+    assert main(["send", *arguments, "--to", f"a@[{HOST}], b@[{OTHER}]", str(path)]) == 0
+    first, second = mails.contents
+    assert "Subject: grüß\r\n".encode() in first
+    assert second.isascii()
+    assert [each.partition(b"\r\n\r\n")[2] for each in (first, second)] == [b"Hello.\r\n"] * 2
+
+
+def test_a_server_that_cannot_accept_the_message_is_one_outcome(
+    names: str,
+    two_servers: str,
+    mails: Inbox,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = tmp_path / "message"
+    path.write_text("From: eve@example.org\nTo: grüß@example.org\n\nHello.\n", "utf-8")
+    arguments = ["--mx", "--name-server", names, "--port", two_servers]
+    recipients = f"a@[{HOST}], b@[{OTHER}], c@[{HOST}]"
+    assert main(["send", *arguments, "--to", recipients, str(path)]) == 1
+    out, err = capsys.readouterr()
+    assert [line.split()[1] for line in out.splitlines()] == [f"<a@[{HOST}]>", f"<c@[{HOST}]>"]
+    assert f"failed    <b@[{OTHER}]>  " in err
+    assert "SMTPUTF8" in err
+    assert len(mails.mails) == 1
