@@ -21,7 +21,7 @@ from ..vocabulary.events import (
 from ..vocabulary.replies import Reply
 from ..vocabulary.states import State
 
-__all__ = ["Agreement", "Mismatch", "Sendable"]
+__all__ = ["Agreement", "Mismatch", "Sendable", "as_received"]
 
 Sendable = Command | ContentChunk | EndOfContent | AuthResponse
 
@@ -120,7 +120,7 @@ class Agreement:
         # Either side may normalize the content.
         expected = [sent, re.sub(rb"\r\n|\r|\n", b"\r\n", sent)]
         if not self._counted:
-            expected = [_as_received(octets) for octets in expected]
+            expected = [as_received(octets) for octets in expected]
         if not self._lost and received not in expected:
             raise Mismatch(f"the server received the content {received!r}, not {expected[0]!r}")
 
@@ -204,6 +204,6 @@ def _same(sent: Reply, received: Reply) -> bool:
     return found == lines or [line.strip() for line in lines] == written
 
 
-def _as_received(octets: bytes) -> bytes:
+def as_received(octets: bytes) -> bytes:
     """Return content after DATA with a line ending at its end (RFC 5321 section 4.1.1.4)."""
     return octets if octets.endswith(b"\r\n") or not octets else octets + b"\r\n"

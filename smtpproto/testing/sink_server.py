@@ -22,7 +22,7 @@ import socket
 import ssl
 import threading
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +79,8 @@ class SinkServer(MailSink, AbstractContextManager["SinkServer"]):
             ),
             waits=False,
         )
-        faulty = _FaultyListening(
-            listening.factory,
-            listening.settings,
-            listening.listeners,
-            listening.handshake,
-            listening.addresses,
-            self._replies,
-        )
+        parts = {each.name: getattr(listening, each.name) for each in fields(Listening)}
+        faulty = _FaultyListening(**parts, replies=self._replies)
         if self._certificates is not None:
             self._authority = self._certificates.write_authority()
         self._server = Server(faulty, THREADS, 1)
@@ -96,7 +90,7 @@ class SinkServer(MailSink, AbstractContextManager["SinkServer"]):
     @property
     def host(self) -> str:
         """The address it listens on."""
-        return self._server.addresses[0][0]
+        return self._server.host
 
     @property
     def port(self) -> int:

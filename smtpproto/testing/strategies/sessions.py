@@ -19,6 +19,7 @@ from ...vocabulary.commands import Data, Ehlo, Hello, Helo, Lhlo, Mail, Quit, Rc
 from ...vocabulary.paths import ReversePath
 from ...vocabulary.session_facts import Protocol, Session
 from ...wire import DotEncoder, LineEndings
+from ..agreement import as_received
 from .addresses import names
 from .commands import Envelopes, noops, offers, questions
 from .octets import contents, in_short
@@ -216,7 +217,7 @@ def _dots(draw: st.DrawFn, writer: _Writer, mail: Mail) -> bytes:
     content = draw(contents(seven_bit=_is_seven_bit(mail)))
     encoder = DotEncoder(LineEndings.REFUSE)
     writer.content(encoder.encode(content) + encoder.finish())
-    return content if content.endswith(b"\r\n") or not content else content + b"\r\n"
+    return as_received(content)
 
 
 def _chunks(draw: st.DrawFn, writer: _Writer, mail: Mail) -> bytes:
