@@ -53,6 +53,7 @@ class FakeServer(SocketDouble):
     """
 
     def __init__(self, script: str) -> None:
+        super().__init__()
         self._turns: deque[tuple[str, str]] = deque()
         for line in map(str.lstrip, script.splitlines()):
             if line:
@@ -65,7 +66,6 @@ class FakeServer(SocketDouble):
                     )
                 self._turns.append((side, text))
         self._heard = bytearray()
-        self._said = bytearray()
         self._any = False
         self._go_on()
 
@@ -163,17 +163,8 @@ class FakeServer(SocketDouble):
         self._heard += data
         self._go_on()
 
-    def recv(self, size: int) -> bytes:
-        """Return the server's octets; empty once the script is over.
-
-        Raises:
-            TimeoutError: the server waits for the client.
-        """
-        if not self._said and self._turns:
-            raise TimeoutError(f"the server waits for {self._next()}")
-        data = bytes(self._said[:size])
-        del self._said[:size]
-        return data
+    def _awaited(self) -> str:
+        return f"the server waits for {self._next()}" if self._turns else ""
 
     def close(self) -> None:
         """Do nothing: `check` says whether the script was played."""

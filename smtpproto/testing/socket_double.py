@@ -14,6 +14,10 @@ __all__ = ["LinkSocket", "SocketDouble"]
 class SocketDouble:
     """The methods of a connected socket that a client of SMTP needs."""
 
+    def __init__(self) -> None:
+        # What the server has said and the client has not read.
+        self._said = bytearray()
+
     def sendall(self, data: bytes) -> None:
         """Take octets."""
         raise NotImplementedError
@@ -24,6 +28,15 @@ class SocketDouble:
         Raises:
             TimeoutError: the server waits for the client.
         """
+        awaited = "" if self._said else self._awaited()
+        if awaited:
+            raise TimeoutError(awaited)
+        data = bytes(self._said[:size])
+        del self._said[:size]
+        return data
+
+    def _awaited(self) -> str:
+        """Return what the server waits for, in words; "" once it has closed."""
         raise NotImplementedError
 
     def makefile(self, mode: str = "rb", *_arguments: Any, **_options: Any) -> io.BufferedReader:
@@ -60,8 +73,9 @@ class LinkSocket(SocketDouble):
     """
 
     def __init__(self, link: Link) -> None:
+        super().__init__()
         self._link = link
-        self._said = bytearray(link.feed(b""))
+        self._said += link.feed(b"")
 
     def sendall(self, data: bytes) -> None:
         """Send octets to the server.
@@ -75,12 +89,8 @@ class LinkSocket(SocketDouble):
         self._said += self._link.feed(data)
         self._link.check()
 
-    def recv(self, size: int) -> bytes:
-        if not self._said and not self._link.server.done:
-            raise TimeoutError("in memory: the server waits for the client")
-        data = bytes(self._said[:size])
-        del self._said[:size]
-        return data
+    def _awaited(self) -> str:
+        return "" if self._link.server.done else "in memory: the server waits for the client"
 
     def close(self) -> None:
         """Close; what the server still says is lost."""
