@@ -22,7 +22,17 @@ from . import tls_contexts as security
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["ConnectionPool", "ConnectionSettings", "PoolSettings", "begin", "check_settings"]
+    from ..vocabulary.addresses import AddressLiteral, Domain
+
+__all__ = [
+    "ConnectionPool",
+    "ConnectionSettings",
+    "PoolSettings",
+    "begin",
+    "check_settings",
+    "engine_for",
+    "name_for",
+]
 
 K = TypeVar("K", bound=Poolable)
 
@@ -118,18 +128,7 @@ def begin(
         sock: a connected socket.
         settings: the settings of the session.
     """
-    path, extensions = settings.path, settings.extensions
-    engine = Client(
-        extensions,
-        limits=settings.limits,
-        protocol=settings.protocol,
-        line_endings=settings.line_endings,
-        session=_session_with(sock, path),
-        observer=settings.observer,
-    )
-    # The local address is known only now.
-    address = sock.getsockname()[0] if path is None else None
-    name = settings.ehlo_name(machine.hostname(), address)
+    engine, name = engine_for(sock, settings), name_for(sock, settings)
     handshake = security.HandshakeSettings(
         # Made only for a handshake: reading the system's certificates is slow.
         settings.tls_context
@@ -137,6 +136,24 @@ def begin(
         settings.server_hostname or settings.host,
     )
     return engine, begin_session(engine, settings, name), handshake
+
+
+def engine_for(sock: socket.socket, settings: ConnectionSettings) -> Client:
+    """Return a client's engine, see `begin`."""
+    return Client(
+        settings.extensions,
+        limits=settings.limits,
+        protocol=settings.protocol,
+        line_endings=settings.line_endings,
+        session=_session_with(sock, settings.path),
+        observer=settings.observer,
+    )
+
+
+def name_for(sock: socket.socket, settings: ConnectionSettings) -> Domain | AddressLiteral:
+    """Return the name to say in EHLO: the local address is known only once there is a socket."""
+    address = sock.getsockname()[0] if settings.path is None else None
+    return settings.ehlo_name(machine.hostname(), address)
 
 
 def _session_with(sock: socket.socket, path: str | None) -> Session:

@@ -7,8 +7,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..adapters.connecting import begin
-from ..adapters.host import connecting, hostname
+from ..adapters.connecting import begin, engine_for, name_for
+from ..adapters.host import connecting
 from ..adapters.nonblocking_channel import READS
 from ..adapters.tls_contexts import NO_HANDSHAKE
 from ..conversations import ConnectionLost, TLSMode
@@ -154,14 +154,11 @@ class WireSession:
         """
         settings = replace(self.settings, credentials=credentials, tls=TLSMode.NONE)
         sock = self._link.sock
-        engine, beginning, _ = begin(sock, settings)
-        beginning.close()
+        engine, name = engine_for(sock, settings), name_for(sock, settings)
         # What this session has behind it; the person has seen that already.
         if self.facts is not None:
             engine.tls_established(self.facts)
         engine.receive_data(b"220 greeted\r\n")
-        address = sock.getsockname()[0] if settings.path is None else None
-        name = settings.ehlo_name(hostname(), address)
 
         def login() -> Flow[None]:
             yield from say_hello(engine, name)
