@@ -10,12 +10,15 @@ import contextlib
 import select
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..adapters import sockets
-from ..adapters.tls_contexts import NO_HANDSHAKE, HandshakeSettings, client_context, server_context
-from .common import CannotRun, host_and_port, in_file, listen_address, need, number_of, reason
+from ..adapters.tls_contexts import NO_HANDSHAKE, HandshakeSettings, client_context
+from .certificate import add_certificate, certificate_files, check_certificate, self_signed
+from .common import CannotRun, host_and_port, in_file, listen_address, number_of, reason
+from .listeners import announcement, listen
 from .proxy_session import ProxySession, Recorder
 from .session_options import trusting
 from .signals import STOPPING, ServerOutput, Signals, held_back
@@ -23,13 +26,14 @@ from .terminal import OutputClosed, complain, say
 
 if TYPE_CHECKING:
     import argparse
-    import ssl
 
 __all__ = ["STATUS", "add_arguments", "run"]
 
 STATUS = "0 once it was stopped, 2 if it cannot listen"
-# Seconds to wait for the server.
+# Seconds to wait for a connection to the server.
 DIAL = 30.0
+# Seconds that all connections have to close, once the proxy was stopped.
+CLOSING = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,11 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     tls = parser.add_argument_group(
         "TLS", "Without a certificate, what is said within TLS passes, but cannot be shown."
     )
-    tls.add_argument("--cert", metavar="FILE", help="certificate for the clients, PEM")
-    tls.add_argument("--key", metavar="FILE", help="its private key, PEM; default: also in --cert")
-    tls.add_argument(
-        "--self-signed", action="store_true", help="a throw-away certificate (package trustme)"
-    )
+    add_certificate(tls)
     tls.add_argument("--implicit", action="store_true", help="both sides begin with TLS")
     tls.add_argument(
         "--ca", metavar="FILE", help="verify the server's certificate; more authorities, PEM"
@@ -80,58 +80,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Pass on until SIGINT or SIGTERM; see `STATUS`."""
+    certified = check_certificate(options)
+    if not certified and (options.implicit or options.ca):
+        option = "--implicit" if options.implicit else "--ca"
+        raise CannotRun(f"{option} needs --cert FILE or --self-signed")
     with contextlib.ExitStack() as stack:
-        to_client, to_server = _handshakes(options, stack)
+        stack.enter_context(self_signed(options))
+        to_client = to_server = NO_HANDSHAKE
+        if certified:
+            context = trusting(options.ca) if options.ca else client_context(verify=False)
+            to_client = HandshakeSettings(certificate_files(options))
+            to_server = HandshakeSettings(context, options.server[0])
         if options.save:
             try:
                 Path(options.save).mkdir(parents=True, exist_ok=True)
             except OSError as error:
                 raise CannotRun(f"--save {in_file(options.save, error)}") from None
-        try:
-            listeners = sockets.listen(*options.listen)
-        except OSError as error:
-            where = "{}:{}".format(*options.listen)
-            raise CannotRun(f"cannot listen on {where}: {reason(error)}") from None
+        listeners = listen(*options.listen)
         stack.callback(sockets.close_listeners, listeners)
         proxy = _Proxy(options, to_client, to_server)
-        proxy.run(listeners[0])
+        with Signals(*STOPPING) as signals:
+            proxy.run(listeners, signals)
         if proxy.output.closed:
             raise OutputClosed
     return 0
 
 
-def _handshakes(
-    options: argparse.Namespace, stack: contextlib.ExitStack
-) -> tuple[HandshakeSettings, HandshakeSettings]:
-    """Return how TLS begins with clients, and with the server."""
-    if options.key and not options.cert:
-        raise CannotRun("--key needs --cert")
-    if options.cert and options.self_signed:
-        raise CannotRun("--cert and --self-signed exclude each other")
-    context: ssl.SSLContext | None = None
-    if options.self_signed:
-        from .certificate import throw_away
-
-        need("trustme", "--self-signed")
-        files = stack.enter_context(throw_away("localhost", "127.0.0.1", "::1"))
-        context = server_context(files.certificate, files.key)
-        complain(f"clients that are to trust the certificate: send --ca {files.authority}")
-    elif options.cert:
-        try:
-            context = server_context(options.cert, options.key)
-        except OSError as error:
-            what = in_file(options.cert, error, "a certificate and its private key in PEM")
-            raise CannotRun(f"--cert {what}") from None
-    elif options.implicit:
-        raise CannotRun("--implicit needs --cert FILE or --self-signed")
-    if context is None:
-        return NO_HANDSHAKE, NO_HANDSHAKE
-    upstream = trusting(options.ca) if options.ca else client_context(verify=False)
-    return HandshakeSettings(context), HandshakeSettings(upstream, options.server[0])
-
-
 class _Proxy:
-    """The connections of one run."""
+    """The connections of one run; each has its thread."""
 
     def __init__(
         self,
@@ -142,56 +118,79 @@ class _Proxy:
         self._options = options
         self._to_client = to_client
         self._to_server = to_server
-        self._threads: list[threading.Thread] = []
-        self._sessions: list[ProxySession] = []
+        # The session of each thread; None while it connects to the server.
+        self._running: dict[threading.Thread, ProxySession | None] = {}
+        self._over = False
         self.output = ServerOutput()
 
-    def run(self, listener: socket.socket) -> None:
-        """Accept connections until a signal comes, or there were enough."""
-        most = self._options.count
-        with Signals(*STOPPING) as signals:
-            address, port = sockets.address_of(listener)
-            self.output.written(lambda: say(f"listening on {address}:{port}"))
-            number = 0
-            while most is None or number < most:
-                ready = select.select([listener.fileno(), signals.number], [], [])[0]
-                if signals.number in ready:
-                    break
-                accepted = sockets.accept(listener)
-                if accepted is not None:
-                    number += 1
-                    self._begin(number, accepted[0])
-            if most is not None and number >= most:
-                self._wait(signals)
-        for session in self._sessions:
-            session.cut()
-        for thread in self._threads:
-            thread.join()
-
-    def _wait(self, signals: Signals) -> None:
-        """Wait for the end of all connections, or for a signal."""
-        while any(thread.is_alive() for thread in self._threads):
-            if select.select([signals.number], [], [], 0.05)[0]:
-                return
-
-    def _begin(self, number: int, client: socket.socket) -> None:
-        """Connect to the server for a client, and pass on in a thread."""
-        options = self._options
+    def run(self, listeners: list[socket.socket], signals: Signals) -> None:
+        """Accept connections until a signal comes, or all that were to come have ended."""
+        self.output.written(lambda: say(announcement(listeners)))
         try:
-            server = socket.create_connection(options.server, DIAL)
+            if self._accept_all(listeners, signals):
+                while self._running and not _readable([signals.number], 0.05):
+                    pass
+        finally:
+            self._over = True
+            for session in list(self._running.values()):
+                if session is not None:
+                    session.cut()
+            # A thread that still connects has nothing to finish, and may take long.
+            until = time.monotonic() + CLOSING
+            for thread in list(self._running):
+                thread.join(max(0.0, until - time.monotonic()))
+
+    def _accept_all(self, listeners: list[socket.socket], signals: Signals) -> bool:
+        """Accept connections; return whether there were enough, False after a signal."""
+        most = self._options.count
+        files = {each.fileno(): each for each in listeners}
+        number = 0
+        while most is None or number < most:
+            ready = _readable([signals.number, *files])
+            if signals.number in ready:
+                return False
+            try:
+                accepted = sockets.accept(files[ready[0]])
+            except sockets.Overloaded:
+                _readable([signals.number], sockets.PAUSE)
+                continue
+            if accepted is not None:
+                number += 1
+                with held_back(*STOPPING):
+                    arguments = (number, accepted[0])
+                    thread = threading.Thread(target=self._serve, args=arguments, daemon=True)
+                    self._running[thread] = None
+                    thread.start()
+        return True
+
+    def _serve(self, number: int, client: socket.socket) -> None:
+        """Connect to the server for a client, and pass on until one of them closes."""
+        options = self._options
+        thread = threading.current_thread()
+        host, port = options.server
+        try:
+            with client, socket.create_connection((host, port), DIAL) as server:
+                recorder = Recorder(
+                    number,
+                    self.output,
+                    content=options.content,
+                    save=options.save,
+                    as_json=options.json,
+                )
+                sides = (client, self._to_client), (server, self._to_server)
+                self._running[thread] = session = ProxySession(*sides, recorder, lmtp=options.lmtp)
+                if self._over:
+                    session.cut()
+                session.run(implicit=options.implicit)
         except OSError as error:
-            host, port = options.server
-            complain(f"# {number} no connection to {host}:{port}: {reason(error)}", "bad")
-            client.close()
-            return
-        recorder = Recorder(
-            number, self.output, content=options.content, save=options.save, as_json=options.json
-        )
-        session = ProxySession(
-            (client, self._to_client), (server, self._to_server), recorder, lmtp=options.lmtp
-        )
-        self._sessions.append(session)
-        with held_back(*STOPPING):
-            thread = threading.Thread(target=session.run, kwargs={"implicit": options.implicit})
-            thread.start()
-        self._threads.append(thread)
+            # An error with a file name is about `--save`.
+            where = "" if error.filename else f"no connection to {host}:{port}: "
+            what = f"# {number} {where}{reason(error)}"
+            self.output.written(lambda: complain(what, "bad"))
+        finally:
+            del self._running[thread]
+
+
+def _readable(files: list[int], seconds: float | None = None) -> list[int]:
+    """Wait until files can be read, or for some seconds; return those that can."""
+    return select.select(files, [], [], seconds)[0]

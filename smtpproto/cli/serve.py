@@ -11,10 +11,12 @@ import sys
 from typing import TYPE_CHECKING
 
 from ..adapters import sockets
+from .certificate import self_signed
 from .common import CannotRun, reason
+from .listeners import announcement, listen
 from .serve_blocking import serve_until
 from .serve_options import add_arguments, check, server_settings
-from .terminal import complain, say
+from .terminal import say
 
 if TYPE_CHECKING:
     import argparse
@@ -31,14 +33,16 @@ def run(options: argparse.Namespace) -> int:
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
     check(options)
     with contextlib.ExitStack() as stack:
-        if options.self_signed:
-            _make_certificate(options, stack)
+        stack.enter_context(self_signed(options, options.hostname))
         # Report faults in files before clients can connect.
         settings = server_settings(options)
         places = _listen(options, stack)
         for listeners in places:
             stack.callback(sockets.close_listeners, listeners)
-        announce = _announcement(places[0])
+
+        def announce() -> None:
+            say(announcement(places[0]))
+
         try:
             if options.workers is None:
                 serve_until(options, settings, places[0], announce)
@@ -46,15 +50,6 @@ def run(options: argparse.Namespace) -> int:
             return _supervise(options, places, announce)
         except OSError as error:
             raise CannotRun(f"cannot serve: {reason(error)}") from None
-
-
-def _make_certificate(options: argparse.Namespace, stack: contextlib.ExitStack) -> None:
-    from .certificate import throw_away
-
-    names = dict.fromkeys([options.hostname, "localhost", "127.0.0.1", "::1"])
-    files = stack.enter_context(throw_away(*names))
-    options.cert, options.key = str(files.certificate), str(files.key)
-    complain(f"clients that are to trust the certificate: send --ca {files.authority}")
 
 
 def _listen(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[list[socket.socket]]:
@@ -72,29 +67,16 @@ def _listen(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[li
         if options.listen or options.unix:
             raise CannotRun("sockets were passed (LISTEN_FDS): leave out --listen and --unix")
         return [passed] * count
-    try:
-        if options.unix:
-            listeners = sockets.listen(path=options.unix)
-            stack.callback(sockets.close_listeners, [], options.unix)
-            return [listeners] * count
-        host, port = options.listen or DEFAULT
-        places = []
-        for _ in range(count):
-            places.append(sockets.listen(host, port, reuse_port=options.workers is not None))
-            port = sockets.address_of(places[0][0])[1]
-        return places
-    except OSError as error:
-        where = options.unix or "{}:{}".format(*options.listen or DEFAULT)
-        raise CannotRun(f"cannot serve on {where}: {reason(error)}") from None
-
-
-def _announcement(listeners: list[socket.socket]) -> Callable[[], None]:
-    """Return a function that prints where the server listens."""
-    lines = []
-    for address, port in map(sockets.address_of, listeners):
-        place = f"[{address}]" if ":" in address else address
-        lines.append(f"listening on {place}:{port}" if port else f"listening on {address}")
-    return lambda: say("\n".join(lines))
+    if options.unix:
+        listeners = listen("", 0, path=options.unix)
+        stack.callback(sockets.close_listeners, [], options.unix)
+        return [listeners] * count
+    host, port = options.listen or DEFAULT
+    places = []
+    for _ in range(count):
+        places.append(listen(host, port, reuse_port=options.workers is not None))
+        port = sockets.address_of(places[0][0])[1]
+    return places
 
 
 def _supervise(

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..adapters.listening import ListeningSettings
-from ..adapters.tls_contexts import CertificateFiles
 from ..conversations import ServerTLS, Transcript
 from ..errors import LocalProtocolError
 from ..extensions import Auth, Chunking, SmtpUtf8, StartTls
@@ -21,6 +20,7 @@ from ..vocabulary.command_base import Syntax
 from ..vocabulary.session_facts import Protocol
 from ..wire import LineEndings
 from ..wire.proxy_header_parser import TrustedNetworks
+from .certificate import add_certificate, certificate_files, check_certificate
 from .common import IO, CannotRun, host_and_port, in_file, listen_address, need, number_of, seconds
 from .serve_faults import add_faults, faults
 from .signals import ServerOutput
@@ -145,11 +145,7 @@ def _add_security(parser: argparse.ArgumentParser) -> None:
         choices=("starttls", "implicit"),
         help="when TLS begins; default: starttls if there is a certificate",
     )
-    group.add_argument("--cert", metavar="FILE", help="certificate and its chain, PEM")
-    group.add_argument("--key", metavar="FILE", help="private key, PEM; default: also in --cert")
-    group.add_argument(
-        "--self-signed", action="store_true", help="a throw-away certificate (package trustme)"
-    )
+    add_certificate(group)
     group.add_argument(
         "--user",
         action="append",
@@ -167,13 +163,10 @@ def check(options: argparse.Namespace) -> None:
     Raises:
         CannotRun: they contradict each other, or need a package that is not installed.
     """
-    if options.cert and options.self_signed:
-        raise CannotRun("--cert and --self-signed exclude each other")
-    if options.key and not options.cert:
-        raise CannotRun("--key needs --cert")
-    if options.tls and not (options.cert or options.self_signed):
+    certified = check_certificate(options)
+    if options.tls and not certified:
         raise CannotRun(f"--tls {options.tls} needs --cert FILE or --self-signed")
-    if options.tls is None and (options.cert or options.self_signed):
+    if options.tls is None and certified:
         options.tls = "starttls"
     if options.require_tls and options.tls is None:
         raise CannotRun("--require-tls needs --tls, with --cert FILE or --self-signed")
@@ -185,8 +178,6 @@ def check(options: argparse.Namespace) -> None:
         raise CannotRun(f"--hostname {options.hostname}: {error}") from None
     if options.io == "trio":
         need("trio", "--io trio")
-    if options.self_signed:
-        need("trustme", "--self-signed")
     options.output = ServerOutput()
     options.faults = faults(options)
     if options.faults is not None and options.io != "sync":
@@ -214,7 +205,7 @@ def server_settings(options: argparse.Namespace) -> ListeningSettings:
         received=bool(options.maildir or options.mbox or options.forward or options.print),
         refuse_early_talkers=options.refuse_early_talkers,
         tls=ServerTLS[options.tls.upper()] if options.tls else None,
-        tls_context=_certificate(options) if options.tls else None,
+        tls_context=certificate_files(options) if options.tls else None,
         proxy=_networks(options),
         observer=_observe(options.output) if options.transcript else None,
     )
@@ -274,14 +265,6 @@ def _chosen(options: argparse.Namespace) -> list[Any]:
             f"--offer {unknown[0]}: expected all, none, or names of {', '.join(sorted(possible))}"
         )
     return [possible[name] for name in dict.fromkeys(names)]
-
-
-def _certificate(options: argparse.Namespace) -> CertificateFiles:
-    try:
-        return CertificateFiles(options.cert, options.key)
-    except OSError as error:
-        what = in_file(options.cert, error, "a certificate and its private key in PEM")
-        raise CannotRun(f"--cert {what}") from None
 
 
 def _users(options: argparse.Namespace) -> Users | None:

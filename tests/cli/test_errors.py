@@ -290,7 +290,7 @@ def test_an_address_in_use(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server((HOST, 0)) as listener:
         where = f"{HOST}:{listener.getsockname()[1]}"
         assert main(["serve", "--listen", where]) == 2
-    assert f"cannot serve on {where}: Address already in use\n" in errors(capsys)
+    assert f"cannot listen on {where}: Address already in use\n" in errors(capsys)
 
 
 # --- statuses -----------------------------------------------------------------------------------

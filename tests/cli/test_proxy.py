@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 import smtplib
+import socket
 import ssl
 from pathlib import Path
 
@@ -14,7 +17,7 @@ from smtpproto.cli.dialogue import Kind, Piece
 from smtpproto.cli.proxy_session import script_line
 from smtpproto.cli.script import parse_script
 from tests.cli.inboxes import Inbox
-from tests.programs import HOST, MESSAGE, Serve, serve, smtpproto
+from tests.programs import HOST, MESSAGE, Serve, serve, smtpproto, until
 
 CRLF = MESSAGE.replace(b"\n", b"\r\n")
 
@@ -133,11 +136,56 @@ def test_a_server_that_is_not_there() -> None:
         assert "1 no connection to 127.0.0.1:1: Connection refused" in running.stderr
 
 
+def test_it_listens_on_all_addresses_that_a_port_alone_means(sink: str) -> None:
+    with serve("--server", sink, listen=["--listen", ":0"], verb="proxy") as running:
+        ports = dict(re.findall(r"^listening on (.*):([0-9]+)$", running.stdout, re.MULTILINE))
+        families = {entry[0] for entry in socket.getaddrinfo(None, 0, flags=socket.AI_PASSIVE)}
+        assert len(ports) == len(families)
+        for host, port in ports.items():
+            local = "::1" if host == "[::]" else HOST
+            with socket.create_connection((local, int(port)), 20) as link:
+                assert link.recv(4) == b"220 "
+        assert running.stop() == 0
+
+
+def test_where_files_are_few_others_wait(sink: str) -> None:
+    few = ["sh", "-c", 'ulimit -n 20 && exec "$@"', "sh"]
+    with serve("--server", sink, verb="proxy", before=few) as running:
+        with contextlib.ExitStack() as stack:
+            links = [stack.enter_context(running.connect()) for _ in range(20)]
+            assert links[0].recv(4) == b"220 "
+            until(lambda: "open files" in running.stderr, 20, "a warning")
+
+        def greeted() -> bool:
+            # The proxy may have no room for a connection to the server yet, and hangs up then.
+            with running.connect() as link:
+                return link.recv(4) == b"220 "
+
+        until(greeted, 20, "a greeting")
+        assert running.stop() == 0
+        assert "Traceback" not in running.stderr
+
+
+def test_a_server_that_lets_nobody_in_does_not_hold_the_proxy_up() -> None:
+    with socket.socket() as full, contextlib.ExitStack() as stack:
+        full.bind((HOST, 0))
+        full.listen(0)
+        # The system now ignores further clients, so that they wait.
+        waiting = stack.enter_context(socket.create_connection(full.getsockname(), 20))
+        where = "{}:{}".format(*waiting.getpeername())
+        with serve("--server", where, verb="proxy") as running:
+            links = [stack.enter_context(running.connect()) for _ in range(2)]
+            tasks = Path(f"/proc/{running.process.pid}/task")
+            until(lambda: len(list(tasks.iterdir())) > len(links), 20, "a thread for each client")
+            assert running.stop(timeout=10) == 0
+
+
 @pytest.mark.parametrize(
     "arguments, complaint",
     [
         (["--key", "x"], "--key needs --cert"),
         (["--implicit"], "--implicit needs --cert FILE or --self-signed"),
+        (["--ca", "x"], "--ca needs --cert FILE or --self-signed"),
         (["--cert", "/nowhere"], "--cert /nowhere: No such file"),
         (["--cert", "x", "--self-signed"], "--cert and --self-signed exclude each other"),
     ],
