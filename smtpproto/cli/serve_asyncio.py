@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .. import asyncio as adapter
-from .sinks import AsyncReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..adapters.listening import ListeningSettings
     from .signals import Signals
-    from .sinks import Sinks
+    from .sinks import MakeHandler
 
 __all__ = ["serve_over_asyncio"]
 
 
-async def _in_thread(function: Callable[[], None]) -> None:
+async def _in_thread(function: Callable[[], Any]) -> Any:
     """Call a function in a thread; a cancellation is raised once it has returned."""
     calling = asyncio.get_running_loop().run_in_executor(None, function)
     try:
-        await asyncio.shield(calling)
+        return await asyncio.shield(calling)
     except asyncio.CancelledError:
         await asyncio.wait([calling])
         raise
 
 
 def serve_over_asyncio(
-    sinks: Sinks,
+    make: MakeHandler,
     settings: ListeningSettings,
     started: Callable[[], object],
     signals: Signals,
@@ -45,7 +44,7 @@ def serve_over_asyncio(
             if signals.read():
                 stopped.set()
 
-        async with await adapter.serve_with(AsyncReceiver(sinks, _in_thread), settings):
+        async with await adapter.serve_with(make(_in_thread, asyncio.sleep), settings):
             started()
             loop.add_reader(signals.number, look_for_signals)
             for number in others:

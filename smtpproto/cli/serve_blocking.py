@@ -7,8 +7,9 @@ import socket
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .serve_faults import AsyncFaultyReceiver, FaultyReceiver
 from .signals import STOPPING, Signals, held_back
-from .sinks import Receiver, WholeReceiver, sinks
+from .sinks import AsyncReceiver, Receiver, WholeReceiver, sinks
 from .terminal import OutputClosed
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..adapters.listening import ListeningSettings
-    from .sinks import Sinks
+    from .sinks import InThread, Sleep
 
 __all__ = ["serve_until"]
 
@@ -55,33 +56,36 @@ def _serve_until(
     *others: int,
 ) -> None:
     settings = replace(settings, listeners=listeners, listeners_shared=options.shared)
-    where = sinks(options)
+    where, rules = sinks(options), options.faults
+
+    def async_handler(in_thread: InThread, sleep: Sleep) -> AsyncReceiver | AsyncFaultyReceiver:
+        if rules is None:
+            return AsyncReceiver(where, in_thread)
+        return AsyncFaultyReceiver(rules, where, in_thread, sleep)
+
     # SIGHUP must not end this process; each handshake checks the certificates anyway.
     with Signals(signal.SIGHUP), Signals(*STOPPING) as signals:
         if options.io == "trio":
             from .serve_trio import serve_over_trio
 
             with signals.waking_left_to_others():
-                serve_over_trio(where, settings, started, signals, others)
+                serve_over_trio(async_handler, settings, started, signals, others)
             return
         if options.io == "asyncio":
             from .serve_asyncio import serve_over_asyncio
 
-            serve_over_asyncio(where, settings, started, signals, others)
+            serve_over_asyncio(async_handler, settings, started, signals, others)
             return
         from .. import sync
 
+        handler: FaultyReceiver | WholeReceiver | Receiver
+        if rules is not None:
+            handler = FaultyReceiver(rules, where)
+        else:
+            handler = WholeReceiver(where) if options.print else Receiver(where)
         with held_back(*STOPPING):
-            server = sync.serve_with(_handler(options, where), settings)
+            server = sync.serve_with(handler, settings)
         with server:
             started()
             signals.wait(*others)
             signals.end_at_the_next()
-
-
-def _handler(options: argparse.Namespace, where: Sinks) -> Receiver | WholeReceiver:
-    if options.faults is not None:
-        from .serve_faults import FaultyReceiver
-
-        return FaultyReceiver(where, options.faults)
-    return WholeReceiver(where) if options.print else Receiver(where)

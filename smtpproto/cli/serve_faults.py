@@ -9,20 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import LocalProtocolError
 from ..testing.faults import Drop, FaultRules, Faults
-from ..testing.inbox import bare
+from ..testing.faulty_handler import FaultyHandler
 from .common import CannotRun, seconds
-from .sinks import Receiver
+from .sinks import take
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from ..conversations import Envelope
-    from ..vocabulary.commands import Hello, Mail, Rcpt
+    from ..testing.faults import Action
     from ..vocabulary.replies import Reply
     from ..vocabulary.session_facts import Session
-    from .sinks import Sinks
+    from .sinks import InThread, Sinks, Sleep
 
-__all__ = ["FaultyReceiver", "add_faults", "faults"]
+__all__ = ["AsyncFaultyReceiver", "FaultyReceiver", "add_faults", "faults"]
 
 # The steps at which a handler is asked.
 HERE = ("connect", "ehlo", "helo", "mail", "rcpt", "data", "content")
@@ -117,52 +115,75 @@ class _Dropped(BaseException):
     """The session ends without a reply: the server does so for all that is no `Exception`."""
 
 
-class FaultyReceiver(Receiver):
+def _reply(action: Action | None) -> Reply | None:
+    """Return the reply that a rule asks for; None: the usual one."""
+    if isinstance(action, Drop):
+        raise _Dropped
+    # No option makes a rule with other octets.
+    assert not isinstance(action, bytes)
+    return action
+
+
+class FaultyReceiver(FaultyHandler):
     """A receiver that asks the rules first.
 
     Arguments:
-        sinks: where messages go.
         rules: the rules.
+        sinks: where messages go.
     """
 
-    def __init__(self, sinks: Sinks, rules: FaultRules) -> None:
-        super().__init__(sinks)
-        self._rules = rules
+    def __init__(self, rules: FaultRules, sinks: Sinks) -> None:
+        super().__init__(rules)
+        self._sinks = sinks
 
-    def _answer(self, step: str, *subjects: str) -> Reply | None:
-        verdict = self._rules.at(step, *subjects)
-        if verdict.seconds:
-            time.sleep(verdict.seconds)
-        if isinstance(verdict.action, Drop):
-            raise _Dropped
-        assert not isinstance(verdict.action, bytes)
-        return verdict.action
+    def _answer(self, step: str, *subjects: str, party: object = None) -> Reply | None:
+        verdict = self._rules.at(step, *subjects, party=party)
+        time.sleep(verdict.seconds)
+        return _reply(verdict.action)
 
-    def connect(self, session: Session) -> Reply | None:
-        """Greet."""
-        return self._answer("connect", session.peer or "")
-
-    def ehlo(self, session: Session, hello: Hello) -> Reply | None:
-        """EHLO, HELO and LHLO."""
-        return self._answer("helo" if hello.verb == "HELO" else "ehlo", str(hello.name))
-
-    def mail(self, session: Session, mail: Mail) -> Reply | None:
-        """MAIL."""
-        return self._answer("mail", bare(mail.reverse_path))
-
-    def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
-        """RCPT."""
-        return self._answer("rcpt", bare(rcpt.forward_path))
-
-    def data(self, session: Session, envelope: Envelope) -> Reply | None:
-        """DATA, or the first chunk."""
-        return self._answer("data", *map(bare, envelope.forward_paths))
-
-    def content(
-        self, session: Session, envelope: Envelope, chunks: Iterator[bytes]
-    ) -> Reply | None:
+    def message(self, session: Session, envelope: Envelope, content: bytes) -> list[Reply | None]:
         """Take a message, unless a rule refuses it."""
-        # All of it has to arrive before the reply.
-        kept = list(chunks)
-        answer = self._answer("content", *map(bare, envelope.forward_paths))
-        return answer or super().content(session, envelope, iter(kept))
+        verdict = self._at_content(session, envelope)
+        answer = None
+        if verdict.taken is not None:
+            answer = take(self._sinks, session, verdict.taken, [content])
+        time.sleep(verdict.seconds)
+        return [_reply(action) or answer for action in verdict.actions]
+
+
+class AsyncFaultyReceiver(FaultyHandler):
+    """The same for adapters that can await.
+
+    Arguments:
+        rules, sinks: as above.
+        in_thread: see `AsyncReceiver`.
+        sleep: waits for some seconds.
+    """
+
+    def __init__(
+        self,
+        rules: FaultRules,
+        sinks: Sinks,
+        in_thread: InThread,
+        sleep: Sleep,
+    ) -> None:
+        super().__init__(rules)
+        self._sinks = sinks
+        self._in_thread = in_thread
+        self._sleep = sleep
+
+    async def _answer(self, step: str, *subjects: str, party: object = None) -> Reply | None:
+        verdict = self._rules.at(step, *subjects, party=party)
+        await self._sleep(verdict.seconds)
+        return _reply(verdict.action)
+
+    async def message(
+        self, session: Session, envelope: Envelope, content: bytes
+    ) -> list[Reply | None]:
+        """Take a message, unless a rule refuses it."""
+        verdict = self._at_content(session, envelope)
+        answer = None
+        if (taken := verdict.taken) is not None:
+            answer = await self._in_thread(lambda: take(self._sinks, session, taken, [content]))
+        await self._sleep(verdict.seconds)
+        return [_reply(action) or answer for action in verdict.actions]

@@ -180,8 +180,6 @@ def check(options: argparse.Namespace) -> None:
         need("trio", "--io trio")
     options.output = ServerOutput()
     options.faults = faults(options)
-    if options.faults is not None and options.io != "sync":
-        raise CannotRun("--fail and --delay need --io sync")
     if options.count is not None and options.workers is not None:
         raise CannotRun("--count and --workers exclude each other")
     # The salts of users depend on it, so it must be the same in all workers.

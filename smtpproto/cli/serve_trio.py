@@ -8,20 +8,19 @@ from typing import TYPE_CHECKING
 import trio
 
 from .. import trio as adapter
-from .sinks import AsyncReceiver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..adapters.listening import ListeningSettings
     from .signals import Signals
-    from .sinks import Sinks
+    from .sinks import MakeHandler
 
 __all__ = ["serve_over_trio"]
 
 
 def serve_over_trio(
-    sinks: Sinks,
+    make: MakeHandler,
     settings: ListeningSettings,
     started: Callable[[], object],
     signals: Signals,
@@ -35,7 +34,7 @@ def serve_over_trio(
 
     async def main() -> None:
         async with trio.open_nursery() as nursery:
-            receiver = AsyncReceiver(sinks, trio.to_thread.run_sync)
+            receiver = make(trio.to_thread.run_sync, trio.sleep)
             serve = functools.partial(adapter.serve_with, receiver, settings)
             server: adapter.Server = await nursery.start(serve)
             started()

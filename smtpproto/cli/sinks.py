@@ -9,7 +9,7 @@ import functools
 import io
 import sys
 import threading
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..conversations import AsyncHandler, Handler
 from ..conversations.transcript import escaped
@@ -18,16 +18,19 @@ from ..vocabulary.replies import Reply
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
     from types import TracebackType
 
     from typing_extensions import Self
 
-    from ..conversations import Envelope
+    from ..conversations import AsyncContentHandler, AsyncMessageHandler, Envelope
     from ..vocabulary.session_facts import Session
     from .signals import ServerOutput
 
     Sinks = Callable[[Session, Envelope], "Sink"]
+    InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
+    Sleep = Callable[[float], Awaitable[None]]
+    MakeHandler = Callable[[InThread, Sleep], AsyncMessageHandler | AsyncContentHandler]
 
 __all__ = [
     "NOT_PRINTED",
@@ -40,6 +43,7 @@ __all__ = [
     "WholeReceiver",
     "sinks",
     "storing",
+    "take",
 ]
 
 # The most octets to print at once, and the line between two messages.
@@ -178,6 +182,20 @@ def sinks(options: argparse.Namespace) -> Sinks:
     return listed(chosen, options)
 
 
+def take(
+    sinks: Sinks, session: Session, envelope: Envelope, chunks: Iterable[bytes]
+) -> Reply | None:
+    """Pass a message to its sink; return the reply if it is not taken."""
+    try:
+        with sinks(session, envelope) as sink:
+            for chunk in chunks:
+                sink.write(chunk)
+            sink.commit()
+    except NotTaken as error:
+        return error.reply
+    return None
+
+
 class WholeReceiver(Handler):
     """A handler that passes every message on once it is complete.
 
@@ -190,13 +208,7 @@ class WholeReceiver(Handler):
 
     def message(self, session: Session, envelope: Envelope, content: bytes) -> Reply | None:
         """Take a message."""
-        try:
-            with self._sinks(session, envelope) as sink:
-                sink.write(content)
-                sink.commit()
-        except NotTaken as error:
-            return error.reply
-        return None
+        return take(self._sinks, session, envelope, [content])
 
 
 class Receiver(Handler):
@@ -209,14 +221,7 @@ class Receiver(Handler):
         self, session: Session, envelope: Envelope, chunks: Iterator[bytes]
     ) -> Reply | None:
         """Take a message as it arrives."""
-        try:
-            with self._sinks(session, envelope) as sink:
-                for chunk in chunks:
-                    sink.write(chunk)
-                sink.commit()
-        except NotTaken as error:
-            return error.reply
-        return None
+        return take(self._sinks, session, envelope, chunks)
 
 
 class AsyncReceiver(AsyncHandler):
@@ -227,9 +232,7 @@ class AsyncReceiver(AsyncHandler):
         in_thread: calls a function in a thread; it must not return before the function does.
     """
 
-    def __init__(
-        self, sinks: Sinks, in_thread: Callable[[Callable[[], None]], Awaitable[None]]
-    ) -> None:
+    def __init__(self, sinks: Sinks, in_thread: InThread) -> None:
         self._sinks = sinks
         self._in_thread = in_thread
 

@@ -5,21 +5,20 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..extensions import StartTlsCommand
 from ..sasl import ScramKeys, Users
 from ..vocabulary.replies import Reply
-from ..vocabulary.session_facts import Protocol
 from .faults import Drop
+from .faulty_handler import FaultyHandler
 from .faulty_replies import NeverReplies
 from .inbox import ReceivedMessage, bare
 
 if TYPE_CHECKING:
     from ..conversations import Envelope
     from ..vocabulary.command_base import Command
-    from ..vocabulary.commands import Hello, Mail, Quit, Rcpt
+    from ..vocabulary.commands import Quit
     from ..vocabulary.events import Rejected
     from ..vocabulary.session_facts import Session
     from .conversation_log import ConversationLog
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["Accounts", "SinkHandler"]
 
 
-class SinkHandler:
+class SinkHandler(FaultyHandler):
     """Accepts everything that the rules do not refuse.
 
     Arguments:
@@ -49,7 +48,7 @@ class SinkHandler:
         log: ConversationLog,
         wait: Callable[[float], object],
     ) -> None:
-        self._rules = rules
+        super().__init__(rules)
         self._replies = replies
         self._inbox = inbox
         self._log = log
@@ -74,28 +73,10 @@ class SinkHandler:
         """Return what the rules demand when a user logs in."""
         return self._answer("auth", username)
 
-    def connect(self, session: Session) -> Reply | None:
-        """Greet."""
-        return self._answer("connect", session.peer)
-
-    def ehlo(self, session: Session, hello: Hello) -> Reply | None:
-        """EHLO, HELO and LHLO."""
-        return self._answer("helo" if hello.verb == "HELO" else "ehlo", str(hello.name))
-
-    def mail(self, session: Session, mail: Mail) -> Reply | None:
-        """MAIL."""
-        return self._answer("mail", bare(mail.reverse_path))
-
-    def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
-        """RCPT."""
-        assert session.transaction is not None
-        recipient, sender = bare(rcpt.forward_path), bare(session.transaction.mail.reverse_path)
-        return self._answer("rcpt", recipient, party=(session.peer, sender, recipient))
-
     def data(self, session: Session, envelope: Envelope) -> Reply | None:
         """DATA, or the first chunk."""
-        recipients = list(map(bare, envelope.forward_paths))
-        answer = self._answer("data", *recipients)
+        answer: Reply | None = super().data(session, envelope)
+        recipients = map(bare, envelope.forward_paths)
         if (answer is None or not answer.negative) and self._rules.during_content(*recipients):
             self._replies.break_content(session)
         return answer
@@ -106,19 +87,11 @@ class SinkHandler:
         """The whole message: it is kept before any delay of the reply."""
         if self._replies.content_breaks(session):
             return self._replies.answer("content", Drop())
-        recipients = list(map(bare, envelope.forward_paths))
-        each = session.protocol is Protocol.LMTP
-        # One reply for each recipient, or one for all of them.
-        asked = [[recipient] for recipient in recipients] if each else [recipients]
-        verdicts = [self._rules.at("content", *subjects) for subjects in asked]
-        refused = [isinstance(verdict.action, Reply) for verdict in verdicts]
-        if not all(refused):
-            if each:
-                accepted = zip(envelope.recipients, refused, strict=True)
-                envelope = replace(envelope, recipients=tuple(r for r, no in accepted if not no))
-            self._inbox.add(ReceivedMessage(envelope, content, session))
-        self._pause(sum(verdict.seconds for verdict in verdicts))
-        return [self._replies.answer("content", verdict.action) for verdict in verdicts]
+        verdict = self._at_content(session, envelope)
+        if verdict.taken is not None:
+            self._inbox.add(ReceivedMessage(verdict.taken, content, session))
+        self._pause(verdict.seconds)
+        return [self._replies.answer("content", action) for action in verdict.actions]
 
     def quit(self, session: Session, command: Quit) -> None:
         """QUIT."""
