@@ -21,11 +21,6 @@ def line(row: Row) -> str:
     return f"{row.name:28} {row.adapter:8} {row.version:14} {outcomes}"
 
 
-def start(peer: str, adapter: str) -> str:
-    """How the line of a row begins on the page."""
-    return f"| {peer} | {adapter} |"
-
-
 def text(rows: list[Row]) -> str:
     """The page."""
     return TEXT.format(
@@ -35,25 +30,33 @@ def text(rows: list[Row]) -> str:
 
 
 def section(rows: list[Row]) -> str:
+    """One line for each peer: mostly the adapters agree."""
     heads = [each.name for each in FEATURES]
-    lines = [f"| peer | adapter | version | {' | '.join(heads)} |", "|---" * (3 + len(heads)) + "|"]
-    for row in rows:
-        outcomes = " | ".join(row.cells[head].outcome for head in heads)
-        lines.append(f"{start(row.peer, row.adapter)} {row.version} | {outcomes} |")
+    lines = [f"| peer | version | {' | '.join(heads)} |", "|---" * (2 + len(heads)) + "|"]
+    for peer in dict.fromkeys(row.peer for row in rows):
+        same = [row for row in rows if row.peer == peer]
+        cells = " | ".join(seen(same, head) for head in heads)
+        lines.append(f"| {peer} | {same[0].version} | {cells} |")
     return "\n".join([*lines, "", *reasons(rows)])
 
 
+def seen(rows: list[Row], head: str) -> str:
+    """What all adapters saw, or what each of them did."""
+    outcomes = {row.adapter: row.cells[head].outcome for row in rows}
+    if len(set(outcomes.values())) == 1:
+        return outcomes[rows[0].adapter]
+    return ", ".join(f"{adapter}: {outcome}" for adapter, outcome in outcomes.items())
+
+
 def reasons(rows: list[Row]) -> Iterable[str]:
-    """One line for each peer with anything but "yes", and each reason once in it."""
-    found: dict[str, dict[str, list[str]]] = {}
-    for row in rows:
-        for head, cell in row.cells.items():
+    """One line for each feature and reason, with the peers that it holds for."""
+    for feature in FEATURES:
+        peers: dict[str, dict[str, None]] = {}
+        for row in rows:
+            cell = row.cells[feature.name]
             if cell.outcome != YES:
                 # Of a failure, the last line says what it is.
                 why = cell.why.strip().rpartition("\n")[2]
-                heads = found.setdefault(row.peer, {}).setdefault(why, [])
-                if head not in heads:
-                    heads.append(head)
-    for peer, whys in found.items():
-        each = "; ".join(f"{', '.join(heads)}: {why}" for why, heads in whys.items())
-        yield f"- {peer}: {each}."
+                peers.setdefault(why, {})[row.peer] = None
+        for why, names in peers.items():
+            yield f"- {feature.name}, {', '.join(names)}: {why}."

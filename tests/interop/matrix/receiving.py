@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, LoginPassword
+from aiosmtpd.lmtp import LMTP
+from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
 from smtpproto.conversations import ServerTLS
 from smtpproto.extensions import BinaryMime, Chunking, Dsn, SmtpUtf8, XClient
@@ -128,8 +129,13 @@ class Kept:
         return "250 OK"
 
 
+class LmtpController(Controller):
+    def factory(self) -> SMTP:
+        return LMTP(self.handler, **self.SMTP_kwargs)
+
+
 @contextlib.contextmanager
-def aiosmtpd(place: Place) -> Iterator[Target]:
+def aiosmtpd(place: Place, kind: type[Controller] = Controller) -> Iterator[Target]:
     handler = Kept()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(place.files.server)
@@ -145,7 +151,7 @@ def aiosmtpd(place: Place) -> Iterator[Target]:
     ]
     with contextlib.ExitStack() as stack:
         for each in options:
-            controller = Controller(
+            controller = kind(
                 handler, hostname=HOST, enable_SMTPUTF8=True, authenticator=authenticate, **each
             )
             controller.start()
@@ -160,7 +166,7 @@ const job = JSON.parse(process.argv[1]);
 let count = 0;
 for (const [port, secure] of job.ports) {
   new SMTPServer({
-    secure, key: fs.readFileSync(job.key), cert: fs.readFileSync(job.key),
+    secure, lmtp: job.lmtp, key: fs.readFileSync(job.key), cert: fs.readFileSync(job.key),
     authOptional: true, hideDSN: false,
     onAuth: (auth, session, done) => auth.username === job.user && auth.password === job.password
       ? done(null, { user: auth.username }) : done(new Error("wrong")),
@@ -176,7 +182,7 @@ for (const [port, secure] of job.ports) {
 
 
 @contextlib.contextmanager
-def smtp_server(place: Place) -> Iterator[Target]:
+def smtp_server(place: Place, *, lmtp: bool = False) -> Iterator[Target]:
     with folder() as home:
         port, tls_port = free_ports(2)
         job = {
@@ -186,6 +192,7 @@ def smtp_server(place: Place) -> Iterator[Target]:
             "home": str(home),
             "user": USER,
             "password": PASSWORD,
+            "lmtp": lmtp,
         }
         command = ["env", f"NODE_PATH={NODE_MODULES}", program("node"), "-e", SMTP_SERVER]
         with running([*command, json.dumps(job)], home / "log"):

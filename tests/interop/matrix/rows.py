@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
-from smtpproto import ProtocolError, Session
+from smtpproto import Protocol, ProtocolError, Session
 from smtpproto.conversations import Envelope, ServerTLS, SMTPError
 from tests.adapters.worlds import Asyncio, Sync, Trio, World
 from tests.interop.certificates import certificate_files
@@ -119,15 +119,24 @@ def from_client(peer: ClientPeer, row: Row, place: receiving.Place) -> Outcomes:
         # A recorder before each, so that relays find all letters' server at one port.
         wires = {
             mode: stack.enter_context(
-                wire(stack.enter_context(receiving.ours(place.world, inbox, place.files, mode)))
+                wire(
+                    stack.enter_context(
+                        receiving.ours(
+                            place.world, inbox, place.files, mode, protocol=peer.protocol
+                        )
+                    )
+                )
             )
             for mode in (ServerTLS.STARTTLS, ServerTLS.IMPLICIT)
         }
         relays: dict[str, Any] = {}
         for feature in FEATURES:
-            link = wires[ServerTLS.IMPLICIT if feature.implicit else ServerTLS.STARTTLS]
+            # One that cannot begin with TLS would wait there for a greeting.
+            implicit = feature.implicit and not isinstance(peer.cells[feature], Cannot)
+            link = wires[ServerTLS.IMPLICIT if implicit else ServerTLS.STARTTLS]
             letter = Letter(feature, f"{row.peer} {row.adapter}", "dora@else.test")
-            job = Job(link.port, letter, place.files, home, relays, place.peers)
+            lmtp = peer.protocol is Protocol.LMTP
+            job = Job(link.port, letter, place.files, home, relays, place.peers, lmtp)
 
             def check(job: Job = job, link: Wire = link) -> Cannot | None:
                 link.forget()

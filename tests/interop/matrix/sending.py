@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import smtplib
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ class Job:
         home: a folder for files.
         relays: mail servers that are already there, by what they were started with.
         peers: starts more of them.
+        lmtp: whether our server speaks LMTP.
     """
 
     port: int
@@ -42,6 +44,7 @@ class Job:
     home: Path
     relays: dict[str, Any]
     peers: Peers
+    lmtp: bool = False
 
     def filled(self, text: str) -> str:
         """An option, with the places of files and the port put in."""
@@ -57,10 +60,12 @@ def swaks(*options: str) -> Way:
     def send(job: Job) -> None:
         letter = job.letter
         path = letter.write(job.home)
+        protocol = ("--protocol", "LMTP") if job.lmtp else ()
         # It ends the content with a line end of its own.
         path.write_bytes(letter.content.removesuffix(b"\r\n"))
         filled = map(job.filled, options)
-        clients.swaks(job.port, letter.sender, [letter.recipient], "--data", f"@{path}", *filled)
+        data = ("--data", f"@{path}")
+        clients.swaks(job.port, letter.sender, [letter.recipient], *data, *protocol, *filled)
 
     return send
 
@@ -78,7 +83,8 @@ def msmtp(*options: str) -> Way:
     def send(job: Job) -> None:
         letter, filled = job.letter, map(job.filled, options)
         path = letter.write(job.home, lines=b"\n")
-        clients.msmtp(job.port, letter.sender, [letter.recipient], path, *filled)
+        protocol = ("--protocol=lmtp",) if job.lmtp else ()
+        clients.msmtp(job.port, letter.sender, [letter.recipient], path, *protocol, *filled)
 
     return send
 
@@ -96,7 +102,7 @@ def nodemailer(*, envelope: dict[str, object] | None = None, **options: object) 
             [letter.recipient],
             path,
             envelope=envelope,
-            **{**trust, **options},
+            **{"lmtp": job.lmtp, **trust, **options},
         )
 
     return send
@@ -111,7 +117,8 @@ def standard_library(
         if implicit:
             link = smtplib.SMTP_SSL(HOST, job.port, "smtplib.test", timeout=20, context=context)
         else:
-            link = smtplib.SMTP(HOST, job.port, "smtplib.test", timeout=20)
+            kind = smtplib.LMTP if job.lmtp else smtplib.SMTP
+            link = kind(HOST, job.port, "smtplib.test", timeout=20)
         with link:
             if start_tls:
                 link.starttls(context=context)
@@ -200,16 +207,20 @@ def net_smtp(
 
 
 def postfix(**main: str) -> Way:
-    """`main` has settings for main.cf."""
+    """`main` has settings for main.cf, as they are named for SMTP."""
 
     def send(job: Job) -> None:
-        settings = {name: job.filled(value) for name, value in main.items()}
+        protocol = "lmtp" if job.lmtp else "smtp"
+        settings = {
+            re.sub("^smtp_", f"{protocol}_", name): job.filled(value)
+            for name, value in main.items()
+        }
         key = f"{job.port} {settings}"
         if key not in job.relays:
             passwords = f"[{HOST}]:{job.port} {USER}:{PASSWORD}\n"
             job.relays[key] = job.peers.start(
                 postfixes.postfix(
-                    f"smtp:[{HOST}]:{job.port}",
+                    f"{protocol}:[{HOST}]:{job.port}",
                     main=settings,
                     files={"etc/passwords": passwords},
                 )
@@ -223,7 +234,8 @@ def exim(*transport: str, login: bool = False) -> Way:
     """`transport` has lines for the transport to us."""
 
     def send(job: Job) -> None:
-        lines = "".join(f"  {job.filled(line)}\n" for line in transport)
+        protocol = ("protocol = lmtp",) if job.lmtp else ()
+        lines = "".join(f"  {job.filled(line)}\n" for line in (*protocol, *transport))
         key = f"{job.port} {lines} {login}"
         if key not in job.relays:
             who = (USER, PASSWORD) if login else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from smtpproto import Protocol
@@ -56,12 +57,14 @@ class ClientPeer:
         version: asks it for its version.
         needs: what has to be installed.
         relays: whether it is a mail server, which puts trace fields before the message.
+        protocol: SMTP or LMTP.
     """
 
     cells: Mapping[Feature, Way | Cannot]
     version: Callable[[], str]
     needs: tuple[str, ...] = ()
     relays: bool = False
+    protocol: Protocol = Protocol.SMTP
 
     @property
     def plain(self) -> Way:
@@ -69,6 +72,10 @@ class ClientPeer:
         way = self.cells[PLAIN]
         assert not isinstance(way, Cannot)
         return way
+
+    def over_lmtp(self, cells: Mapping[Feature, Way | Cannot]) -> ClientPeer:
+        """The same client over LMTP; `cells` are those that differ."""
+        return replace(self, cells={**self.cells, **cells}, protocol=Protocol.LMTP)
 
 
 @dataclass(frozen=True)
@@ -281,6 +288,24 @@ CLIENTS: dict[str, ClientPeer] = {
     ),
 }
 
+NO_LMTPS = Cannot("over LMTP it begins TLS by STARTTLS only")
+
+# Clients that speak LMTP, too, each with the cells that differ then.
+LMTP: Mapping[str, Mapping[Feature, Way | Cannot]] = {
+    "swaks": {},
+    "msmtp": {},
+    "smtplib": {IMPLICIT: NO_LMTPS},
+    "nodemailer": {},
+    "Postfix": {},
+    "Exim": {IMPLICIT: NO_LMTPS},
+    "OpenSMTPD": {
+        PLAIN: open_smtpd("lmtp"),
+        **dict.fromkeys((STARTTLS, IMPLICIT, AUTH), Cannot("over LMTP it begins no TLS")),
+        DSN: Cannot("over LMTP it hands no parameters on"),
+    },
+}
+CLIENTS |= {f"{name} LMTP": CLIENTS[name].over_lmtp(cells) for name, cells in LMTP.items()}
+
 NOT_OFFERED = Cannot("it does not offer it")
 BROKEN_TLS = Cannot(
     "as a server, Debian's build fails every TLS handshake with the OpenSSL 3 it is linked to"
@@ -318,6 +343,19 @@ SERVERS: dict[str, ServerPeer] = {
         versions.of("dovecot", "--version"),
         ("dovecot",),
         {AUTH: NOT_OFFERED, UTF8: NOT_OFFERED, DSN: NOT_OFFERED},
+        Protocol.LMTP,
+    ),
+    "aiosmtpd LMTP": ServerPeer(
+        functools.partial(receiving.aiosmtpd, kind=receiving.LmtpController),
+        versions.python_package("aiosmtpd"),
+        cannot={CHUNKING: NOT_OFFERED, DSN: NOT_OFFERED, PIPELINING: NOT_OFFERED},
+        protocol=Protocol.LMTP,
+    ),
+    "smtp-server LMTP": ServerPeer(
+        functools.partial(receiving.smtp_server, lmtp=True),
+        versions.node_package("smtp-server"),
+        ("smtp-server",),
+        {CHUNKING: NOT_OFFERED},
         Protocol.LMTP,
     ),
     "HAProxy": ServerPeer(receiving.haproxy, versions.of("haproxy", "-v"), ("haproxy",)),
