@@ -332,7 +332,7 @@ def test_a_handler_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
     class Hanging(Inbox):
         def message(self, session: Any, envelope: Any, content: bytes) -> None:
             entered.set()
-            assert go.wait(20)
+            go.wait(20)
             left.set()
 
     with (
@@ -348,9 +348,8 @@ def test_a_handler_that_hangs(caplog: pytest.LogCaptureFixture) -> None:
             one.say("Hello\r\n.")
         idle.reply()
         assert entered.wait(10)
-        began = time.monotonic()
         server.stop(0.2)
-        assert time.monotonic() - began < 5
+        assert not left.is_set()
         assert server.wait(0)
         assert server.sessions == 0
         assert idle.rest().startswith(b"421")

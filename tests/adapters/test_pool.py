@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import socket
 import threading
 from collections.abc import AsyncGenerator
 from functools import partial
@@ -10,6 +11,7 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from smtpproto.adapters.connecting import ConnectionSettings
 from smtpproto.conversations import TLSMode
@@ -131,13 +133,12 @@ def test_what_broke_is_not_used_again(world: World) -> None:
 
 def test_a_server_that_went_away_is_noticed(world: World) -> None:
     inbox = Counting()
-    with (
-        world.serve(inbox, timeout=0.1) as server,
-        world.pool(server, bounds=PoolLimits(trusted=0.0)) as pool,
-    ):
-        deliver(world, pool)
-        wait_until(lambda: not sessions(server))
-        deliver(world, pool)
+    listener = socket.create_server(("127.0.0.1", 0))
+    where = listener.getsockname()
+    with world.pool(where, bounds=PoolLimits(trusted=0.0)) as pool:
+        for each in (listener, None):
+            with world.serve(inbox, listeners=[each or socket.create_server(where)]):
+                deliver(world, pool)
     assert inbox.connected == 2
     assert len(inbox.messages) == 2
 
@@ -207,13 +208,14 @@ class SilentAtQuit:
 def test_trio_keeps_a_good_connection_when_it_is_cancelled_within_quit() -> None:
     """To an expired connection, whose server does not answer QUIT, while a good one is idle."""
     server = SilentAtQuit(always=False)
+    clock = trio.testing.MockClock()
 
     async def main() -> None:
-        async with server.pool(PoolLimits(idle=0.3)) as pool, trio.open_nursery() as nursery:
+        async with server.pool(PoolLimits(idle=60.0)) as pool, trio.open_nursery() as nursery:
             async with pool.connection() as good:
                 async with pool.connection() as expired:
                     pass
-                await trio.sleep(0.31)
+                clock.jump(61)
             with trio.CancelScope() as scope:
                 nursery.start_soon(server.cancel, scope)
                 async with pool.connection():
@@ -224,7 +226,7 @@ def test_trio_keeps_a_good_connection_when_it_is_cancelled_within_quit() -> None
                 assert again is good
                 assert (await again.noop()).positive
 
-    trio.run(main)
+    trio.run(main, clock=clock)
     assert server.connected == 2
 
 

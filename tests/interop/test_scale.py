@@ -8,7 +8,6 @@ import signal
 import smtplib
 import socket
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -76,9 +75,16 @@ class Proxy:
             link.sendall(command.encode() + b"\n")
             return b"".join(iter(lambda: link.recv(4096), b"")).decode()
 
-    def is_up(self, name: str) -> bool:
+    def row(self, name: str) -> list[str]:
+        """What it says of a server, or of all (`BACKEND`)."""
         rows = (line.split(",") for line in self.tell("show stat").splitlines())
-        return any(row[:2] == ["servers", name] and row[17] == "UP" for row in rows)
+        return next(row for row in rows if row[:2] == ["servers", name])
+
+    def is_up(self, name: str) -> bool:
+        return self.row(name)[17] == "UP"
+
+    def sessions(self, name: str) -> int:
+        return int(self.row(name)[4])
 
 
 @pytest.fixture
@@ -149,10 +155,7 @@ def test_haproxy_spreads_sessions_and_tells_who_the_client_is(
     haproxy: Proxy, servers: Servers, tmp_path: Path
 ) -> None:
     links = [smtplib.SMTP(HOST, haproxy.port, timeout=20) for _ in SERVERS]
-    sessions = haproxy.tell("show stat").splitlines()
-    each = [row.split(",")[4] for row in sessions if row.startswith("servers,")]
-    # Four servers, and the sum.
-    assert each == ["1", "1", "1", "1", "4"]
+    assert [haproxy.sessions(name) for name in (*SERVERS, "BACKEND")] == [1, 1, 1, 1, 4]
     for link in links:
         link.quit()
     with smtplib.SMTP(HOST, haproxy.port, timeout=20, source_address=("127.0.0.9", 0)) as link:
@@ -167,10 +170,9 @@ def test_haproxy_lets_servers_be_restarted(
     load = Load(haproxy.port, 1)
     with load.running():
         for name in SERVERS:
-            time.sleep(0.3)
+            load.wait_until_accepted(len(load.accepted) + 6)
             haproxy.tell(f"set server servers/{name} state drain")
-            # What HAProxy has just sent there is still on its way.
-            time.sleep(0.5)
+            until(lambda name=name: haproxy.sessions(name) == 0, 60, f"{name} is drained")  # type: ignore[misc]  # no type for it
             assert servers.running[name].stop() == 0
             servers.start(name)
             haproxy.tell(f"set server servers/{name} state ready")
@@ -185,11 +187,10 @@ def test_haproxy_goes_around_a_dead_server(
 ) -> None:
     load = Load(haproxy.port, 1)
     with load.running():
-        time.sleep(0.5)
+        load.wait_until_accepted(10)
         servers.running["two"].stop(signal.SIGKILL)
         until(lambda: not haproxy.is_up("two"), 20, "two is found to be dead")
-        before = len(load.accepted)
-        until(lambda: len(load.accepted) > before + 20, 20, "the others go on")
+        load.wait_until_accepted(len(load.accepted) + 20)
         load.stop()
     check(load, tmp_path, lost=True)
 
@@ -209,7 +210,7 @@ def test_nginx_spreads_sessions_and_tells_who_the_client_is(
     assert servers.running["three"].stop() == 0
     load = Load(nginx, 1, 100)
     with load.running():
-        until(lambda: len(load.accepted) > 20, 20, "messages")
+        load.wait_until_accepted(20)
         load.stop()
     assert load.troubles == []
     assert load.accepted <= set(found(tmp_path))

@@ -6,7 +6,6 @@ import hashlib
 import random
 import re
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,8 +13,8 @@ from pathlib import Path
 
 from smtpproto import ProtocolError, sync
 from smtpproto.conversations import Envelope, SMTPError, Status
+from tests.programs import HOST, until
 
-HOST = "127.0.0.1"
 EVERYBODY = 8
 
 
@@ -58,11 +57,9 @@ class Load:
         """Begin no more messages."""
         self._enough.set()
 
-    def wait_until_accepted(self, count: int, seconds: float = 30) -> None:
-        """Wait until so many messages got a 250, for at most 30 seconds."""
-        deadline = time.monotonic() + seconds
-        while len(self.accepted) < count and time.monotonic() < deadline:
-            time.sleep(0.05)
+    def wait_until_accepted(self, count: int) -> None:
+        """Wait until so many messages got a 250."""
+        until(lambda: len(self.accepted) >= count, 60, f"{count} messages that got a 250")
 
     @property
     def accepted(self) -> set[int]:

@@ -21,7 +21,8 @@ def test_kills_under_load(tmp_path: Path) -> None:
             with here.relay() as (process, port):
                 load = Load(port, dice.getrandbits(32), first)
                 with load.running():
-                    time.sleep(dice.uniform(0.5, 1.5))
+                    load.wait_until_accepted(dice.randrange(2, 50))
+                    time.sleep(dice.uniform(0, 0.1))
                     process.kill()
                     process.wait()
                     load.stop()

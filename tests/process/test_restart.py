@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import time
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,7 @@ def test_a_rolling_restart(io: str, tmp_path: Path) -> None:
         with load.running():
             for _ in range(RESTARTS):
                 before = set(server.workers())
-                time.sleep(0.5)
+                load.wait_until_accepted(len(load.accepted) + 25)
                 server.send_signal(signal.SIGHUP)
                 until(
                     lambda old=before: not old & set(server.workers()),  # type: ignore[misc]  # no type for it
@@ -51,7 +50,7 @@ def test_a_stop_under_load(workers: list[str], io: str, tmp_path: Path) -> None:
     with serve("--maildir", str(tmp_path), "--io", io, *workers) as server:
         load = Load(server.port, 1)
         with load.running():
-            time.sleep(0.7)
+            load.wait_until_accepted(10)
             assert server.stop() == 0
             load.stop()
         assert server.stderr == ""
