@@ -24,6 +24,18 @@ PACKAGES = [
     "trio",
 ]
 
+DSN_OFFERED = r"""
+from smtpproto import Client, Domain, Ehlo
+client = Client()
+client.receive_data(b"220 mx.example\r\n")
+client.next_event()
+client.send(Ehlo(Domain("client.example")))
+client.data_to_send()
+client.receive_data(b"250-mx.example\r\n250 DSN\r\n")
+client.next_event()
+assert [each.keyword for each in client.offered] == ["DSN"]
+"""
+
 
 def seen_by_type_checkers(package: str) -> dict[str, str]:
     """The names that a package imports under `TYPE_CHECKING`, with the module each comes from."""
@@ -73,7 +85,11 @@ def test_a_name_that_is_not_there(package: str) -> None:
             ["smtpproto.extensions.burl", "smtpproto.sasl", "ipaddress", "email"],
         ),
         ("import smtpproto.sync", ["smtpproto.trio", "smtpproto.sync.server", "logging", "email"]),
-        ("from smtpproto.sync import connect", ["smtpproto.sync.server"]),
+        (
+            "from smtpproto.sync import connect, ConnectionSettings; ConnectionSettings()",
+            ["smtpproto.sync.server", "smtpproto.sasl"],
+        ),
+        (DSN_OFFERED, ["smtpproto.extensions.burl"]),
         ("from smtpproto.extensions import Size", ["smtpproto.extensions.burl"]),
         ("from smtpproto.testing import sink", ["smtpproto.testing.pair", "hypothesis", "trustme"]),
     ],
@@ -81,7 +97,7 @@ def test_a_name_that_is_not_there(package: str) -> None:
 def test_other_files_are_not_loaded(code: str, not_loaded: list[str]) -> None:
     # Without site packages: what measures coverage would load files of its own.
     path = f"import sys; sys.path.insert(0, {str(ROOT.parent)!r})"
-    program = f"{path}; {code}; print(*(set({not_loaded}) & set(sys.modules)))"
+    program = f"{path}\n{code}\nprint(*(set({not_loaded}) & set(sys.modules)))"
     done = subprocess.run(
         [sys.executable, "-I", "-S", "-c", program], check=True, capture_output=True, text=True
     )

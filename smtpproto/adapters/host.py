@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import secrets
 import socket
 from collections.abc import Iterator
 from datetime import datetime, timezone
@@ -37,6 +36,8 @@ def now() -> datetime:
 
 def nonce() -> str:
     """Return a new nonce: 144 random bits, printable and without a comma (RFC 5802)."""
+    import secrets  # noqa: PLC0415  it loads hashlib; few clients log in
+
     return secrets.token_urlsafe(18)
 
 

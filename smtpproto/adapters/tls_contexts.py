@@ -12,9 +12,8 @@ import os
 import re
 import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..vocabulary.session_facts import NameKind, PeerName, TLSFacts
 from .tls_channel_binding import channel_bindings
@@ -42,8 +41,7 @@ Octets = str | bytes | bytearray
 Password = Octets | Callable[[], Octets] | None
 
 
-@dataclass(frozen=True, slots=True)
-class HandshakeSettings:
+class HandshakeSettings(NamedTuple):
     """How a connection does its TLS handshake.
 
     Arguments:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..errors import RemoteProtocolError
-from ..extensions import Extension, known
+from ..extensions.known import of_keywords
 from ..limits import DEFAULT, Limits
 from ..timeouts import CONTENT_CHUNK_TIMEOUT, END_OF_CONTENT_TIMEOUT, GREETING_TIMEOUT
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
@@ -25,7 +25,9 @@ from .connection import Observer
 from .transition_table import Row
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
+
+    from ..extensions import Extension
 
 __all__ = ["Client"]
 
@@ -46,7 +48,8 @@ class Client(ClientCommands):
     PIPELINING) is held back until `next_event` has read that reply.
 
     Arguments:
-        extensions: the classes of service extensions it understands; None for all of `KNOWN`.
+        extensions: the classes of service extensions it understands; None for all of `KNOWN`, of
+            which it loads those that the server offers.
         limits: bounds on what a server can make it hold or do.
         protocol: SMTP or LMTP.
         line_endings: what happens to a bare CR or LF in content; `PRESERVE` is not possible.
@@ -57,7 +60,7 @@ class Client(ClientCommands):
         ValueError: `PRESERVE`.
     """
 
-    __slots__ = ("_answers", "_best")
+    __slots__ = ("_answers", "_best", "_loads")
 
     def __init__(
         self,
@@ -71,12 +74,13 @@ class Client(ClientCommands):
     ) -> None:
         limits = limits or DEFAULT
         super().__init__(
-            catalogue(known.KNOWN if extensions is None else extensions, protocol, limits),
+            catalogue(extensions or (), protocol, limits),
             Session(protocol=protocol) if session is None else changed(session, protocol=protocol),
             limits,
             line_endings,
             observer,
         )
+        self._loads = extensions is None
         # On LMTP: how many replies to the end of the content have come, and the lowest code.
         self._answers = 0
         self._best = _WORST
@@ -259,10 +263,20 @@ class Client(ClientCommands):
             self.session = changed(self.session, hostname=reply.lines[0].partition(" ")[0])
         else:
             extended = not isinstance(command, Helo)
+            if extended and self._loads:
+                self._load(reply.lines[1:])
             offers = read_offers(reply.lines[1:], self._catalogue) if extended else NOTHING_OFFERED
             self.session = changed(
                 self.session, name=command.name, extended=extended, offered=offers
             )
+
+    def _load(self, lines: Sequence[str]) -> None:
+        """Understand the extensions that a reply to EHLO announces, in addition to earlier ones."""
+        # Some old servers write "AUTH=LOGIN".
+        words = [line.strip(" ").replace("=", " ").partition(" ")[0].upper() for line in lines]
+        kinds = of_keywords([*self._catalogue.kinds, *words])
+        self._catalogue = catalogue(kinds, self.session.protocol, self._limits)
+        self._rows = self._catalogue.rows
 
     def _closed(self, *, clean: bool) -> ClientEvent | Need:
         self._end(State.CLOSED)

@@ -17,7 +17,7 @@ from ..vocabulary.states import Effect, State
 from ..wire import DotEncoder, LineEndings, LineReader
 from .client_chunks import OutgoingChunks
 from .client_queue import Awaited, CommandQueue
-from .command_allowed import CommandRules, not_possible
+from .command_allowed import CommandRules, not_offered, not_possible
 from .compiled_extensions import Catalogue
 from .connection import Connection, Observer
 
@@ -132,7 +132,9 @@ class ClientCommands(Connection):
             session = changed(session, offered=NOTHING_OFFERED)
         row = self._rows[state].get(command.row)
         if row is None or row.in_flight:
-            raise _impossible(not_possible(command, state))
+            # An extension that no server has offered adds no rows.
+            known = any(command.row in rows for rows in self._rows.values())
+            raise _impossible(not_possible(command, state) if known else not_offered(type(command)))
         rules = force.rules[type(command)]
         refusal = rules.refusal(command, session, self._last_mail)
         if refusal is not None:

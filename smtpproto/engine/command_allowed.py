@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..vocabulary.session_facts import Session, Transaction
     from ..vocabulary.states import State
 
-__all__ = ["CommandRules", "InForce", "keeps_facts", "longest_line", "not_possible"]
+__all__ = ["CommandRules", "InForce", "keeps_facts", "longest_line", "not_offered", "not_possible"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,8 +139,12 @@ class InForce:
         owner = next((each for each in self._known if kind in each.commands), None)
         if owner is None or owner in self._kinds or not kind.needs_offer:
             return None
-        text = f"{kind.verb} is not offered in this session"
-        return owner.not_offered or Reply(502, "5.5.1", text)
+        return owner.not_offered or not_offered(kind)
+
+
+def not_offered(kind: type[Command]) -> Reply:
+    """Return the reply to a command whose extension is not in use: 502."""
+    return Reply(502, "5.5.1", f"{kind.verb} is not offered in this session")
 
 
 def not_possible(command: Command, state: State) -> Reply:

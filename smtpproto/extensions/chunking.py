@@ -89,10 +89,10 @@ _LAST = Transition(ok=State.READY, no=State.SPOILED, forget=Effect.TRANSACTION)
 _IN_FLIGHT = Transition(no=State.SPOILED, in_flight=True)
 
 
-@dataclass(frozen=True, slots=True)
 class Chunking(Extension):
     """Content in counted chunks (RFC 3030 section 2)."""
 
+    __slots__ = ()
     keyword = "CHUNKING"
     commands = (Bdat,)
     transitions = {
@@ -104,10 +104,10 @@ class Chunking(Extension):
     }
 
 
-@dataclass(frozen=True, slots=True)
 class BinaryMime(Extension):
     """Content of any octets, in chunks (RFC 3030 section 3)."""
 
+    __slots__ = ()
     keyword = "BINARYMIME"
     parameters = {Mail: (Body,)}
     extra_length = {Mail: 16}

@@ -7,8 +7,6 @@ package sends.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..errors import LocalProtocolError
 from ..vocabulary.commands import Mail, Rcpt
 from ..vocabulary.replies import Reply
@@ -28,33 +26,33 @@ WORD = "CONNEG"
 LINE = 480
 
 
-@dataclass(frozen=True, slots=True)
 class ConpermParameter(Flag):
     """A relay may convert the content; if it must and cannot, the message fails (section 4.2)."""
 
+    __slots__ = ()
     keyword = "CONPERM"
 
 
-@dataclass(frozen=True, slots=True)
 class Conperm(Extension):
     """Content that a relay may convert (RFC 4141)."""
 
+    __slots__ = ()
     keyword = "CONPERM"
     parameters = {Mail: (ConpermParameter,)}
     extra_length = {Mail: 8}
 
 
-@dataclass(frozen=True, slots=True)
 class ConnegParameter(Flag):
     """Asks the server to list the recipient's capabilities in its reply to RCPT (section 5.2)."""
 
+    __slots__ = ()
     keyword = "CONNEG"
 
 
-@dataclass(frozen=True, slots=True)
 class Conneg(Extension):
     """The capabilities of a recipient, in the reply to RCPT (RFC 4141)."""
 
+    __slots__ = ()
     keyword = "CONNEG"
     parameters = {Rcpt: (ConnegParameter,)}
     extra_length = {Rcpt: 7}

@@ -228,10 +228,10 @@ class Envid(Parameter):
         return cls(value or "")
 
 
-@dataclass(frozen=True, slots=True)
 class Dsn(Extension):
     """Delivery status notifications (RFC 3461)."""
 
+    __slots__ = ()
     keyword = "DSN"
     parameters = {Mail: (Ret, Envid), Rcpt: (Notify, Orcpt)}
     # The lengths of the longest parameters, each with a space before it.

@@ -46,10 +46,10 @@ class Body(Parameter):
         return cls(value.upper() if value.isascii() else value)
 
 
-@dataclass(frozen=True, slots=True)
 class EightBitMime(Extension):
     """Content with octets above 127 (RFC 6152)."""
 
+    __slots__ = ()
     keyword = "8BITMIME"
     parameters = {Mail: (Body,)}
     extra_length = {Mail: 17}

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .extension import Extension
 
 __all__ = ["EnhancedStatusCodes"]
 
 
-@dataclass(frozen=True, slots=True)
 class EnhancedStatusCodes(Extension):
     """Replies that carry enhanced status codes (RFC 2034)."""
 
+    __slots__ = ()
     keyword = "ENHANCEDSTATUSCODES"

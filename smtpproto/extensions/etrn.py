@@ -55,10 +55,10 @@ class EtrnCommand(Command):
         return cls(arguments)
 
 
-@dataclass(frozen=True, slots=True)
 class Etrn(Extension):
     """A host asks the server to send its queued mail (RFC 1985)."""
 
+    __slots__ = ()
     keyword = "ETRN"
     commands = (EtrnCommand,)
     transitions = {State.READY: {"ETRN": Transition()}}

@@ -86,10 +86,12 @@ SessionEvent = Answered | TransactionOver | TLSBegun
 """Events of a session that may change the facts of an extension."""
 
 
+@dataclass(frozen=True)
 class Extension:
     """A service extension; an instance is one EHLO line (RFC 5321 section 4.1.1.1).
 
-    A subclass is a frozen dataclass with slots.  It overrides what differs from the defaults here.
+    A subclass overrides what differs from the defaults here.  If it has fields, it is a frozen
+    dataclass with slots.
 
     Attributes:
         keyword: the EHLO keyword, in upper case.
@@ -223,7 +225,7 @@ class UnknownExtension(Extension):
 class Flag(Parameter):
     """A parameter without a value.
 
-    A subclass is a frozen dataclass with slots that sets `keyword`.
+    A subclass sets `keyword`.
     """
 
     __slots__ = ()

@@ -6,27 +6,25 @@ Both commands are older than EHLO, so a server accepts them before EHLO and afte
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from ..vocabulary.commands import Expn, Help
 from .extension import Extension
 
 __all__ = ["ExpnExtension", "HelpExtension"]
 
 
-@dataclass(frozen=True, slots=True)
 class HelpExtension(Extension):
     """Help about commands (RFC 5321 section 4.1.1.8)."""
 
+    __slots__ = ()
     keyword = "HELP"
     commands = (Help,)
     plain = True
 
 
-@dataclass(frozen=True, slots=True)
 class ExpnExtension(Extension):
     """Members of mailing lists (RFC 5321 section 4.1.1.7)."""
 
+    __slots__ = ()
     keyword = "EXPN"
     commands = (Expn,)
     plain = True

@@ -6,41 +6,44 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from .extension import Extension
 
     KNOWN: tuple[type[Extension], ...]
     """Every service extension of this package."""
 
-__all__ = ["KNOWN", "VERBS", "standard"]
+__all__ = ["KNOWN", "VERBS", "of_keywords", "standard"]
 
-_NAMES = (
-    "Size",
-    "StartTls",
-    "Auth",
-    "EightBitMime",
-    "Pipelining",
-    "EnhancedStatusCodes",
-    "HelpExtension",
-    "ExpnExtension",
-    "Chunking",
-    "BinaryMime",
-    "SmtpUtf8",
-    "Dsn",
-    "ServerLimits",
-    "RequireTls",
-    "DeliverBy",
-    "FutureRelease",
-    "MtPriority",
-    "Rrvs",
-    "Mtrk",
-    "NoSoliciting",
-    "Burl",
-    "Conperm",
-    "Conneg",
-    "Etrn",
-    "XClient",
-    "XForward",
-)
+# The class of each keyword.
+_NAMES = {
+    "SIZE": "Size",
+    "STARTTLS": "StartTls",
+    "AUTH": "Auth",
+    "8BITMIME": "EightBitMime",
+    "PIPELINING": "Pipelining",
+    "ENHANCEDSTATUSCODES": "EnhancedStatusCodes",
+    "HELP": "HelpExtension",
+    "EXPN": "ExpnExtension",
+    "CHUNKING": "Chunking",
+    "BINARYMIME": "BinaryMime",
+    "SMTPUTF8": "SmtpUtf8",
+    "DSN": "Dsn",
+    "LIMITS": "ServerLimits",
+    "REQUIRETLS": "RequireTls",
+    "DELIVERBY": "DeliverBy",
+    "FUTURERELEASE": "FutureRelease",
+    "MT-PRIORITY": "MtPriority",
+    "RRVS": "Rrvs",
+    "MTRK": "Mtrk",
+    "NO-SOLICITING": "NoSoliciting",
+    "BURL": "Burl",
+    "CONPERM": "Conperm",
+    "CONNEG": "Conneg",
+    "ETRN": "Etrn",
+    "XCLIENT": "XClient",
+    "XFORWARD": "XForward",
+}
 
 VERBS = frozenset(
     {"AUTH", "BDAT", "BURL", "ETRN", "EXPN", "HELP", "STARTTLS", "XCLIENT", "XFORWARD"}
@@ -54,10 +57,30 @@ def __getattr__(name: str) -> object:
     """`KNOWN`, which loads all extensions (PEP 562)."""
     if name != "KNOWN":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    package = import_module(__package__)
-    found = tuple(getattr(package, name) for name in _NAMES)
-    globals()["KNOWN"] = found
+    found = globals()["KNOWN"] = of_keywords(_NAMES)
     return found
+
+
+def of_keywords(keywords: Iterable[str]) -> tuple[type[Extension], ...]:
+    """Return the extensions with these keywords and those that they require, as far as known.
+
+    Only their files are loaded.
+
+    Arguments:
+        keywords: in upper case.
+
+    Returns:
+        The extensions in the order of `KNOWN`.
+    """
+    package = import_module(__package__)
+    found: dict[str, type[Extension]] = {}
+    wanted = list(keywords)
+    while wanted:
+        keyword = wanted.pop()
+        if keyword in _NAMES and keyword not in found:
+            found[keyword] = getattr(package, _NAMES[keyword])
+            wanted += found[keyword].requires
+    return tuple(found[keyword] for keyword in _NAMES if keyword in found)
 
 
 def standard(size: int | None = 50 * 1024 * 1024) -> tuple[Extension, ...]:

@@ -73,7 +73,6 @@ class MtrkParameter(Parameter):
         return cls(match[1], int(match[2]) if match[2] else None)
 
 
-@dataclass(frozen=True, slots=True)
 class Mtrk(Extension):
     """Messages whose delivery the sender can track later (RFC 3885).
 
@@ -81,6 +80,7 @@ class Mtrk(Extension):
     recipients (section 2).
     """
 
+    __slots__ = ()
     keyword = "MTRK"
     parameters = {Mail: (MtrkParameter,)}
     extra_length = {Mail: 40}

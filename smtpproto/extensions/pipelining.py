@@ -6,15 +6,13 @@ commands that must wait.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from .extension import Extension
 
 __all__ = ["Pipelining"]
 
 
-@dataclass(frozen=True, slots=True)
 class Pipelining(Extension):
     """Commands sent before the replies to earlier ones (RFC 2920)."""
 
+    __slots__ = ()
     keyword = "PIPELINING"

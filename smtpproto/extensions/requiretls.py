@@ -6,7 +6,6 @@ The relay itself reads the header field TLS-Required (section 3) and checks cert
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..vocabulary.command_base import Command
@@ -24,21 +23,21 @@ __all__ = ["RequireTls", "RequireTlsParameter"]
 NO_TLS = Reply(530, "5.7.10", "REQUIRETLS needs TLS (RFC 8689 section 2)")
 
 
-@dataclass(frozen=True, slots=True)
 class RequireTlsParameter(Flag):
     """Relay this message inside TLS, to servers with REQUIRETLS, or not at all (section 2)."""
 
+    __slots__ = ()
     # requiretls-param = "REQUIRETLS"
     keyword = "REQUIRETLS"
 
 
-@dataclass(frozen=True, slots=True)
 class RequireTls(Extension):
     """Messages that must be relayed inside TLS (RFC 8689).
 
     A server offers it inside TLS only, and promises to relay such messages inside TLS.
     """
 
+    __slots__ = ()
     keyword = "REQUIRETLS"
     parameters = {Mail: (RequireTlsParameter,)}
     extra_length = {Mail: 11}

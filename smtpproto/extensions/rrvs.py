@@ -71,10 +71,10 @@ class RrvsParameter(Parameter):
         return cls(moment, action.upper() == "C")
 
 
-@dataclass(frozen=True, slots=True)
 class Rrvs(Extension):
     """Recipients whose mailbox must have had the same owner since some time (RFC 7293)."""
 
+    __slots__ = ()
     keyword = "RRVS"
     parameters = {Rcpt: (RrvsParameter,)}
     extra_length = {Rcpt: 33}

@@ -6,7 +6,7 @@ whose MAIL has the parameter, and replies to clients that asked for it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..vocabulary.command_base import Command
@@ -31,17 +31,17 @@ _HIDDEN = "the mailbox name is not ASCII, and the client did not ask for SMTPUTF
 _IN_PLACE_OF = {250: 252, 251: 252, 551: 550, 553: 550}
 
 
-@dataclass(frozen=True, slots=True)
 class SmtpUtf8Parameter(Flag):
     """The transaction may need UTF-8 (section 3.4), or the reply to VRFY or EXPN (3.7.4)."""
 
+    __slots__ = ()
     keyword = "SMTPUTF8"
 
 
-@dataclass(frozen=True, slots=True)
 class SmtpUtf8(Extension):
     """Addresses and headers in UTF-8 (RFC 6531)."""
 
+    __slots__ = ()
     keyword = "SMTPUTF8"
     parameters = {
         Mail: (SmtpUtf8Parameter,),

@@ -10,7 +10,7 @@ section 5).  All characters outside ASCII count as atext (RFC 6532 section 3.2).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import LocalProtocolError
 from .lazy_pattern import lazy_pattern
@@ -45,8 +45,7 @@ _COMMENT_TEXT = lazy_pattern(r"[^\x00-\x08\x0a-\x1f\x7f()\\]*")
 _SHOWN = 100
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A display name, the name of a group, or a comment with its parentheses.
 
     Arguments:
@@ -60,8 +59,7 @@ class Span:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(NamedTuple):
     """An address (addr-spec, section 3.4.1).
 
     Arguments:
@@ -77,8 +75,7 @@ class Found:
     domain: str
 
 
-@dataclass(frozen=True, slots=True)
-class AddressList:
+class AddressList(NamedTuple):
     """The contents of an address list, each in the order of the text.
 
     Arguments:
@@ -107,8 +104,7 @@ def read_address_list(text: str, what: str) -> AddressList:
     return AddressList(tuple(reader.addresses), tuple(reader.names), tuple(reader.comments))
 
 
-@dataclass(frozen=True, slots=True)
-class _Word:
+class _Word(NamedTuple):
     start: int
     end: int
     text: str

@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 __all__ = ["Parameter", "UnknownParameter", "format_parameters", "parse_parameters"]
 
 
+@dataclass(frozen=True)
 class Parameter:
     """A parameter of a command: `KEYWORD` or `KEYWORD=value` (RFC 5321 section 4.1.2, esmtp-param).
 
-    A subclass is a frozen dataclass with slots.  It sets `keyword` and implements `value` and
-    `parse`.  Its constructor raises `LocalProtocolError` for values that cannot be written.
+    A subclass sets `keyword` and implements `value` and `parse`.  Its constructor raises
+    `LocalProtocolError` for values that cannot be written.  If it has fields, it is a frozen
+    dataclass with slots.
 
     Attributes:
         keyword: in upper case.

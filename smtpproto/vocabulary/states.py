@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 __all__ = ["Effect", "State", "Table", "Transition"]
 
@@ -41,8 +41,7 @@ class Effect(enum.Enum):
     SESSION = "the name given, what was offered, and the transaction"
 
 
-@dataclass(frozen=True, slots=True)
-class Transition:
+class Transition(NamedTuple):
     """What the reply to a command changes (RFC 5321 section 4.3.2).
 
     Arguments:

@@ -29,6 +29,7 @@ from smtpproto.extensions import (
     Answered,
     Auth,
     BinaryMime,
+    Chunking,
     EightBitMime,
     ExpnExtension,
     Extension,
@@ -39,7 +40,7 @@ from smtpproto.extensions import (
     SizeParameter,
     UnknownExtension,
 )
-from smtpproto.extensions.known import KNOWN, VERBS, standard
+from smtpproto.extensions.known import KNOWN, VERBS, of_keywords, standard
 from smtpproto.testing import Pair
 from smtpproto.vocabulary.command_parser import parse
 from smtpproto.vocabulary.session_facts import Offered
@@ -149,6 +150,11 @@ def test_conflicts(kind: type[Extension], conflict: str) -> None:
 def test_two_extensions_may_share_a_parameter_and_require_one_another() -> None:
     shared = compiled(Shouting, variant(parameters={Mail: (Loud,)}, requires=("X-SHOUT",)))
     assert shared.grammar.parameters[Mail] == {"LOUD": Loud}
+
+
+def test_what_a_server_offers_is_loaded_with_what_it_requires() -> None:
+    assert of_keywords(["BINARYMIME", "X-NOVELTY"]) == (Chunking, BinaryMime)
+    assert all(kind in of_keywords([kind.keyword]) for kind in KNOWN)
 
 
 def test_all_known_extensions_go_together() -> None:

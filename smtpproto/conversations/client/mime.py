@@ -7,8 +7,7 @@ and which parts have octets above 127 (RFC 6152).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...grammar.lazy_pattern import lazy_pattern
 
@@ -46,8 +45,7 @@ _PARAMETER = lazy_pattern(
 _QUOTED_PAIR = lazy_pattern(rb"\\(.)", re.DOTALL)
 
 
-@dataclass(frozen=True, slots=True)
-class ContentType:
+class ContentType(NamedTuple):
     """The parsed Content-Type field.
 
     Arguments:

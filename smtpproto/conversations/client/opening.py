@@ -12,7 +12,6 @@ from ...extensions import StartTls
 from ...extensions.starttls import StartTlsCommand as StartTLSCommand
 from ..errors import ConnectionLost, TLSError, error_for
 from ..io_requests import Flow, Send
-from .authentication import log_in
 from .command_and_reply import ask, end, next_reply
 from .ehlo_or_helo import say_hello
 from .settings import ClientSettings, TLSMode
@@ -71,6 +70,8 @@ def _begin(client: Client, settings: ClientSettings, name: Domain | AddressLiter
     if wanted and (yield from _start_tls(client, settings)):
         reply = yield from say_hello(client, name)
     if settings.credentials is not None:
+        from .authentication import log_in  # noqa: PLC0415  loads all mechanisms
+
         yield from log_in(client, settings)
     return reply
 

@@ -11,8 +11,6 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from ...sasl import Credentials
-from ...sasl.mechanism_choice import known_mechanisms
 from ...vocabulary.session_facts import Protocol
 from ...wire import LineEndings
 from .ehlo_name import client_name
@@ -22,7 +20,7 @@ if TYPE_CHECKING:
     from ...engine.connection import Observer
     from ...extensions import Extension
     from ...limits import Limits
-    from ...sasl import Mechanism
+    from ...sasl import Credentials, Mechanism
     from ...vocabulary.addresses import AddressLiteral, Domain
     from ...wire.proxy_header_value import ProxyHeader
     from .plan import ToASCII
@@ -120,21 +118,28 @@ class ClientSettings:
         # A value of another type would equal no mode, and would mean no TLS.
         if not isinstance(self.tls, (TLSMode, type(None))):
             raise TypeError(f"tls: expected a TLSMode, found {self.tls!r}")
+        required = self.policy is not None and self.policy.required
+        if required and self.tls is TLSMode.NONE:
+            raise ValueError("the policy requires TLS, but `tls` is TLSMode.NONE")
+        if self.credentials is not None or self.mechanisms is not None or self.allow_plaintext:
+            self._check_login()
+        self.ehlo_name("localhost", None)
+
+    def _check_login(self) -> None:
+        # Loaded here: a client that does not log in needs no mechanism.
+        from ...sasl import Credentials, known_mechanisms  # noqa: PLC0415
+
         if not isinstance(self.credentials, (Credentials, type(None))):
             # Do not show the value, which may hold the password.
             raise TypeError(
                 f"credentials: expected Credentials(username=..., password=...), found a "
                 f"{type(self.credentials).__name__}"
             )
-        required = self.policy is not None and self.policy.required
-        if required and self.tls is TLSMode.NONE:
-            raise ValueError("the policy requires TLS, but `tls` is TLSMode.NONE")
         if self.credentials is not None and self.nonce is None:
             raise ValueError("`credentials` need `nonce`: set both")
         unknown = sorted(set(self.allow_plaintext) - known_mechanisms(self.mechanisms).keys())
         if unknown:
             raise ValueError(f"allow_plaintext: {', '.join(unknown)} is not among the mechanisms")
-        self.ehlo_name("localhost", None)
 
     def ehlo_name(self, hostname: str, address: str | None) -> Domain | AddressLiteral:
         """Return the argument for EHLO.

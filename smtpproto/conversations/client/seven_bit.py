@@ -8,8 +8,7 @@ unknown charset.
 from __future__ import annotations
 
 from binascii import b2a_base64, b2a_qp
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...grammar.lazy_pattern import lazy_pattern
 from .encoded_words import in_ascii
@@ -93,8 +92,7 @@ def _may_stay(field: bytes, *, eight_bit: bool, utf8: bool) -> bool:
     return utf8 or field.isascii() or (eight_bit and not is_utf8(field))
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
+class _Place(NamedTuple):
     """Where an entity is within the message.
 
     Attributes:
@@ -163,7 +161,7 @@ class _Converter:
         if entity.type.media.startswith("multipart/"):
             self.parts(entity)
         elif entity.type.media in MEDIA_MESSAGES and entity.encoding in _RAW:
-            entity.body = self.entity(entity.body, replace(place, type=_TEXT, message=True))
+            entity.body = self.entity(entity.body, place._replace(type=_TEXT, message=True))
             self.label(entity)
         else:
             self.leaf(entity)
