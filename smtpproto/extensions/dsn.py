@@ -40,7 +40,7 @@ _ATOM = lazy_pattern(r"[A-Za-z0-9!#$%&'*+\-/?^_`{|}~]+")
 # HEXPOINT: 20, 2B, 3D, 5C or a character outside ASCII, without leading zeros.  It includes most
 # control characters too, but no valid address has any once it is decoded.
 _EMBEDDED = lazy_pattern(r"\\x\{([0-9A-Fa-f]{2,6})\}")
-_UNITEXT = lazy_pattern(r"(?:[!-*,-<>-\[\]-~\xa0-\U0010ffff]|\\x\{[0-9A-Fa-f]{2,6}\})*")
+_UNITEXT = lazy_pattern(r"(?:[^\x00-\x20+=\\\x7f-\x9f]|\\x\{[0-9A-Fa-f]{2,6}\})*")
 _SPECIAL = lazy_pattern(r"[ +=\\]")
 _SPECIAL_OR_NOT_ASCII = lazy_pattern(r"[ +=\\]|[^\x00-\x7f]")
 _UNFIT = lazy_pattern(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")

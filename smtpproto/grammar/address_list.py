@@ -19,16 +19,15 @@ __all__ = ["AddressList", "Found", "Span", "read_address_list"]
 
 # RFC 5322 section 3.2.3 and RFC 6532 section 3.2
 #   atom            = [CFWS] 1*atext [CFWS]
-# with the dots of dot-atom, and those that obs-phrase allows.
-_ATOMS = lazy_pattern(r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~.\x80-\U0010ffff]+")
-_DOT_ATOM = lazy_pattern(
-    r"[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\x80-\U0010ffff]+"
-    r"(?:\.[A-Za-z0-9!#$%&'*+\-/=?^_`{|}~\x80-\U0010ffff]+)*"
-)
+# with the dots of dot-atom, and those that obs-phrase allows.  All but controls, the space and
+# specials is atext.
+_ATOMS = lazy_pattern(r'[^\x00-\x20"(),:;<>@\[\\\]\x7f]+')
+_ATEXT = r'[^\x00-\x20"(),.:;<>@\[\\\]\x7f]'
+_DOT_ATOM = lazy_pattern(rf"{_ATEXT}+(?:\.{_ATEXT}+)*")
 # Section 3.2.4
 #   quoted-string   = DQUOTE *([FWS] qcontent) [FWS] DQUOTE
 _QTEXT = r"[^\x00-\x08\x0a-\x1f\x7f\"\\]*"
-_QUOTED_STRING = lazy_pattern(rf'"({_QTEXT}(?:\\[\t -~\x80-\U0010ffff]{_QTEXT})*)"')
+_QUOTED_STRING = lazy_pattern(rf'"({_QTEXT}(?:\\[^\x00-\x08\x0a-\x1f\x7f]{_QTEXT})*)"')
 _QUOTED_PAIR = lazy_pattern(r"\\(.)")
 # Section 3.4.1
 #   domain-literal  = "[" *([FWS] dtext) [FWS] "]"
