@@ -6,35 +6,28 @@ import itertools
 import threading
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
-from .. import sync
 from ..conversations import Status
 from ..conversations.client.message import header_of
 from .common import CannotRun, is_here, reason
 from .messages import parts_of
 from .send_report import ERRORS
+from .sending import Content, Job, do_jobs
 from .session_options import place
 from .terminal import complain, progress, say, say_json
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from ..adapters.connecting import ConnectionSettings
     from ..conversations import Envelope
+    from ..conversations.client.base import ClientBase
     from .messages import StoredMessage
     from .terminal import Progress
 
 __all__ = ["send_repeatedly"]
-
-
-class Loaded(NamedTuple):
-    """A message in memory."""
-
-    header: bytes
-    body: bytes
-    envelope: Envelope
 
 
 def send_repeatedly(
@@ -53,26 +46,45 @@ def send_repeatedly(
         raise CannotRun(
             f"--repeat and --parallel are for servers on this host, not {settings.host}"
         )
-    loaded = []
     try:
-        for message in messages:
-            header, envelope, body = parts_of(message.source, sender, recipients)
-            loaded.append(Loaded(header, b"".join(body), envelope))
+        loaded = [_loaded(message, sender, recipients) for message in messages]
     except ERRORS as error:
         raise CannotRun(f"not sent: {reason(error)}") from None
     most = (options.repeat or 1) * len(loaded)
     with progress("sending", most, octets=False) as counted:
         run = _Run(settings, itertools.islice(itertools.cycle(loaded), most), counted)
-        run.run(options.parallel or 1)
+        threads = [
+            threading.Thread(target=lambda: do_jobs(run.jobs()))
+            for _ in range(options.parallel or 1)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         seconds = counted.seconds
     return run.tell(most, seconds, place(options), as_json=options.json)
 
 
+def _loaded(
+    message: StoredMessage, sender: str | None, recipients: list[str] | None
+) -> tuple[Envelope, Content]:
+    """Read a message into memory."""
+    header, envelope, rest = parts_of(message.source, sender, recipients)
+
+    def header_for(client: ClientBase) -> list[bytes]:
+        return [header_of(header, client.offered, client.to_ascii)]
+
+    return envelope, Content(header_for, list(rest))
+
+
 class _Run:
-    """The work that several threads share."""
+    """The work that several threads share, and what became of it."""
 
     def __init__(
-        self, settings: ConnectionSettings, work: Iterator[Loaded], counted: Progress
+        self,
+        settings: ConnectionSettings,
+        work: Iterator[tuple[Envelope, Content]],
+        counted: Progress,
     ) -> None:
         self._settings = settings
         self._work = work
@@ -81,42 +93,32 @@ class _Run:
         self._times: list[float] = []
         self._found: Counter[str] = Counter()
 
-    def run(self, parallel: int) -> None:
-        """Send all, and wait for the end."""
-        threads = [threading.Thread(target=self._send_some) for _ in range(parallel)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-
-    def _next(self) -> Loaded | None:
-        with self._lock:
-            return next(self._work, None)
-
-    def _send_some(self) -> None:
-        try:
-            message = self._next()
-            while message is not None:
-                with sync.connect_with(self._settings) as client:
-                    while message is not None and client.ready:
-                        self._send(client, message)
-                        message = self._next()
-        except ERRORS as error:
+    def jobs(self) -> Generator[Job, None, None]:
+        """Return the jobs of one thread: it takes the next message until there is none."""
+        while True:
             with self._lock:
-                self._found[f"not sent: {reason(error)}"] += 1
-                self._counted.advance(1)
-
-    def _send(self, client: sync.Client, message: Loaded) -> None:
-        began = time.monotonic()
-        content = header_of(message.header, client.offered, client.to_ascii) + message.body
-        delivery = client.send(message.envelope, content)
-        worst = next((o for o in delivery.outcomes if o.status is not Status.ACCEPTED), None)
-        with self._lock:
-            self._times.append(time.monotonic() - began)
+                message = next(self._work, None)
+            if message is None:
+                return
+            began = time.monotonic()
+            job = Job(self._settings, *message)
+            yield job
+            took = time.monotonic() - began
+            try:
+                outcomes = job.delivery().outcomes
+            except ERRORS as error:
+                self._count(f"not sent: {reason(error)}")
+                return
+            worst = next((o for o in outcomes if o.status is not Status.ACCEPTED), None)
             if worst is None:
-                self._found["accepted"] += 1
+                self._count("accepted", took)
             else:
-                self._found[f"{worst.status.name.lower()}: {worst.reply or worst.reason}"] += 1
+                self._count(f"{worst.status.name.lower()}: {worst.reply or worst.reason}", took)
+
+    def _count(self, what: str, *took: float) -> None:
+        with self._lock:
+            self._times += took
+            self._found[what] += 1
             self._counted.advance(1)
 
     def tell(self, most: int, seconds: float, where: str, *, as_json: bool) -> int:

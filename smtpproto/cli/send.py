@@ -3,25 +3,27 @@
 from __future__ import annotations
 
 import argparse
+import functools
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..conversations.client.message import header_of
 from ..errors import LocalProtocolError
-from .common import IO, CannotRun, need, number_of, port_number, reason, server_address
+from .common import IO, CannotRun, both, need, number_of, port_number, reason, server_address
 from .compose import add_message, compose, recipients_of, sender_of, wants_message
 from .messages import StoredMessage, parts_of, read_messages
 from .patience import Patience
 from .send_report import ERRORS, SendReport
-from .sending import Content, Direct, ToOne
+from .sending import Content, Direct, do_jobs, to_one
 from .session_options import add_session, connection_settings, place
 from .terminal import amount, progress
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Generator, Iterable, Iterator
 
     from ..conversations.client.base import ClientBase
-    from .sending import Deliver
+    from .sending import Deliver, Job
     from .terminal import Progress
 
 __all__ = ["STATUS", "add_arguments", "run"]
@@ -113,14 +115,12 @@ def run(options: argparse.Namespace) -> int:
 
         return send_repeatedly(options, settings, _messages(options), sender, recipients)
     with Patience("the server" if options.mx else place(options)) as patience:
-        way = Direct if options.mx else ToOne
-        with way(options, settings, patience) as deliver:
-            try:
-                for message in _messages(options):
-                    if not _send(message, deliver, report, (sender, recipients)):
-                        break
-            except OSError as error:
-                report.not_sent("", reason(error))
+        settings = replace(settings, observer=both(settings.observer, patience))
+        deliver = Direct(options, settings) if options.mx else to_one(settings)
+        try:
+            do_jobs(_send_all(options, deliver, report, sender, recipients), options.io)
+        except OSError as error:
+            report.not_sent("", reason(error))
     report.finish()
     return report.status
 
@@ -153,30 +153,36 @@ def _messages(options: argparse.Namespace) -> Iterator[StoredMessage]:
         yield from read_messages(path)
 
 
-def _send(
-    message: StoredMessage,
+def _send_all(
+    options: argparse.Namespace,
     deliver: Deliver,
     report: SendReport,
-    addresses: tuple[str | None, list[str] | None],
-) -> bool:
-    """Send one message; return whether the next one can be tried.
+    sender: str | None,
+    recipients: list[str] | None,
+) -> Generator[Job, None, None]:
+    """Send the messages, until one of them finds no session.
 
-    The message is never held whole, only its header.
+    Only the header of a message is held whole.
     """
-    try:
-        header, envelope, body = parts_of(message.source, *addresses)
-        with progress(Path(message.name).name, message.size) as counted:
+    for message in _messages(options):
+        try:
+            header, envelope, body = parts_of(message.source, sender, recipients)
+            with progress(Path(message.name).name, message.size) as counted:
+                content = Content(
+                    functools.partial(_header, header, counted), _counted(body, counted)
+                )
+                delivery = yield from deliver(envelope, content)
+        except ERRORS as error:
+            if not report.failed(message.name, error):
+                return
+            continue
+        rate = f"{amount(counted.done)} in {counted.seconds:.1f} s, "
+        rate += f"{amount(counted.done / max(counted.seconds, 0.001))} a second"
+        report.delivered(message.name, envelope, delivery, rate if counted.took_long else "")
 
-            def header_for(client: ClientBase) -> Iterator[bytes]:
-                return _counted([header_of(header, client.offered, client.to_ascii)], counted)
 
-            delivery = deliver(envelope, Content(header_for, _counted(body, counted)))
-    except ERRORS as error:
-        return report.failed(message.name, error)
-    rate = f"{amount(counted.done)} in {counted.seconds:.1f} s, "
-    rate += f"{amount(counted.done / max(counted.seconds, 0.001))} a second"
-    report.delivered(message.name, envelope, delivery, rate if counted.took_long else "")
-    return True
+def _header(header: bytes, counted: Progress, client: ClientBase) -> Iterator[bytes]:
+    return _counted([header_of(header, client.offered, client.to_ascii)], counted)
 
 
 def _counted(chunks: Iterable[bytes], counted: Progress) -> Iterator[bytes]:

@@ -1,9 +1,15 @@
-"""Ways to deliver messages: to one server, or to the mail exchangers of each domain."""
+"""Deliveries: to one server, or to the mail exchangers of each domain, over each adapter.
+
+A delivery is a generator of jobs.  So it is the same for all adapters, and several deliveries can
+share a session.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
+import contextlib
+import signal
+from collections.abc import Callable, Generator, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import sync
@@ -11,7 +17,7 @@ from ..conversations import Delivery, Envelope, Outcome, SMTPError, Status
 from ..conversations.client.base import ClientBase
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..vocabulary.addresses import AddressLiteral
-from .common import CannotRun, both, reason
+from .common import CannotRun, reason
 
 if TYPE_CHECKING:
     import argparse
@@ -19,13 +25,9 @@ if TYPE_CHECKING:
 
     from ..adapters.async_client import AsyncClient
     from ..adapters.connecting import ConnectionSettings
-    from ..engine.connection import Observer
     from ..vocabulary.commands import Rcpt
 
-    # `connect_with` of an adapter that can await.
-    Connect = Callable[[ConnectionSettings], Coroutine[Any, Any, AsyncClient]]
-
-__all__ = ["Content", "Deliver", "Direct", "ToOne"]
+__all__ = ["Content", "Deliver", "Direct", "Job", "do_jobs", "to_one"]
 
 
 class Content(NamedTuple):
@@ -45,93 +47,189 @@ class Content(NamedTuple):
         yield from self.body
 
 
-Deliver = Callable[[Envelope, Content], Delivery]
-"""Delivers a message.
-
-Raises:
-    OSError, SMTPError, RemoteProtocolError: there is no session.
-    LocalProtocolError: the message cannot be sent to this server.
-"""
-
-
-class ToOne:
-    """Delivers to one server, as far as possible in one session.
+@dataclass(eq=False, slots=True)
+class Job:
+    """A message for one server.
 
     Arguments:
-        options: those of `send`.
-        settings: of the sessions.
-        observer: told what is said, in addition to that of the settings.
+        settings: of the session.
+        envelope: of the message.
+        content: of the message.
+
+    Attributes:
+        found: what became of it, or the error.
     """
 
-    def __init__(
-        self, options: argparse.Namespace, settings: ConnectionSettings, observer: Observer
-    ) -> None:
-        self._io = options.io
-        self._settings = replace(settings, observer=both(settings.observer, observer))
-        self._client: sync.Client | None = None
+    settings: ConnectionSettings
+    envelope: Envelope
+    content: Content
+    found: Delivery | Exception | None = field(default=None, init=False)
 
-    def __call__(self, envelope: Envelope, content: Content) -> Delivery:
-        async def awaiting(connect: Connect) -> Delivery:
-            async with await connect(self._settings) as client:
-                return await client.send(envelope, content.made_for(client))
+    def delivery(self) -> Delivery:
+        """Return what became of the message, once the job is done.
 
-        if self._io == "trio":
-            from .send_trio import send_over_trio
+        Raises:
+            OSError, SMTPError, RemoteProtocolError: there is no session.
+            LocalProtocolError: the message cannot be sent to this server.
+        """
+        if isinstance(self.found, Exception):
+            raise self.found
+        assert self.found is not None
+        return self.found
 
-            return send_over_trio(awaiting)
-        if self._io == "asyncio":
+
+Deliver = Callable[[Envelope, Content], Generator[Job, None, Delivery]]
+"""Delivers a message; raises what `Job.delivery` does."""
+
+
+# --- over each adapter ----------------------------------------------------------------------------
+
+
+def do_jobs(jobs: Generator[Job, None, None], io: str = "sync") -> None:
+    """Do jobs, one after the other; those with the same settings share a session.
+
+    Arguments:
+        jobs: each one is done before the next one is asked for.
+        io: the adapter.
+    """
+    with contextlib.closing(jobs):
+        if io == "sync":
+            _do_blocking(jobs)
+        elif io == "asyncio":
             import asyncio
 
-            from ..asyncio import connect_with
+            from .. import asyncio as over_asyncio
 
-            return asyncio.run(awaiting(connect_with))
-        if self._client is None or not self._client.ready:
-            self._client = sync.connect_with(self._settings)
-        return self._client.send(envelope, content.made_for(self._client))
+            with _interrupted_at_once():
+                asyncio.run(_do(jobs, over_asyncio.connect_with))
+        else:
+            import trio
 
-    def __enter__(self) -> Deliver:
-        return self
+            from .. import trio as over_trio
 
-    def __exit__(self, *error: object) -> None:
-        if self._client is not None:
-            self._client.__exit__(*error)
+            try:
+                trio.run(_do, jobs, over_trio.connect_with)
+            except BaseException as error:
+                # While trio connects, Ctrl-C arrives inside an exception group.
+                if any(isinstance(each, KeyboardInterrupt) for each in _leaves(error)):
+                    raise KeyboardInterrupt from None
+                raise
+
+
+def _do_blocking(jobs: Iterable[Job]) -> None:
+    client, settings = None, None
+    with contextlib.ExitStack() as session:
+        for job in jobs:
+            try:
+                if client is None or not client.ready or settings != job.settings:
+                    client, settings = None, job.settings
+                    session.close()
+                    client = session.enter_context(sync.connect_with(settings))
+                job.found = client.send(job.envelope, job.content.made_for(client))
+            except Exception as error:  # noqa: BLE001  # raised where the delivery is asked for
+                job.found = error
+
+
+async def _do(
+    jobs: Iterable[Job],
+    connect: Callable[[ConnectionSettings], Coroutine[Any, Any, AsyncClient]],
+) -> None:
+    client, settings = None, None
+    async with contextlib.AsyncExitStack() as session:
+        for job in jobs:
+            try:
+                if client is None or not client.ready or settings != job.settings:
+                    client, settings = None, job.settings
+                    await session.aclose()
+                    client = await session.enter_async_context(await connect(settings))
+                job.found = await client.send(job.envelope, job.content.made_for(client))
+            except Exception as error:  # noqa: BLE001  # raised where the delivery is asked for
+                job.found = error
+
+
+@contextlib.contextmanager
+def _interrupted_at_once() -> Iterator[None]:
+    """Let Ctrl-C end a block also while it reads a file.
+
+    Since Python 3.11 asyncio replaces Python's own handler, and then Ctrl-C waits for its loop.
+    """
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _leaves(error: BaseException) -> Iterator[BaseException]:
+    """Return the exceptions in a group at any depth, or the exception itself."""
+    inside: tuple[BaseException, ...] | None = getattr(error, "exceptions", None)
+    if inside is None:
+        yield error
+        return
+    for each in inside:
+        yield from _leaves(each)
+
+
+# --- where to -------------------------------------------------------------------------------------
+
+
+def to_one(settings: ConnectionSettings) -> Deliver:
+    """Return what delivers to one server.
+
+    Arguments:
+        settings: of the session.
+    """
+
+    def deliver(envelope: Envelope, content: Content) -> Generator[Job, None, Delivery]:
+        job = Job(settings, envelope, content)
+        yield job
+        return job.delivery()
+
+    return deliver
 
 
 class Direct:
     """Delivers to the mail exchangers of each recipient's domain (RFC 5321 section 5.1).
 
-    Arguments: see `ToOne`.
+    Arguments:
+        options: those of `send`.
+        settings: of the sessions, but for the host.
 
     Raises:
         CannotRun: the system has no name server.
     """
 
-    def __init__(
-        self, options: argparse.Namespace, settings: ConnectionSettings, observer: Observer
-    ) -> None:
+    def __init__(self, options: argparse.Namespace, settings: ConnectionSettings) -> None:
         import dns.exception
 
         from .mail_exchangers import resolver
 
-        self._options = options
         self._settings = settings
-        self._observer = observer
         try:
             self._resolver = resolver(options.name_server)
         except dns.exception.DNSException as error:
             raise CannotRun(f"--mx: {error}") from None
 
-    def __call__(self, envelope: Envelope, content: Content) -> Delivery:
+    def __call__(self, envelope: Envelope, content: Content) -> Generator[Job, None, Delivery]:
         domains = _by_domain(envelope.recipients)
         # What was read from standard input cannot be read again.
         again = content._replace(body=list(content.body))
         outcomes: dict[int, Outcome] = {}
         for domain, indexes in domains.items():
             part = replace(envelope, recipients=tuple(envelope.recipients[i] for i in indexes))
-            outcomes.update(zip(indexes, self._deliver(domain, part, again), strict=True))
+            found = yield from self._deliver(domain, part, again)
+            outcomes.update(zip(indexes, found, strict=True))
         return Delivery(tuple(outcomes[index] for index in sorted(outcomes)))
 
-    def _deliver(self, domain: str, envelope: Envelope, content: Content) -> tuple[Outcome, ...]:
+    def _deliver(
+        self, domain: str, envelope: Envelope, content: Content
+    ) -> Generator[Job, None, tuple[Outcome, ...]]:
         """Deliver to the recipients of one domain, at the first host that can be reached."""
         from .mail_exchangers import NoMailExchanger, mail_exchangers
 
@@ -145,22 +243,16 @@ class Direct:
             return _failed(envelope, str(error))
         why = ""
         for host in hosts:
-            settings = replace(self._settings, host=host)
+            job = Job(replace(self._settings, host=host), envelope, content)
+            yield job
             try:
-                with ToOne(self._options, settings, self._observer) as deliver:
-                    return deliver(envelope, content).outcomes
+                return job.delivery().outcomes
             except (OSError, SMTPError, RemoteProtocolError) as error:
                 why = reason(error, host)
             except LocalProtocolError as error:
                 # Other servers may have accepted the message already, or still accept it.
                 return _failed(envelope, reason(error))
         return _failed(envelope, why)
-
-    def __enter__(self) -> Deliver:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        pass
 
 
 def _by_domain(recipients: tuple[Rcpt, ...]) -> dict[str, list[int]]:

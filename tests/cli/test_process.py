@@ -173,7 +173,7 @@ def interrupted(process: subprocess.Popen[bytes]) -> tuple[int, bytes]:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["send", "--to", "a@b.example", "-"], ["explain", "-"]],
+    [*(["send", "--to", "a@b.example", "-", "--io", io] for io in IO), ["explain", "-"]],
 )
 def test_ctrl_c_while_input_is_awaited(arguments: list[str]) -> None:
     with running(*arguments) as process:

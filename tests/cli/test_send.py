@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from smtpproto import Reply, Session, sync
+from smtpproto import Mail, Reply, Session, sync
 from smtpproto.cli import main
 from smtpproto.cli.common import IO
 from smtpproto.conversations import Envelope
@@ -85,6 +85,25 @@ def test_a_server_that_says_nothing(message_file: str, io: str) -> None:
         done = smtpproto("send", "--server", f"{HOST}:{port}", *options, message_file)
     assert done.returncode == 2
     assert f"not sent: {HOST} port {port}: no reply: the peer sent nothing for" in done.stderr
+
+
+@KINDS
+def test_messages_share_a_session(mails: Inbox, message_file: str, io: str) -> None:
+    """One that cannot be sent does not end it."""
+    sessions: set[int] = set()
+
+    class Counting(Inbox):
+        def mail(self, session: Session, mail: Mail) -> None:
+            sessions.add(session.peer_port)
+
+    with sync.serve(Counting()) as running:
+        files = [message_file, os.devnull, message_file, message_file]
+        done = smtpproto("send", "--server", f"{HOST}:{running.port}", "--io", io, *files)
+    assert done.returncode == 1
+    assert done.stdout.count("accepted  <alice@example.com>") == 3
+    assert "/dev/null: not sent: the message has no Sender or From field" in done.stderr
+    assert done.stderr.endswith("3 messages sent, 1 not sent\n")
+    assert len(sessions) == 1
 
 
 @contextlib.contextmanager
