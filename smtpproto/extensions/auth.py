@@ -69,7 +69,6 @@ class AuthCommand(DialogueCommand):
             )
 
     def arguments(self) -> str:
-        """The mechanism and, if there is one, the initial response in base64."""
         if self.initial is None:
             return self.mechanism
         # "=" is an initial response of no octets (section 4).
@@ -81,7 +80,6 @@ class AuthCommand(DialogueCommand):
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
-        """Read the mechanism and the initial response."""
         mechanism, space, response = arguments.partition(" ")
         # `upper` maps some other characters to ASCII, such as the dotless i.
         name = mechanism.upper() if mechanism.isascii() else mechanism
@@ -124,12 +122,10 @@ class AuthParameter(Parameter):
     mailbox: Mailbox | None
 
     def value(self) -> str:
-        """The mailbox as xtext, or `<>`."""
         return "<>" if self.mailbox is None else encode_xtext(str(self.mailbox))
 
     @classmethod
     def parse(cls, value: str | None) -> Self:
-        """Read the mailbox."""
         if value is None:
             raise LocalProtocolError(
                 "AUTH: expected a mailbox or <> after '=' (RFC 4954 section 5)"
@@ -166,7 +162,6 @@ class Auth(Extension):
     required: bool = False
 
     def arguments(self) -> str:
-        """The mechanisms."""
         return " ".join(self.mechanisms)
 
     @classmethod

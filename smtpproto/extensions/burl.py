@@ -66,7 +66,6 @@ class BurlCommand(Command):
 
     @property
     def row(self) -> str:
-        """BURL with LAST has a row of its own."""
         return "BURL LAST" if self.last else "BURL"
 
     @property
@@ -82,7 +81,6 @@ class BurlCommand(Command):
         return authority.rpartition("@")[2].lower()
 
     def arguments(self) -> str:
-        """The URL, and LAST."""
         return f"{self.url} LAST" if self.last else self.url
 
     def __str__(self) -> str:
@@ -91,7 +89,6 @@ class BurlCommand(Command):
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
-        """Read the URL and LAST."""
         url, space, marker = arguments.partition(" ")
         if space and not (marker.isascii() and marker.upper() == "LAST"):
             raise LocalProtocolError("BURL: expected LAST after the URL (RFC 4468 section 3.5)")
@@ -131,12 +128,10 @@ class Burl(Extension):
                 raise LocalProtocolError(f"BURL: expected a word, found {option[:64]!a}")
 
     def arguments(self) -> str:
-        """The options."""
         return " ".join(self.options)
 
     @classmethod
     def parse_offer(cls, arguments: str) -> Self:
-        """Read the options."""
         return cls(tuple(arguments.split()))
 
     def offer(self, session: Session) -> Self | None:

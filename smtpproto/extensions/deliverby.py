@@ -62,12 +62,10 @@ class By(Parameter):
             )
 
     def value(self) -> str:
-        """Seconds, mode, and trace."""
         return f"{self.seconds};{'R' if self.returned else 'N'}{'T' if self.trace else ''}"
 
     @classmethod
     def parse(cls, value: str | None) -> Self:
-        """Read a by-value."""
         match = BY_VALUE.fullmatch(value or "")
         if match is None:
             raise LocalProtocolError(
@@ -100,12 +98,10 @@ class DeliverBy(Extension):
             raise ValueError(f"{self.arguments()!a} is no deliverby-param (RFC 2852 section 2)")
 
     def arguments(self) -> str:
-        """The least time and the other tokens."""
         return ",".join(["" if self.least is None else str(self.least), *self.tokens])
 
     @classmethod
     def parse_offer(cls, arguments: str) -> Self:
-        """Read a deliverby-param."""
         match = PARAM.fullmatch(arguments)
         if match is None:
             raise LocalProtocolError(

@@ -35,12 +35,10 @@ class Body(Parameter):
             )
 
     def value(self) -> str:
-        """The kind."""
         return self.kind
 
     @classmethod
     def parse(cls, value: str | None) -> Self:
-        """Read the kind in any letter case."""
         value = value or ""
         # `upper` maps some other characters to ASCII, such as the dotless i.
         return cls(value.upper() if value.isascii() else value)

@@ -46,12 +46,10 @@ class EtrnCommand(Command):
             )
 
     def arguments(self) -> str:
-        """The node."""
         return self.node
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
-        """Read the node."""
         return cls(arguments)
 
 

@@ -218,7 +218,6 @@ class UnknownExtension(Extension):
     text: str = ""
 
     def line(self) -> str:
-        """The line as received."""
         return f"{self.name} {self.text}" if self.text else self.name
 
 
@@ -231,12 +230,10 @@ class Flag(Parameter):
     __slots__ = ()
 
     def value(self) -> str | None:
-        """None: there is no value."""
         return None
 
     @classmethod
     def parse(cls, value: str | None) -> Self:
-        """Refuse a value."""
         if value is not None:
             raise LocalProtocolError(f"{cls.keyword}: expected no value, found {value[:64]!a}")
         return cls()

@@ -70,12 +70,10 @@ class HoldFor(Parameter):
         _check_seconds("HOLDFOR", self.seconds)
 
     def value(self) -> str:
-        """The seconds."""
         return str(self.seconds)
 
     @classmethod
     def parse(cls, value: str | None) -> Self:
-        """Read the seconds."""
         return cls(_seconds("HOLDFOR", value or ""))
 
 
@@ -94,12 +92,10 @@ class HoldUntil(Parameter):
         check_timestamp("HOLDUNTIL", self.moment)
 
     def value(self) -> str:
-        """The date-time in UTC."""
         return format_timestamp(self.moment.astimezone(timezone.utc))
 
     @classmethod
     def parse(cls, value: str | None) -> Self:
-        """Read a date-time in UTC."""
         return cls(_moment("HOLDUNTIL", value or ""))
 
 
@@ -126,12 +122,10 @@ class FutureRelease(Extension):
         check_timestamp("FUTURERELEASE", self.latest)
 
     def arguments(self) -> str:
-        """The longest interval and the latest moment."""
         return f"{self.longest} {format_timestamp(self.latest.astimezone(timezone.utc))}"
 
     @classmethod
     def parse_offer(cls, arguments: str) -> Self:
-        """Read the longest interval and the latest moment."""
         longest, _, latest = arguments.partition(" ")
         return cls(_seconds("FUTURERELEASE", longest), _moment("FUTURERELEASE", latest))
 

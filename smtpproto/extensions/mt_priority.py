@@ -42,12 +42,10 @@ class MtPriorityParameter(Parameter):
             raise _wrong("more" if self.level > 0 else "less")
 
     def value(self) -> str:
-        """The number."""
         return str(self.level)
 
     @classmethod
     def parse(cls, value: str | None) -> Self:
-        """Read the number."""
         if VALUE.fullmatch(value or "") is None:
             raise _wrong(ascii((value or "")[:64]))
         return cls(int(value or ""))
@@ -85,12 +83,10 @@ class MtPriority(Extension):
             )
 
     def arguments(self) -> str:
-        """The name of the policy."""
         return self.profile
 
     @classmethod
     def parse_offer(cls, arguments: str) -> Self:
-        """Read the name of the policy."""
         return cls(arguments)
 
 

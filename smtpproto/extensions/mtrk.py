@@ -61,12 +61,10 @@ class MtrkParameter(Parameter):
         )
 
     def value(self) -> str:
-        """The certifier and the seconds."""
         return self.certifier if self.timeout is None else f"{self.certifier}:{self.timeout}"
 
     @classmethod
     def parse(cls, value: str | None) -> Self:
-        """Read the certifier and the seconds."""
         match = VALUE.fullmatch(value or "")
         if match is None:
             raise cls._wrong(value or "")

@@ -55,12 +55,10 @@ class Solicit(Parameter):
         _check("SOLICIT", self.value())
 
     def value(self) -> str:
-        """The keywords."""
         return ",".join(self.keywords)
 
     @classmethod
     def parse(cls, value: str | None) -> Self:
-        """Read the keywords."""
         return cls(tuple((value or "").split(",")))
 
 
@@ -83,12 +81,10 @@ class NoSoliciting(Extension):
             _check("NO-SOLICITING", self.arguments())
 
     def arguments(self) -> str:
-        """The keywords."""
         return ",".join(self.keywords)
 
     @classmethod
     def parse_offer(cls, arguments: str) -> Self:
-        """Read the keywords."""
         return cls(tuple(arguments.split(",")) if arguments else ())
 
     def check(

@@ -52,13 +52,11 @@ class RrvsParameter(Parameter):
 
     # rrvs-param = "RRVS=" date-time [ ";" ( "C" / "R" ) ]
     def value(self) -> str:
-        """The date-time, and what to do if a relay meets a server without RRVS."""
         action = {None: "", True: ";C", False: ";R"}[self.go_on]
         return format_timestamp(self.moment) + action
 
     @classmethod
     def parse(cls, value: str | None) -> Self:
-        """Read the date-time and the action."""
         text, semicolon, action = (value or "").partition(";")
         moment = parse_timestamp("RRVS", text, fractions=False)
         if not semicolon:

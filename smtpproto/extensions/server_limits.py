@@ -92,7 +92,6 @@ class ServerLimits(Extension):
         yield "RCPTDOMAINMAX", self.rcptdomainmax
 
     def arguments(self) -> str:
-        """The limits that are set."""
         known = [(name, str(number)) for name, number in self._known() if number is not None]
         return " ".join([_written(name, value) for name, value in (*known, *self.others)])
 

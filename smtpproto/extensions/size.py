@@ -49,12 +49,10 @@ class SizeParameter(Parameter):
             raise LocalProtocolError("SIZE: expected 1 to 20 digits (RFC 1870 section 4)")
 
     def value(self) -> str:
-        """The number."""
         return str(self.octets)
 
     @classmethod
     def parse(cls, value: str | None) -> Self:
-        """Read the number."""
         return cls(_number(value or ""))
 
 
@@ -81,12 +79,10 @@ class Size(Extension):
             )
 
     def arguments(self) -> str:
-        """The limit, if there is one."""
         return "" if self.limit is None else str(self.limit)
 
     @classmethod
     def parse_offer(cls, arguments: str) -> Self:
-        """Read the limit."""
         return cls(_number(arguments) if arguments else None)
 
     def check(

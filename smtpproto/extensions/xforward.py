@@ -78,12 +78,10 @@ class XForward(Extension):
     names: tuple[str, ...] = NAMES
 
     def arguments(self) -> str:
-        """The attributes."""
         return " ".join(self.names)
 
     @classmethod
     def parse_offer(cls, arguments: str) -> Self:
-        """Read the attributes."""
         return cls(names=tuple(arguments.upper().split()))
 
     def offer(self, session: Session) -> Self | None:

@@ -69,7 +69,6 @@ class Hello(Command):
             )
 
     def arguments(self) -> str:
-        """The name as it is written."""
         return str(self.name)
 
     @classmethod
@@ -180,13 +179,11 @@ class Mail(_WithParameters):
             self._check(self.reverse_path, ReversePath)
 
     def arguments(self) -> str:
-        """`FROM:`, the reverse-path and the parameters."""
         path = f"FROM:{self.reverse_path!s}"
         return path + format_parameters(self.parameters) if self.parameters else path
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
-        """Read the reverse-path and the parameters."""
         start = cls._after_label(arguments)
         path, end = ReversePath.parse_prefix(
             arguments, start, utf8=grammar.utf8, limits=grammar.limits
@@ -222,13 +219,11 @@ class Rcpt(_WithParameters):
         return f"RCPT {self.arguments()}" if self.parameters else f"RCPT TO:{self.forward_path}"
 
     def arguments(self) -> str:
-        """`TO:`, the forward-path and the parameters."""
         path = f"TO:{self.forward_path!s}"
         return path + format_parameters(self.parameters) if self.parameters else path
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
-        """Read the forward-path and the parameters."""
         start = cls._after_label(arguments)
         path, end = ForwardPath.parse_prefix(
             arguments, start, utf8=grammar.utf8, limits=grammar.limits
@@ -295,12 +290,10 @@ class _WithString(Command):
             )
 
     def arguments(self) -> str:
-        """The string."""
         return self.string
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
-        """Read the string."""
         return cls(arguments)
 
 
@@ -334,7 +327,6 @@ class _Question(_WithString):
         return _find(self.parameters, kind)
 
     def arguments(self) -> str:
-        """The string and the parameters."""
         return f"{self.string}{format_parameters(self.parameters)}"
 
     @classmethod

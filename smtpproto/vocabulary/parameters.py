@@ -75,7 +75,6 @@ class UnknownParameter(Parameter):
         _check(self.name, self.text, ESMTP_VALUE_UTF8)
 
     def value(self) -> str | None:
-        """The text after `=`, or None."""
         return self.text
 
     def __str__(self) -> str:

@@ -99,7 +99,6 @@ class AttributeCommand(Command):
 
     @classmethod
     def wrong(cls, expected: str, found: str) -> LocalProtocolError:
-        """Return the error for what was found."""
         return LocalProtocolError(f"{cls.verb}: expected {expected}, found {found[:64]!a}")
 
     @classmethod
@@ -114,7 +113,6 @@ class AttributeCommand(Command):
         """Refuse a value that this attribute cannot have; a subclass may add checks."""
 
     def arguments(self) -> str:
-        """The attributes, with their values as xtext."""
         return " ".join(
             f"{name}={value.value if isinstance(value, Unavailable) else encode_xtext(value)}"
             for name, value in self.attributes
