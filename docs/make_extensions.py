@@ -42,7 +42,7 @@ FOOT = """
 To write your own, see [how to write an extension](howto/extension.md).
 
 Two reply codes of RFC 7504, for hosts and domains that accept no mail, need no extension.
-They are in `smtpproto/vocabulary/accepts_no_mail.py`.
+They are in `smtpproto/vocabulary/replies.py`.
 """
 
 

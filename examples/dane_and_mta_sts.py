@@ -35,7 +35,7 @@ from smtpproto import ProtocolError, Reply, Session, TLSFacts, sync
 from smtpproto.adapters.connecting import ConnectionSettings
 from smtpproto.adapters.tls_contexts import Context, client_context, server_context
 from smtpproto.conversations import Envelope, ServerTLS, SMTPError, TLSMode, TLSPolicy
-from smtpproto.vocabulary.accepts_no_mail import DOMAIN_ACCEPTS_NO_MAIL
+from smtpproto.vocabulary.replies import DOMAIN_ACCEPTS_NO_MAIL
 
 Fetch = Callable[[str], str]
 """Gets the text at an HTTPS address, whose certificate it verifies."""

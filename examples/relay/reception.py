@@ -13,7 +13,7 @@ from examples.names import NotNow, Resolver
 from smtpproto import ForwardPath, Rcpt, Reply, Session
 from smtpproto import extensions as ext
 from smtpproto.sync import Envelope
-from smtpproto.vocabulary.accepts_no_mail import DOMAIN_ACCEPTS_NO_MAIL
+from smtpproto.vocabulary.replies import DOMAIN_ACCEPTS_NO_MAIL
 
 from .store import Store, domain_of
 

@@ -1,4 +1,8 @@
-"""MT-PRIORITY: the priority of a message, RFC 6710."""
+"""MT-PRIORITY: the priority of a message, RFC 6710.
+
+A server that changes the priority says so in its reply to MAIL or to the content: 2.3.6 and the new
+level (section 4.1).
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,6 @@ from ..errors import LocalProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
-from ..vocabulary.replies import Reply
 from .extension import Extension
 
 if TYPE_CHECKING:
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
 
     from ..vocabulary.session_facts import Session
 
-__all__ = ["MtPriority", "MtPriorityParameter", "granted_priority", "priority_changed"]
+__all__ = ["MtPriority", "MtPriorityParameter", "granted_priority"]
 
 # priority-value   = (["-"] NZDIGIT) / "0"
 # priority-profile = 1*20(ALPHA / DIGIT / "-" / "_" / ".") (section 7)
@@ -101,12 +104,3 @@ def granted_priority(mail: Mail, session: Session, *, trusted: bool = False) -> 
     priority = mail.get(MtPriorityParameter)
     level = 0 if priority is None else priority.level
     return level if trusted or session.identity is not None else min(level, 0)
-
-
-def priority_changed(level: int) -> Reply:
-    """Return the positive reply to MAIL, or to the content, with a new priority (section 4.1).
-
-    Arguments:
-        level: the new priority of the message.
-    """
-    return Reply(250, "2.3.6", f"{level} is the new priority assigned to the message")

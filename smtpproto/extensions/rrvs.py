@@ -1,7 +1,8 @@
 """RRVS: recipients whose mailbox must have had the same owner since some time, RFC 7293.
 
-The server's application knows the owners; this module has the replies.  The header field
-Require-Recipient-Valid-Since (section 3.2) is part of the content.
+The server's handler knows the owners.  It replies 550 to RCPT with 5.7.17 if the mailbox has a new
+owner, 5.7.18 if the domain has one, and 5.7.19 if this is not known (section 15.3).  The header
+field Require-Recipient-Valid-Since (section 3.2) is part of the content.
 """
 
 from __future__ import annotations
@@ -14,18 +15,12 @@ from ..errors import LocalProtocolError
 from ..grammar.timestamps import check_timestamp, format_timestamp, parse_timestamp
 from ..vocabulary.commands import Rcpt
 from ..vocabulary.parameters import Parameter
-from ..vocabulary.replies import Reply
 from .extension import Extension
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["NEW_DOMAIN_OWNER", "NEW_OWNER", "OWNER_UNKNOWN", "Rrvs", "RrvsParameter"]
-
-NEW_OWNER = Reply(550, "5.7.17", "the mailbox has changed its owner since then")
-NEW_DOMAIN_OWNER = Reply(550, "5.7.18", "the domain has changed its owner since then")
-OWNER_UNKNOWN = Reply(550, "5.7.19", "whether the mailbox has changed its owner is unknown")
-"""Replies to RCPT, section 15.3."""
+__all__ = ["Rrvs", "RrvsParameter"]
 
 
 @dataclass(frozen=True, slots=True)

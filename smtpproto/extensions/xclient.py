@@ -1,41 +1,216 @@
-"""XCLIENT: a proxy names the client that it speaks for; Postfix's XCLIENT_README.
+"""XCLIENT: a proxy names the client that it speaks for; and what XFORWARD shares with it.
 
-After the positive reply the session returns to the state after the greeting, and the server treats
-the client as the attributes say.  This lasts until the session ends or TLS begins, as an attacker
-may have sent the command in plain text (RFC 3207 section 4.2).  More attributes may follow before
-EHLO.  Send the address last: Postfix then checks whether the new address is authorized.  This
-server always checks the peer of the connection.
+Postfix defines both (XCLIENT_README and XFORWARD_README in its documentation); no RFC does.  Both
+change what a server believes about a client, so the server accepts them from trusted peers only.
+Trust depends on the peer of the connection itself, never on the client that it names.
+
+After the positive reply to XCLIENT the session returns to the state after the greeting, and the
+server treats the client as the attributes say.  This lasts until the session ends or TLS begins, as
+an attacker may have sent the command in plain text (RFC 3207 section 4.2).  More attributes may
+follow before EHLO.  A client should send the address last: Postfix then checks whether the new
+address is authorized.
 """
 
 from __future__ import annotations
 
+import enum
+import ipaddress
 from collections.abc import Container
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError
+from ..grammar.encodings import decode_xtext, encode_xtext
+from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.addresses import AddressLiteral, Domain
-from ..vocabulary.command_base import Command
+from ..vocabulary.command_base import Command, Grammar
 from ..vocabulary.replies import Reply
 from ..vocabulary.session_facts import Offered, Session, Transaction, changed
 from ..vocabulary.states import Effect, State, Transition
-from ..vocabulary.xclient_attributes import (
-    AttributeCommand,
-    Attributes,
-    Speaker,
-    ip_address,
-    merged,
-    speaker,
-)
 from .extension import Answered, Extension, SessionEvent, TLSBegun
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["ClientOverride", "XClient", "XClientCommand"]
+__all__ = [
+    "AttributeCommand",
+    "AttributeExtension",
+    "Attributes",
+    "ClientOverride",
+    "NamedClient",
+    "Unavailable",
+    "Value",
+    "XClient",
+    "XClientCommand",
+]
 
-NAMES = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN", "DESTADDR", "DESTPORT")
-NOT_TRUSTED = Reply(550, "5.7.0", "XCLIENT: insufficient authorization")
+# attribute-name "=" xtext.  Postfix has a fixed list of names, other programs have more.
+NAME = lazy_pattern(r"[A-Za-z][A-Za-z0-9-]*")
+# The decoded value: 1 to 255 printable ASCII characters without white space.
+TEXT = lazy_pattern(r"[!-~]{1,255}")
+PORT = lazy_pattern(r"[0-9]{1,5}")
+HIGHEST_PORT = 65535
+
+
+class Unavailable(enum.Enum):
+    """Why an attribute has no value."""
+
+    PERMANENT = "[UNAVAILABLE]"
+    TEMPORARY = "[TEMPUNAVAIL]"
+
+
+_UNAVAILABLE = {value.value: value for value in Unavailable}
+
+Value = str | Unavailable
+Attributes = tuple[tuple[str, Value], ...]
+
+
+# --- what XCLIENT and XFORWARD share --------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeCommand(Command):
+    """A command that describes another client.
+
+    Arguments:
+        attributes: pairs of name (in upper case) and value; each name once.
+
+    Raises:
+        LocalProtocolError: 501: there are no attributes, or one cannot be written.
+    """
+
+    # The attributes that can be temporarily unavailable.
+    temporary: ClassVar[frozenset[str]] = frozenset()
+    attributes: Attributes
+
+    def __post_init__(self) -> None:
+        names = [name for name, _ in self.attributes]
+        if not names or len(set(names)) < len(names):
+            raise self.wrong("one or more attributes, each of them once", " ".join(names))
+        for name, value in self.attributes:
+            if NAME.fullmatch(name) is None or not name.isupper():
+                raise self.wrong("the name of an attribute", name)
+            if isinstance(value, str):
+                self._check_text(name, value)
+                self.check_value(name, value)
+            elif value is Unavailable.TEMPORARY and name not in self.temporary:
+                raise self.wrong(f"a value of {name} or {Unavailable.PERMANENT.value}", value.value)
+
+    @classmethod
+    def wrong(cls, expected: str, found: str) -> LocalProtocolError:
+        """Return the error for an attribute."""
+        return LocalProtocolError(f"{cls.verb}: expected {expected}, found {found[:64]!a}")
+
+    @classmethod
+    def _check_text(cls, name: str, text: str) -> None:
+        if TEXT.fullmatch(text) is None or text.upper() in _UNAVAILABLE:
+            raise cls.wrong(f"up to 255 visible ASCII characters for {name}", text)
+        if name.endswith("PORT") and (PORT.fullmatch(text) is None or int(text) > HIGHEST_PORT):
+            raise cls.wrong(f"0 to {HIGHEST_PORT} for {name}", text)
+
+    @classmethod
+    def check_value(cls, name: str, text: str) -> None:
+        """Refuse a value that this attribute cannot have."""
+
+    def arguments(self) -> str:
+        return " ".join(
+            f"{name}={value.value if isinstance(value, Unavailable) else encode_xtext(value)}"
+            for name, value in self.attributes
+        )
+
+    @classmethod
+    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+        """Read the attributes; their names may have any letter case."""
+        attributes = []
+        for item in filter(None, arguments.split(" ")):
+            name, equals, text = item.partition("=")
+            if not equals:
+                raise cls.wrong("name=value", item)
+            if not item.isascii():
+                # `upper` maps some other characters to ASCII, such as the dotless i.
+                raise cls.wrong("ASCII", item)
+            value: Value | None = _UNAVAILABLE.get(text.upper())
+            attributes.append((name.upper(), decode_xtext(text) if value is None else value))
+        return cls(tuple(attributes))
+
+
+@dataclass(frozen=True, slots=True)
+class NamedClient:
+    """A fact of a session: what a trusted peer said about a client; see `Session.get`.
+
+    Arguments:
+        attributes: pairs of name in upper case and value; later commands replace earlier ones.
+    """
+
+    attributes: Attributes
+
+    def get(self, name: str) -> str | None:
+        """Return the value of an attribute; None if it is unknown."""
+        value = dict(self.attributes).get(name)
+        return value if isinstance(value, str) else None
+
+    @classmethod
+    def added(cls, session: Session, command: AttributeCommand) -> Self:
+        """Return the fact with the attributes of one more command."""
+        before = session.get(cls)
+        known = {} if before is None else dict(before.attributes)
+        return cls(tuple({**known, **dict(command.attributes)}.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """A fact of a session: the peer of the connection itself, once it has named its client."""
+
+    peer: str
+    port: int = 0
+
+    @classmethod
+    def of(cls, session: Session) -> Speaker:
+        """Return the peer of the connection itself, not the client that it names."""
+        return session.get(cls) or cls(session.peer, session.peer_port)
+
+
+@dataclass(frozen=True, slots=True)
+class AttributeExtension(Extension):
+    """An extension by which a trusted peer names another client.
+
+    Arguments:
+        trusted: the peers that may, such as `TrustedNetworks(["127.0.0.0/8"])`; none by default.
+        names: the attributes that the server accepts.
+    """
+
+    trusted: Container[str] = field(default=(), compare=False)
+    names: tuple[str, ...] = ()
+
+    def arguments(self) -> str:
+        return " ".join(self.names)
+
+    @classmethod
+    def parse_offer(cls, arguments: str) -> Self:
+        return cls(names=tuple(arguments.upper().split()))
+
+    def offer(self, session: Session) -> Self | None:
+        """Offer it to trusted peers only."""
+        return self if Speaker.of(session).peer in self.trusted else None
+
+    def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
+        """Refuse peers that are not trusted, even if it was offered."""
+        if not isinstance(command, self.commands) or self.offer(session) is not None:
+            return None
+        return Reply(550, "5.7.0", f"{command.verb}: insufficient authorization")
+
+    def check(
+        self, command: Command, session: Session, transaction: Transaction | None
+    ) -> Reply | None:
+        """Refuse attributes that are not offered."""
+        assert isinstance(command, AttributeCommand)
+        for name, _ in command.attributes:
+            if name not in self.names:
+                return Reply(501, "5.5.4", f"{command.verb}: {name[:64]} is not offered here")
+        return None
+
+
+# --- XCLIENT --------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +234,14 @@ class XClientCommand(AttributeCommand):
             raise cls.wrong("PROTO=SMTP or PROTO=ESMTP", text)
 
 
-@dataclass(frozen=True, slots=True)
-class ClientOverride:
-    """A fact of a session: what XCLIENT said about the client; see `Session.get`.
+class ClientOverride(NamedClient):
+    """A fact of a session: what XCLIENT said about the client; see `Session.get`."""
 
-    Arguments:
-        attributes: pairs of name in upper case and value; later commands replace earlier ones.
-    """
-
-    attributes: Attributes
-
-    def get(self, name: str) -> str | None:
-        """Return the value of an attribute; None if it is unknown."""
-        value = dict(self.attributes).get(name)
-        return value if isinstance(value, str) else None
+    __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
-class XClient(Extension):
+class XClient(AttributeExtension):
     """A proxy names the client that it speaks for (Postfix).
 
     Arguments:
@@ -91,30 +256,10 @@ class XClient(Extension):
         for state in (State.GREETED, State.READY)
     }
     plain = True
-    trusted: Container[str] = field(default=(), compare=False)
-    names: tuple[str, ...] = NAMES
-
-    def arguments(self) -> str:
-        return " ".join(self.names)
-
-    @classmethod
-    def parse_offer(cls, arguments: str) -> Self:
-        return cls(names=tuple(arguments.upper().split()))
-
-    def offer(self, session: Session) -> Self | None:
-        """Offer it to trusted peers only."""
-        return self if speaker(session) in self.trusted else None
-
-    def demand(self, command: Command | type[Command], session: Session) -> Reply | None:
-        """Refuse peers that are not trusted, even if it was offered."""
-        refused = isinstance(command, XClientCommand) and speaker(session) not in self.trusted
-        return NOT_TRUSTED if refused else None
-
-    def check(
-        self, command: Command, session: Session, transaction: Transaction | None
-    ) -> Reply | None:
-        """Refuse attributes that are not offered."""
-        return check_names(command, self.names)
+    names: tuple[str, ...] = (
+        *("NAME", "ADDR", "PORT", "PROTO"),
+        *("HELO", "LOGIN", "DESTADDR", "DESTPORT"),
+    )
 
     @classmethod
     def after(cls, event: SessionEvent, session: Session) -> Session:
@@ -123,9 +268,8 @@ class XClient(Extension):
         TLS discards what XCLIENT said, because an attacker may have sent it before.
         """
         if isinstance(event, TLSBegun):
-            itself = session.get(Speaker)
-            if itself is not None:
-                session = changed(session, peer=itself.peer, peer_port=itself.port)
+            itself = Speaker.of(session)
+            session = changed(session, peer=itself.peer, peer_port=itself.port)
             return session.without_fact(ClientOverride).without_fact(Speaker)
         if not (isinstance(event, Answered) and event.positive):
             return session
@@ -144,19 +288,16 @@ class XClient(Extension):
 
 def _overridden(session: Session, command: XClientCommand) -> Session:
     """Return the session with the proxy's client in place of the proxy."""
-    before = session.get(ClientOverride)
-    attributes = merged(() if before is None else before.attributes, command.attributes)
-    fact = ClientOverride(attributes)
-    address, helo = dict(attributes).get("ADDR"), fact.get("HELO")
-    peer, port = session.peer, fact.get("PORT")
+    fact = ClientOverride.added(session, command)
+    address, helo = dict(fact.attributes).get("ADDR"), fact.get("HELO")
+    peer = session.peer
     if address is not None:
         peer = (ip_address(address) or "") if isinstance(address, str) else ""
-    itself = session.get(Speaker) or Speaker(session.peer, session.peer_port)
     return changed(
-        session.with_fact(itself).with_fact(fact),
+        session.with_fact(Speaker.of(session)).with_fact(fact),
         peer=peer,
         # Facts of the client that the command does not name are unknown.
-        peer_port=int(port or 0),
+        peer_port=int(fact.get("PORT") or 0),
         identity=fact.get("LOGIN"),
         name=None if helo is None else _name(helo),
     )
@@ -170,10 +311,12 @@ def _name(helo: str) -> Domain | AddressLiteral | None:
         return None
 
 
-def check_names(command: Command, names: tuple[str, ...]) -> Reply | None:
-    """Return the reply that refuses an attribute which is not among `names`, or None."""
-    assert isinstance(command, AttributeCommand)
-    for name, _ in command.attributes:
-        if name not in names:
-            return Reply(501, "5.5.4", f"{command.verb}: {name[:64]} is not offered here")
-    return None
+def ip_address(text: str) -> str | None:
+    """Return the IP address in an ADDR attribute, or None for another kind of address."""
+    ipv6 = text[:5].upper() == "IPV6:"
+    try:
+        address = ipaddress.ip_address(text[5:] if ipv6 else text)
+    except ValueError:
+        return None
+    # Only IPv6 addresses have the prefix; a zone means nothing on another host.
+    return str(address) if (address.version == 6) is ipv6 and "%" not in text else None

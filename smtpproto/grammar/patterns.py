@@ -1,8 +1,7 @@
-"""The grammar of commands: RFC 5321 sections 4.1.2 and 4.1.3, and the two encodings inside it.
+"""The grammar of commands as patterns: RFC 5321 sections 4.1.2 and 4.1.3.
 
 Each production stands in a comment above its pattern.  Names that end in `_UTF8` are the forms of
-RFC 6531 section 3.3.  Also here: xtext (RFC 3461 section 4) and the base64 of authentication
-exchanges (RFC 4954 section 4).  `vocabulary/addresses.py` defines what the parts mean.
+RFC 6531 section 3.3.  `vocabulary/addresses.py` defines what the parts mean.
 
 No pattern has two ways to read the same text, so that matching takes linear time on any input.
 

@@ -40,9 +40,8 @@ from .questions import (
     decided,
 )
 from .saslprep import prepare
+from .scram import ScramSHA1, ScramSHA1Plus, ScramSHA256, ScramSHA256Plus
 from .scram_keys import ScramKeys, scram_keys, unknown_user_keys
-from .scram_sha1 import ScramSHA1, ScramSHA1Plus
-from .scram_sha256 import ScramSHA256, ScramSHA256Plus
 from .xoauth2 import XOAuth2
 
 __all__ = [

@@ -13,8 +13,7 @@ from .login import Login
 from .mechanism import Mechanism
 from .oauthbearer import OAuthBearer
 from .plain import Plain
-from .scram_sha1 import ScramSHA1, ScramSHA1Plus
-from .scram_sha256 import ScramSHA256, ScramSHA256Plus
+from .scram import ScramSHA1, ScramSHA1Plus, ScramSHA256, ScramSHA256Plus
 from .xoauth2 import XOAuth2
 
 __all__ = [

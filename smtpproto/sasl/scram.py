@@ -1,7 +1,4 @@
-"""SCRAM (RFC 5802, RFC 7677): both sides prove that they know the password, and neither sends it.
-
-The base of the whole family; `scram_sha256` and `scram_sha1` name the hash function.
-"""
+"""SCRAM (RFC 5802, RFC 7677): both sides prove that they know a password; neither sends it."""
 
 from __future__ import annotations
 
@@ -28,7 +25,7 @@ from .saslprep import prepare
 from .scram_keys import ITERATIONS, ScramKeys, salted, scram_keys
 from .scram_messages import NONCE, ClientFinal, ClientFirst, ServerFirst, raise_error
 
-__all__ = ["Scram"]
+__all__ = ["ScramSHA1", "ScramSHA1Plus", "ScramSHA256", "ScramSHA256Plus"]
 
 # With fewer iterations a false server can try passwords fast: RFC 5802 section 5.1 and RFC 7677
 # section 4 require 4096 of servers.  With more than the maximum, which takes about a second, a
@@ -168,6 +165,42 @@ class Scram(Mechanism):
             )
         salt = hashlib.new(self.algorithm, nonce.encode()).digest()[:16]
         return scram_keys(nonce if answer is None else answer, salt, ITERATIONS, self.algorithm)
+
+
+class ScramSHA1(Scram):
+    """SCRAM-SHA-1, without channel binding (RFC 5802)."""
+
+    __slots__ = ()
+    name = family = "SCRAM-SHA-1"
+    algorithm = "sha1"
+    strength = 70
+
+
+class ScramSHA1Plus(ScramSHA1):
+    """SCRAM-SHA-1-PLUS, with channel binding (RFC 5802)."""
+
+    __slots__ = ()
+    name = "SCRAM-SHA-1-PLUS"
+    plus = True
+    strength = 90
+
+
+class ScramSHA256(Scram):
+    """SCRAM-SHA-256, without channel binding (RFC 7677)."""
+
+    __slots__ = ()
+    name = family = "SCRAM-SHA-256"
+    algorithm = "sha256"
+    strength = 80
+
+
+class ScramSHA256Plus(ScramSHA256):
+    """SCRAM-SHA-256-PLUS, with channel binding (RFC 7677)."""
+
+    __slots__ = ()
+    name = "SCRAM-SHA-256-PLUS"
+    plus = True
+    strength = 95
 
 
 def fresh_nonce(context: Context) -> str:

@@ -47,7 +47,7 @@ class Grammar:
         parameters: the parameters of each class of command, by keyword in upper case.
         utf8: whether a line may hold UTF-8 (RFC 6531 section 3.3).
         limits: the bounds for addresses.
-        syntax: for `lenient_commands.read`; `command_line.parse` is always strict.
+        syntax: for `lenient_commands.read`; `command_parser.parse` is always strict.
     """
 
     verbs: Mapping[str, type[Command]]

@@ -1,6 +1,6 @@
 """The commands of SMTP as values: RFC 5321 section 4.1.1 (and LHLO of RFC 2033).
 
-Each class reads its own arguments; `command_line` finds the class by the verb.  A class without
+Each class reads its own arguments; `command_parser` finds the class by the verb.  A class without
 fields of its own takes the methods of its base, as to generate them again costs time at import.
 """
 

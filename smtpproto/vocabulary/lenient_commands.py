@@ -60,7 +60,7 @@ def read(line: bytes, grammar: Grammar) -> tuple[Command, str]:
         grammar: the verbs and parameters in use; its `syntax` says whether to repair mistakes.
 
     Raises:
-        LocalProtocolError: as `command_line.parse`, for faults that remain after all repairs.
+        LocalProtocolError: as `command_parser.parse`, for faults that remain after all repairs.
     """
     try:
         return parse(line, grammar), ""

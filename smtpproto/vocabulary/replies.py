@@ -18,7 +18,14 @@ from .commands import Rcpt
 if TYPE_CHECKING:
     from ..limits import Limits
 
-__all__ = ["Reply", "ReplyReader", "format_reply", "sendable"]
+__all__ = [
+    "DOMAIN_ACCEPTS_NO_MAIL",
+    "HOST_ACCEPTS_NO_MAIL",
+    "Reply",
+    "ReplyReader",
+    "format_reply",
+    "sendable",
+]
 
 # Reply-line = Reply-code [ ("-" / SP) Textstring ]; Textstring = 1*(%d09 / %d32-126), and UTF-8
 # after RFC 6531 section 3.7.4.1.  A client accepts any two digits after the first, which alone says
@@ -134,6 +141,14 @@ class Reply:
 
     def __str__(self) -> str:
         return " ".join(filter(None, (str(self.code), self.enhanced, self.text)))
+
+
+HOST_ACCEPTS_NO_MAIL = Reply(521, "5.3.2", "Host does not accept mail")
+"""The greeting of a host that never accepts mail: after it only QUIT is possible (RFC 7504)."""
+
+DOMAIN_ACCEPTS_NO_MAIL = Reply(556, "5.1.10", "Domain does not accept mail")
+"""The reply to RCPT of a relay that knows that the recipient's domain accepts no mail, such as from
+a null MX (RFC 7504 section 4, RFC 7505)."""
 
 
 def sendable(reply: Reply) -> Reply:

@@ -2,14 +2,13 @@
 
 One buffer holds the octets from the peer.  The reader for the current state takes its own octets
 out of it and leaves the rest, so a change of framing loses nothing.  This folder knows no command,
-no reply and no state.  `proxy_header` and `proxy_reader` are imported by
-their own names, as few sessions have such a header.
+no reply and no state.  The files of the PROXY header are imported by their own names, as few
+sessions have one.
 """
 
 from __future__ import annotations
 
-from .bdat_chunks import CountedReader
-from .bdat_text import CountedText
+from .bdat_chunks import CountedReader, CountedText
 from .buffer import ContentEnd, ReceiveBuffer
 from .dots import DotDecoder, DotEncoder
 from .line_endings import LineEndings, LineFault

@@ -4,7 +4,7 @@ A proxy sends a header before anything else and names the client whose connectio
 This follows HAProxy's proxy-protocol.txt, whose sections are named below; no RFC defines it.  With
 such a header a peer chooses its own address.  So accept it from peers in `TrustedNetworks` only,
 and only on listeners that are set to expect it: section 5 warns against guessing.
-`proxy_header` has the values, and writes them.
+`proxy_header_value` has the values, and writes them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Values of the PROXY protocol and how to write its header: what a proxy says of a connection.
+"""The header of the PROXY protocol as a value, and how to write it: versions 1 and 2.
 
-These are the values and their wire form, for versions 1 and 2; `proxy_reader` reads them.  This
-follows HAProxy's proxy-protocol.txt, whose sections are named below; no RFC defines it.
+`proxy_header_parser` reads it.  This follows HAProxy's proxy-protocol.txt, whose sections are named
+below; no RFC defines it.
 """
 
 from __future__ import annotations
@@ -249,21 +249,6 @@ class ProxyHeader:
     def authority(self) -> str | None:
         """The host name that the client asked for (SNI)."""
         return text_of(self.tlvs, TLVType.AUTHORITY)
-
-    @property
-    def netns(self) -> str | None:
-        """Name of the network namespace."""
-        return text_of(self.tlvs, TLVType.NETNS)
-
-    @property
-    def alpn(self) -> bytes | None:
-        """The application protocol that TLS negotiated."""
-        return self.get(TLVType.ALPN)
-
-    @property
-    def unique_id(self) -> bytes | None:
-        """The proxy's identifier of this connection."""
-        return self.get(TLVType.UNIQUE_ID)
 
     def to_bytes(self) -> bytes:
         """Encode the header; it must be sent at once and before anything else."""

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError, Reply
 from smtpproto.extensions import Etrn, EtrnCommand
-from smtpproto.extensions.etrn import node_refused, pending_messages, queue_failed
 from smtpproto.testing import Pair
 from smtpproto.vocabulary.command_base import Grammar
 from smtpproto.vocabulary.command_parser import parse
@@ -27,24 +26,11 @@ def test_what_is_written_is_read_again(etrn: EtrnCommand) -> None:
 NODE = "customer.example"
 
 
-@pytest.mark.parametrize(
-    "reply, code",
-    [
-        (None, 250),
-        (pending_messages(NODE, 0), 251),
-        (pending_messages(NODE), 252),
-        (pending_messages(NODE, 14), 253),
-        (queue_failed(NODE), 458),
-        (node_refused(NODE, "unable to resolve the name"), 459),
-    ],
-)
-def test_the_replies(reply: Reply | None, code: int) -> None:
+@pytest.mark.parametrize("code", [250, 251, 252, 253, 458, 459])
+def test_the_session_stays_where_it_was(code: int) -> None:
     pair = Pair.offering(Etrn()).hello()
-    answer = pair.say(EtrnCommand(NODE), answers=[reply])
-    assert answer.code == code
-    assert answer.command == EtrnCommand(NODE)
-    assert NODE in answer.text or reply is None
-    # The session stays where it was.
+    answer = pair.say(EtrnCommand(NODE), answers=[Reply(code)])
+    assert (answer.code, answer.command) == (code, EtrnCommand(NODE))
     assert pair.say(mail()).code == 250
 
 
@@ -62,7 +48,7 @@ def test_not_within_a_transaction() -> None:
         pair.client.send(EtrnCommand(NODE))
 
 
-def test_clients_that_say_helo_may_ask_too() -> None:
+def test_a_client_that_said_helo_may_ask_too() -> None:
     pair = Pair.offering(Etrn()).hello(helo=True)
     assert Etrn in pair.server.offered
     assert Etrn not in pair.client.offered

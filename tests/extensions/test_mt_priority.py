@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from smtpproto import LocalProtocolError, Session
-from smtpproto.extensions import EnhancedStatusCodes, MtPriority, MtPriorityParameter
-from smtpproto.extensions.mt_priority import granted_priority, priority_changed
+from smtpproto.extensions import MtPriority, MtPriorityParameter
+from smtpproto.extensions.mt_priority import granted_priority
 from smtpproto.testing import Pair
 from tests.commands import mail
 
@@ -50,16 +50,8 @@ def test_profiles_that_are_none(profile: str) -> None:
         (None, None, True, 0),
     ],
 )
-def test_nobody_unknown_pushes_in(
+def test_only_a_known_or_trusted_client_raises_its_priority(
     level: int | None, identity: str | None, trusted: bool, granted: int
 ) -> None:
     command = mail() if level is None else mail(MtPriorityParameter(level))
     assert granted_priority(command, Session(identity=identity), trusted=trusted) == granted
-
-
-def test_a_priority_that_the_server_changes() -> None:
-    pair = Pair.offering(MtPriority(), EnhancedStatusCodes()).hello()
-    reply = pair.say(mail(MtPriorityParameter(6)), answers=[priority_changed(3)])
-    assert (reply.code, reply.enhanced) == (250, "2.3.6")
-    assert reply.text.startswith("3 ")
-    assert pair.server.transaction is not None

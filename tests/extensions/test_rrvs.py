@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError
 from smtpproto.extensions import Rrvs, RrvsParameter
-from smtpproto.extensions.rrvs import NEW_OWNER
 from smtpproto.testing import Pair
 from tests.commands import mail, rcpt, read_again
 
@@ -63,16 +62,6 @@ def test_moments_that_cannot_be_written() -> None:
         RrvsParameter(MOMENT.replace(microsecond=1))
     with pytest.raises(LocalProtocolError, match="offset from UTC"):
         RrvsParameter(datetime(2014, 4, 3))  # noqa: DTZ001  the subject of the test
-
-
-def test_a_mailbox_that_has_a_new_owner() -> None:
-    pair = Pair.offering(Rrvs()).hello()
-    since = RrvsParameter(MOMENT)
-    assert pair.say(mail()).code == 250
-    assert pair.say(rcpt(since)).code == 250
-    assert pair.say(rcpt(since), answers=[NEW_OWNER]).code == 550
-    assert pair.client.transaction is not None
-    assert pair.client.transaction.recipients == [rcpt(since)]
 
 
 def test_it_is_for_recipients_only() -> None:

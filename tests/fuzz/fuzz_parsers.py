@@ -288,7 +288,7 @@ def proxy(data: bytes) -> None:
             again = ProxyReader()
             again.feed(result.to_bytes())
             assert again.read() == result
-            str((result.ssl, result.authority, result.netns))
+            str((result.ssl, result.authority))
     assert results[0] == results[1]
 
 

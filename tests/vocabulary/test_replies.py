@@ -12,15 +12,25 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from smtpproto import Client, Rejected, Server, State
 from smtpproto.errors import LocalProtocolError, RemoteProtocolError
 from smtpproto.extensions.auth import AuthCommand
 from smtpproto.limits import Limits
+from smtpproto.testing import Pair
 from smtpproto.vocabulary.addresses import Domain
 from smtpproto.vocabulary.codes import default_enhanced, explain
 from smtpproto.vocabulary.command_base import Command
-from smtpproto.vocabulary.commands import Data, Ehlo, Helo, Mail, Noop, Rcpt
+from smtpproto.vocabulary.commands import Data, Ehlo, Helo, Mail, Noop, Quit, Rcpt
 from smtpproto.vocabulary.paths import ForwardPath, ReversePath
-from smtpproto.vocabulary.replies import Reply, ReplyReader, format_reply, sendable
+from smtpproto.vocabulary.replies import (
+    DOMAIN_ACCEPTS_NO_MAIL,
+    HOST_ACCEPTS_NO_MAIL,
+    Reply,
+    ReplyReader,
+    format_reply,
+    sendable,
+)
+from tests.commands import mail, rcpt
 
 RCPT = Rcpt(ForwardPath.of("user@example.org"))
 EHLO = Ehlo(Domain("client.example"))
@@ -571,3 +581,31 @@ def test_whatever_comes_is_a_reply_or_the_peers_fault(lines: list[bytes]) -> Non
             assert 1 <= len(reply.lines) <= 4
             controls = {c for c in reply.text if unicodedata.category(c) == "Cc"}
             assert controls <= {"\t", "\n"}
+
+
+# --- Hosts and domains that accept no mail (RFC 7504) ---------------------------------------------
+
+
+def test_after_a_greeting_of_521_only_quit_is_possible() -> None:
+    client, server = Client(), Server("www.example")
+    server.send(HOST_ACCEPTS_NO_MAIL)
+    client.receive_data(server.data_to_send())
+    greeting = client.next_event()
+    assert isinstance(greeting, Reply)
+    assert (greeting.code, greeting.text) == (521, HOST_ACCEPTS_NO_MAIL.text)
+    assert not greeting.explain().retry
+    assert client.state is server.state is State.REFUSED
+    with pytest.raises(LocalProtocolError, match="EHLO is not possible here"):
+        client.send(EHLO)
+    server.receive_data(b"EHLO client.example\r\nQUIT\r\n")
+    assert isinstance(server.next_event(), Rejected)
+    assert server.next_event() == Quit()
+    assert server.data_to_send().startswith(b"503 ")
+
+
+def test_a_relay_refuses_recipients_of_a_domain_that_accepts_no_mail() -> None:
+    pair = Pair.offering().hello()
+    assert pair.say(mail()).code == 250
+    reply = pair.say(rcpt(), answers=[DOMAIN_ACCEPTS_NO_MAIL])
+    assert (reply.code, reply.explain().retry) == (556, False)
+    assert pair.server.state is State.MAIL

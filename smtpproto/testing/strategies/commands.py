@@ -16,6 +16,7 @@ from ...engine.compiled_extensions import Catalogue, catalogue
 from ...extensions import Extension
 from ...extensions.burl import BurlCommand
 from ...extensions.etrn import EtrnCommand
+from ...extensions.xclient import Unavailable
 from ...limits import Limits
 from ...vocabulary.command_base import Command
 from ...vocabulary.commands import (
@@ -33,7 +34,6 @@ from ...vocabulary.commands import (
     Vrfy,
 )
 from ...vocabulary.session_facts import Offered, Protocol, Session, Transaction
-from ...vocabulary.xclient_attributes import Unavailable
 from .addresses import domains, forward_paths, mailboxes, names, reverse_paths
 from .made_once import made_once
 from .parameters import Parameters, parameters_of
