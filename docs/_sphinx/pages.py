@@ -21,6 +21,7 @@ ROOT = DOCS.parent
 
 # Files outside docs/ that are pages of the site.
 PAGES = {
+    "index": "README.md",
     "site/postfix": "examples/postfix/README.md",
     "site/dovecot": "examples/dovecot/README.md",
     "site/scale": "examples/scale/README.md",
@@ -33,7 +34,11 @@ PAGES = {
 TREES = {
     "index": {
         "Learn": ["tutorial", "course/index", "faq"],
-        "How to": ["howto/*"],
+        "How to": [
+            *("howto/handler", "howto/tls-and-auth", "howto/moving"),
+            *("howto/testing-an-application", "howto/testing", "howto/fuzzing"),
+            *("howto/command-line", "howto/deployment", "howto/logging", "howto/*"),
+        ],
         "Examples": ["site/postfix", "site/dovecot", "site/scale"],
         "Look up": ["reference/index", "errors", "extensions", "states", "lenient", "*"],
         "Understand": ["architecture", "security", "interop", "Benchmark <site/benchmark>"],
