@@ -1,31 +1,29 @@
-"""The client and the pool of the adapters that can await."""
+"""The client of the adapters that can await."""
 
 from __future__ import annotations
 
 import os
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import Awaitable, Callable, Iterable
 from email.message import Message
 from io import BufferedReader
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..conversations import Content, Delivery, Envelope
 from ..conversations.client.base import ClientBase
-from ..conversations.client.pool import PoolLimits
 from ..conversations.io_requests import Flow
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from .async_link import AsyncLink
 from .async_runner import AsyncRunner
-from .connecting import ConnectionPool, ConnectionSettings, begin, check_settings
+from .connecting import ConnectionSettings, begin, check_settings
 from .host import connecting
 from .tls_contexts import NO_HANDSHAKE, HandshakeSettings
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["AsyncClient", "AsyncPool", "begin_session"]
+__all__ = ["AsyncClient", "begin_session"]
 
 T = TypeVar("T")
 C = TypeVar("C", bound="AsyncClient")
@@ -174,45 +172,3 @@ class _ReadInThread:
     async def read(self, size: int) -> bytes:
         """Read at most so many octets."""
         return await self._in_thread(self._file.read, size)  # type: ignore[no-any-return]
-
-
-class AsyncPool(ConnectionPool[C]):
-    """Clients of one server: see `PoolBase`; an adapter adds the runner.
-
-    Arguments:
-        bounds, connect, clock: see `PoolBase`.
-        slots: a semaphore with as many slots as there may be clients.
-    """
-
-    _runner: AsyncRunner
-
-    def __init__(
-        self,
-        bounds: PoolLimits,
-        connect: Callable[[], Awaitable[C]],
-        clock: Callable[[], float],
-        slots: AbstractAsyncContextManager[object],
-    ) -> None:
-        # One thread runs all tasks, so a lock is not needed.
-        super().__init__(bounds, connect, clock, nullcontext())
-        self._slots = slots
-
-    @asynccontextmanager
-    async def connection(self) -> AsyncGenerator[C, None]:
-        """Lend a client for the block; wait while all are in use."""
-        async with self._slots:
-            client = await self._runner.run(self._take())
-            try:
-                yield client
-            finally:
-                await self._runner.run(self._put(client))
-
-    async def close(self) -> None:
-        """Close idle clients; one in use is closed when it comes back."""
-        await self._runner.run(self._close())
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.close()

@@ -5,12 +5,11 @@ from __future__ import annotations
 import functools
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from ..conversations import ClientSettings
 from ..conversations.client.opening import begin as begin_session
-from ..conversations.client.pool import Poolable, PoolBase, PoolLimits
 from ..conversations.io_requests import Flow
 from ..engine.client import Client
 from ..timeouts import CONNECT_TIMEOUT
@@ -20,21 +19,15 @@ from . import host as machine
 from . import tls_contexts as security
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from ..vocabulary.addresses import AddressLiteral, Domain
 
 __all__ = [
-    "ConnectionPool",
     "ConnectionSettings",
-    "PoolSettings",
     "begin",
     "check_settings",
     "engine_for",
     "name_for",
 ]
-
-K = TypeVar("K", bound=Poolable)
 
 
 @dataclass(frozen=True)
@@ -71,22 +64,6 @@ class ConnectionSettings(ClientSettings):
             raise TypeError(f"host: expected text, found {self.host!r}")
 
 
-@dataclass(frozen=True)
-class PoolSettings(ConnectionSettings):
-    """How many connections a pool keeps.
-
-    Arguments:
-        bounds: how many clients the pool keeps, and for how long.
-    """
-
-    bounds: PoolLimits = field(default=PoolLimits(), kw_only=True)
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not isinstance(self.bounds, PoolLimits):
-            raise TypeError(f"bounds: expected PoolLimits(connections=...), found {self.bounds!r}")
-
-
 def check_settings(settings: ConnectionSettings) -> None:
     """Refuse what `connect_with` and a pool cannot take.
 
@@ -95,28 +72,6 @@ def check_settings(settings: ConnectionSettings) -> None:
     """
     if not isinstance(settings, ConnectionSettings):
         raise TypeError(f"settings: expected ConnectionSettings(host, port), found {settings!r}")
-
-
-class ConnectionPool(PoolBase[K]):
-    """What the pools of all adapters do with settings; their `__init__` takes `PoolSettings`."""
-
-    @classmethod
-    def with_settings(
-        cls, settings: ConnectionSettings, *, bounds: PoolLimits = PoolLimits()
-    ) -> Self:
-        """Make the same as `Pool`, with settings that are made already.
-
-        Arguments:
-            settings: those of each client, as `connect_with` takes them.
-            bounds: how many clients, for how long.
-
-        Raises:
-            TypeError: `settings` are not `ConnectionSettings`, or `bounds` no `PoolLimits`.
-        """
-        check_settings(settings)
-        options = {each.name: getattr(settings, each.name) for each in fields(ConnectionSettings)}
-        make: Callable[..., Self] = cls
-        return make(**options, bounds=bounds)
 
 
 def begin(

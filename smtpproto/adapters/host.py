@@ -3,25 +3,25 @@
 from __future__ import annotations
 
 import contextlib
-import logging
 import os
 import socket
 from collections.abc import Iterator
 from datetime import datetime, timezone
+from typing import TYPE_CHECKING
 
 from ..conversations.server.handler_failures import NoMemory
 
+if TYPE_CHECKING:
+    from logging import Logger
+
 __all__ = [
-    "LOG",
     "connecting",
     "hostname",
+    "log",
     "nonce",
     "now",
     "report",
 ]
-
-
-LOG = logging.getLogger("smtpproto")
 
 
 def hostname() -> str:
@@ -41,19 +41,20 @@ def nonce() -> str:
     return secrets.token_urlsafe(18)
 
 
+def log() -> Logger:
+    """Return the logger of this package."""
+    import logging  # noqa: PLC0415  a client logs nothing
+
+    return logging.getLogger("smtpproto")
+
+
 def report(error: BaseException) -> None:
     """Log an exception that a handler raised, or `NoMemory`."""
     if isinstance(error, NoMemory):
         # A traceback does not help here, and takes memory.
-        LOG.error("%s", error)
+        log().error("%s", error)
     else:
-        LOG.error("a handler failed", exc_info=error)
-
-
-# --- listening --------------------------------------------------------------------------------
-
-
-# --- connections ------------------------------------------------------------------------------
+        log().error("a handler failed", exc_info=error)
 
 
 @contextlib.contextmanager

@@ -120,7 +120,7 @@ class Listening:
         except sockets.Overloaded:
             return False
         except BaseException:  # noqa: BLE001  # the server goes on after any error
-            machine.LOG.exception("accepting a connection failed")
+            machine.log().exception("accepting a connection failed")
             return False
         return True
 
@@ -209,7 +209,7 @@ class Running:
         return self.addresses[0][1]
 
     def _log_unfinished(self, sessions: int) -> None:
-        machine.LOG.error(
+        machine.log().error(
             "the server has stopped: handlers of %d sessions have not returned", sessions
         )
 

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from .host import LOG
+from .host import log
 
 __all__ = [
     "BACKLOG",
@@ -170,7 +170,7 @@ def close_listeners(listeners: Iterable[socket.socket], path: str | None = None)
         try:
             Path(path).unlink(missing_ok=True)
         except OSError as error:
-            LOG.warning("the path of the socket was not removed: %s", error)
+            log().warning("the path of the socket was not removed: %s", error)
 
 
 def prepare(sock: socket.socket) -> None:
@@ -194,7 +194,7 @@ class NotListening(Exception):
 
 def log_not_listening(error: Exception) -> None:
     """Log that a server continues without a socket; a loop would report it without end."""
-    LOG.error("a socket no longer listens: other code closed it (%s)", error)
+    log().error("a socket no longer listens: other code closed it (%s)", error)
 
 
 def accept(listener: socket.socket) -> tuple[socket.socket, str, int] | None:
@@ -218,7 +218,7 @@ def accept(listener: socket.socket) -> tuple[socket.socket, str, int] | None:
         raise Overloaded from error
     except OSError as error:
         if error.errno in _OVERLOAD:
-            LOG.warning("the server accepts no connection for now: %s", error)
+            log().warning("the server accepts no connection for now: %s", error)
             raise Overloaded from error
         if error.errno in _NOT_LISTENING:
             raise NotListening(f"{listener!r}: {error}") from error
@@ -227,7 +227,7 @@ def accept(listener: socket.socket) -> tuple[socket.socket, str, int] | None:
     try:
         prepare(sock)
     except BaseException:  # noqa: BLE001  any error here belongs to this connection alone
-        LOG.exception("accepting a connection failed")
+        log().exception("accepting a connection failed")
         sock.close()
         return None
     peer, port = (str(address[0]), int(address[1])) if isinstance(address, tuple) else ("", 0)

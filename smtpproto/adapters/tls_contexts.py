@@ -7,7 +7,6 @@ adapters do the handshake itself.
 from __future__ import annotations
 
 import functools
-import logging
 import os
 import re
 import ssl
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..vocabulary.session_facts import NameKind, PeerName, TLSFacts
+from .host import log
 from .tls_channel_binding import channel_bindings
 
 if TYPE_CHECKING:
@@ -31,8 +31,6 @@ __all__ = [
     "facts",
     "server_context",
 ]
-
-LOG = logging.getLogger("smtpproto")
 
 Context = ssl.SSLContext | Callable[[], ssl.SSLContext]
 """A context, or a function that returns one for each handshake, so certificates can be renewed."""
@@ -209,7 +207,7 @@ class CertificateFiles:
                 self._context = self._load()
                 self._seen = seen
         except OSError as error:
-            LOG.warning("loading the new certificate failed, the old one stays: %s", error)
+            log().warning("loading the new certificate failed, the old one stays: %s", error)
         return self._context
 
 

@@ -6,8 +6,7 @@ import asyncio
 import time
 from functools import partial
 
-from ..adapters.async_client import AsyncPool
-from ..adapters.connecting import PoolSettings
+from ..adapters.pooling import AsyncPool, PoolSettings
 from ..adapters.settings_as_parameters import fields_as_parameters
 from .client import Client, connect_with
 from .link import RUNNER

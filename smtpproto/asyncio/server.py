@@ -182,4 +182,4 @@ async def _serve(arrival: Arrival, link: Link) -> None:
     except (KeyboardInterrupt, asyncio.CancelledError):
         raise
     except BaseException:  # noqa: BLE001  # a bug; the server goes on
-        host.LOG.exception("a session failed")
+        host.log().exception("a session failed")

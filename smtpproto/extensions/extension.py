@@ -22,7 +22,7 @@ same way:
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ..errors import LocalProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
@@ -54,8 +54,7 @@ __all__ = [
 EHLO_KEYWORD = lazy_pattern(r"[A-Za-z0-9][A-Za-z0-9-]*")
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """A command got its final reply; see `Extension.after`.
 
     Arguments:
@@ -69,12 +68,10 @@ class Answered:
     on_server: bool
 
 
-@dataclass(frozen=True, slots=True)
 class TransactionOver:
     """The mail transaction is over, or a command such as RSET or EHLO came that would end one."""
 
 
-@dataclass(frozen=True, slots=True)
 class TLSBegun:
     """TLS has begun: forget what the peer said before (RFC 3207 section 4.2).
 

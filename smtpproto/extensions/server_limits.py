@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..errors import LocalProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
@@ -38,8 +38,7 @@ _RCPTS = Reply(452, "4.5.3", "too many recipients (RFC 9422 section 4.2)")
 _DOMAINS = Reply(452, "4.5.3", "recipients in too many domains (RFC 9422 section 4.3)")
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """A fact of the session: what was counted for the limits so far.
 
     Arguments:

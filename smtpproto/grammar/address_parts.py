@@ -8,7 +8,7 @@ others with these functions.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import LocalProtocolError
 from ..limits import Limits
@@ -40,8 +40,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """What a reader allows, and what its errors say.
 
     Arguments:

@@ -86,7 +86,7 @@ class HandlerThreads(Generic[J]):
                 self.start_one()
             except (RuntimeError, MemoryError) as error:
                 # The jobs wait for the existing threads.
-                host.LOG.warning("the system cannot start another thread; calls wait: %s", error)
+                host.log().warning("the system cannot start another thread; calls wait: %s", error)
 
     def start_one(self) -> None:
         """Start a thread.

@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
-from ..adapters.connecting import ConnectionPool, PoolSettings
+from ..adapters.pooling import ConnectionPool, PoolSettings
 from ..adapters.settings_as_parameters import fields_as_parameters
 from .client import Client, connect_with
 from .link import run

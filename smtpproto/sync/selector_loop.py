@@ -103,7 +103,7 @@ class Loop:
             try:
                 self._turn()
             except BaseException:  # noqa: BLE001  # a bug, or no memory: the server goes on
-                host.LOG.exception("the server failed; it goes on")
+                host.log().exception("the server failed; it goes on")
                 time.sleep(sockets.PAUSE)
         self._end_pools()
         # Wait only a short time for handlers that still run.
@@ -196,7 +196,7 @@ class Loop:
             if self._run_steps(connection):
                 return
         except BaseException:  # noqa: BLE001  # a bug: the server goes on
-            host.LOG.exception("a session failed")
+            host.log().exception("a session failed")
         self._leave(connection)
 
     def _run_steps(self, connection: AcceptedConnection) -> bool:
@@ -248,7 +248,7 @@ class Loop:
         except (OSError, MemoryError) as error:
             connection.fail(error)
         except BaseException as error:  # noqa: BLE001  # an error ends only this connection
-            host.LOG.exception("a connection failed")
+            host.log().exception("a connection failed")
             connection.fail(ConnectionAbortedError(f"the server failed: {error!r}"))
         if missing and not (self._draining and connection.drain()):
             return self._watch(connection, missing)
@@ -293,7 +293,7 @@ class Loop:
             self._unwatch(connection)
             connection.close()
         except BaseException:  # noqa: BLE001  # the server goes on after any error
-            host.LOG.exception("closing a connection failed")
+            host.log().exception("closing a connection failed")
         finally:
             self._listening.leave(connection.session)
 
@@ -374,7 +374,7 @@ class Loop:
     def _give_up(self) -> None:
         """Stop without waiting for handlers that still run."""
         waiting = sum(pool.waiting for pool in self._pools)
-        host.LOG.error(
+        host.log().error(
             "the server has stopped: %d calls of handlers have not returned, %d have not begun",
             len(self._connections) - waiting,
             waiting,

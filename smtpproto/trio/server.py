@@ -157,7 +157,7 @@ class Server(Running):
             if not isinstance(error, Exception) and is_cancelled():
                 raise
             # A bug; the server goes on.
-            host.LOG.exception("a session failed")
+            host.log().exception("a session failed")
         finally:
             link.abort()
             self._links.remove(link)

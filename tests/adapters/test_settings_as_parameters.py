@@ -12,8 +12,9 @@ import pytest
 import smtpproto.asyncio
 import smtpproto.sync
 import smtpproto.trio
-from smtpproto.adapters.connecting import ConnectionSettings, PoolSettings
+from smtpproto.adapters.connecting import ConnectionSettings
 from smtpproto.adapters.listening import ListeningSettings
+from smtpproto.adapters.pooling import PoolSettings
 from smtpproto.adapters.settings_as_parameters import fields_as_parameters
 
 FUNCTIONS = [

@@ -8,8 +8,8 @@ lacks one of them.  The envelope must ask for BINARYMIME (RFC 3030).
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from ...errors import LocalProtocolError
 from ...extensions import (
@@ -45,8 +45,7 @@ ToASCII = Callable[[Domain], Domain]
 P = TypeVar("P", ReversePath, ForwardPath)
 
 
-@dataclass(slots=True)
-class Plan:
+class Plan(NamedTuple):
     """How to send a message to a server.
 
     Arguments:
