@@ -21,6 +21,7 @@ import smtpproto.sync
 import smtpproto.trio
 from smtpproto.conversations import Envelope
 
+from .in_memory import in_new_process
 from .programs import HOST, Program, node_server, python_server, server_cost, sink
 from .rows import Row, cpu
 
@@ -165,6 +166,15 @@ class SocketRows:
         file = self.folder / "message"
         file.write_bytes(LARGE)
         rows += [
+            Row(
+                group,
+                "blocking: a program that imports, connects and sends one message",
+                "smtplib",
+                in_new_process(script("from smtpproto.sync import connect", "connect", port)),
+                in_new_process(script("import smtplib", "smtplib.SMTP", port)),
+                2.0,
+                unit="ms",
+            ),
             Row(group, "blocking: 32 MiB", "smtplib", ours.large(), theirs.large(), 0.5),
             Row(
                 group,
@@ -247,6 +257,19 @@ class Smtplib:
 
     def large(self) -> Callable[[], float]:
         return cpu(lambda: self.run([RECIPIENT], LARGE, 1))
+
+
+def script(statement: str, connect: str, port: int) -> str:
+    """A program that sends one message, with either library."""
+    return f"""
+from email.message import EmailMessage
+{statement}
+message = EmailMessage()
+message["From"], message["To"], message["Subject"] = "{SENDER}", "{RECIPIENT}", "a message"
+message.set_content("Hello.\\n")
+with {connect}("{HOST}", {port}) as client:
+    client.send_message(message)
+"""
 
 
 async def send_all(adapter: Any, port: int, count: int) -> None:

@@ -18,87 +18,54 @@ from __future__ import annotations
 if not hasattr(int, "bit_count"):
     raise ImportError("smtpproto needs Python 3.10 or later", name="smtpproto")
 
-from typing import TYPE_CHECKING
-
-from .lazy_names import lazy_names
-
-if TYPE_CHECKING:
-    from .engine.client import Client
-    from .engine.server import Server
-    from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
-    from .limits import Limits
-    from .vocabulary.addresses import AddressLiteral, Domain, Mailbox
-    from .vocabulary.codes import Explanation, explain
-    from .vocabulary.command_base import Command, Syntax
-    from .vocabulary.commands import (
-        Data,
-        Ehlo,
-        Expn,
-        Helo,
-        Help,
-        Lhlo,
-        Mail,
-        Noop,
-        Quit,
-        Rcpt,
-        Rset,
-        Vrfy,
-    )
-    from .vocabulary.events import (
-        AuthResponse,
-        ClientEvent,
-        ConnectionClosed,
-        ContentChunk,
-        Deviation,
-        EndOfContent,
-        Event,
-        Need,
-        Rejected,
-        ServerEvent,
-    )
-    from .vocabulary.lenient_commands import NoDomain
-    from .vocabulary.parameters import Parameter, UnknownParameter
-    from .vocabulary.paths import ForwardPath, ReversePath
-    from .vocabulary.replies import Reply
-    from .vocabulary.session_facts import (
-        NameKind,
-        Offered,
-        PeerName,
-        Protocol,
-        Session,
-        TLSFacts,
-        Transaction,
-    )
-    from .vocabulary.states import State
-    from .wire import LineEndings
-else:
-    # A program needs few of these, and loading all takes a twentieth of a second.
-    __getattr__, __dir__ = lazy_names(
-        __name__,
-        {
-            ".engine.client": "Client",
-            ".engine.server": "Server",
-            ".errors": "LocalProtocolError ProtocolError RemoteProtocolError",
-            ".limits": "Limits",
-            ".vocabulary.addresses": "AddressLiteral Domain Mailbox",
-            ".vocabulary.codes": "Explanation explain",
-            ".vocabulary.command_base": "Command Syntax",
-            ".vocabulary.commands": "Data Ehlo Expn Helo Help Lhlo Mail Noop Quit Rcpt Rset Vrfy",
-            ".vocabulary.events": (
-                "AuthResponse ClientEvent ConnectionClosed ContentChunk Deviation "
-                "EndOfContent Event Need Rejected ServerEvent"
-            ),
-            ".vocabulary.lenient_commands": "NoDomain",
-            ".vocabulary.parameters": "Parameter UnknownParameter",
-            ".vocabulary.paths": "ForwardPath ReversePath",
-            ".vocabulary.replies": "Reply",
-            ".vocabulary.session_facts": (
-                "NameKind Offered PeerName Protocol Session TLSFacts Transaction"
-            ),
-            ".vocabulary.states": "State",
-            ".wire": "LineEndings",
-        },
-    )
+from .engine.client import Client
+from .engine.server import Server
+from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
+from .limits import Limits
+from .vocabulary.addresses import AddressLiteral, Domain, Mailbox
+from .vocabulary.codes import Explanation, explain
+from .vocabulary.command_base import Command, Syntax
+from .vocabulary.commands import (
+    Data,
+    Ehlo,
+    Expn,
+    Helo,
+    Help,
+    Lhlo,
+    Mail,
+    Noop,
+    Quit,
+    Rcpt,
+    Rset,
+    Vrfy,
+)
+from .vocabulary.events import (
+    AuthResponse,
+    ClientEvent,
+    ConnectionClosed,
+    ContentChunk,
+    Deviation,
+    EndOfContent,
+    Event,
+    Need,
+    Rejected,
+    ServerEvent,
+)
+from .vocabulary.lenient_commands import NoDomain
+from .vocabulary.parameters import Parameter, UnknownParameter
+from .vocabulary.paths import ForwardPath, ReversePath
+from .vocabulary.replies import Reply
+from .vocabulary.session_facts import (
+    NameKind,
+    Offered,
+    PeerName,
+    Protocol,
+    Session,
+    TLSFacts,
+    Transaction,
+)
+from .vocabulary.states import State
+from .wire import LineEndings
 
 __version__ = "0.1.0"
 

@@ -7,7 +7,7 @@ A line with a bare CR or LF is one of these (RFC 5321 section 2.3.8); the line r
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..errors import LocalProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
@@ -98,8 +98,7 @@ def is_http(verb: str) -> bool:
     return verb in _HTTP_METHODS
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(NamedTuple):
     """A line that is no command, as observers see it.
 
     Arguments:

@@ -27,10 +27,10 @@ _BEFORE = frozenset({"EHLO", "LHLO", "NOOP", "STARTTLS", "QUIT"})
 _FIRST = Reply(530, "5.7.0", "Must issue a STARTTLS command first (RFC 3207 section 4)")
 
 
-@dataclass(frozen=True, slots=True)
 class StartTlsCommand(Command):
     """STARTTLS: begin TLS (section 4).  A server refuses arguments with 501."""
 
+    __slots__ = ()
     verb = "STARTTLS"
     accepted = (220, "2.0.0", "Ready to start TLS")
 

@@ -58,11 +58,12 @@ class Grammar:
     syntax: Syntax = Syntax.STRICT
 
 
+@dataclass(frozen=True)
 class Command:
     """A command: a verb and what follows it (RFC 5321 section 4.1.1).
 
-    A subclass is a frozen dataclass with slots.  It sets `verb`.  If the command takes arguments,
-    it implements `arguments` and `parse`.
+    A subclass sets `verb`.  If the command takes arguments, it implements `arguments` and `parse`,
+    and is a frozen dataclass with slots.
 
     Attributes:
         verb: the first word, in upper case.
@@ -75,7 +76,6 @@ class Command:
             such as a URL (RFC 4468).  In the conversation of a server only the handler can give
             that reply; without one the server refuses the command.
         needs_offer: whether the command is allowed only if its extension is offered.
-        parameters: the parameters of service extensions; empty if the command takes none.
     """
 
     __slots__ = ()
@@ -86,7 +86,11 @@ class Command:
     framing: ClassVar[Framing | None] = None
     brings_content: ClassVar[bool] = False
     needs_offer: ClassVar[bool] = True
-    parameters: tuple[Parameter, ...] = ()
+
+    @property
+    def parameters(self) -> tuple[Parameter, ...]:
+        """The parameters of service extensions; empty if the command takes none."""
+        return ()
 
     @property
     def row(self) -> str:

@@ -233,28 +233,28 @@ class Rcpt(_WithParameters):
         return cls(path, cls._parameters(arguments, end, grammar))
 
 
-@dataclass(frozen=True, slots=True)
 class Data(Command):
     """DATA: the message content follows (RFC 5321 section 4.1.1.4)."""
 
+    __slots__ = ()
     verb = "DATA"
     timeout = DATA_TIMEOUT
     accepted = (354, "", "End data with <CR><LF>.<CR><LF>")
     framing = Framing.DOTS
 
 
-@dataclass(frozen=True, slots=True)
 class Rset(Command):
     """RSET: abort the mail transaction (RFC 5321 section 4.1.1.5)."""
 
+    __slots__ = ()
     verb = "RSET"
     ends_group = False
 
 
-@dataclass(frozen=True, slots=True)
 class Quit(Command):
     """QUIT: end the session (RFC 5321 section 4.1.1.10)."""
 
+    __slots__ = ()
     verb = "QUIT"
     accepted = (221, "2.0.0", "Bye")
 
