@@ -7,7 +7,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs/howto/logging.md").read_text(encoding="utf-8")
-CALL = re.compile(r"\bLOG\.(\w+)\(\s*\"([^\"]+)\"")
+CALL = re.compile(r"\blog\(\)\.(\w+)\(\s*\"([^\"]+)\"")
 # The text of an error, which says it all.
 BARE = "%s"
 
