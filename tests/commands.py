@@ -7,7 +7,6 @@ from bisect import bisect
 from smtpproto import Domain, ForwardPath, Mail, Parameter, Rcpt, ReversePath
 from smtpproto.extensions import Extension
 from smtpproto.testing import Pair
-from smtpproto.vocabulary.parameters import parse_parameters
 
 CLIENT = Domain("client.example")
 
@@ -18,12 +17,6 @@ def mail(*parameters: Parameter) -> Mail:
 
 def rcpt(*parameters: Parameter) -> Rcpt:
     return Rcpt(ForwardPath.of("b@mx.example"), parameters)
-
-
-def read_again(parameter: Parameter) -> Parameter:
-    """What a server makes of a parameter as it is written."""
-    (found,) = parse_parameters(str(parameter), {parameter.keyword: type(parameter)})
-    return found
 
 
 def longest_line(verb: str, *extensions: Extension) -> int:

@@ -102,7 +102,7 @@ LINES = (
     st.integers(1, 50),
 )
 def test_no_line_makes_a_server_raise(lines: list[str], answers: list[bool], size: int) -> None:
-    """Whatever comes, in whatever pieces: events, replies, and an orderly end."""
+    """The server gives events and replies for any lines, in any pieces."""
     server = Server("mx.example", EVERYTHING, session=SECURE)
     server.accept()
     octets = "\r\n".join(["EHLO client.example", *lines, ""]).encode("utf-8", "surrogatepass")

@@ -10,7 +10,7 @@ from smtpproto import LocalProtocolError, Reply
 from smtpproto.extensions import Conneg, ConnegParameter, Conperm, ConpermParameter
 from smtpproto.extensions.conneg import capabilities, with_capabilities
 from smtpproto.testing import Pair
-from tests.commands import mail, rcpt, read_again
+from tests.commands import mail, rcpt
 
 FAX = "(&(image-file-structure=TIFF-minimal)(MRC-mode=0)(color=Binary)(dpi=[204,200]))"
 
@@ -57,16 +57,3 @@ def test_replies_that_tell_nothing(reply: Reply) -> None:
 def test_a_refusal_tells_nothing() -> None:
     with pytest.raises(LocalProtocolError, match="tells of no capabilities"):
         with_capabilities(Reply(550), FAX)
-
-
-@pytest.mark.parametrize("flag", [ConpermParameter(), ConnegParameter()])
-def test_they_have_no_value(flag: ConpermParameter | ConnegParameter) -> None:
-    assert read_again(flag) == flag
-    with pytest.raises(LocalProtocolError, match="expected no value"):
-        type(flag).parse("x")
-
-
-def test_they_are_for_one_command_each() -> None:
-    pair = Pair.offering(Conperm(), Conneg()).hello()
-    reply = pair.raw("MAIL FROM:<a@client.example> CONNEG")
-    assert reply.startswith("555 MAIL: CONNEG is not offered here")

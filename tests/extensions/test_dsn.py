@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import string
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -37,10 +35,6 @@ def written(parameter: Parameter) -> tuple[str, str | None]:
     return keyword, value if equals else None
 
 
-def read(kind: type[Parameter], value: str | None) -> Parameter:
-    return kind.parse(value)
-
-
 def refusal(kind: type[Parameter], value: str | None) -> str:
     with pytest.raises(LocalProtocolError) as caught:
         kind.parse(value)
@@ -49,24 +43,6 @@ def refusal(kind: type[Parameter], value: str | None) -> str:
 
 
 # --- round trips ------------------------------------------------------------------------------
-
-CASES = st.sampled_from([str.upper, str.lower, str.title])
-CONDITIONS = st.lists(st.sampled_from(["SUCCESS", "FAILURE", "DELAY"]), min_size=1, unique=True)
-PARAMETERS = st.one_of(
-    st.builds(lambda c, case: Notify(tuple(map(case, c))), CONDITIONS, CASES),
-    st.builds(lambda case: Notify((case("NEVER"),)), CASES),
-    st.builds(lambda kind, case: Ret(case(kind)), st.sampled_from(["FULL", "HDRS"]), CASES),
-    st.builds(Envid.of, PRINTABLE.filter(bool)),
-    st.builds(Orcpt.of, PRINTABLE, st.sampled_from(["rfc822", "RFC822", "x400"])),
-    st.builds(Orcpt.of, LETTERS, st.just("utf-8"), smtputf8=st.booleans()),
-)
-
-
-@given(PARAMETERS)
-def test_what_is_written_is_read_again(parameter: Parameter) -> None:
-    keyword, value = written(parameter)
-    assert keyword == parameter.keyword
-    assert read(type(parameter), value) == parameter
 
 
 @given(PRINTABLE.filter(bool))
@@ -136,11 +112,6 @@ def test_notify(value: str, never: bool, success: bool, delay: bool) -> None:
 )
 def test_malformed_notify(value: str | None) -> None:
     assert "NOTIFY: expected NEVER, or" in refusal(Notify, value)
-
-
-def test_no_conditions() -> None:
-    with pytest.raises(LocalProtocolError):
-        Notify(())
 
 
 # --- RET --------------------------------------------------------------------------------------
@@ -327,17 +298,3 @@ def test_parameters_belong_to_one_command(line: str) -> None:
     if line.startswith("RCPT"):
         both.say(Mail(A))
     assert both.raw(line).startswith("555 ")
-
-
-def test_where_it_is_not_offered() -> None:
-    both = Pair.offering().hello()
-    with pytest.raises(LocalProtocolError, match="RET is not offered") as caught:
-        both.client.send(Mail(A, (Ret("FULL"),)))
-    assert caught.value.code == 555
-    assert both.raw("MAIL FROM:<a@b.example> RET=FULL").startswith("555 ")
-
-
-def test_no_printable_character_is_missing() -> None:
-    printable = string.ascii_letters + string.digits + string.punctuation + " \t"
-    assert Envid.of(printable[:60]).text == printable[:60]
-    assert Envid.of(printable[60:]).text == printable[60:]

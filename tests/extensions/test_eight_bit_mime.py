@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from smtpproto import (
     ContentChunk,
@@ -30,14 +28,6 @@ def test_what_is_written_is_read_again(kind: str) -> None:
     body = Body(kind)
     assert str(body) == f"BODY={kind}"
     assert Body.parse(kind) == Body.parse(kind.lower()) == body
-
-
-# Hypothesis draws words of the source as well.
-@given(st.none() | st.text(max_size=12).filter(lambda text: text.upper() not in KINDS))
-def test_malformed_kinds(value: str | None) -> None:
-    with pytest.raises(LocalProtocolError, match="BODY: expected 7BIT") as caught:
-        Body.parse(value)
-    assert caught.value.code == 501
 
 
 @pytest.mark.parametrize(
@@ -68,30 +58,6 @@ def test_a_kind_of_another_extension() -> None:
     assert EightBitMime().covers(SizeParameter(1))
 
 
-def test_it_belongs_to_mail() -> None:
-    both = Pair.offering(EightBitMime()).hello()
-    both.say(Mail(A))
-    with pytest.raises(LocalProtocolError, match="BODY is not offered"):
-        both.client.send(Rcpt(B, (Body("7BIT"),)))
-    assert both.raw(f"RCPT TO:{B} BODY=7BIT").startswith("555 ")
-
-
-def test_twice() -> None:
-    assert (
-        Pair.offering(EightBitMime())
-        .hello()
-        .raw(f"MAIL FROM:{A} BODY=7BIT body=7BIT")
-        .startswith("501 ")
-    )
-
-
 def test_longer_lines() -> None:
     """RFC 6152 section 2: 17 octets more for MAIL."""
     assert longest_line("MAIL", EightBitMime()) == longest_line("NOOP", EightBitMime()) + 17
-
-
-def test_where_it_is_not_offered() -> None:
-    both = Pair.offering().hello()
-    with pytest.raises(LocalProtocolError, match="BODY is not offered"):
-        both.client.send(Mail(A, (Body("8BITMIME"),)))
-    assert both.raw(f"MAIL FROM:{A} BODY=8BITMIME").startswith("555 ")

@@ -3,25 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError, Reply
 from smtpproto.extensions import Etrn, EtrnCommand
 from smtpproto.testing import Pair
-from smtpproto.vocabulary.command_base import Grammar
-from smtpproto.vocabulary.command_parser import parse
 from tests.commands import mail
-
-GRAMMAR = Grammar({"ETRN": EtrnCommand})
-DOMAINS = st.from_regex(r"[a-z0-9-]{1,9}(\.[a-z0-9-]{1,9}){1,3}", fullmatch=True)
-NODES = DOMAINS | DOMAINS.map("@{}".format) | st.from_regex("#[!-~]{1,20}", fullmatch=True)
-
-
-@given(st.builds(EtrnCommand, NODES))
-def test_what_is_written_is_read_again(etrn: EtrnCommand) -> None:
-    assert parse(str(etrn).encode(), GRAMMAR) == etrn
-
 
 NODE = "customer.example"
 

@@ -5,25 +5,15 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError, Parameter
 from smtpproto.extensions import By, DeliverBy, FutureRelease, HoldFor, HoldUntil
 from smtpproto.testing import Pair
-from tests.commands import mail, read_again
+from tests.commands import mail
 
 UTC = timezone.utc
 LATEST = datetime(2030, 1, 31, tzinfo=UTC)
 OFFER = FutureRelease(86_400, LATEST)
-
-
-@given(
-    st.builds(HoldFor, st.integers(1, 10**9 - 1))
-    | st.builds(HoldUntil, st.datetimes(timezones=st.just(UTC)))
-)
-def test_what_is_written_is_read_again(parameter: Parameter) -> None:
-    assert read_again(parameter) == parameter
 
 
 def test_moments_are_written_in_utc() -> None:

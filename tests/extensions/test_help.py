@@ -63,9 +63,3 @@ def test_before_ehlo_inside_tls() -> None:
     pair.server.tls_established(TLSFacts("TLSv1.3"))
     assert pair.raw("HELP").startswith("214 ")
     assert pair.raw("STARTTLS").startswith("503 ")
-
-
-@pytest.mark.parametrize("line, code", [("HELP", 214), ("EXPN list", 252)])
-def test_they_are_older_than_ehlo(line: str, code: int) -> None:
-    pair = Pair.offering(HelpExtension(), ExpnExtension()).hello(helo=True)
-    assert pair.raw(line).startswith(f"{code} ")

@@ -50,8 +50,3 @@ def test_a_message_without_a_name_of_its_own(envid: str) -> None:
 @pytest.mark.parametrize("command", [mail(), mail(ENVID)])
 def test_other_messages(command: object) -> None:
     assert Pair.offering(Dsn(), Mtrk()).hello().say(command).code == 250  # type: ignore[arg-type]
-
-
-def test_it_goes_with_dsn() -> None:
-    with pytest.raises(ValueError, match="MTRK requires DSN"):
-        Pair.offering(Mtrk())

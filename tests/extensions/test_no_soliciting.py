@@ -38,7 +38,7 @@ def test_offers_that_are_none() -> None:
         NoSoliciting.parse_offer("a b")
 
 
-def test_classes_that_nobody_takes() -> None:
+def test_classes_that_the_server_refuses() -> None:
     pair = Pair.offering(NoSoliciting((ADV,))).hello()
     reply = pair.raw(f"MAIL FROM:<a@client.example> SOLICIT={ADLT},NET.example:adv")
     assert reply == "550 SOLICIT=NET.example:adv\r\n"

@@ -7,7 +7,7 @@ import pytest
 from smtpproto import LocalProtocolError, Session
 from smtpproto.extensions import RequireTls, RequireTlsParameter
 from smtpproto.testing import Pair
-from tests.commands import mail, read_again
+from tests.commands import mail
 
 INSIDE_TLS = Session(secure=True)
 
@@ -19,11 +19,6 @@ def test_a_message_that_requires_tls() -> None:
     transaction = pair.server.transaction
     assert transaction is not None
     assert transaction.mail.get(RequireTlsParameter) == RequireTlsParameter()
-
-
-def test_other_messages_need_nothing() -> None:
-    pair = Pair.offering(RequireTls(), session=INSIDE_TLS, client_session=INSIDE_TLS).hello()
-    assert pair.say(mail()).code == 250
 
 
 def test_it_is_not_offered_outside_tls() -> None:
@@ -40,14 +35,6 @@ def test_a_client_does_not_trust_an_offer_in_plain_text() -> None:
     with pytest.raises(LocalProtocolError, match="REQUIRETLS needs TLS") as caught:
         pair.client.send(mail(RequireTlsParameter()))
     assert (caught.value.code, caught.value.enhanced) == (530, "5.7.10")
-
-
-def test_it_has_no_value() -> None:
-    pair = Pair.offering(RequireTls(), session=INSIDE_TLS).hello()
-    reply = pair.raw("MAIL FROM:<a@client.example> REQUIRETLS=yes")
-    assert reply.startswith("501 REQUIRETLS: expected no value, found 'yes'")
-    assert str(RequireTlsParameter()) == "REQUIRETLS"
-    assert read_again(RequireTlsParameter()) == RequireTlsParameter()
 
 
 def test_the_line_may_be_longer() -> None:

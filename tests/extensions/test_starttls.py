@@ -60,11 +60,6 @@ def test_everything_is_forgotten_but_the_handshake() -> None:
     assert pair.say(mail()).code == 250
 
 
-def test_the_greeting_is_not_repeated() -> None:
-    pair = within_tls()
-    assert pair.server.data_to_send() == b""
-
-
 def test_once_is_enough() -> None:
     pair = within_tls().hello()
     assert pair.raw("STARTTLS").startswith("503 STARTTLS is possible once")
@@ -86,11 +81,6 @@ def test_only_where_no_transaction_is_under_way() -> None:
     with pytest.raises(LocalProtocolError, match="not possible here"):
         pair.client.send(StartTlsCommand())
     assert pair.raw("STARTTLS").startswith("503 STARTTLS is not possible here")
-
-
-def test_not_after_helo() -> None:
-    pair = Pair.offering(StartTls()).hello(helo=True)
-    assert pair.raw("STARTTLS").startswith("503")
 
 
 def test_arguments_are_refused() -> None:

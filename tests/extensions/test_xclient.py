@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from smtpproto import AddressLiteral, Domain, Ehlo, LocalProtocolError, Need, Reply, Session, State
 from smtpproto.extensions import ClientOverride, HelpExtension, Pipelining, XClient, XClientCommand
@@ -209,20 +207,6 @@ class XTry(AttributeCommand):
 
 
 GRAMMAR = Grammar({"XTRY": XTry})
-TEXTS = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=255)
-ATTRIBUTES = st.dictionaries(
-    st.from_regex(r"[A-Z][A-Z0-9-]{0,9}", fullmatch=True).filter(lambda n: not n.endswith("PORT")),
-    TEXTS.filter(lambda text: text.upper() not in ("[UNAVAILABLE]", "[TEMPUNAVAIL]"))
-    | st.just(Unavailable.PERMANENT),
-    min_size=1,
-    max_size=5,
-)
-
-
-@given(ATTRIBUTES)
-def test_what_is_written_is_read_again(attributes: dict[str, str | Unavailable]) -> None:
-    command = XTry(tuple(attributes.items()))
-    assert parse(command.line().encode(), GRAMMAR) == command
 
 
 @pytest.mark.parametrize(

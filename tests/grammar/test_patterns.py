@@ -5,18 +5,15 @@ from __future__ import annotations
 import base64
 import re
 import time
-import unicodedata
 from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from smtpproto import Domain, ForwardPath, Rcpt
 from smtpproto.errors import LocalProtocolError
 from smtpproto.grammar import encodings
 from smtpproto.grammar import patterns as syntax
-from smtpproto.vocabulary.command_base import Grammar
 
 ATEXT = "!#$%&'*+-/=?^_`{|}~" + "0123456789abcXYZ"
 
@@ -168,32 +165,6 @@ def test_no_input_takes_more_than_linear_time(head: str, body: str) -> None:
 )
 def test_characters_of_u_labels(domain: str) -> None:
     assert syntax.outside_u_label(domain) == -1
-
-
-@pytest.mark.parametrize(
-    "category, label",
-    [
-        ("Ll", "bücher"),
-        ("Lu", "BÜCHER"),
-        ("Lo", "例え"),
-        ("Nd", "مثال٣"),
-        ("Lm", "佐々木"),  # U+3005
-        ("Lm", "データ"),  # U+30FC
-        ("Mn", "हिन्दी"),
-        ("Mc", "हिन्दी"),
-    ],
-)
-def test_each_category_of_letters_has_a_domain(category: str, label: str) -> None:
-    """RFC 5892 section 2.1."""
-    assert category in {unicodedata.category(character) for character in label}
-    assert Domain.parse(f"{label}.example", utf8=True) == Domain(f"{label}.example")
-    path = ForwardPath.of(f"user@{label}.example")
-    assert Rcpt.parse(f"TO:{path}", Grammar({}, utf8=True)).forward_path == path
-
-
-def test_no_category_of_letters_is_without_a_domain_above() -> None:
-    marks = test_each_category_of_letters_has_a_domain.pytestmark  # type: ignore[attr-defined]
-    assert {category for category, _ in marks[0].args[1]} == syntax._LETTER_DIGITS
 
 
 @pytest.mark.parametrize(

@@ -103,7 +103,7 @@ def test_moments_without_a_written_form(moment: datetime) -> None:
 
 @pytest.mark.parametrize("year, hours", [(1, 1), (9999, -1)])
 def test_a_moment_that_utc_has_no_date_for(year: int, hours: int) -> None:
-    """HOLDUNTIL is written in UTC, whatever zone the moment has."""
+    """HOLDUNTIL is written in UTC."""
     zone = timezone(timedelta(hours=hours))
     moment = (
         datetime(1, 1, 1, tzinfo=zone) if year == 1 else datetime(9999, 12, 31, 23, tzinfo=zone)

@@ -56,20 +56,6 @@ def test_a_refusal_without_an_explanation() -> None:
     )
 
 
-def test_an_accepted_token() -> None:
-    here = ClientExchange(Bare(), ME, context())
-    there = ServerExchange(Bare(), context(), here.initial)
-    there.answer("tim")
-    here.succeeded()
-    assert there.identity is not None
-
-
-@pytest.mark.parametrize("token, told", [("abc", True), ("s3cret", False)])
-def test_a_token_that_the_server_echoes_is_not_told(token: str, told: bool) -> None:
-    text = explained(f'{{"status": "no {token}"}}'.encode(), ME)
-    assert (token in text) is told
-
-
 @pytest.mark.parametrize(
     "credentials, who",
     [
@@ -125,7 +111,7 @@ def test_after_an_explanation_only_failure_can_come() -> None:
 
 
 @pytest.mark.parametrize("answer", [True, 1, "", b"tim", object()])
-def test_other_answers_let_nobody_in(answer: object) -> None:
+def test_other_answers_of_the_store(answer: object) -> None:
     there = ServerExchange(Bare(), context(), b"s3cret")
     with pytest.raises(TypeError, match="check_token: expected an identity or a refusal"):
         there.answer(answer)

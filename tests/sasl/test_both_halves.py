@@ -1,7 +1,7 @@
 """Properties of every mechanism: both halves against each other, and tampered messages.
 
-No wrong secret ever opens, no octets whatever bring anything but the documented errors, and no text
-that a person might log holds a secret.
+A wrong secret is always refused, all octets give the documented errors only, and no text that a
+person might log holds a secret.
 """
 
 from __future__ import annotations
@@ -125,8 +125,8 @@ def test_tokens(mechanism: Mechanism, username: str, token: str, right: bool) ->
     assert isinstance(outcome.server_error, SASLRefused) is not right
 
 
-# Tampering: whatever happens on the wire, only documented errors come out (the driver lets no other
-# pass), and what was proved is what was asked for.
+# Tampering: both halves raise documented errors only (the driver lets no other pass), and a changed
+# message gives no other identity.
 
 ME = Credentials(
     username="tim",
@@ -202,7 +202,7 @@ def test_one_changed_message(mechanism: Mechanism, tamper: Tamper) -> None:
     )
 )
 @example(replaced={})
-def test_a_false_secret_opens_nothing_whatever_else_is_said(
+def test_a_false_secret_is_refused_with_any_messages(
     mechanism: Mechanism, replaced: dict[int, bytes]
 ) -> None:
     def tamper(now: int, octets: bytes) -> bytes:
@@ -247,7 +247,7 @@ def test_no_octets_bring_a_server_anything_but_documented_errors(
             there.answer(message)
     except SASLError:
         pass
-    # Whoever got in without a secret: those who needed none.
+    # Only these two need no secret.
     assert there.identity is None or mechanism.name in {"ANONYMOUS", "EXTERNAL"}
 
 

@@ -65,7 +65,7 @@ def test_refused(response: bytes, secret: str | None) -> None:
 
 
 def test_a_digest_made_with_the_stand_in_for_an_unknown_user_does_not_help() -> None:
-    """The nonce is the key then, and everybody knows it."""
+    """The nonce is the key then, and the client knows it."""
     guess = ClientExchange(
         CramMD5(), Credentials(username="tim", password="1896.697170952"), context()
     )

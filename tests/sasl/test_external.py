@@ -38,7 +38,7 @@ def test_the_store_has_the_last_word(authorization: bytes, question: Authorize) 
         there.answer(False)
 
 
-def test_without_a_certificate_nobody_comes_in() -> None:
+def test_a_client_without_a_certificate_is_refused() -> None:
     with pytest.raises(SASLRefused, match="no certificate"):
         ServerExchange(External(), context(), b"tim")
     assert not External().offered_in(context())
@@ -59,9 +59,9 @@ def test_both_halves() -> None:
     outcome = exchange(External(), ursel, store, server=NAMED)
     assert outcome.identity == Identity("tim.example", "ursel")
     assert outcome.believed
-    # A certificate of somebody whom the store does not know.
-    nobody = exchange(External(), Credentials(external=True), store, server=NAMED)
-    assert isinstance(nobody.server_error, SASLRefused)
+    # The store does not know the owner of this certificate.
+    stranger = exchange(External(), Credentials(external=True), store, server=NAMED)
+    assert isinstance(stranger.server_error, SASLRefused)
 
 
 def test_what_it_needs() -> None:

@@ -12,15 +12,14 @@ from smtpproto.sasl import (
     Identity,
     Login,
     SASLError,
-    SASLRefused,
     ServerExchange,
 )
-from tests.sasl.driver import context, exchange, users, wants
+from tests.sasl.driver import context, wants
 
 TIM = Credentials(username="tim", password="tanstaaftanstaaf")
 
 
-def test_the_client_answers_in_order_whatever_the_prompts_say() -> None:
+def test_the_client_answers_in_order_and_ignores_the_prompts() -> None:
     here = ClientExchange(Login(), TIM, context())
     assert here.initial is None
     assert here.respond(b"User Name\0") == b"tim"
@@ -39,20 +38,6 @@ def test_the_server_takes_the_user_name_with_the_command_too(initial: bytes | No
     assert wants(there) == CheckPassword("tim", "tanstaaftanstaaf")
     there.answer(True)
     assert there.identity == Identity("tim", "tim")
-
-
-def test_a_wrong_password() -> None:
-    outcome = exchange(Login(), TIM, users(tim="another"))
-    assert isinstance(outcome.server_error, SASLRefused)
-    assert outcome.identity is None
-
-
-def test_an_answer_that_is_merely_true_lets_nobody_in() -> None:
-    there = ServerExchange(Login(), context(), b"tim")
-    there.answer(b"tanstaaftanstaaf")
-    with pytest.raises(TypeError, match="check_password: expected True or False"):
-        there.answer("yes")
-    assert there.identity is None
 
 
 @pytest.mark.parametrize("username, password", [(b"\xff", b"x"), (b"tim", b"x" * 1025)])
@@ -78,9 +63,3 @@ def test_a_third_prompt_is_one_too_many() -> None:
     here.respond(b"")
     with pytest.raises(SASLError, match="expected the outcome"):
         here.respond(b"")
-
-
-@pytest.mark.parametrize("authorization, fits", [("", True), ("tim", True), ("ursel", False)])
-def test_it_cannot_carry_an_authorization_identity(authorization: str, fits: bool) -> None:
-    credentials = Credentials(username="tim", password="x", authorization=authorization)
-    assert (Login().obstacle(credentials, context()) is None) is fits

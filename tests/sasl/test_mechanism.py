@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import doctest
-
 import pytest
 
 from smtpproto.sasl import (
@@ -11,22 +9,13 @@ from smtpproto.sasl import (
     Credentials,
     Identity,
     Mechanism,
-    Plain,
-    SASLError,
     SASLRefused,
     ServerHalf,
     authorized,
-    expect_challenge,
-    expect_success,
 )
 from smtpproto.sasl import mechanism as module
 from smtpproto.sasl.mechanism_choice import MECHANISMS
 from tests.sasl.driver import context
-
-
-def test_the_example_in_the_docstring() -> None:
-    assert doctest.testmod(module).attempted > 3
-    assert doctest.testmod(module).failed == 0
 
 
 @pytest.mark.parametrize("mechanism", MECHANISMS.values(), ids=list(MECHANISMS))
@@ -108,19 +97,3 @@ def test_what_a_mechanism_with_password_lacks(
 def test_what_cannot_be_hashed(password: str, stored: bool, fits: bool) -> None:
     me = Credentials(username="u", password=password)
     assert (module.preparation_obstacle(me, stored=stored) is None) is fits
-
-
-def test_the_base_class_has_no_halves() -> None:
-    with pytest.raises(NotImplementedError):
-        Mechanism().client(Credentials(), context())
-    with pytest.raises(NotImplementedError):
-        Mechanism().server(context())
-
-
-def test_what_comes_when_it_should() -> None:
-    assert expect_challenge(Plain(), b"") == b""
-    expect_success(Plain(), None)
-    with pytest.raises(SASLError, match="PLAIN: expected a challenge, found success"):
-        expect_challenge(Plain(), None)
-    with pytest.raises(SASLError, match="PLAIN: expected the outcome"):
-        expect_success(Plain(), b"")

@@ -28,7 +28,7 @@ def test_a_field_is_bounded_utf_8() -> None:
     assert found.value.__context__ is None
 
 
-def test_what_cannot_be_prepared_belongs_to_nobody() -> None:
+def test_what_cannot_be_prepared_is_refused() -> None:
     assert presented("\u2168") == "IX"
     with pytest.raises(SASLRefused) as found:
         presented("\x07")

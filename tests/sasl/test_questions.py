@@ -74,7 +74,7 @@ def test_what_only_looks_like_an_answer(answer: object) -> None:
         decided(Authorize("a", "b"), answer)
 
 
-def test_a_coroutine_that_nobody_awaited_is_no_yes() -> None:
+def test_a_coroutine_is_no_answer() -> None:
     answer = forgotten()
     with pytest.raises(TypeError, match="found coroutine"):
         decided(Authorize("a", "b"), answer)

@@ -304,7 +304,7 @@ def test_both_sides_see_the_same_channel(mechanism: Mechanism, kind: str) -> Non
     here = context(channel_bindings={kind: BINDINGS[kind]})
     there = context(**BOUND)
     assert exchange(mechanism, PENCIL, store, client=here, server=there).believed
-    # Somebody in the middle has a TLS connection to each of them.
+    # A man in the middle has a TLS connection to each of them.
     middle = context(channel_bindings={kind: b"another channel"})
     outcome = exchange(mechanism, PENCIL, store, client=middle, server=there)
     assert isinstance(outcome.server_error, SASLRefused)
@@ -318,7 +318,7 @@ def test_plus_is_offered_where_there_is_something_to_bind_to() -> None:
 
 
 def test_plus_is_offered_unasked_only_with_the_type_that_clients_use() -> None:
-    """GNU SASL binds to tls-exporter in TLS 1.3, whatever the server may have in its place."""
+    """GNU SASL binds to tls-exporter in TLS 1.3, and to nothing else."""
     for kind in ("tls-exporter", "tls-unique"):
         assert ScramSHA1Plus().offered_unasked(context(channel_bindings={kind: b"a digest"}))
     certificate = context(channel_bindings={"tls-server-end-point": b"a digest"})
@@ -367,7 +367,7 @@ def test_a_store_may_hold_passwords(mechanism: Mechanism) -> None:
     assert list(map(len, wrong.sent)) == list(map(len, unknown.sent))
 
 
-def test_the_stand_in_for_an_unknown_user_lets_nobody_in() -> None:
+def test_the_stand_in_for_an_unknown_user_is_no_password() -> None:
     """The server's nonce serves as password then, and the client knows it by then."""
     there = ServerExchange(ScramSHA1(), context(nonce=nonces("server")), b"n,,n=user,r=abc")
     there.answer(None)

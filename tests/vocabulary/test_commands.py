@@ -261,6 +261,6 @@ def test_a_dialogue_has_to_be_spelled_out() -> None:
 def test_what_is_no_path_cannot_be_written(
     command: type[Command], arguments: tuple[object, ...], complaint: str
 ) -> None:
-    """It would go out as it is, with whatever it smuggles."""
+    """Text in its place could smuggle a command."""
     with pytest.raises(TypeError, match=complaint):
         command(*arguments)

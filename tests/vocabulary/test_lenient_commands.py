@@ -94,7 +94,7 @@ def test_mended(line: str, command: Command, fault: str) -> None:
     [
         ("MAIL FROM:<a@b.example>", Mail(A)),
         ("mail from:<a@b.example> size=5", Mail(A, (SIZE,))),
-        # RFC 5321 section 4.1.1 asks for this of everybody.
+        # RFC 5321 section 4.1.1 asks every server for this.
         ("MAIL FROM:<a@b.example>  ", Mail(A)),
         ("QUIT \t", Quit()),
         ("HELO my-host", Helo(Domain("my-host"))),
@@ -326,7 +326,7 @@ def test_what_is_understood_is_right_once_it_is_written(line: str, utf8: bool) -
 
 
 @given(LINES)
-def test_whoever_is_strict_is_never_contradicted(line: str) -> None:
+def test_a_line_that_is_right_means_the_same_to_both(line: str) -> None:
     """Leniency gives a meaning to lines that had none, and changes no meaning."""
     try:
         strict = read(line.encode("utf-8", "replace"), STRICT)

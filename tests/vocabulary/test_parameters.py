@@ -142,11 +142,6 @@ parameters = st.lists(
 ).map(tuple)
 
 
-@given(parameters)
-def test_what_is_written_is_read_again(written: tuple[Parameter, ...]) -> None:
-    assert parse_parameters(format_parameters(written)[1:], KNOWN) == written
-
-
 @given(st.text(st.characters()), st.booleans())
 def test_any_text_gives_parameters_or_one_error(text: str, utf8: bool) -> None:
     try:

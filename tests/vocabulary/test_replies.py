@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import example, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import Client, Rejected, Server, State
@@ -17,11 +17,12 @@ from smtpproto.errors import LocalProtocolError, RemoteProtocolError
 from smtpproto.extensions.auth import AuthCommand
 from smtpproto.limits import Limits
 from smtpproto.testing import Pair
+from smtpproto.testing import strategies as smtp
 from smtpproto.vocabulary.addresses import Domain
-from smtpproto.vocabulary.codes import default_enhanced, explain
+from smtpproto.vocabulary.codes import explain
 from smtpproto.vocabulary.command_base import Command
-from smtpproto.vocabulary.commands import Data, Ehlo, Helo, Mail, Noop, Quit, Rcpt
-from smtpproto.vocabulary.paths import ForwardPath, ReversePath
+from smtpproto.vocabulary.commands import Data, Ehlo, Helo, Quit, Rcpt
+from smtpproto.vocabulary.paths import ForwardPath
 from smtpproto.vocabulary.replies import (
     DOMAIN_ACCEPTS_NO_MAIL,
     HOST_ACCEPTS_NO_MAIL,
@@ -525,44 +526,8 @@ def held(thing: object) -> str:
 
 # --- For all inputs -------------------------------------------------------------------------------
 
-codes = st.integers(2, 5).flatmap(lambda kind: st.integers(100 * kind, 100 * kind + 59))
-texts = st.lists(
-    st.text(
-        st.characters(blacklist_categories=("Cc", "Cs")) | st.just("\t"),
-        max_size=80,
-    ),
-    min_size=1,
-    max_size=5,
-).map("\n".join)
 
-
-@st.composite
-def replies(draw: st.DrawFn) -> Reply:
-    code = draw(codes)
-    detail = draw(st.tuples(st.integers(0, 999), st.integers(0, 999)))
-    enhanced = "" if code // 100 == 3 else f"{code // 100}.{detail[0]}.{detail[1]}"
-    return Reply(code, draw(st.sampled_from(["", enhanced])), draw(texts))
-
-
-@given(replies(), st.sampled_from([RCPT, Noop(), Data(), Mail(ReversePath.of(""))]))
-@example(Reply(250, "", "a "), RCPT)
-@example(Reply(250, "", "\n"), RCPT)
-def test_what_a_server_sends_a_client_receives(reply: Reply, command: Command) -> None:
-    lines = format_reply(reply, command.verb, enhanced=True, utf8=True)
-    got = received(lines, command)
-    assert got.code == reply.code
-    assert got.text == reply.text
-    assert got.enhanced == (reply.enhanced or default_enhanced(reply.code, command.verb))
-
-
-@given(replies())
-def test_the_same_without_enhanced_status_codes(reply: Reply) -> None:
-    # A positive greeting has none, whatever it looks like.
-    reply = dataclasses.replace(reply, code=200 + reply.code % 100, enhanced="")
-    assert received(format_reply(reply, "greeting", enhanced=True, utf8=True)) == reply
-
-
-@given(replies())
+@given(smtp.replies(smtputf8=True))
 def test_without_utf8_all_is_printable_ascii(reply: Reply) -> None:
     for line in format_reply(reply, "NOOP", enhanced=True):
         assert line.decode("ascii").replace("\t", " ").isprintable()
@@ -570,7 +535,7 @@ def test_without_utf8_all_is_printable_ascii(reply: Reply) -> None:
 
 
 @given(st.lists(st.binary(max_size=20) | st.from_regex(rb"[2-5][0-9][0-9][ -].*"), max_size=8))
-def test_whatever_comes_is_a_reply_or_the_peers_fault(lines: list[bytes]) -> None:
+def test_any_lines_give_a_reply_or_a_remote_protocol_error(lines: list[bytes]) -> None:
     reader = ReplyReader(Limits(reply_lines=4))
     for line in lines:
         try:

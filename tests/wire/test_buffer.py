@@ -11,7 +11,7 @@ from tests.wire.segments import segmented
 
 
 @pytest.mark.parametrize("kind", [bytes, bytearray, memoryview])
-def test_takes_whatever_a_socket_gives(kind: type) -> None:
+def test_takes_every_kind_of_octets(kind: type) -> None:
     buffer = ReceiveBuffer()
     buffer.feed(kind(b"NOOP\r\n"))
     assert len(buffer) == 6
@@ -45,26 +45,6 @@ def test_clear_forgets_all() -> None:
     buffer.searched = 1
     buffer.clear()
     assert (len(buffer), buffer.offset, buffer.searched) == (0, 0, 0)
-
-
-def test_to_skip_is_to_move_an_offset_and_to_feed_deletes_once() -> None:
-    buffer = ReceiveBuffer()
-    buffer.feed(b"abcdef")
-    buffer.skip(2)
-    buffer.skip(2)
-    assert (bytes(buffer.octets), buffer.offset) == (b"abcdef", 4)
-    buffer.feed(b"gh")
-    assert (bytes(buffer.octets), buffer.offset) == (b"efgh", 0)
-
-
-def test_what_was_searched_holds_until_something_is_read() -> None:
-    buffer = ReceiveBuffer()
-    buffer.feed(b"abcdef")
-    buffer.searched = 6
-    buffer.feed(b"gh")
-    assert buffer.searched == 6
-    buffer.skip(1)
-    assert buffer.searched == 0
 
 
 def test_an_empty_buffer_keeps_no_memory() -> None:

@@ -124,7 +124,7 @@ def test_what_is_decoded_is_what_was_encoded(
     assert wire == slow_encode(normal)
     assert decode([wire + b"QUIT\r\n"], decoding) == (normal, True, None, b"QUIT\r\n")
     assert decode(one_by_one(wire), decoding) == (normal, True, None, b"")
-    # Nobody strict finds an end before the last octets.
+    # A strict server finds no end before the last octets.
     assert (b"\r\n" + wire).find(b"\r\n.\r\n") == len(wire) - 3
 
 
@@ -229,7 +229,7 @@ def test_any_segmentation_gives_what_the_slow_decoder_finds(
         assert decode(pieces, policy) == slow
         return
     assert not decode(pieces, policy)[1]
-    # What has no end yet has one after this, whatever it was.
+    # These octets end any content.
     whole = slow_decode(data + b"\r\n.\r\nQUIT\r\n", policy)
     assert whole is not None
     assert decode([*pieces, b"\r\n.\r\nQUIT\r\n"], policy) == whole
@@ -327,6 +327,6 @@ def test_content_ends_once() -> None:
             call()
 
 
-def test_nobody_may_send_what_preserve_lets_through() -> None:
+def test_a_sender_must_not_preserve() -> None:
     with pytest.raises(ValueError, match="PRESERVE is for receiving"):
         DotEncoder(PRESERVE)

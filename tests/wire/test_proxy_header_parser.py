@@ -380,7 +380,7 @@ def outcome(octets: bytes, step: int) -> tuple[ProxyHeader | str | None, bytes]:
 
 
 @given(octets=ANYTHING)
-def test_whatever_arrives_is_a_header_or_refused(octets: bytes) -> None:
+def test_any_octets_are_a_header_or_refused(octets: bytes) -> None:
     whole, left = outcome(octets, max(1, len(octets)))
     assert whole != "refused at great length"
     assert outcome(octets, 1) == (whole, left)
