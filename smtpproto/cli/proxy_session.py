@@ -231,6 +231,9 @@ class ProxySession:
         facts = [self._shake_hands(channel) for channel in (self._server, self._client)]
         server, client = (f"{each.version}, {each.cipher}" for each in facts)
         self._recorder.remark(f"TLS with the server: {server}; with the client: {client}")
+        # What came with the end of a handshake does not make its socket readable.
+        for channel in (self._server, self._client):
+            self._read(channel)
 
     def _shake_hands(self, channel: Channel) -> TLSFacts:
         while (facts := channel.shake_hands()) is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import socket
 import threading
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import smtpproto
 from smtpproto import sync
 from smtpproto.adapters.tls_contexts import server_context
 from smtpproto.cli import VERBS, main
@@ -228,6 +230,22 @@ def test_each_name_becomes_an_option(name: str) -> None:
     text = reason(TLSError(f"say so ({name})"))
     assert name not in text
     assert "--" in text
+
+
+def test_the_library_has_each_text_that_becomes_an_option() -> None:
+    package = Path(smtpproto.__file__).parent
+    trees = [
+        ast.parse(path.read_text("utf-8"))
+        for path in package.rglob("*.py")
+        if package / "cli" not in path.parents
+    ]
+    texts = [
+        node.value
+        for tree in trees
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+    assert [name for name in OPTIONS if not any(name in text for text in texts)] == []
 
 
 # --- messages and files -------------------------------------------------------------------------

@@ -120,6 +120,55 @@ def test_what_is_saved_can_be_said_again(sink: str, mails: Inbox, tmp_path: Path
     assert done.returncode == 1
 
 
+@pytest.mark.parametrize("tls", ["starttls", "implicit"])
+def test_what_was_said_within_tls_can_be_said_again(tls: str, tmp_path: Path) -> None:
+    saved = tmp_path / "saved"
+    implicit = ["--implicit"] if tls == "implicit" else []
+    with serve("--self-signed", "--tls", tls) as server:
+        between = ["--server", server.server, "--self-signed", "--save", str(saved), *implicit]
+        with serve(*between, verb="proxy") as running:
+            authority = running.stderr.rpartition(" ")[2].strip()
+            options = ["--tls", tls, "--ca", authority, "-"]
+            done = smtpproto("send", "--server", running.server, *options, stdin=MESSAGE)
+            assert (done.returncode, done.stderr) == (0, "")
+            assert running.stop() == 0
+        authority = server.stderr.rpartition(" ")[2].strip()
+        script = ["--script", str(saved / "1.txt"), "--match", "class", "--ca", authority]
+        again = ["--tls", "implicit"] if implicit else []
+        done = smtpproto("talk", server.server, *script, *again)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert server.stop() == 0
+        assert server.stdout.count("  hello  ") == 2
+
+
+def test_what_comes_with_the_end_of_a_handshake_is_passed_on_at_once() -> None:
+    with (
+        serve("--self-signed") as server,
+        serve("--server", server.server, "--self-signed", verb="proxy") as running,
+        running.connect() as link,
+    ):
+        for line, end in ((b"", b"220 "), (b"EHLO a\r\n", b"250 "), (b"STARTTLS\r\n", b"220 ")):
+            link.sendall(line)
+            while end not in link.recv(4096):
+                pass
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        context = ssl.create_default_context(cafile=running.stderr.rpartition(" ")[2].strip())
+        tls = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
+        with contextlib.suppress(ssl.SSLWantReadError):
+            tls.do_handshake()
+        while True:
+            link.sendall(outgoing.read())
+            incoming.write(link.recv(65536))
+            with contextlib.suppress(ssl.SSLWantReadError):
+                tls.do_handshake()
+                break
+        # The end of the handshake and a command leave in one segment.
+        tls.write(b"EHLO me.example\r\n")
+        link.sendall(outgoing.read())
+        shown = "S: 250 "
+        until(lambda: running.stdout.count(shown) == 2, 20, "a reply within TLS")
+
+
 def test_pieces_as_lines_of_a_script() -> None:
     for octets in (b"NOOP", b"a\\b", b"\xff\x00", b"gr\xc3\xbc\xc3\x9fe", b"= x", b""):
         (step,) = parse_script([script_line(Piece(Kind.CONTENT, octets))])
