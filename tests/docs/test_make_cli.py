@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import runpy
+import select
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +15,8 @@ from typing import Any
 import pytest
 
 from smtpproto.cli import VERBS
+from tests.interop.peers import program, require
+from tests.programs import environment
 
 pytest.importorskip("shtab", reason="shtab is not installed")
 pytest.importorskip("argparse_manpage", reason="argparse-manpage is not installed")
@@ -47,6 +53,37 @@ def test_bash_completes(share: Path) -> None:
     assert completions("smtpproto", "pro") == ["probe", "proxy"]
     assert completions("smtpproto", "send", "--re") == ["--repeat"]
     assert completions("smtpproto", "probe", "--fail-on", "w") == ["warning"]
+
+
+def test_zsh_completes(share: Path, tmp_path: Path) -> None:
+    require(["zsh"])
+    pid, terminal = pty.fork()
+    if pid == 0:
+        # No file of the user or the system is read.
+        os.execve(program("zsh"), ["zsh", "-f", "-i"], environment(TERM="dumb"))  # noqa: S606  # no shell
+    shown = ""
+
+    def typed(keys: str, expected: str) -> None:
+        nonlocal shown
+        os.write(terminal, keys.encode())
+        while expected not in shown:
+            assert select.select([terminal], [], [], 20)[0], shown
+            shown += os.read(terminal, 4096).decode()
+        shown = ""
+
+    try:
+        typed(f"fpath=({share}/zsh/site-functions $fpath) PS1='re''ady '\n", "ready ")
+        typed(
+            f"autoload -Uz compinit && compinit -D -u -d {tmp_path}/dump && echo lo''aded\n",
+            "loaded",
+        )
+        typed("smtpproto send --rep\t", "--repeat ")
+        typed("\x15smtpproto probe --fail-on w\t", "--fail-on warning ")
+        typed("\x15smtpproto pro\t", "Sit between")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(terminal)
 
 
 def test_what_is_stale_is_found(share: Path, capsys: pytest.CaptureFixture[str]) -> None:
