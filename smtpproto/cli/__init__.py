@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from .. import __version__
 from . import demo, explain, probe, proxy, send, serve, talk
-from .common import CannotRun
+from .common import CannotRun, reason
 from .terminal import complain, flush
 
 if TYPE_CHECKING:
@@ -45,10 +45,16 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "smtpproto") 
         KeyboardInterrupt: the user typed Ctrl-C, and the verb does not handle it.
         SystemExit: the arguments are wrong, or ask for help or the version.
     """
+    parser = make_parser(program)
     try:
-        return _run(make_parser(program), arguments)
-    finally:
-        flush()
+        try:
+            return _run(parser, arguments)
+        finally:
+            flush()
+    except OSError as error:
+        # A file that an option names, or the output itself.
+        complain(f"{parser.prog}: {reason(error)}")
+        return 2
 
 
 def make_parser(program: str) -> argparse.ArgumentParser:

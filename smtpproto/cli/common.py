@@ -72,7 +72,16 @@ def host_and_port(text: str) -> tuple[str, int]:
         )
     if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"expected HOST:PORT, found {text!r}")
-    return host, int(port)
+    return _host(host), int(port)
+
+
+def _host(name: str) -> str:
+    try:
+        # The system does the same before it looks a name up.
+        name.encode("idna")
+    except UnicodeError:
+        raise argparse.ArgumentTypeError(f"expected the name of a host, found {name!r}") from None
+    return name
 
 
 def listen_address(text: str) -> tuple[str, int]:
@@ -84,13 +93,7 @@ def server_address(text: str) -> tuple[str, int | None]:
     """Parse HOST or HOST:PORT; the type of an option.  None: the usual port, see `usual_port`."""
     if text.startswith("[") and text.endswith("]"):
         return text[1:-1], None
-    host, port = (text, None) if text and ":" not in text else host_and_port(text)
-    try:
-        # The system does the same before it looks a name up.
-        host.encode("idna")
-    except UnicodeError:
-        raise argparse.ArgumentTypeError(f"expected the name of a host, found {host!r}") from None
-    return host, port
+    return (_host(text), None) if text and ":" not in text else host_and_port(text)
 
 
 def seconds(text: str) -> float:

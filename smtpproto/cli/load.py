@@ -146,5 +146,5 @@ class _Run:
             )
         for what, count in self._found.most_common():
             if what != "accepted":
-                complain(f"{count} times {what}", "bad")
+                complain(f"{'once' if count == 1 else f'{count} times'} {what}", "bad")
         return 0 if accepted == most else 1 if accepted else 2

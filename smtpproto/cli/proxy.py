@@ -185,7 +185,7 @@ class _Proxy:
         except OSError as error:
             # An error with a file name is about `--save`.
             where = "" if error.filename else f"no connection to {host}:{port}: "
-            what = f"# {number} {where}{reason(error)}"
+            what = f"{number} # {where}{reason(error)}"
             self.output.written(lambda: complain(what, "bad"))
         finally:
             del self._running[thread]

@@ -215,6 +215,9 @@ class Direct:
             self._resolver = resolver(options.name_server)
         except dns.exception.DNSException as error:
             raise CannotRun(f"--mx: {error}") from None
+        except ValueError:
+            host, _ = options.name_server
+            raise CannotRun(f"--name-server {host}: expected an IP address") from None
 
     def __call__(self, envelope: Envelope, content: Content) -> Generator[Job, None, Delivery]:
         domains = _by_domain(envelope.recipients)

@@ -9,12 +9,14 @@ import functools
 import io
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..conversations import AsyncHandler, Handler
 from ..conversations.transcript import escaped
 from ..mailboxes import FinalDelivery, MaildirStore, MboxStore
 from ..vocabulary.replies import Reply
+from .common import CannotRun
 
 if TYPE_CHECKING:
     import argparse
@@ -162,6 +164,7 @@ def sinks(options: argparse.Namespace) -> Sinks:
     """Return the sinks that the options select.
 
     Raises:
+        CannotRun: the mbox is a directory.
         OSError: the Maildir cannot be created.
     """
     from .listing import listed
@@ -170,6 +173,8 @@ def sinks(options: argparse.Namespace) -> Sinks:
     if options.maildir:
         chosen = storing(MaildirStore(options.maildir))
     elif options.mbox:
+        if Path(options.mbox).is_dir():
+            raise CannotRun(f"--mbox {options.mbox}: Is a directory")
         chosen = storing(MboxStore(options.mbox))
     elif options.forward:
         from .forwarding import Forwarding

@@ -152,8 +152,7 @@ def flush() -> None:
     Raises:
         OutputClosed: the other end of the pipe is closed.
     """
-    # None: standard output was closed before this process began.
-    if sys.stdout is not None:
+    if not sys.stdout.closed:
         with _closing():
             sys.stdout.flush()
 
@@ -164,6 +163,11 @@ def _closing() -> Iterator[None]:
         yield
     except BrokenPipeError:
         raise OutputClosed from None
+    except OSError:
+        # Python would write the rest of the buffer once more at its end, and fail again.
+        with contextlib.suppress(OSError):
+            sys.stdout.close()
+        raise
 
 
 # --- progress -------------------------------------------------------------------------------------

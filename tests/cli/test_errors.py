@@ -117,13 +117,23 @@ def test_a_session_that_fails(
 
 
 @pytest.mark.parametrize("name", ["..", "a" * 64, "mx." + "a" * 64 + ".example"])
-@pytest.mark.parametrize("verb", ["probe", "talk", "send"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["probe", "{}"],
+        ["talk", "{}"],
+        ["send", "x", "--server", "{}"],
+        ["send", "x", "--mx", "--name-server", "{}"],
+        ["serve", "--listen", "{}:0"],
+        ["serve", "--forward", "{}:25"],
+        ["proxy", "--server", "{}:25"],
+    ],
+)
 def test_what_is_no_name_of_a_host(
-    name: str, verb: str, message_file: str, capsys: pytest.CaptureFixture[str]
+    name: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    arguments = [verb, name] if verb != "send" else [verb, message_file, "--server", name]
     with pytest.raises(SystemExit) as exit_:
-        main(arguments)
+        main([each.format(name) for each in arguments])
     assert exit_.value.code == 2
     assert f"expected the name of a host, found '{name}'" in capsys.readouterr().err
 
@@ -302,6 +312,22 @@ def test_a_file_with_something_else(
     path.write_bytes(b"\xff\n")
     assert main([each.format(path) for each in arguments]) == 2
     assert f"{path}: {expected}" in errors(capsys).replace("pytest_of", "")
+
+
+@pytest.mark.parametrize(
+    "arguments, expected",
+    [
+        (["demo", "--maildir", "{}/x"], "smtpproto: {}/x/tmp: Not a directory\n"),
+        (["serve", "--listen", "0", "--maildir", "{}"], "serve: {}/tmp: Not a directory\n"),
+        (["serve", "--listen", "0", "--mbox", "/"], "serve: --mbox /: Is a directory\n"),
+        (["proxy", "--server", "x:25", "--save", "{}"], "proxy: --save {}: File exists\n"),
+    ],
+)
+def test_a_place_where_nothing_can_be_written(
+    arguments: list[str], expected: str, message_file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([each.format(message_file) for each in arguments]) == 2
+    assert capsys.readouterr().err.endswith(expected.format(message_file))
 
 
 def test_an_address_in_use(capsys: pytest.CaptureFixture[str]) -> None:

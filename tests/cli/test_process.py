@@ -163,6 +163,35 @@ def test_a_server_whose_first_line_nobody_reads_stops(more: list[str]) -> None:
     assert unread("serve", "--listen", f"{HOST}:0", *more) == (UNREAD, b"")
 
 
+# --- streams that are not there ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "redirection, arguments, expected",
+    [
+        (">&-", "explain 550", (0, b"")),
+        (">&- 2>&-", "explain nonsense", (2, b"")),
+        (">/dev/full", "explain 550", (2, b"smtpproto: No space left on device\n")),
+        (">/dev/full", "--help", (2, b"smtpproto: No space left on device\n")),
+        ("<&-", "explain -", (2, b"found ''")),
+        ("<&-", "send -", (2, b"not sent: the message has no Sender or From field")),
+        ("<&-", "talk 127.0.0.1:1", (2, b"Connection refused")),
+    ],
+)
+def test_a_stream_that_is_closed_or_full(
+    redirection: str, arguments: str, expected: tuple[int, bytes]
+) -> None:
+    command = f'exec "$0" -W error -m smtpproto {arguments} {redirection}'
+    done = subprocess.run(
+        ["sh", "-c", command, sys.executable], capture_output=True, check=False, env=environment()
+    )
+    status, text = expected
+    assert done.returncode == status, done.stderr
+    assert b"Traceback" not in done.stderr
+    assert b"Warning" not in done.stderr
+    assert text in done.stderr
+
+
 # --- Ctrl-C -------------------------------------------------------------------------------------
 
 

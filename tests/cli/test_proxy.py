@@ -182,7 +182,7 @@ def test_a_server_that_is_not_there() -> None:
         with running.connect() as link:
             assert link.recv(1) == b""
         assert running.stop() == 0
-        assert "1 no connection to 127.0.0.1:1: Connection refused" in running.stderr
+        assert "1 # no connection to 127.0.0.1:1: Connection refused" in running.stderr
 
 
 def test_it_listens_on_all_addresses_that_a_port_alone_means(sink: str) -> None:
