@@ -198,7 +198,7 @@ def log_not_listening(error: Exception) -> None:
 
 
 def accept(listener: socket.socket) -> tuple[socket.socket, str, int] | None:
-    """Accept a connection; return its prepared socket, and the peer's IP address and port.
+    """Accept a connection; return its socket, and the peer's IP address and port.
 
     On a Unix socket these are "" and 0.
 
@@ -223,12 +223,6 @@ def accept(listener: socket.socket) -> tuple[socket.socket, str, int] | None:
         if error.errno in _NOT_LISTENING:
             raise NotListening(f"{listener!r}: {error}") from error
         # Any other error belongs to one connection, which is already gone (accept(2)).
-        return None
-    try:
-        prepare(sock)
-    except BaseException:  # noqa: BLE001  any error here belongs to this connection alone
-        log().exception("accepting a connection failed")
-        sock.close()
         return None
     peer, port = (str(address[0]), int(address[1])) if isinstance(address, tuple) else ("", 0)
     # An IPv4 address on a socket for both versions (RFC 4291 section 2.5.5.2).

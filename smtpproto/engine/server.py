@@ -100,13 +100,20 @@ class Server(ServerReplies):
         limits = limits or DEFAULT
         super().__init__(
             catalogue(map(type, extensions), protocol, limits, syntax),
-            Session(hostname, protocol)
-            if session is None
-            else changed(session, hostname=hostname, protocol=protocol),
+            session or Session(),
             limits,
             line_endings=line_endings,
             observer=observer,
             extensions=extensions,
+        )
+        # One change, because a server makes a session for each connection.
+        self.session = changed(
+            self.session,
+            hostname=hostname,
+            protocol=protocol,
+            name=None,
+            extended=False,
+            offered=self._offered_always(),
         )
         self._lines.limit = self._catalogue.longest
         # A leniently read command and its octets; `Deviation` comes first, then this command.
@@ -282,7 +289,7 @@ class Server(ServerReplies):
         if row is None or row.in_flight:
             return not_possible(command, self.state)
         transaction = self.transaction
-        refusal = rules.refusal(command, self.session, transaction)
+        refusal = rules.refusal(command, self._session, transaction)
         if refusal is not None:
             return refusal
         if (
@@ -360,7 +367,7 @@ class Server(ServerReplies):
             # Counted octets after a command that is not allowed here, such as before EHLO.
             return self._reject(content.refused or refusals.BAD_SEQUENCE, content=True)
         self._row = row
-        if last and self.session.protocol is Protocol.LMTP and self.transaction is not None:
+        if last and self._session.protocol is Protocol.LMTP and self.transaction is not None:
             self._owed = max(1, len(self.transaction.recipients))
         if content.refused is not None:
             return self._refuse_complete(content, content.refused, last=last)

@@ -44,5 +44,5 @@ def with_offers(reply: Reply, session: Session) -> Reply:
     """Return the reply to EHLO with the lines of the offered extensions."""
     if not session.extended:
         return reply
-    lines = [each.line() for each in session.offered if isinstance(each, Extension)]
+    lines = [each.line() for each in session.offered]
     return Reply(reply.code, reply.enhanced, "\n".join([reply.text, *lines]))

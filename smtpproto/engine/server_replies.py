@@ -100,7 +100,6 @@ class ServerReplies(Connection):
         self._commands = self._excess = self._errors = 0
         # Whether the last reply was negative.
         self._failed = False
-        self._forget_session()
 
     @property
     def limits(self) -> Limits:
@@ -183,7 +182,7 @@ class ServerReplies(Connection):
         if reader is None and not (self.transaction and is_binary(self.transaction.mail)):
             text = CountedText(self.line_endings)
         content = self._content = ServerContent(
-            reader, text, self.session, self._extensions.watchers, self._observer
+            reader, text, self._session, self._extensions.watchers, self._observer
         )
         return content
 

@@ -78,6 +78,8 @@ class Domain:
         Raises:
             LocalProtocolError: 501, 5.5.4: no domain, or too long; 553, 5.6.7: not ASCII.
         """
+        if len(text) <= limits.domain and DOMAIN.fullmatch(text) is not None:
+            return trusted_domain(text)
         rules = Rules("domain", "5.5.4", utf8, limits)
         name, end = read_domain(text, 0, rules)
         expect_end(text, end, rules)

@@ -117,14 +117,15 @@ class _WithParameters(Command):
 
     __slots__ = ()
     label: ClassVar[str]
+    kind: ClassVar[type[Path]]
     parameters: tuple[Parameter, ...]
 
-    def _check(self, path: object, kind: type[Path]) -> None:
+    def _check(self, path: object) -> None:
         """Refuse other types: they would be written without another check."""
-        if not isinstance(path, kind):
+        if not isinstance(path, self.kind):
+            name = self.kind.__name__
             raise TypeError(
-                f"{self.verb}: expected a {kind.__name__}, found {path!r}; "
-                f"`{kind.__name__}.of` takes text"
+                f"{self.verb}: expected a {name}, found {path!r}; `{name}.of` takes text"
             )
         parameters: object = self.parameters
         if not isinstance(parameters, tuple) or not all(
@@ -137,24 +138,27 @@ class _WithParameters(Command):
         return _find(self.parameters, kind)
 
     @classmethod
-    def _parameters(cls, text: str, end: int, grammar: Grammar) -> tuple[Parameter, ...]:
-        """Read the parameters behind a path that ended at offset `end` of `text`."""
-        if text[end] != " ":
-            raise LocalProtocolError(
-                f"{cls.verb}: expected a space or the end of the line after the path, found "
-                f"{text[end]!a} at octet {end} (RFC 5321 section 4.1.2)"
-            )
-        known = grammar.parameters.get(cls, {})
-        return parse_parameters(text[end + 1 :], known, utf8=grammar.utf8)
-
-    @classmethod
-    def _after_label(cls, text: str) -> int:
+    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+        """Read the path and the parameters."""
         label = cls.label
-        if not text.startswith(label) and text[: len(label)].upper() != label:
+        if not arguments.startswith(label) and arguments[: len(label)].upper() != label:
             raise LocalProtocolError(
-                f"{cls.verb}: expected '{label}<', found {text[:64]!a} (RFC 5321 section 4.1.1)"
+                f"{cls.verb}: expected '{label}<', found {arguments[:64]!a} "
+                "(RFC 5321 section 4.1.1)"
             )
-        return len(label)
+        path, end = cls.kind.parse_prefix(
+            arguments, len(label), utf8=grammar.utf8, limits=grammar.limits
+        )
+        parameters: tuple[Parameter, ...] = ()
+        if end != len(arguments):
+            if arguments[end] != " ":
+                raise LocalProtocolError(
+                    f"{cls.verb}: expected a space or the end of the line after the path, found "
+                    f"{arguments[end]!a} at octet {end} (RFC 5321 section 4.1.2)"
+                )
+            known = grammar.parameters.get(cls, {})
+            parameters = parse_parameters(arguments[end + 1 :], known, utf8=grammar.utf8)
+        return cls(path, parameters)  # type: ignore[call-arg]  # both classes have these fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +172,7 @@ class Mail(_WithParameters):
 
     verb = "MAIL"
     label = "FROM:"
+    kind = ReversePath
     ends_group = False
     accepted = (250, "2.1.0", "OK")
 
@@ -176,21 +181,11 @@ class Mail(_WithParameters):
 
     def __post_init__(self) -> None:
         if type(self.reverse_path) is not ReversePath or self.parameters:
-            self._check(self.reverse_path, ReversePath)
+            self._check(self.reverse_path)
 
     def arguments(self) -> str:
         path = f"FROM:{self.reverse_path!s}"
         return path + format_parameters(self.parameters) if self.parameters else path
-
-    @classmethod
-    def parse(cls, arguments: str, grammar: Grammar) -> Self:
-        start = cls._after_label(arguments)
-        path, end = ReversePath.parse_prefix(
-            arguments, start, utf8=grammar.utf8, limits=grammar.limits
-        )
-        if end == len(arguments):
-            return cls(path)
-        return cls(path, cls._parameters(arguments, end, grammar))
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +199,7 @@ class Rcpt(_WithParameters):
 
     verb = "RCPT"
     label = "TO:"
+    kind = ForwardPath
     ends_group = False
     accepted = (250, "2.1.5", "OK")
 
@@ -212,7 +208,7 @@ class Rcpt(_WithParameters):
 
     def __post_init__(self) -> None:
         if type(self.forward_path) is not ForwardPath or self.parameters:
-            self._check(self.forward_path, ForwardPath)
+            self._check(self.forward_path)
 
     def __str__(self) -> str:
         # Errors name one of many recipients, so this shows the address.
@@ -221,16 +217,6 @@ class Rcpt(_WithParameters):
     def arguments(self) -> str:
         path = f"TO:{self.forward_path!s}"
         return path + format_parameters(self.parameters) if self.parameters else path
-
-    @classmethod
-    def parse(cls, arguments: str, grammar: Grammar) -> Self:
-        start = cls._after_label(arguments)
-        path, end = ForwardPath.parse_prefix(
-            arguments, start, utf8=grammar.utf8, limits=grammar.limits
-        )
-        if end == len(arguments):
-            return cls(path)
-        return cls(path, cls._parameters(arguments, end, grammar))
 
 
 class Data(Command):

@@ -253,16 +253,20 @@ class ServerSession(HandlerAnswers):
             for_data = event is _NEEDS_DATA
             if for_data and server.transaction is None and self.stops():
                 self.end(STOPPING)
-            in_content, timeout = server.in_content, server.timeout
+            timeout = server.timeout
             data = server.data_to_send()
             if data:
                 yield Send(data, timeout)
             # While the session waits, its last replies must not stay in memory.
             del data
             if for_data:
+                spends = server.transaction or server.in_content
+                if spends is not self.spends:
+                    self.spends = spends
+                    self.budget = Budget(server.limits.transaction_time) if spends else None
+                within, fresh = self.budget, fresh or server.in_content
                 try:
-                    within = self.find_budget(server.transaction or in_content)
-                    received = yield Receive(timeout, fresh or in_content, self.reads, within)
+                    received = yield Receive(timeout, fresh, self.reads, within)
                 except Draining:
                     self.draining = True
                 except TimeoutError:
@@ -277,13 +281,6 @@ class ServerSession(HandlerAnswers):
                 yield from self.start_tls()
             event = server.next_event()
         return event
-
-    def find_budget(self, spends: object) -> Budget | None:
-        """Return the time limit of the current transaction, or of content outside of one."""
-        if spends is not self.spends:
-            self.spends = spends
-            self.budget = Budget(self.server.limits.transaction_time) if spends else None
-        return self.budget
 
     def start_tls(self) -> Flow[None]:
         """Do the TLS handshake; an error of the link ends the session."""
