@@ -4,6 +4,7 @@
 # `make interop` the matrix of real clients and servers, which it writes to docs/interop.md
 # `make check` lint, types, docs, site, coverage, packaging
 # `make site`  the pages of docs/ and the reference as HTML, in build/site
+# `make links` asks other hosts whether the links of the pages lead to them
 # `make bench` ratios against other libraries, in one run; `make bench-quick` takes a minute
 
 PYTHON ?= python3
@@ -31,8 +32,8 @@ NO_CORE_TESTS := $(foreach folder,interop adapters cli process testing course re
 ONE_VERSION := $(foreach folder,interop cli process docs,--ignore=tests/$(folder)) \
                --ignore-glob='*/test_packaging.py'
 
-.PHONY: test test-thorough test-core interop check lint types docs site coverage packaging bench \
-        bench-quick format clean
+.PHONY: test test-thorough test-core interop check lint types docs site links coverage packaging \
+        bench bench-quick format clean
 
 test: $(VENV)/built
 	$(PYTEST)
@@ -52,6 +53,7 @@ check: lint types docs site coverage packaging
 lint: $(VENV)/built
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 types: $(VENV)/built
 	$(PY) -m mypy $(CODE)
@@ -62,9 +64,12 @@ docs: $(VENV)/built
 	    echo "$(PY) $$script --check"; $(PY) $$script --check || exit 1; done
 
 # A link to a page, a heading or a file that is not there is a warning, and warnings are errors.
-# Outside addresses are looked at by `sphinx-build -b linkcheck docs build/links`: that needs a network.
 site: $(VENV)/built
 	$(PY) -m sphinx -b html -W --keep-going -q -E -a docs build/site
+
+# Whether the addresses outside the project answer.
+links: $(VENV)/built
+	$(PY) -m sphinx -b linkcheck -q docs build/links
 
 coverage: $(VENV)/built
 	$(PY) -m coverage erase

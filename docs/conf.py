@@ -18,7 +18,7 @@ extensions = [
     "docs._sphinx.docstrings",
     "docs._sphinx.pages",
 ]
-exclude_patterns = ["_sphinx"]
+exclude_patterns = ["_sphinx", "changes"]
 
 html_theme = "furo"
 html_title = f"smtpproto {version}"

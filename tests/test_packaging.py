@@ -75,6 +75,16 @@ def test_the_metadata(metadata: email.message.Message) -> None:
     assert f'__version__ = "{metadata["Version"]}"' in text
 
 
+def test_links_of_the_readme_lead_somewhere_on_the_package_index(
+    metadata: email.message.Message,
+) -> None:
+    text = str(metadata.get_payload())
+    assert "All pages: how to" in text
+    links = re.findall(r"\]\((.*?)\)", text)
+    assert links
+    assert all(link.startswith("https://") for link in links)
+
+
 def test_the_core_depends_on_nothing(metadata: email.message.Message) -> None:
     wanted = [Requirement(line) for line in metadata.get_all("Requires-Dist", [])]
     assert {"trio", "hypothesis"} <= {requirement.name for requirement in wanted}
@@ -160,27 +170,54 @@ def test_an_installed_wheel_sends_and_receives(wheel: zipfile.ZipFile, tmp_path:
     assert "C: QUIT" in done.stdout
 
 
-@pytest.mark.parametrize(
-    "tag, changelog, complaint",
-    [
-        ("v0.3.0", "## [Unreleased]\n\n## [0.3.0] - 2030-01-01\n", ""),
-        ("v0.3.0", "## [Unreleased]\n\n## [0.3.01]\n", "has no heading '## [0.3.0]'"),
-        ("v0.3.1", "## [0.3.1]\n", "the tag is v0.3.1, but smtpproto/__init__.py has"),
-        ("0.3.0", "## [0.3.0]\n", "the tag is 0.3.0, but"),
-    ],
-)
-def test_a_release_is_checked(tag: str, changelog: str, complaint: str, tmp_path: Path) -> None:
-    for name in (".ci", "smtpproto"):
-        (tmp_path / name).mkdir()
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """A folder in which version 0.3.0 is ready."""
+    for name in (".ci", "smtpproto", "docs/changes"):
+        (tmp_path / name).mkdir(parents=True)
+    shutil.copy(ROOT / "docs/changes/README.md", tmp_path / "docs/changes")
+    for name in ("CHANGELOG.md", "pyproject.toml"):
+        shutil.copy(ROOT / name, tmp_path)
     shutil.copy(ROOT / ".ci" / "check-release", tmp_path / ".ci")
     text = (ROOT / "smtpproto" / "__init__.py").read_text(encoding="utf-8")
     text = re.sub('__version__ = ".*"', '__version__ = "0.3.0"', text)
     (tmp_path / "smtpproto" / "__init__.py").write_text(text, encoding="utf-8")
-    (tmp_path / "CHANGELOG.md").write_text(changelog, encoding="utf-8")
-    check = ["bash", str(tmp_path / ".ci" / "check-release"), tag]
+    return tmp_path
+
+
+def check_release(release: Path, tag: str) -> str:
+    """What the check of a release complains of."""
+    check = ["bash", str(release / ".ci" / "check-release"), tag]
     done = subprocess.run(check, capture_output=True, text=True, check=False)
-    assert done.returncode == (1 if complaint else 0)
-    assert complaint in done.stderr
+    assert done.returncode == (1 if done.stderr else 0)
+    return done.stderr
+
+
+def test_changes_become_a_release(release: Path) -> None:
+    (release / "docs/changes/+colours.added.md").write_text("Messages have colours.\n")
+    (release / "CHANGELOG.md").write_text("# Changelog\n\n<!-- releases -->\n\n## [0.2.0]\n")
+    assert "has no heading '## [0.3.0]'" in check_release(release, "v0.3.0")
+    build = [sys.executable, "-m", "towncrier", "build", "--version", "0.3.0", "--keep"]
+    build += ["--date", "2030-01-31", "--dir", str(release)]
+    subprocess.run(build, check=True, capture_output=True)
+    text = "# Changelog\n\n<!-- releases -->\n\n## [0.3.0] - 2030-01-31\n\n### Added\n\n"
+    text += "- Messages have colours.\n"
+    assert (release / "CHANGELOG.md").read_text().startswith(text)
+    assert "does not have docs/changes/+colours.added.md" in check_release(release, "v0.3.0")
+    (release / "docs/changes/+colours.added.md").unlink()
+    assert check_release(release, "v0.3.0") == ""
+    assert "the tag is v0.3.1, but smtpproto/__init__.py has" in check_release(release, "v0.3.1")
+    assert "the tag is 0.3.0, but" in check_release(release, "0.3.0")
+
+
+def test_the_next_release_has_all_changes() -> None:
+    """No file is left out for its name, and the changelog has the line below which they go."""
+    build = [sys.executable, "-m", "towncrier", "build", "--draft", "--version", "1"]
+    done = subprocess.run(build, check=True, capture_output=True, text=True, cwd=ROOT)
+    for path in (ROOT / "docs/changes").iterdir():
+        first = path.read_text(encoding="utf-8").splitlines()[0]
+        assert (first in done.stdout) == (path.name != "README.md")
+    assert (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").count("\n<!-- releases -->\n") == 1
 
 
 def test_the_source_distribution_can_be_tested(dist: Path) -> None:
