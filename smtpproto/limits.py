@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
+from .field_types import check_fields
+
 __all__ = ["Limits"]
 
 # RFC 5321 sections 4.5.3.1.1 to 4.5.3.1.8: the minimums of every implementation.
@@ -50,6 +52,7 @@ class Limits:
             sides' socket buffers from filling up (RFC 2920 section 3.1).
 
     Raises:
+        TypeError: a bound is not a whole number.
         ValueError: a bound is below the minimum that RFC 5321 sets, or below 1.
     """
 
@@ -69,6 +72,7 @@ class Limits:
     unanswered: int = 512
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for field in fields(self):
             least = MINIMUMS.get(field.name, 1)
             value = getattr(self, field.name)

@@ -37,7 +37,7 @@ from smtpproto import (
 )
 from smtpproto.conversations import ClientSettings, Envelope
 from smtpproto.extensions import Bdat, Chunking, Size
-from smtpproto.testing import MemorySink, connect, converse
+from smtpproto.testing import connect, converse
 from tests.conversations.driver import Inbox
 
 ENVELOPE = Envelope.of("eve@client.example", "alice@mx.example")
@@ -122,12 +122,6 @@ def test_what_arrives_is_octets(data: Any) -> None:
         connection.receive_data(b"220 mx.example\r\n")
 
 
-@pytest.mark.parametrize("arguments", [("550",), (None,), (250.0,)])
-def test_a_reply_code_is_a_number(arguments: tuple[Any, ...]) -> None:
-    with pytest.raises(TypeError, match="reply code: expected a number, found"):
-        Reply(*arguments)
-
-
 def test_a_text_in_the_place_of_a_status_code_is_told_so() -> None:
     with pytest.raises(LocalProtocolError, match="the text is the third argument"):
         Reply(550, "no such user")
@@ -187,16 +181,10 @@ def test_parts_of_addresses_are_text(make: Callable[[Any], object], value: Any) 
 
 @pytest.mark.parametrize("credentials", [("alice", "secret"), "secret", {"password": "secret"}])
 def test_credentials_are_a_value_and_never_shown(credentials: Any) -> None:
-    with pytest.raises(TypeError, match=r"credentials: expected Credentials\(username") as caught:
+    with pytest.raises(TypeError, match="credentials: expected Credentials or None") as caught:
         ClientSettings(name="c.example", credentials=credentials, nonce=str)
     assert "secret" not in str(caught.value)
     assert type(credentials).__name__ in str(caught.value)
-
-
-@pytest.mark.parametrize("name", [Domain("c.example"), b"c.example", 7])
-def test_the_name_of_a_client_is_text(name: Any) -> None:
-    with pytest.raises(TypeError, match="name: expected text, found"):
-        ClientSettings(name=name)
 
 
 @pytest.mark.parametrize("message", ["Subject: hi\r\n\r\ntext", b"Subject: hi", None])
@@ -256,9 +244,3 @@ def test_an_envelope_is_read_from_lines_of_text(lines: Any) -> None:
 def test_a_conversation_in_memory_is_octets(octets: Any) -> None:
     with pytest.raises(TypeError, match="expected bytes from the peer, found"):
         converse(Inbox(), octets)
-
-
-@pytest.mark.parametrize("octets", ["what?\r\n", 7, None])
-def test_a_faulty_reply_is_octets(octets: Any) -> None:
-    with pytest.raises(TypeError, match="octets: expected bytes, found"):
-        MemorySink().reply("ehlo", octets)

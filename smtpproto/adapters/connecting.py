@@ -46,6 +46,9 @@ class ConnectionSettings(ClientSettings):
         tls_context: None for `smtpproto.adapters.tls_contexts.client_context()`.
         server_hostname: the name that the server's certificate must have; None: the host.
         nonce: the default is the host's random nonces.
+
+    Raises:
+        ValueError: the host holds more than a name or an IP address.
     """
 
     host: str = "localhost"
@@ -60,8 +63,7 @@ class ConnectionSettings(ClientSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not isinstance(self.host, str):
-            raise TypeError(f"host: expected text, found {self.host!r}")
+        machine.check_host(self.host)
 
 
 def check_settings(settings: ConnectionSettings) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from logging import Logger
 
 __all__ = [
+    "check_host",
     "connecting",
     "hostname",
     "log",
@@ -55,6 +56,19 @@ def report(error: BaseException) -> None:
         log().error("%s", error)
     else:
         log().error("a handler failed", exc_info=error)
+
+
+def check_host(host: str) -> None:
+    """Refuse a host that a resolver could only fail to find.
+
+    Raises:
+        ValueError: there is more than a name or an IP address.
+    """
+    if host.count(":") == 1 or "[" in host or "/" in host:
+        raise ValueError(
+            f"host: expected a name or an IP address, found {host!r}: the port is an argument of "
+            "its own, and IPv6 addresses have no brackets"
+        )
 
 
 @contextlib.contextmanager

@@ -9,12 +9,14 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from types import NoneType
 from typing import NamedTuple
 
 from ..conversations import ServerSettings, ServerTLS, SessionFactory
 from ..conversations.io_requests import Flow
 from ..conversations.server.session import BUSY, STOPPING
 from ..errors import LocalProtocolError
+from ..field_types import check_type
 from ..timeouts import STOP_TIMEOUT
 from ..vocabulary.addresses import Domain
 from ..vocabulary.replies import Reply
@@ -51,6 +53,9 @@ class ListeningSettings(ServerSettings):
         timeout: seconds that no wait may exceed; None: the limits of RFC 5321 section 4.5.3.2.
         grace: seconds that running transactions have when the server stops.
         received: see `ServerSettings`; the default here is True.
+
+    Raises:
+        ValueError: the host holds more than a name or an IP address.
     """
 
     host: str | None = "127.0.0.1"
@@ -63,6 +68,10 @@ class ListeningSettings(ServerSettings):
     timeout: float | None = None
     grace: float = STOP_TIMEOUT
     received: bool = True
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        machine.check_host(self.host or "")
 
 
 class Arrival(NamedTuple):
@@ -207,6 +216,11 @@ class Running:
     def port(self) -> int:
         """The port of the first listener; 0 for a Unix socket."""
         return self.addresses[0][1]
+
+    def _grace(self, timeout: float | None) -> float:
+        """Return how many seconds running transactions have."""
+        check_type("timeout", timeout, float, NoneType)
+        return self._listening.settings.grace if timeout is None else timeout
 
     def _log_unfinished(self, sessions: int) -> None:
         machine.log().error(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from ..conversations.client.pool import Poolable, PoolBase, PoolLimits
+from ..field_types import check_type
 from .connecting import ConnectionSettings, check_settings
 
 if TYPE_CHECKING:
@@ -32,11 +33,6 @@ class PoolSettings(ConnectionSettings):
 
     bounds: PoolLimits = field(default=PoolLimits(), kw_only=True)
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not isinstance(self.bounds, PoolLimits):
-            raise TypeError(f"bounds: expected PoolLimits(connections=...), found {self.bounds!r}")
-
 
 class ConnectionPool(PoolBase[K]):
     """What the pools of all adapters do with settings; their `__init__` takes `PoolSettings`."""
@@ -55,9 +51,15 @@ class ConnectionPool(PoolBase[K]):
             TypeError: `settings` are not `ConnectionSettings`, or `bounds` no `PoolLimits`.
         """
         check_settings(settings)
-        options = {each.name: getattr(settings, each.name) for each in fields(ConnectionSettings)}
-        make: Callable[..., Self] = cls
-        return make(**options, bounds=bounds)
+        check_type("bounds", bounds, PoolLimits)
+        pool = cls.__new__(cls)
+        # Each field as an argument of `__init__` would lose what a subclass of the settings adds.
+        pool._begin(settings, bounds)  # noqa: SLF001  # of this class
+        return pool
+
+    def _begin(self, settings: ConnectionSettings, bounds: PoolLimits) -> None:
+        """Do what `__init__` of the adapter's pool does."""
+        raise NotImplementedError
 
 
 class AsyncPool(ConnectionPool[C]):

@@ -6,8 +6,10 @@ import asyncio
 import time
 from functools import partial
 
+from ..adapters.connecting import ConnectionSettings
 from ..adapters.pooling import AsyncPool, PoolSettings
 from ..adapters.settings_as_parameters import fields_as_parameters
+from ..conversations import PoolLimits
 from .client import Client, connect_with
 from .link import RUNNER
 
@@ -22,6 +24,8 @@ class Pool(AsyncPool[Client]):
     @fields_as_parameters(PoolSettings)
     def __init__(self, settings: PoolSettings) -> None:
         """Create a pool; it connects when a client is needed."""
-        bounds = settings.bounds
+        self._begin(settings, settings.bounds)
+
+    def _begin(self, settings: ConnectionSettings, bounds: PoolLimits) -> None:
         slots = asyncio.Semaphore(bounds.connections)
         super().__init__(bounds, partial(connect_with, settings), time.monotonic, slots)

@@ -72,8 +72,7 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
 
         If the wait is cancelled, the server closes the remaining sessions at once.
         """
-        grace = self._listening.settings.grace if timeout is None else timeout
-        self._stop(self._loop.time() + grace)
+        self._stop(self._loop.time() + self._grace(timeout))
         try:
             await self._stopped.wait()
         except asyncio.CancelledError:

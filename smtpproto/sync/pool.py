@@ -8,8 +8,10 @@ from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
 from functools import partial
 
+from ..adapters.connecting import ConnectionSettings
 from ..adapters.pooling import ConnectionPool, PoolSettings
 from ..adapters.settings_as_parameters import fields_as_parameters
+from ..conversations import PoolLimits
 from .client import Client, connect_with
 from .link import run
 
@@ -22,7 +24,9 @@ class Pool(ConnectionPool[Client], AbstractContextManager["Pool"]):
     @fields_as_parameters(PoolSettings)
     def __init__(self, settings: PoolSettings) -> None:
         """Create a pool; it connects when a client is needed."""
-        bounds = settings.bounds
+        self._begin(settings, settings.bounds)
+
+    def _begin(self, settings: ConnectionSettings, bounds: PoolLimits) -> None:
         super().__init__(bounds, partial(connect_with, settings), time.monotonic, threading.Lock())
         self._slots = threading.Semaphore(bounds.connections)
 

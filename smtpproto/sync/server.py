@@ -15,6 +15,7 @@ from ..adapters.listening import (
     start_listening,
 )
 from ..adapters.settings_as_parameters import fields_as_parameters
+from ..field_types import check_type
 from .selector_loop import Loop
 
 if TYPE_CHECKING:
@@ -75,6 +76,7 @@ def serve_with(
     if content_threads is None:
         content_threads = max(settings.admission.most, 1)
     for name, number in (("threads", threads), ("content_threads", content_threads)):
+        check_type(name, number, int)
         if number < 1:
             raise ValueError(f"{name}: expected 1 or more, found {number!r}")
     return Server(start_listening(handler, settings, waits=False), threads, content_threads)
@@ -103,7 +105,7 @@ class Server(Running, AbstractContextManager["Server"]):
         """
         if self._loop.is_own(threading.current_thread()):
             raise RuntimeError("stop would wait for the handler that calls it: use another thread")
-        self._loop.stop(self._listening.settings.grace if timeout is None else timeout)
+        self._loop.stop(self._grace(timeout))
         # Python handles a signal after a wait, so each wait is short.
         while not self.wait(1.0):
             pass

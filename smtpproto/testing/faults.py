@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Literal
 
+from ..field_types import check_fields, check_type
 from ..vocabulary.replies import Reply
 
 __all__ = ["Action", "Drop", "Fault", "FaultRules", "Faults", "Step", "TLSFault", "Verdict"]
@@ -61,8 +62,11 @@ class Fault:
     _met: Counter[object] = field(default_factory=Counter, init=False, repr=False)
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.times is not None and self.times < 1:
             raise ValueError(f"times: expected 1 or more, or None for always, found {self.times!r}")
+        if not self.seconds >= 0:
+            raise ValueError(f"seconds: expected 0 or more, found {self.seconds!r}")
 
     def applies(self, step: str, subjects: tuple[str, ...], party: object) -> bool:
         """Return whether this rule applies now; if it does, count it."""
@@ -225,8 +229,6 @@ class Faults:
         Raises:
             ValueError: the seconds are negative.
         """
-        if not seconds >= 0:
-            raise ValueError(f"seconds: expected 0 or more, found {seconds!r}")
         return self._add(Fault(_known(step), pattern, times, seconds=seconds))
 
     def drop(
@@ -266,8 +268,7 @@ class Faults:
         Raises:
             TypeError: `octets` are no octets.
         """
-        if not isinstance(octets, (bytes, bytearray)):
-            raise TypeError(f"octets: expected bytes, found {octets!r}")
+        check_type("octets", octets, bytes, bytearray)
         return self._add(Fault(_known(step), pattern, times, bytes(octets)))
 
     def fail_tls(self, how: TLSFault = "handshake", *, times: int | None = None) -> Fault:

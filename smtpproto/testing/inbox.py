@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from ..field_types import check_type
+
 if TYPE_CHECKING:
     from email.message import EmailMessage
 
@@ -88,6 +90,8 @@ class Inbox:
         Raises:
             TimeoutError: there are fewer after `timeout` seconds.
         """
+        check_type("count", count, int)
+        check_type("timeout", timeout, float)
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self._messages) >= count, timeout):
                 raise TimeoutError(

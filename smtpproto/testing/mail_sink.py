@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from ..conversations import ServerTLS
 from ..extensions import Auth, Dsn, Extension, SmtpUtf8, StartTls
 from ..extensions.known import standard
+from ..field_types import check_fields
 from ..vocabulary.session_facts import Protocol
 from .conversation_log import ConversationLog
 from .faults import FaultRules, Faults, TLSFault
@@ -51,6 +52,7 @@ class SinkSettings:
     port: int = 0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         if self.tls not in (None, "starttls", "implicit"):
             raise ValueError(f"tls: expected 'starttls', 'implicit' or None, found {self.tls!r}")
 

@@ -86,8 +86,8 @@ class Server(Running):
             self._give_up()
 
     def _stop(self, timeout: float | None = None) -> None:
-        grace = self._listening.settings.grace if timeout is None else timeout
-        self._cut.deadline = min(self._cut.deadline, trio.current_time() + grace)
+        cut_at = trio.current_time() + self._grace(timeout)
+        self._cut.deadline = min(self._cut.deadline, cut_at)
         self._stopping.set()
 
     def _give_up(self) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError, RemoteProtocolError
+from ..field_types import check_fields
 from ..grammar.lazy_pattern import lazy_pattern
 from .codes import Explanation, default_enhanced, explain
 from .command_base import Command, DialogueCommand
@@ -77,6 +78,7 @@ class Reply:
     Raises:
         LocalProtocolError: a code out of range, an enhanced status code whose class differs from
             the code's, or control characters (CR and NUL among them) in the text.
+        TypeError: the code is not a number, or the enhanced status code not text.
     """
 
     code: int
@@ -87,8 +89,9 @@ class Reply:
 
     def __post_init__(self) -> None:
         code = self.code
-        if not isinstance(code, int):
-            raise TypeError(f"reply code: expected a number, found {code!r}")
+        # Only wrong values pay for the comparison of all fields.
+        if type(code) is not int or type(self.enhanced) is not str:
+            check_fields(self)
         if not (200 <= code <= 559 and code % 100 < 60):
             raise LocalProtocolError(f"{code} is no reply code (RFC 5321 section 4.2)")
         if self.enhanced:

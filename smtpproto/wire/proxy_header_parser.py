@@ -114,7 +114,8 @@ class TrustedNetworks:
     sockets for both IP versions report.  Text that is no IP address is in no network.
 
     Arguments:
-        networks: addresses and prefixes, such as "127.0.0.0/8" and "::1".
+        networks: addresses and prefixes, such as "127.0.0.0/8" and "::1"; a single one may be
+            given as a string.
 
     Raises:
         ValueError: one of them is neither, or has bits set behind the prefix.
@@ -122,7 +123,8 @@ class TrustedNetworks:
 
     __slots__ = ("_networks",)
 
-    def __init__(self, networks: Iterable[str]) -> None:
+    def __init__(self, networks: str | Iterable[str]) -> None:
+        networks = (networks,) if isinstance(networks, str) else networks
         self._networks = tuple(map(_unmapped, networks))
 
     def __contains__(self, address: object) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from smtpproto import Domain, Ehlo, LocalProtocolError, State
 from smtpproto.adapters import host, tls_contexts
 from smtpproto.adapters.connecting import ConnectionSettings, begin
-from smtpproto.conversations import ServerTLS, TLSMode
+from smtpproto.conversations import TLSMode
 from smtpproto.conversations.client import opening as conversation
 from smtpproto.conversations.io_requests import Send
 from smtpproto.extensions import Size
@@ -102,12 +102,6 @@ def test_a_unix_socket_keeps_secrets() -> None:
 def test_what_cannot_be_used() -> None:
     with pytest.raises(LocalProtocolError):
         begun(name="not a name")
-
-
-@pytest.mark.parametrize("tls", ["starttls", "", True, False, ServerTLS.STARTTLS])
-def test_what_is_no_tls_mode_is_not_taken_for_no_tls(tls: Any) -> None:
-    with pytest.raises(TypeError, match="tls: expected a TLSMode, found"):
-        begun(tls=tls)
 
 
 def test_the_conversation_is_that_of_a_client() -> None:

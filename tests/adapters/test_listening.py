@@ -76,7 +76,7 @@ def test_listeners_may_be_given(tmp_path: Any) -> None:
     [
         ({"tls": ServerTLS.IMPLICIT}, ValueError, "needs a tls_context"),
         ({"tls": ServerTLS.STARTTLS}, ValueError, "needs a tls_context"),
-        ({"tls": ServerTLS.NONE, "tls_context": object()}, ValueError, "does not use the given"),
+        ({"tls": ServerTLS.NONE, "tls_context": object}, ValueError, "does not use the given"),
     ],
 )
 def test_what_makes_no_server(options: Any, error: type[Exception], complaint: str) -> None:

@@ -19,6 +19,7 @@ from smtpproto.conversations.client.pool import PoolLimits
 from smtpproto.extensions import ServerLimits
 from smtpproto.extensions.known import standard
 from smtpproto.trio import Pool
+from smtpproto.vocabulary.addresses import AddressLiteral, Domain
 from tests.adapters.worlds import ENVELOPE, Face, Inbox, World, sessions, wait_until
 
 CONTENT = b"Hello\r\n"
@@ -63,10 +64,15 @@ def test_a_connection_is_used_again(world: World) -> None:
     assert inbox.connected == inbox.over == 1
 
 
+class NamedByMethod(ConnectionSettings):
+    def ehlo_name(self, hostname: str, address: str | None) -> Domain | AddressLiteral:
+        return Domain("pool.example.org")
+
+
 def test_settings_that_are_made_already(world: World) -> None:
     inbox = Counting()
     with world.serve(inbox) as server:
-        settings = ConnectionSettings(server.host, server.port, name="pool.example.org")
+        settings = NamedByMethod(server.host, server.port)
         bounds = PoolLimits(messages=2)
         pool = partial(world.adapter.Pool.with_settings, settings, bounds=bounds)
         with world.entered(world.call(pool)) as entered:

@@ -398,7 +398,7 @@ def test_any_octets_are_a_header_or_refused(octets: bytes) -> None:
 @pytest.mark.parametrize(
     "networks, inside, outside",
     [
-        (["127.0.0.0/8"], ["127.0.0.1", "127.255.0.1", "::ffff:127.0.0.1"], ["128.0.0.1", "::1"]),
+        ("127.0.0.0/8", ["127.0.0.1", "127.255.0.1", "::ffff:127.0.0.1"], ["128.0.0.1", "::1"]),
         (["::1"], ["::1", "::1%lo", "0:0:0:0:0:0:0:1"], ["::2", "127.0.0.1", "0.0.0.1"]),
         (["192.0.2.7"], ["192.0.2.7", "::ffff:c000:207"], ["192.0.2.6"]),
         (["::ffff:192.0.2.0/120"], ["192.0.2.7", "::ffff:192.0.2.7"], ["192.0.3.7"]),
@@ -409,7 +409,7 @@ def test_any_octets_are_a_header_or_refused(octets: bytes) -> None:
         ([], [], ["127.0.0.1", "::1", ""]),
     ],
 )
-def test_trusted_networks(networks: list[str], inside: list[str], outside: list[str]) -> None:
+def test_trusted_networks(networks: str | list[str], inside: list[str], outside: list[str]) -> None:
     trusted = TrustedNetworks(networks)
     assert [address for address in inside if address not in trusted] == []
     assert [address for address in outside if address in trusted] == []

@@ -72,7 +72,7 @@ class ContentSource:
                 self._examiner.feed(self.octets)
                 self._examiner.finish()
         else:
-            _refuse_text(content)
+            _check(content)
             self._open()
 
     def _open(self) -> None:
@@ -223,13 +223,14 @@ class ContentSource:
             self._open()
 
 
-def _refuse_text(content: Content) -> None:
+def _check(content: Any) -> None:
     # Trio wraps text files; the wrapper has an `encoding`.
     has_encoding = isinstance(getattr(content, "encoding", None), str)
-    if isinstance(content, (str, TextIOBase)) or has_encoding:
+    is_text = isinstance(content, (str, TextIOBase)) or has_encoding
+    if is_text or not (hasattr(content, "read") or isinstance(content, (Iterable, AsyncIterable))):
+        found = "text: encode it, or open the file with 'rb'" if is_text else type(content).__name__
         raise TypeError(
-            "content: expected bytes, a binary file or an iterable of bytes, found text: "
-            "encode it, or open the file with 'rb'"
+            f"content: expected bytes, a binary file or an iterable of bytes, found {found}"
         )
 
 

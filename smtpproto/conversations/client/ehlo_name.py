@@ -40,8 +40,6 @@ def client_name(
 
 
 def _given(name: str, to_ascii: ToASCII | None) -> Domain | AddressLiteral:
-    if not isinstance(name, str):
-        raise TypeError(f"name: expected text, found {name!r:.80}")
     if not name.isascii():
         # Before EHLO a client does not know yet whether the server offers SMTPUTF8.
         if to_ascii is None or name.startswith("["):

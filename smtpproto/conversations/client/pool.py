@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from ...errors import RemoteProtocolError
+from ...field_types import check_fields
 from ...timeouts import POOL_IDLE_TIMEOUT
 from ..errors import SMTPError
 from ..io_requests import Call, Flow
@@ -53,6 +54,7 @@ class PoolLimits:
             checked with NOOP before it is used again.
 
     Raises:
+        TypeError: a bound has another type.
         ValueError: a bound is out of range.
     """
 
@@ -62,6 +64,7 @@ class PoolLimits:
     trusted: float = 5.0
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name, value in (("connections", self.connections), ("messages", self.messages)):
             if value is not None and value < 1:
                 raise ValueError(f"{name}: expected 1 or more, found {value}")

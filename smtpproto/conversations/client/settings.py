@@ -9,21 +9,22 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
+from types import NoneType
 from typing import TYPE_CHECKING
 
+from ...engine.connection import Observer
+from ...field_types import check_fields, check_type
+from ...limits import Limits
 from ...vocabulary.session_facts import Protocol
 from ...wire import LineEndings
 from .ehlo_name import client_name
 from .tls_policy import TLSPolicy
 
 if TYPE_CHECKING:
-    from ...engine.connection import Observer
     from ...extensions import Extension
-    from ...limits import Limits
     from ...sasl import Credentials, Mechanism
     from ...vocabulary.addresses import AddressLiteral, Domain
     from ...wire.proxy_header_value import ProxyHeader
-    from .plan import ToASCII
 
 __all__ = ["ClientSettings", "TLSMode"]
 
@@ -90,8 +91,8 @@ class ClientSettings:
 
     Raises:
         LocalProtocolError: the name is neither a domain nor an address literal.
-        TypeError: `tls` is not a `TLSMode`, `credentials` are not `Credentials`, or `mechanisms`
-            has a value that is not a mechanism.
+        TypeError: an argument has another type, or `mechanisms` has a value that is not a
+            mechanism.
         ValueError: the policy requires TLS but `tls` forbids it; there is no `nonce` for the
             credentials; or there is no mechanism of a name.
     """
@@ -109,15 +110,13 @@ class ClientSettings:
     limits: Limits | None = None
     line_endings: LineEndings = LineEndings.REFUSE
     chunking: bool = False
-    to_ascii: ToASCII | None = None
+    to_ascii: Callable[[Domain], Domain] | None = None
     observer: Observer | None = None
     host: str = ""
     port: int = 0
 
     def __post_init__(self) -> None:
-        # A value of another type would equal no mode, and would mean no TLS.
-        if not isinstance(self.tls, (TLSMode, type(None))):
-            raise TypeError(f"tls: expected a TLSMode, found {self.tls!r}")
+        check_fields(self)
         required = self.policy is not None and self.policy.required
         if required and self.tls is TLSMode.NONE:
             raise ValueError("the policy requires TLS, but `tls` is TLSMode.NONE")
@@ -129,12 +128,7 @@ class ClientSettings:
         # Loaded here: a client that does not log in needs no mechanism.
         from ...sasl import Credentials, known_mechanisms  # noqa: PLC0415
 
-        if not isinstance(self.credentials, (Credentials, type(None))):
-            # Do not show the value, which may hold the password.
-            raise TypeError(
-                f"credentials: expected Credentials(username=..., password=...), found a "
-                f"{type(self.credentials).__name__}"
-            )
+        check_type("credentials", self.credentials, Credentials, NoneType)
         if self.credentials is not None and self.nonce is None:
             raise ValueError("`credentials` need `nonce`: set both")
         unknown = sorted(set(self.allow_plaintext) - known_mechanisms(self.mechanisms).keys())

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from ...vocabulary.session_facts import NameKind
-
-if TYPE_CHECKING:
-    from ...vocabulary.session_facts import TLSFacts
-
+from ...field_types import check_fields
+from ...vocabulary.session_facts import NameKind, TLSFacts
 
 __all__ = ["TLSPolicy"]
 
@@ -33,6 +30,9 @@ class TLSPolicy:
     required: bool = True
     hosts: tuple[str, ...] = ()
     check: Callable[[TLSFacts], Any] | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     def names(self, facts: TLSFacts) -> str | None:
         """Return what is wrong with the names in the certificate, or None."""

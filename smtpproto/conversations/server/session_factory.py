@@ -132,7 +132,7 @@ class SessionFactory:
         known = available(best, users, names=names, mechanisms=mechanisms)
         if not known and given.in_session is None:
             asked = f" of {', '.join(names)}" if names else ""
-            raise ValueError(f"users: {users!r:.80} can serve no mechanism{asked}")
+            raise ValueError(f"users: a {type(users).__name__} can serve no mechanism{asked}")
         return replace(given, mechanisms=known, in_session=given.in_session or in_session)
 
     def _context(self, session: Session) -> Context:

@@ -6,19 +6,20 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from ...engine.connection import Observer
+from ...field_types import check_fields
+from ...limits import Limits
 from ...vocabulary.command_base import Syntax
-from ...vocabulary.session_facts import Protocol
+from ...vocabulary.session_facts import NameKind, Protocol
 from ...wire import LineEndings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Container, Iterable, Mapping
     from datetime import datetime
 
-    from ...engine.connection import Observer
     from ...extensions import Extension
-    from ...limits import Limits
     from ...sasl import Mechanism
-    from ...vocabulary.session_facts import NameKind, Session
+    from ...vocabulary.session_facts import Session
 
 __all__ = ["Admission", "ServerSettings", "ServerTLS"]
 
@@ -42,6 +43,9 @@ class Admission:
 
     most: int = 1000
     each: int | None = None
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,7 +85,7 @@ class ServerSettings:
             `serve` random ones of the host.
 
     Raises:
-        TypeError: `tls` is not a `ServerTLS`.
+        TypeError: an argument has another type.
     """
 
     hostname: str | None = None
@@ -103,6 +107,4 @@ class ServerSettings:
     nonce: Callable[[], str] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
-        # Another type would equal none of the modes, and mean no TLS.
-        if not isinstance(self.tls, (ServerTLS, type(None))):
-            raise TypeError(f"tls: expected a ServerTLS, found {self.tls!r}")
+        check_fields(self)

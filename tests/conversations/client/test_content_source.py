@@ -240,9 +240,12 @@ def test_line_endings(octets: bytes) -> None:
     ContentSource(b"a\r\n").check(LineEndings.REFUSE)
 
 
-@pytest.mark.parametrize("content", ["Subject: x\r\n", io.StringIO("Subject: x\r\n"), 7])
-def test_text_is_no_content(content: Any) -> None:
-    with pytest.raises(TypeError):
+@pytest.mark.parametrize(
+    "content, found",
+    [("x\r\n", "text"), (io.StringIO("x\r\n"), "text"), (7, "int"), (None, "None")],
+)
+def test_text_is_no_content(content: Any, found: str) -> None:
+    with pytest.raises(TypeError, match=f"content: expected bytes, .*, found {found}"):
         ContentSource(content)
 
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from smtpproto import NameKind, PeerName, TLSFacts
-from smtpproto.conversations import ClientSettings, ServerTLS, TLSMode, TLSPolicy
+from smtpproto.conversations import ClientSettings, TLSMode, TLSPolicy
 from smtpproto.sasl import Credentials
 
 NAME = "client.example"
@@ -84,12 +82,6 @@ def test_mechanisms_that_there_are_not() -> None:
         ClientSettings(name=NAME, mechanisms=["PLAIN", "PLIAN"])
     with pytest.raises(ValueError, match="allow_plaintext: LOGIN is not among the mechanisms"):
         ClientSettings(name=NAME, mechanisms=["PLAIN"], allow_plaintext=["LOGIN"])
-
-
-@pytest.mark.parametrize("tls", ["starttls", True, ServerTLS.STARTTLS])
-def test_what_is_no_mode_is_not_taken_for_no_tls(tls: Any) -> None:
-    with pytest.raises(TypeError, match="tls: expected a TLSMode, found"):
-        ClientSettings(name=NAME, tls=tls)
 
 
 def test_no_secret_is_shown() -> None:

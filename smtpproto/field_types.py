@@ -1,0 +1,69 @@
+"""`check_fields`: settings refuse a value of the wrong type when they are made."""
+
+from __future__ import annotations
+
+import builtins
+import collections.abc
+import functools
+import inspect
+from collections.abc import Iterator
+from types import NoneType, UnionType
+from typing import Any, Union, get_args, get_origin
+
+__all__ = ["check_fields", "check_type"]
+
+
+def check_fields(settings: object) -> None:
+    """Compare the values of a dataclass with the annotations of its fields.
+
+    It looks at classes only, not at what a collection contains or a function takes.
+
+    Raises:
+        TypeError: a value has another type.
+    """
+    class_: Any = type(settings)
+    for name, kinds in _kinds(class_).items():
+        value = getattr(settings, name)
+        if not isinstance(value, kinds):
+            check_type(name, value, *kinds)
+
+
+def check_type(name: str, value: object, *kinds: type) -> None:
+    """Refuse a value of the wrong type; where a float is expected, an int is one too.
+
+    Raises:
+        TypeError: the value has none of these classes.  The text does not show it: it may be
+            secret.
+    """
+    if not isinstance(value, kinds) and not (float in kinds and isinstance(value, int)):
+        names = " or ".join("None" if kind is NoneType else kind.__name__ for kind in kinds)
+        raise TypeError(f"{name}: expected {names}, found {type(value).__name__}")
+
+
+class _Names(dict[str, object]):
+    """The names in annotations; one that only type checkers know stands for any class."""
+
+    def __missing__(self, name: str) -> object:
+        return object
+
+
+@functools.cache
+def _kinds(settings: type) -> dict[str, tuple[type, ...]]:
+    """Return the classes that each field may have."""
+    found: dict[str, tuple[type, ...]] = {}
+    for base in reversed(settings.__mro__):
+        names = _Names({**vars(builtins), **vars(collections.abc), **vars(inspect.getmodule(base))})
+        annotations = inspect.get_annotations(base, globals={}, locals=names, eval_str=True)
+        found |= {name: tuple(_classes(each)) for name, each in annotations.items()}
+    return found
+
+
+def _classes(annotation: Any) -> Iterator[type]:
+    kind = get_origin(annotation) or annotation
+    if kind in (Union, UnionType):
+        for each in get_args(annotation):
+            yield from _classes(each)
+    elif isinstance(kind, type) and not getattr(kind, "_is_protocol", False):
+        yield kind
+    else:
+        yield object
