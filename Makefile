@@ -2,7 +2,7 @@
 # `make test-thorough` the same with more examples and larger inputs
 # `make test-core` layers 0 to 3 and the adapters, as on every Python version that CI finds
 # `make interop` the matrix of real clients and servers, which it writes to docs/interop.md
-# `make check` lint, types, docs, site, coverage, packaging
+# `make check` lint, types, docs, site, coverage; `make packaging` is a part of `make test`
 # `make site`  the pages of docs/ and the reference as HTML, in build/site
 # `make links` asks other hosts whether the links of the pages lead to them
 # `make bench` ratios against other libraries, in one run; `make bench-quick` takes a minute
@@ -13,8 +13,8 @@ BENCH := .bench
 PY := $(VENV)/bin/python
 # What the environment holds beside the package: a dependency group of pyproject.toml.
 GROUP := dev
-# Some tests wait for time limits, so a third process fills two cores.
-PYTEST := $(PY) -m pytest -n 3
+# Many tests wait, so it takes four processes to fill two cores.
+PYTEST := $(PY) -m pytest -n 4
 # pytest rewrites the asserts of all tests, which takes seconds: let it keep what it has made.
 unexport PYTHONDONTWRITEBYTECODE
 CODE := smtpproto _smtpproto_pytest.py tests $(wildcard examples benchmarks docs)
@@ -28,8 +28,8 @@ NO_CORE_TESTS := $(foreach folder,interop adapters cli process testing course re
                  $(foreach name,packaging mailboxes examples readme mail_authentication dane_and_mta_sts,\
                      --ignore=tests/test_$(name).py)
 
-# Programs, peers and packages are the same on every Python version, or have no tests there.
-ONE_VERSION := $(foreach folder,interop cli process docs,--ignore=tests/$(folder)) \
+# Programs, peers, pages and packages are the same on every Python version, or have no tests there.
+ONE_VERSION := $(foreach folder,interop cli process docs relay course,--ignore=tests/$(folder)) \
                --ignore-glob='*/test_packaging.py'
 
 .PHONY: test test-thorough test-core interop check lint types docs site links coverage packaging \
@@ -48,7 +48,7 @@ test-core: $(VENV)/built
 interop: $(VENV)/built
 	$(PY) -m tests.interop.matrix
 
-check: lint types docs site coverage packaging
+check: lint types docs site coverage
 
 lint: $(VENV)/built
 	$(PY) -m ruff check .
@@ -73,7 +73,7 @@ links: $(VENV)/built
 
 coverage: $(VENV)/built
 	$(PY) -m coverage erase
-	$(PY) -m coverage run -m pytest -n 3 -q $(NO_CORE_TESTS)
+	$(PY) -m coverage run -m pytest -n 4 -q $(NO_CORE_TESTS)
 	$(PY) -m coverage combine -q
 	$(PY) -m coverage report --fail-under=100 \
 	    --include='$(subst $(empty) $(empty),$(comma),$(addprefix smtpproto/,$(CORE)))'

@@ -35,6 +35,7 @@ begin() {
     temporary=yes
   fi
   # Mail servers have users of their own, who must be able to enter.
+  umask 022
   chmod 755 "$folder"
   trap finish EXIT
   trap 'exit 130' INT TERM HUP

@@ -457,7 +457,15 @@ def test_names_are_what_maildirs_are_used_to(monkeypatch: pytest.MonkeyPatch) ->
     names = [maildir.unique_name() for _ in range(1000)]
     assert len(set(names)) == 1000
     for name in names:
-        assert re.fullmatch(r"\d+\.M\d+P\d+Q\d+R[0-9a-f]{16}\.a\\057b\\072c", name)
+        assert re.fullmatch(r"\d+\.M\d{6}P\d+Q\d+R[0-9a-f]{16}\.a\\057b\\072c", name)
+
+
+def test_names_sort_by_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    microseconds = [0, 9, 10, 99_999, 100_000, 999_999, 1_000_000]
+    times = iter(1_700_000_000_000_000_000 + 1000 * each for each in microseconds)
+    monkeypatch.setattr("time.time_ns", times.__next__)
+    names = [maildir.unique_name() for _ in microseconds]
+    assert names == sorted(names)
 
 
 def numbered(sender: int, number: int) -> bytes:

@@ -97,11 +97,15 @@ class MaildirDelivery(FinalDelivery):
 
 
 def unique_name() -> str:
-    """Return a name for a file in a Maildir, in the form of maildir(5) and most programs."""
+    """Return a name for a file in a Maildir, in the form of maildir(5) and most programs.
+
+    The names sort in the order in which they were made, because the digits of a microsecond are
+    always six.
+    """
     now = time.time_ns()
     host = socket.gethostname().replace("/", r"\057").replace(":", r"\072")
     # Containers may share a folder, a host name and process numbers; hence the random part.
-    middle = f"M{now // 1000 % 1_000_000}P{os.getpid()}Q{next(count)}R{secrets.token_hex(8)}"
+    middle = f"M{now // 1000 % 1_000_000:06}P{os.getpid()}Q{next(count)}R{secrets.token_hex(8)}"
     return f"{now // 1_000_000_000}.{middle}.{host}"
 
 

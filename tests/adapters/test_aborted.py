@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from smtpproto import LocalProtocolError
-from smtpproto.conversations import TLSMode, TLSPolicy
+from smtpproto.conversations import ServerTLS, TLSMode, TLSPolicy
+from tests.adapters.test_tls_contexts import SERVER
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, World, sessions, wait_until
 
 STEPS = {
@@ -210,3 +211,27 @@ def test_a_connection_that_takes_too_long_says_where(world: World) -> None:
             raise AssertionError("there is no session")
         for each in waiting:
             each.close()
+
+
+@pytest.mark.parametrize("octets", [b"", b"\x16\x03\x01", b"no handshake at all\r\n"])
+def test_a_connection_that_is_reset_where_tls_is_to_begin(world: World, octets: bytes) -> None:
+    """The next one may get its number: it is served, and nothing else is closed for it."""
+    inbox = Inbox()
+    with (
+        world.serve(inbox, tls=ServerTLS.STARTTLS, tls_context=SERVER) as server,
+        Raw(server) as witness,
+    ):
+        witness.reply()
+        for _ in range(5):
+            with Raw(server) as raw:
+                raw.reply()
+                raw.ask("EHLO client.example.org")
+                assert raw.ask("STARTTLS").startswith("220")
+                raw.sock.sendall(octets)
+                raw.reset()
+            with Raw(server) as following:
+                assert following.reply().startswith("220")
+                assert following.ask("NOOP").startswith("250")
+        assert witness.ask("NOOP").startswith("250")
+        wait_until(lambda: server.sessions == 1)
+    assert inbox.over == 11

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Iterator
 from typing import Any
@@ -14,6 +15,7 @@ from smtpproto.extensions.known import standard
 from smtpproto.wire import LineEndings
 from tests.adapters.test_tls_contexts import CLIENT, SERVER
 from tests.adapters.worlds import Inbox, Raw, World, stopping, wait_until
+from tests.effort import effort
 
 BEGINNING = [
     "EHLO client.example.org",
@@ -32,11 +34,16 @@ STAGES = {
     "BDAT": ["BDAT 100\r\n"],
     "half a chunk": ["BDAT 100\r\nSubject: x\r\n"],
     "a chunk": ["BDAT 14\r\nSubject: x\r\n\r\n"],
+    "the command for a chunk": ["BDAT 14\r\nSubject: x\r\n\r\n", "BDAT"],
     "the last chunk, begun": ["BDAT 100 LAST\r\n"],
     "half the last chunk": ["BDAT 100 LAST\r\nSubject: x\r\n"],
     "much of the last chunk": ["BDAT 500000 LAST\r\n" + "Subject: x\r\n" * 20_000],
     "half the last of two chunks": ["BDAT 14\r\nSubject: x\r\n\r\n", "BDAT 9 LAST\r\nhalf"],
 }
+
+
+# TLS from the beginning is TLS after STARTTLS without what comes before.
+TLS = effort([ServerTLS.NONE, ServerTLS.STARTTLS], list(ServerTLS))
 
 
 def begin(server: Any, tls: ServerTLS, stage: list[str]) -> Raw:
@@ -65,19 +72,28 @@ def options(tls: ServerTLS) -> dict[str, Any]:
     return {**context, "extensions": extensions, "line_endings": LineEndings.NORMALIZE}
 
 
-@pytest.mark.parametrize("tls", ServerTLS)
+def cut_off(server: Any, raw: Raw, said: list[str]) -> None:
+    """Stop the server; what would complete the message then comes too late."""
+    thread = stopping(server, 0.0)
+    thread.join(10)
+    assert not thread.is_alive()
+    with contextlib.suppress(OSError):
+        raw.sock.sendall(rest_of(said))
+    assert not [line for line in raw_end(raw).splitlines() if line.startswith(b"250 2.0.0 OK")]
+
+
+@pytest.mark.parametrize("tls", TLS)
 @pytest.mark.parametrize("stage", STAGES)
 def test_cut_off_at_once(world: World, tls: ServerTLS, stage: str) -> None:
     inbox = Inbox()
     with world.serve(inbox, **options(tls)) as server, begin(server, tls, STAGES[stage]) as raw:
-        stopping(server, 0.0).join(10)
-        raw_end(raw)
+        cut_off(server, raw, STAGES[stage])
         assert server.sessions == 0
     assert inbox.messages == []
     assert inbox.over == 1
 
 
-@pytest.mark.parametrize("tls", ServerTLS)
+@pytest.mark.parametrize("tls", TLS)
 @pytest.mark.parametrize("stage", STAGES)
 def test_cut_off_within_a_streaming_handler(world: World, tls: ServerTLS, stage: str) -> None:
     """What it has got may be a part of the message, and it is told so."""
@@ -103,13 +119,12 @@ def test_cut_off_within_a_streaming_handler(world: World, tls: ServerTLS, stage:
         has_begun = stage not in ("the envelope", "DATA", "BDAT", "the last chunk, begun")
         if has_begun:
             assert asked.wait(10)
-        stopping(server, 0.0).join(10)
-        raw_end(raw)
+        cut_off(server, raw, STAGES[stage])
     wait_until(lambda: ends or not has_begun)
     assert set(ends) <= {"lost", "Cancelled"}
 
 
-@pytest.mark.parametrize("tls", ServerTLS)
+@pytest.mark.parametrize("tls", TLS)
 @pytest.mark.parametrize("stage", [stage for stage in STAGES if stage != "the envelope"])
 def test_drained(world: World, tls: ServerTLS, stage: str) -> None:
     """A client that goes on is served to the end, and the message is whole."""
@@ -127,6 +142,10 @@ def test_drained(world: World, tls: ServerTLS, stage: str) -> None:
 
 def rest_of(said: list[str]) -> bytes:
     """What makes the message complete."""
+    if not said:
+        return b""
+    if said[-1] == "BDAT":
+        return b" 0 LAST\r\n"
     if said[0] == "DATA\r\n":
         text = "".join(said[1:])
         return (

@@ -18,7 +18,7 @@ TRACE = re.compile(
 
 def messages(maildir: Path) -> list[bytes]:
     """The files in new/, the oldest first, as they lie there: with lines that end in LF."""
-    files = sorted((maildir / "new").glob("*"), key=lambda file: file.stat().st_mtime_ns)
+    files = sorted((maildir / "new").glob("*"), key=lambda file: (file.stat().st_mtime_ns, file))
     return [file.read_bytes() for file in files]
 
 

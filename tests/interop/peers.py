@@ -194,11 +194,15 @@ def http_service(handler: type[http.server.BaseHTTPRequestHandler]) -> Iterator[
 
 @contextlib.contextmanager
 def folder() -> Iterator[Path]:
-    """A temporary folder that servers with users of their own can enter."""
-    with tempfile.TemporaryDirectory(prefix="smtpproto-", ignore_cleanup_errors=True) as name:
-        path = Path(name)
-        path.chmod(0o755)
-        yield path
+    """A temporary folder; servers with users of their own can enter it, and the folders in it."""
+    before = os.umask(0o022)
+    try:
+        with tempfile.TemporaryDirectory(prefix="smtpproto-", ignore_cleanup_errors=True) as name:
+            path = Path(name)
+            path.chmod(0o755)
+            yield path
+    finally:
+        os.umask(before)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,6 @@ from pathlib import Path
 
 KIB = 1024
 MIB = 1024 * KIB
-GIB = 1024 * MIB
 
 
 def most_so_far(pid: int) -> int:

@@ -11,7 +11,7 @@ import pytest
 
 from smtpproto.cli.common import IO
 from tests.effort import effort
-from tests.process.memory import GIB, MIB, most_so_far
+from tests.process.memory import MIB, most_so_far
 from tests.programs import HOST, environment, serve
 
 # Sends a first message to get everything going, then one of the size wanted; prints by how much the
@@ -69,12 +69,12 @@ def python(code: str, *arguments: str) -> str:
 
 
 # Held in memory, even the smaller one would be four times what is allowed.
-SIZE = effort(64 * MIB, GIB)
+SIZE = effort(64, 256) * MIB
 
 
 @pytest.mark.parametrize("io", IO)
 def test_content_passes_through(io: str) -> None:
-    with serve("--discard", "--size", str(2 * GIB), "--io", io) as server:
+    with serve("--discard", "--size", str(2 * SIZE), "--io", io) as server:
         python(CLIENT, io, HOST, str(server.port), str(MIB))
         before = most_so_far(server.process.pid)
         client = int(python(CLIENT, io, HOST, str(server.port), str(SIZE)))

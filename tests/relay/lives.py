@@ -154,7 +154,7 @@ class World:
         """A last life that delivers what is left and ends as a program does."""
         with self.relay() as (process, _):
             store = Store(self.queue)
-            until(lambda: not store.listing(), 60, "an empty queue")
+            until(lambda: not store.listing(), 180, "an empty queue")
             store.close()
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
