@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..grammar.encodings import decode_base64, decode_xtext, encode_base64, encode_xtext
@@ -18,14 +17,9 @@ from ..vocabulary.command_base import Command, DialogueCommand, Grammar
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
 from ..vocabulary.replies import Reply
-from ..vocabulary.session_facts import Session
+from ..vocabulary.session_facts import Session, Transaction
 from ..vocabulary.states import State, Transition
 from .extension import Extension
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from ..vocabulary.session_facts import Transaction
 
 __all__ = ["Auth", "AuthCommand", "AuthParameter"]
 
@@ -79,7 +73,7 @@ class AuthCommand(DialogueCommand):
         return f"AUTH {self.mechanism}" + ("" if self.initial is None else " (response)")
 
     @classmethod
-    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+    def parse(cls, arguments: str, grammar: Grammar) -> AuthCommand:
         mechanism, space, response = arguments.partition(" ")
         # `upper` maps some other characters to ASCII, such as the dotless i.
         name = mechanism.upper() if mechanism.isascii() else mechanism
@@ -125,7 +119,7 @@ class AuthParameter(Parameter):
         return "<>" if self.mailbox is None else encode_xtext(str(self.mailbox))
 
     @classmethod
-    def parse(cls, value: str | None) -> Self:
+    def parse(cls, value: str | None) -> AuthParameter:
         if value is None:
             raise LocalProtocolError(
                 "AUTH: expected a mailbox or <> after '=' (RFC 4954 section 5)"
@@ -165,12 +159,12 @@ class Auth(Extension):
         return " ".join(self.mechanisms)
 
     @classmethod
-    def parse_offer(cls, arguments: str) -> Self:
+    def parse_offer(cls, arguments: str) -> Auth:
         """Read the mechanisms; skip malformed names."""
         names = [name for word in arguments.split() if _MECHANISM.fullmatch(name := word.upper())]
         return cls(tuple(dict.fromkeys(names)))
 
-    def offer(self, session: Session) -> Self | None:
+    def offer(self, session: Session) -> Auth | None:
         """Offer the mechanisms for this session; none after the client has authenticated."""
         if session.identity is not None:
             return None

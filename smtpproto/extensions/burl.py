@@ -12,21 +12,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
 from ..timeouts import END_OF_CONTENT_TIMEOUT
 from ..vocabulary.command_base import Command, Grammar
 from ..vocabulary.replies import Reply
-from ..vocabulary.session_facts import Protocol
+from ..vocabulary.session_facts import Protocol, Session, Transaction
 from ..vocabulary.states import Effect, State, Transition
 from .extension import Extension
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["Burl", "BurlCommand"]
 
@@ -88,7 +82,7 @@ class BurlCommand(Command):
         return f"BURL {self.scheme}://{self.host}/...{' LAST' if self.last else ''}"
 
     @classmethod
-    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+    def parse(cls, arguments: str, grammar: Grammar) -> BurlCommand:
         url, space, marker = arguments.partition(" ")
         if space and not (marker.isascii() and marker.upper() == "LAST"):
             raise LocalProtocolError("BURL: expected LAST after the URL (RFC 4468 section 3.5)")
@@ -131,10 +125,10 @@ class Burl(Extension):
         return " ".join(self.options)
 
     @classmethod
-    def parse_offer(cls, arguments: str) -> Self:
+    def parse_offer(cls, arguments: str) -> Burl:
         return cls(tuple(arguments.split()))
 
-    def offer(self, session: Session) -> Self | None:
+    def offer(self, session: Session) -> Burl | None:
         """Offer no options before authentication (section 3.1), and nothing on LMTP."""
         if session.protocol is Protocol.LMTP:
             return None

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
@@ -22,14 +21,10 @@ from ..timeouts import END_OF_CONTENT_TIMEOUT
 from ..vocabulary.command_base import Command, CountedCommand, Grammar
 from ..vocabulary.commands import Data, Mail
 from ..vocabulary.replies import Reply
+from ..vocabulary.session_facts import Session, Transaction
 from ..vocabulary.states import Effect, State, Transition
 from .eight_bit_mime import Body, is_binary
 from .extension import Extension
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["Bdat", "BinaryMime", "Chunking"]
 
@@ -75,7 +70,7 @@ class Bdat(CountedCommand):
         return f"{self.octets} LAST" if self.last else str(self.octets)
 
     @classmethod
-    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+    def parse(cls, arguments: str, grammar: Grammar) -> Bdat:
         match = _ARGUMENTS.fullmatch(arguments)
         if match is None:
             raise LocalProtocolError(

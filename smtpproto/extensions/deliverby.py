@@ -6,7 +6,6 @@ The program that delivers the message enforces the limit (sections 4.1.2 to 4.1.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
@@ -14,12 +13,8 @@ from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
 from ..vocabulary.replies import Reply
+from ..vocabulary.session_facts import Session, Transaction
 from .extension import Extension
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["By", "DeliverBy"]
 
@@ -65,7 +60,7 @@ class By(Parameter):
         return f"{self.seconds};{'R' if self.returned else 'N'}{'T' if self.trace else ''}"
 
     @classmethod
-    def parse(cls, value: str | None) -> Self:
+    def parse(cls, value: str | None) -> By:
         match = BY_VALUE.fullmatch(value or "")
         if match is None:
             raise LocalProtocolError(
@@ -101,7 +96,7 @@ class DeliverBy(Extension):
         return ",".join(["" if self.least is None else str(self.least), *self.tokens])
 
     @classmethod
-    def parse_offer(cls, arguments: str) -> Self:
+    def parse_offer(cls, arguments: str) -> DeliverBy:
         match = PARAM.fullmatch(arguments)
         if match is None:
             raise LocalProtocolError(

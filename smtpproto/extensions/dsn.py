@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..grammar.encodings import decode_xtext, encode_xtext
@@ -16,9 +15,6 @@ from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.commands import Mail, Rcpt
 from ..vocabulary.parameters import Parameter
 from .extension import Extension
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["Dsn", "Envid", "Notify", "Orcpt", "Ret"]
 
@@ -90,7 +86,7 @@ class Notify(Parameter):
         return ",".join(self.conditions)
 
     @classmethod
-    def parse(cls, value: str | None) -> Self:
+    def parse(cls, value: str | None) -> Notify:
         return cls(tuple((value or "").split(",")))
 
 
@@ -121,7 +117,7 @@ class Orcpt(Parameter):
             raise _expected(Orcpt, "printable ASCII in xtext", self.encoded, "4.2")
 
     @classmethod
-    def of(cls, address: str, kind: str = "", *, smtputf8: bool = False) -> Self:
+    def of(cls, address: str, kind: str = "", *, smtputf8: bool = False) -> Orcpt:
         """Return the parameter for an address.
 
         Arguments:
@@ -151,7 +147,7 @@ class Orcpt(Parameter):
         return f"{self.kind};{self.encoded}"
 
     @classmethod
-    def parse(cls, value: str | None) -> Self:
+    def parse(cls, value: str | None) -> Orcpt:
         kind, semicolon, encoded = (value or "").partition(";")
         if not semicolon:
             raise _expected(cls, "the type of an address and ';'", value or "", "4.2")
@@ -182,7 +178,7 @@ class Ret(Parameter):
         return self.kind
 
     @classmethod
-    def parse(cls, value: str | None) -> Self:
+    def parse(cls, value: str | None) -> Ret:
         return cls(value or "")
 
 
@@ -207,7 +203,7 @@ class Envid(Parameter):
             raise _expected(Envid, "printable ASCII in xtext", self.encoded, "4.4")
 
     @classmethod
-    def of(cls, text: str) -> Self:
+    def of(cls, text: str) -> Envid:
         """Return the parameter for a text.
 
         Raises:
@@ -224,7 +220,7 @@ class Envid(Parameter):
         return self.encoded
 
     @classmethod
-    def parse(cls, value: str | None) -> Self:
+    def parse(cls, value: str | None) -> Envid:
         return cls(value or "")
 
 

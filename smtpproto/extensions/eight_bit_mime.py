@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
 from .extension import Extension
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["Body", "EightBitMime", "is_binary"]
 
@@ -38,7 +34,7 @@ class Body(Parameter):
         return self.kind
 
     @classmethod
-    def parse(cls, value: str | None) -> Self:
+    def parse(cls, value: str | None) -> Body:
         value = value or ""
         # `upper` maps some other characters to ASCII, such as the dotless i.
         return cls(value.upper() if value.isascii() else value)

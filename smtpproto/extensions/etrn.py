@@ -7,16 +7,12 @@ to 253 if it starts to send, 458 if it cannot, 459 if it refuses this client.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.command_base import Command, Grammar
 from ..vocabulary.states import State, Transition
 from .extension import Extension
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["Etrn", "EtrnCommand"]
 
@@ -49,7 +45,7 @@ class EtrnCommand(Command):
         return self.node
 
     @classmethod
-    def parse(cls, arguments: str, grammar: Grammar) -> Self:
+    def parse(cls, arguments: str, grammar: Grammar) -> EtrnCommand:
         return cls(arguments)
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
@@ -17,13 +16,9 @@ from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
 from ..vocabulary.replies import Reply
+from ..vocabulary.session_facts import Session, Transaction
 from .deliverby import By
 from .extension import Extension
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["FutureRelease", "HoldFor", "HoldUntil"]
 
@@ -73,7 +68,7 @@ class HoldFor(Parameter):
         return str(self.seconds)
 
     @classmethod
-    def parse(cls, value: str | None) -> Self:
+    def parse(cls, value: str | None) -> HoldFor:
         return cls(_seconds("HOLDFOR", value or ""))
 
 
@@ -95,7 +90,7 @@ class HoldUntil(Parameter):
         return format_timestamp(self.moment.astimezone(timezone.utc))
 
     @classmethod
-    def parse(cls, value: str | None) -> Self:
+    def parse(cls, value: str | None) -> HoldUntil:
         return cls(_moment("HOLDUNTIL", value or ""))
 
 
@@ -125,7 +120,7 @@ class FutureRelease(Extension):
         return f"{self.longest} {format_timestamp(self.latest.astimezone(timezone.utc))}"
 
     @classmethod
-    def parse_offer(cls, arguments: str) -> Self:
+    def parse_offer(cls, arguments: str) -> FutureRelease:
         longest, _, latest = arguments.partition(" ")
         return cls(_seconds("FUTURERELEASE", longest), _moment("FUTURERELEASE", latest))
 

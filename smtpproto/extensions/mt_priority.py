@@ -7,18 +7,13 @@ level (section 4.1).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
+from ..vocabulary.session_facts import Session
 from .extension import Extension
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from ..vocabulary.session_facts import Session
 
 __all__ = ["MtPriority", "MtPriorityParameter", "granted_priority"]
 
@@ -48,7 +43,7 @@ class MtPriorityParameter(Parameter):
         return str(self.level)
 
     @classmethod
-    def parse(cls, value: str | None) -> Self:
+    def parse(cls, value: str | None) -> MtPriorityParameter:
         if VALUE.fullmatch(value or "") is None:
             raise _wrong(ascii((value or "")[:64]))
         return cls(int(value or ""))
@@ -89,7 +84,7 @@ class MtPriority(Extension):
         return self.profile
 
     @classmethod
-    def parse_offer(cls, arguments: str) -> Self:
+    def parse_offer(cls, arguments: str) -> MtPriority:
         return cls(arguments)
 
 

@@ -6,7 +6,6 @@ The queries use another protocol (MTQP, RFC 3887).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
@@ -14,12 +13,8 @@ from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
 from ..vocabulary.replies import Reply
+from ..vocabulary.session_facts import Session, Transaction
 from .extension import Extension
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["Mtrk", "MtrkParameter"]
 
@@ -64,7 +59,7 @@ class MtrkParameter(Parameter):
         return self.certifier if self.timeout is None else f"{self.certifier}:{self.timeout}"
 
     @classmethod
-    def parse(cls, value: str | None) -> Self:
+    def parse(cls, value: str | None) -> MtrkParameter:
         match = VALUE.fullmatch(value or "")
         if match is None:
             raise cls._wrong(value or "")

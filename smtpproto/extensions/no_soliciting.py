@@ -6,7 +6,6 @@ The header field Solicitation, which SOLICIT repeats (section 2.3), is part of t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
@@ -14,12 +13,8 @@ from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
 from ..vocabulary.replies import Reply
+from ..vocabulary.session_facts import Session, Transaction
 from .extension import Extension
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["NoSoliciting", "Solicit", "unsolicited"]
 
@@ -58,7 +53,7 @@ class Solicit(Parameter):
         return ",".join(self.keywords)
 
     @classmethod
-    def parse(cls, value: str | None) -> Self:
+    def parse(cls, value: str | None) -> Solicit:
         return cls(tuple((value or "").split(",")))
 
 
@@ -84,7 +79,7 @@ class NoSoliciting(Extension):
         return ",".join(self.keywords)
 
     @classmethod
-    def parse_offer(cls, arguments: str) -> Self:
+    def parse_offer(cls, arguments: str) -> NoSoliciting:
         return cls(tuple(arguments.split(",")) if arguments else ())
 
     def check(

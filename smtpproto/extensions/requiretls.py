@@ -6,17 +6,11 @@ The relay itself reads the header field TLS-Required (section 3) and checks cert
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail
 from ..vocabulary.replies import Reply
+from ..vocabulary.session_facts import Session, Transaction
 from .extension import Extension, Flag
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["RequireTls", "RequireTlsParameter"]
 
@@ -42,7 +36,7 @@ class RequireTls(Extension):
     parameters = {Mail: (RequireTlsParameter,)}
     extra_length = {Mail: 11}
 
-    def offer(self, session: Session) -> Self | None:
+    def offer(self, session: Session) -> RequireTls | None:
         """Offer it inside TLS only (section 2)."""
         return self if session.secure else None
 

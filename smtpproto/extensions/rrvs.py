@@ -9,16 +9,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..grammar.timestamps import check_timestamp, format_timestamp, parse_timestamp
 from ..vocabulary.commands import Rcpt
 from ..vocabulary.parameters import Parameter
 from .extension import Extension
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 __all__ = ["Rrvs", "RrvsParameter"]
 
@@ -51,7 +47,7 @@ class RrvsParameter(Parameter):
         return format_timestamp(self.moment) + action
 
     @classmethod
-    def parse(cls, value: str | None) -> Self:
+    def parse(cls, value: str | None) -> RrvsParameter:
         text, semicolon, action = (value or "").partition(";")
         moment = parse_timestamp("RRVS", text, fractions=False)
         if not semicolon:

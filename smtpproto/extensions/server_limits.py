@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from ..errors import LocalProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
+from ..vocabulary.addresses import AddressLiteral, Domain
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail, Rcpt
 from ..vocabulary.replies import Reply
+from ..vocabulary.session_facts import Session, Transaction
 from .extension import Answered, Extension, SessionEvent
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
-
-    from typing_extensions import Self
-
-    from ..vocabulary.addresses import AddressLiteral, Domain
-    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["ServerLimits", "Usage"]
 
@@ -95,7 +90,7 @@ class ServerLimits(Extension):
         return " ".join([_written(name, value) for name, value in (*known, *self.others)])
 
     @classmethod
-    def parse_offer(cls, arguments: str) -> Self:
+    def parse_offer(cls, arguments: str) -> ServerLimits:
         """Read the limits; skip malformed ones (section 3)."""
         numbers: dict[str, int] = {}
         others: list[tuple[str, str | None]] = []

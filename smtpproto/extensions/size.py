@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..grammar.lazy_pattern import lazy_pattern
@@ -11,12 +10,8 @@ from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail
 from ..vocabulary.parameters import Parameter
 from ..vocabulary.replies import Reply
+from ..vocabulary.session_facts import Session, Transaction
 from .extension import Extension
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["Size", "SizeParameter"]
 
@@ -52,7 +47,7 @@ class SizeParameter(Parameter):
         return str(self.octets)
 
     @classmethod
-    def parse(cls, value: str | None) -> Self:
+    def parse(cls, value: str | None) -> SizeParameter:
         return cls(_number(value or ""))
 
 
@@ -82,7 +77,7 @@ class Size(Extension):
         return "" if self.limit is None else str(self.limit)
 
     @classmethod
-    def parse_offer(cls, arguments: str) -> Self:
+    def parse_offer(cls, arguments: str) -> Size:
         return cls(_number(arguments) if arguments else None)
 
     def check(

@@ -7,15 +7,12 @@ whose MAIL has the parameter, and replies to clients that asked for it.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Expn, Mail, Rcpt, Vrfy
 from ..vocabulary.replies import Reply
+from ..vocabulary.session_facts import Session, Transaction
 from .extension import Extension, Flag
-
-if TYPE_CHECKING:
-    from ..vocabulary.session_facts import Session, Transaction
 
 __all__ = ["SmtpUtf8", "SmtpUtf8Parameter", "is_ascii"]
 

@@ -8,17 +8,12 @@ begins anew.  Plain text that follows the command or its reply was injected by a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
+from ..vocabulary.session_facts import Session
 from ..vocabulary.states import State, Transition
 from .extension import Extension
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
-
-    from ..vocabulary.session_facts import Session
 
 __all__ = ["StartTls", "StartTlsCommand"]
 
@@ -51,7 +46,7 @@ class StartTls(Extension):
     )
     required: bool = False
 
-    def offer(self, session: Session) -> Self | None:
+    def offer(self, session: Session) -> StartTls | None:
         """Offer it outside TLS only (section 4.2)."""
         return None if session.secure else self
 

@@ -25,11 +25,9 @@ class XOAuth2(Bearer):
     dummy = b""
 
     def obstacle(self, credentials: Credentials, context: Context) -> str | None:
-        return (
-            super().obstacle(credentials, context)
-            if acting(credentials)
-            else "a user name is needed"
-        )
+        if not acting(credentials):
+            return "a user name is needed"
+        return super().obstacle(credentials, context)
 
     def client(self, credentials: Credentials, context: Context) -> ClientHalf:
         message = f"user={acting(credentials)}\x01auth=Bearer {credentials.token}\x01\x01"

@@ -19,8 +19,8 @@ from ..grammar.lazy_pattern import lazy_pattern
 __all__ = ["MEANINGS", "Explanation", "default_enhanced", "explain"]
 
 # An entry is a key and the meaning of the reply.  In parentheses: the enhanced status code for such
-# a reply that has none; it says no more than the reply code.  Lines with a dash: what to check or
-# to do, the likeliest first.  The first key that fits is used, in this order:
+# a reply that has none.  Lines with a dash: what to check or to do, the likeliest first.  `explain`
+# uses the first key that fits, in this order:
 #   421 4.7.0    a reply code with an enhanced status code
 #   5.7.1 RCPT   an enhanced status code for a verb; 5.7.1 for any; x.7.1 for any class but 2
 #   550 RCPT     a reply code for a verb; 550 for any; 5xx for those without an entry
@@ -45,14 +45,14 @@ TABLE = """
 220: The server is ready.
 220 greeting: The server is ready and has given its name; now the client says EHLO.
 220 STARTTLS: The server is ready for the TLS handshake: the next octets belong to TLS.
-- Say EHLO again after the handshake: what was learnt in plain text no longer counts.
+- Say EHLO again after the handshake: what the server said in plain text no longer counts.
 221: The server says goodbye and closes the connection, as a rule because of QUIT.
 235 (2.7.0): Authentication succeeded.
 250: The server did what was asked.
-- To EHLO: what follows, a line each, is what the server can do.
+- To EHLO: the lines that follow list what the server can do.
 - To MAIL or RCPT: acceptable so far; this is no promise to deliver.
 - After the content: the server has taken responsibility for the message.
-250 EHLO: The server knows the client's name, and lists its service extensions, a line each.
+250 EHLO: The server knows the client's name, and lists its service extensions, one on each line.
 - Is one missing? It may be offered only inside TLS (AUTH), only outside (STARTTLS), or not to you.
 250 MAIL (2.1.0): A mail transaction has begun; the reverse-path is acceptable so far.
 - This is no promise: servers may still refuse the sender at RCPT or after the content.
@@ -60,15 +60,15 @@ TABLE = """
 - This is no promise of delivery: only the reply after the content makes one.
 - It does not prove that the mailbox exists: some servers accept all, and return mail later.
 250 content: The server has taken responsibility: it delivers the message, or reports a failure.
-- Not in the inbox? Look in the spam folder and the quarantine: SMTP has done its part.
-- Keep the queue identifier from the text: the postmaster there finds the message by it.
+- Not in the inbox? Look in the spam folder and the quarantine.
+- Keep the queue identifier from the text: with it the postmaster there can find the message.
 - Reports of failure go to the reverse-path: check that a person reads that mailbox.
 - Do not send it again, or it is delivered twice.
 251 (2.1.5): The recipient is not local; the server accepts the message and forwards it.
 - The text names the new address: use that one from now on, once you have checked it.
 251 ETRN (2.0.0): No messages wait for this node.
 252 (2.1.5): The server does not say whether the mailbox exists, but would accept mail for it.
-- To VRFY most servers answer so, to tell nothing to address collectors: it proves nothing.
+- Most servers reply so to every VRFY, to hide which mailboxes exist: it proves nothing.
 252 ETRN (2.0.0): Messages wait for this node, and the server has begun to send them.
 253: Messages wait for this node; the text counts them, and the server has begun to send them.
 334: The server waits for the client's next step of the authentication.
@@ -78,7 +78,7 @@ TABLE = """
 - Does the session hang from here on? Check the path MTU, and firewalls that rewrite SMTP.
 
 # 4xx
-421 (4.3.2): The server closes the connection: it shuts down, is too busy, or has lost patience.
+421 (4.3.2): The server closes the connection: it shuts down, is too busy, or saw too many errors.
 - Reconnect and try again after some minutes; what had no positive reply was not accepted.
 - Always at the same point? Read the text: a limit on connections, messages or errors is usual.
 - Open fewer connections at once, and send fewer messages in each.
@@ -89,12 +89,12 @@ TABLE = """
 - Look up your IP address in blocklists: some servers throttle listed clients in this way.
 - Try another MX of the domain.
 - Operator: look for a restart, the limit on sessions, or load.
-421 4.7.0: The server has lost patience: too many errors, too much at once, or a bad reputation.
+421 4.7.0: The server refuses to go on: too many errors, too much at once, or a bad reputation.
 - Read the replies before this one: syntax errors and unknown recipients are what is counted.
 - Slow down: fewer connections, fewer messages an hour, an hour's pause after this reply.
-- Sending before the server has greeted, or before it has answered STARTTLS, ends so too.
+- A client that sends before the greeting, or before the reply to STARTTLS, gets this reply too.
 - Check blocklists, reverse DNS, SPF and DKIM for your IP address and domain.
-- Operator: count the errors of this client in the log; raise the limit if it is a friend.
+- Operator: count the errors of this client in the log; raise the limit if you trust it.
 421 4.4.2: The server waited too long for the client, and closes the connection.
 - Send each command, and each piece of the content, within five minutes.
 - Between DATA and the final dot? Check the path MTU, and firewalls that rewrite SMTP.
@@ -103,12 +103,12 @@ TABLE = """
 - Log in once with PLAIN inside TLS; after that the mechanism works.
 432 (4.7.12): The user's password must be converted before this mechanism can be used.
 - Log in once with PLAIN inside TLS; after that the mechanism works.
-450 (4.2.0): The mailbox cannot take mail now, or greylisting: strangers are put off at first.
+450 (4.2.0): The mailbox cannot take mail now, or the server is greylisting an unknown sender.
 - Wait at least five minutes; retry with the same sender and recipient from the same IP address.
 - Retries from a changing pool of IP addresses? Pin them to one, or greylisting never ends.
 - Still there after some hours? Read the text: DNS faults and policies come with 450 too.
 - Operator: look for a locked or busy mailbox, the greylist, and lookups that fail.
-450 MAIL (4.1.0): The server puts this sender off: a failed DNS lookup, greylisting, or a limit.
+450 MAIL (4.1.0): The server defers this sender: a failed DNS lookup, greylisting, or a limit.
 - Check that the domain of the reverse-path has an MX or an address record that resolves.
 - Check that the name given with EHLO resolves as well.
 - Otherwise wait at least five minutes and retry from the same IP address.
@@ -116,18 +116,18 @@ TABLE = """
 - Keep the message queued and try again, unchanged.
 - Operator: look into the logs of the content filter and the milter for the same second.
 451 (4.3.0): Something failed inside the server while it worked; the client did nothing wrong.
-- Keep the message queued and try again; the fault is theirs to mend.
+- Keep the message queued and try again; only the server's side can mend the fault.
 - Greylisting comes with 451 too: wait at least five minutes, keep the same IP address.
 - Operator: the log has the reason. Look for a full or read-only disk, and for a database,
   a DNS lookup or a content filter that gave no answer.
 452 (4.3.1): The server lacks room now, or the transaction asks too much of it at once.
-- Keep the message queued and try again: the message itself is not at fault.
+- Keep the message queued and try again: nothing is wrong with the message.
 - Operator: check free space and free inodes of the queue and of the mail store.
 452 RCPT (4.5.3): The server takes no more recipients in this transaction, or the mailbox is full.
 - Go on with the recipients accepted so far, then send to the others in a new transaction.
 - Was it the first recipient? Then the mailbox is over its quota: tell the person another way.
 - Operator: accept at least 100 recipients (RFC 5321 section 4.5.3.1.8).
-454 (4.7.0): TLS or authentication cannot be had now, for a fault on the server's side.
+454 (4.7.0): TLS or authentication is not possible now, because of a fault of the server.
 - Try again later; do not send credentials in plain text instead.
 454 STARTTLS: The server offers TLS, but cannot begin it now.
 - Try again later; go on in plain text only if this mail needs no encryption.
@@ -146,13 +146,13 @@ TABLE = """
 # 5xx: the command itself
 500 (5.5.2): The server did not recognise the line as a command, or the line was too long.
 - A command line has at most 512 octets with its CRLF; some extensions allow more.
-- In the middle of a session? Then both sides are out of step. Look for content that was sent
-  although DATA was refused, and for TLS where plain text was expected.
+- In the middle of a session? Look for content that was sent although DATA was refused, and for TLS
+  where the server expected plain text.
 - Was it EHLO? The server is very old, or a firewall rewrites SMTP: fall back to HELO.
 501 (5.5.4): The server knows the command, but cannot read its arguments.
 - Compare with MAIL FROM:<user@example.org>: angle brackets, and no space after the colon.
 - Look for spaces, quotes, display names and characters beyond ASCII in the address.
-- Log the line octet by octet, as it was sent: what is wrong is often invisible.
+- Log each octet of the line as it was sent: the fault is often an invisible character.
 501 EHLO: The server does not accept the form of the name that the client gave.
 - Use a fully qualified domain name, such as mail.example.org.
 - Without one, use an address literal, such as [192.0.2.1] or [IPv6:2001:db8::1].
@@ -174,7 +174,7 @@ TABLE = """
 - Use a command of an extension only where the last reply to EHLO offers it.
 503 (5.5.1): The command is valid, but not at this point of the session.
 - The order is EHLO, STARTTLS, EHLO again, AUTH, MAIL, RCPT, DATA.
-- Look at the replies before: where MAIL or RCPT was refused, what builds on it gets 503.
+- Look at the replies before: after a refused MAIL or RCPT the commands that need it get 503.
 - AUTH? Once a session, never inside a mail transaction, and often only inside TLS.
 504 (5.5.4): The server does not support this argument of the command.
 - Compare with what the last reply to EHLO offers.
@@ -201,7 +201,7 @@ TABLE = """
 - Check the user name: many servers want the whole mail address.
 - Check the password: an account with a second factor needs an app password or OAuth.
 - Check that this is the right server, and that the account may send with SMTP.
-- Stop after a few attempts: most servers lock out who keeps trying.
+- Stop after a few attempts: most servers then lock the account or block the IP address.
 - Operator: the authentication log says whether user, password or mechanism failed.
 538 (5.7.11): The mechanism needs an encrypted connection.
 - Start TLS before AUTH, or use implicit TLS on port 465.
@@ -230,12 +230,12 @@ TABLE = """
 550 RCPT (5.1.0): The server refuses this recipient: no such mailbox, or a policy keeps you from it.
 - Check the address letter by letter; ask the person another way.
 - 'Relay'? The server does not handle that domain: log in first, or send to the domain's MX.
-- A list or 'policy' in the text? It is about you: check your IP address and domain there.
-- No such mailbox? Take it off your lists: who keeps sending to dead addresses gets blocked.
+- A blocklist or 'policy' in the text? Check your IP address and domain there.
+- No such mailbox? Take it off your lists: servers block clients that send to many of those.
 - Operator: does the mailbox or alias exist, and does the server know the domain as its own?
 550 VRFY (5.1.1): There is no such mailbox or list.
 - Check the name letter by letter.
-- It may exist all the same: some servers say so to everybody. Only RCPT tells for certain.
+- It may exist all the same: some servers reply so to every VRFY. Only RCPT is certain.
 550 content (5.7.1): The server has read the message and refuses it, as a rule by policy.
 - Read the text: spam, a virus, DMARC, an attachment or the header's form?
 - Check SPF, DKIM and DMARC: one of the first two must pass for the very domain in From.
@@ -254,12 +254,12 @@ TABLE = """
 - Were others accepted before? Send to this one in a new transaction, as after 452
   (RFC 5321 section 4.5.3.1.10).
 - Otherwise tell the person another way; only they can make room.
-- Operator: raise the quota; 452 with 4.2.2 is the milder reply, as room may come back.
+- Operator: raise the quota; 452 with 4.2.2 makes clients try again, as room may come back.
 553 (5.1.3): The server does not allow this address: its form, or that you use it.
 - Check the form: one @, a full domain, no spaces, no display name, angle brackets around it.
 - As the sender? Use the address of the account you log in with, or log in first.
 - As a recipient? 'Relay' or 'rcpthosts' in the text means: log in, or send to the domain's MX.
-- An address beyond ASCII? It needs SMTPUTF8 on every server of the way.
+- An address beyond ASCII? It needs SMTPUTF8 on every server on its way.
 - Operator: the log says whether syntax, sender ownership or relaying was the reason.
 553 MAIL (5.1.7): The server does not allow this sender address, or not for you.
 - Logged in? Send as the account's own address, or have the other one added as an alias.
@@ -271,17 +271,17 @@ TABLE = """
 - 'Relay' or 'rcpthosts' in the text? Log in first, or send to the MX of the recipient's domain.
 - '%' or '!' in the local part? That asks for a route, which servers refuse nowadays.
 - Operator: is the recipient's domain in the list of those that the server accepts mail for?
-554: The transaction failed, and the server has no better code for it.
+554: The transaction failed, and the server has no other code for the reason.
 - Read the text: policies, blocklists and content filters come with 554.
 - Check blocklists, reverse DNS, SPF, DKIM and DMARC for your IP address and domain.
 - Operator: the log has the reason.
-554 greeting: There is no mail service here: not for this client, or not at all.
+554 greeting: This host has no mail service, for this client or for any.
 - Look up your IP address in blocklists, and check that its reverse DNS name leads back to it.
 - At home or in a cloud? Send through your provider's submission server instead.
 - Try the next MX of the domain; on this connection only QUIT may follow.
 554 RCPT: The server refuses this recipient, as a rule by policy: relaying, or a blocklist.
 - 'Relay'? The server does not handle that domain: log in first, or send to the domain's MX.
-- A list's name in the text? Look yourself up there, remove the cause, then ask to be removed.
+- A blocklist in the text? Look up your IP address there, remove the cause, ask to be removed.
 554 content: The server does not accept the message, or DATA had no valid recipient.
 - Were all recipients refused before? Then their replies hold the reason.
 - Otherwise a filter objects: check SPF, DKIM, DMARC, links and attachments.
@@ -299,7 +299,7 @@ x.1.0: It is about an address.
 - Check the addresses of sender and recipient letter by letter.
 x.1.1: There is no such mailbox in the recipient's domain.
 - Check the part before the @ letter by letter; ask the person another way.
-- Take it off your lists: who keeps sending to dead addresses gets blocked.
+- Take it off your lists: servers block clients that send to many such addresses.
 - Operator: does the mailbox or alias exist, and can the server look it up?
 4.1.1: The server cannot tell now whether this mailbox exists: a lookup failed.
 - Keep the message queued; the address may still be right. Check it letter by letter.
@@ -327,10 +327,10 @@ x.1.10: The recipient's domain says with a null MX that it accepts no mail.
 # x.2: mailboxes
 x.2.0: It is about the recipient's mailbox.
 - Tell the person another way.
-4.2.0: Most likely greylisting: strangers are put off once, to see whether they try again.
+4.2.0: Most likely greylisting: the server refuses an unknown sender once, and expects a retry.
 - Wait at least five minutes; retry with the same sender and recipient from the same IP address.
 - Retries from a changing pool of IP addresses? Pin them to one, or greylisting never ends.
-- Do not retry at once: an attempt that comes too early may begin the wait anew.
+- Do not retry at once: an attempt that comes too early may start the wait again.
 - Still there after some hours? Then the mailbox is unavailable: ask the postmaster there.
 - Operator: check the greylist, and whether the mailbox is locked or busy.
 x.2.1: The mailbox exists, but takes no mail: it is disabled, or gets too much at once.
@@ -347,7 +347,7 @@ x.2.4: The mailing list could not be expanded.
 
 # x.3: the receiving system
 x.3.0: It is about the receiving system: something failed there.
-- Nothing to mend on your side; tell the postmaster there if it lasts.
+- You can mend nothing on your side; tell the postmaster there if it lasts.
 - Operator: the log has the reason.
 x.3.1: The receiving system has no room for more mail.
 - Operator: check free space and free inodes of the queue and of the mail store.
@@ -392,9 +392,9 @@ x.5.0: It is about the protocol.
 - Log the commands and compare them with RFC 5321.
 x.5.1: The command is unknown, or not possible at this point of the session.
 - The order is EHLO, STARTTLS, EHLO again, AUTH, MAIL, RCPT, DATA.
-- Look at the replies before: where MAIL or RCPT was refused, what builds on it fails.
+- Look at the replies before: after a refused MAIL or RCPT the commands that need it fail.
 x.5.2: The line cannot be read as a command.
-- Log it octet by octet, as it was sent: look for invisible characters, and at its length.
+- Log each octet of it as it was sent: look for invisible characters, and at its length.
 x.5.3: There are too many recipients in this transaction.
 - Go on with the recipients accepted so far, then send to the others in a new transaction.
 - The first recipient? The daily limit of the account or mailbox may be reached.
@@ -422,7 +422,7 @@ x.6.5: The content could not be converted.
 x.6.6: The server could not fetch the content from where BURL points.
 - Check the URL, its authorisation and its expiry.
 x.6.7: An address beyond ASCII is not allowed for this sender or recipient.
-- Use an ASCII address of the same person; SMTPUTF8 is needed on every server of the way.
+- Use an ASCII address of the same person; SMTPUTF8 is needed on every server on its way.
 x.6.8: The reply would need UTF-8, which the client has not asked for.
 - Give SMTPUTF8 with the command, if the client can read UTF-8.
 x.6.9: The message needs SMTPUTF8, and a server on its way lacks it.
@@ -434,23 +434,23 @@ x.6.10: The reply would need UTF-8, which the client has not asked for; x.6.8 is
 x.7.0: It is about security, or a policy that the server does not name.
 - Read the text; check TLS, authentication, and the reputation of your IP address.
 - Operator: the log says which rule was hit.
-x.7.1: A policy forbids this: who sends, from where, to whom, or what.
+x.7.1: A policy forbids this: the sender, the IP address, the recipient or the content.
 - Read the text: it names the blocklist or the rule, often with a link.
 - 'Relay'? The server does not handle that domain: log in first, or send to the domain's MX.
 - Check blocklists, reverse DNS, SPF, DKIM and DMARC for your IP address and domain.
 - Operator: the log says which restriction was hit; make an exception there if it is wrong.
-4.7.1: A policy puts the client off: greylisting, a rate limit, or an unknown reputation.
+4.7.1: A policy defers the client: greylisting, a rate limit, or an unknown reputation.
 - Wait at least five minutes; retry with the same sender and recipient from the same IP address.
 - Still there after some hours? Check blocklists, reverse DNS, SPF and DKIM.
-- Operator: a milter or policy service that gives no answer ends so too.
-5.7.1 MAIL: A policy forbids this sender, or forbids it to you.
+- Operator: look for a milter or policy service that gives no answer.
+5.7.1 MAIL: A policy forbids this sender, or forbids you to use it.
 - Logged in? Send as the account's own address, or have the other one added as an alias.
 - Check SPF for the sender's domain: does it cover the IP address you send from?
-- A list's name in the text? Look yourself up there, remove the cause, then ask to be removed.
+- A blocklist in the text? Look up your IP address there, remove the cause, ask to be removed.
 - Operator: the log says which restriction was hit; make an exception there if it is wrong.
 5.7.1 RCPT: A policy forbids mail from you to this recipient; the mailbox may well exist.
 - 'Relay'? The server does not handle that domain: log in first, or send to the domain's MX.
-- A list's name in the text? Look yourself up there, remove the cause, then ask to be removed.
+- A blocklist in the text? Look up your IP address there, remove the cause, ask to be removed.
 - A group or a mailing list? It may take mail from members, or from its own domain, only.
 - Operator: the log says which restriction was hit; make an exception there if it is wrong.
 5.7.1 content: The server has read the message, and a policy forbids it: spam, virus or DMARC.
@@ -474,7 +474,7 @@ x.7.7: The message was damaged or changed on its way.
 x.7.8: The server does not accept these credentials.
 - Check the user name: many servers want the whole mail address.
 - Check the password: an account with a second factor needs an app password or OAuth.
-- Stop after a few attempts: most servers lock out who keeps trying.
+- Stop after a few attempts: most servers then lock the account or block the IP address.
 - Operator: the authentication log says whether user, password or mechanism failed.
 x.7.9: The authentication mechanism is too weak for this user.
 - Choose another from the AUTH line of the reply to EHLO.
@@ -487,9 +487,9 @@ x.7.12: The user's password must be converted before this mechanism can be used.
 - Log in once with PLAIN inside TLS; after that the mechanism works.
 x.7.13: The credentials are right, but the account is disabled.
 - Ask the administrator; do not try other passwords.
-x.7.14: The server that holds the content does not trust the one that shall fetch it (BURL).
+x.7.14: The server that holds the content does not trust the one that fetches it (BURL).
 - Send the content itself, with DATA or BDAT.
-- Operator: arrange the trust between the two servers.
+- Operator: let each of the two servers trust the other.
 x.7.15: The message's priority is lower than the server accepts now.
 - Try again later, or with a higher MT-PRIORITY if you may.
 x.7.16: The message is too large for its priority.
@@ -498,7 +498,7 @@ x.7.17: The mailbox has changed hands since the date that the sender gave (RRVS)
 - Do not send it there: ask the person for the present address.
 x.7.18: The recipient's domain has changed hands since the date that the sender gave (RRVS).
 - Do not send it there: ask the person for the present address.
-x.7.19: The server does not know since when the mailbox has its owner (RRVS).
+x.7.19: The server does not know how long the mailbox has had its owner (RRVS).
 - Decide whether to send without RRVS: a stranger may read it.
 x.7.20: No DKIM signature of the message is valid.
 - Check the key in DNS (selector._domainkey.domain), and what changes the message after signing.
@@ -518,8 +518,8 @@ x.7.26: More than one check of the sender failed, such as SPF and DKIM.
 - Look into Authentication-Results of a message to yourself elsewhere: it shows what fails.
 x.7.27: The sender's domain has a null MX: it accepts no mail, so no report either.
 - Use a reverse-path that can receive mail.
-x.7.28: The server sees a flood of mail.
-- Send less at once; look for a stolen account or a script gone wild on your side.
+x.7.28: The server gets too much mail at once.
+- Send less at once; look for a stolen account or a faulty script on your side.
 x.7.29: The ARC chain of the message is not valid.
 - Check the hosts that forwarded it: one of them changed it, or sealed it wrongly.
 x.7.30: The message demands REQUIRETLS, and the next host does not offer it.
@@ -528,7 +528,7 @@ x.7.30: The message demands REQUIRETLS, and the next host does not offer it.
 
 
 def _parse(table: str) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
-    """The entries of the table, meaning and checks; and the defaults in it."""
+    """Return the meaning and the checks of each entry, and the default enhanced status codes."""
     meanings: dict[str, tuple[str, ...]] = {}
     defaults = {}
     key = ""
@@ -549,8 +549,8 @@ def _parse(table: str) -> tuple[dict[str, tuple[str, ...]], dict[str, str]]:
 
 MEANINGS, DEFAULTS = _parse(TABLE)
 
-# Where the first digit does not tell whether trying again can help.  As to 552 for too many
-# recipients: RFC 5321 section 4.5.3.1.10.
+# Where the first digit does not tell whether trying again can help.  552 may mean too many
+# recipients (RFC 5321 section 4.5.3.1.10).
 RETRY = {"422": False, "432": False, "459": False, "552 RCPT": True, "552 5.5.3": True}
 
 # Where replies to a verb stand in the table.
@@ -560,7 +560,7 @@ PLACES = {
     "EXPN": "VRFY",
     "GREETING": "greeting",
 }
-# What an enhanced status code is about, in words that go before its meaning.
+# What a reply to a command is about; this goes before the meaning of its enhanced status code.
 ABOUT = {
     "greeting": "this connection",
     "EHLO": "this client",
@@ -570,11 +570,11 @@ ABOUT = {
 }
 # Details that say less than the reply codes they usually go with.
 VAGUE = frozenset({"3.2", "5.1", "5.2", "5.4", "7.8"})
-VERDICTS = {"4": "puts off", "5": "refuses"}
+VERDICTS = {"4": "defers", "5": "refuses"}
 # What the second digit of a reply code is about (RFC 5321 section 4.2.1); others are not specified.
 CATEGORIES = {0: "syntax", 1: "information", 2: "the connection", 5: "the mail system"}
 NO_CODE = ("This is no reply code of SMTP (RFC 5321 section 4.2).",)
-# (RFC 3463 section 2)
+# RFC 3463 section 2
 STATUS_CODE = lazy_pattern(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})")
 # Columns of an explanation.
 WIDTH = 80
@@ -601,24 +601,24 @@ class Explanation:
 
     @property
     def title(self) -> str:
-        """The codes, and in a few words what becomes of it."""
+        """The codes, and what they mean in a few words."""
         codes = " ".join(filter(None, (str(self.code or ""), self.enhanced))) or "0"
         match codes[:1], self.retry:
             case "2", _:
-                fate = "done"
+                meaning = "done"
             case "3", _:
-                fate = "go on"
+                meaning = "go on"
             case "4", True:
-                fate = "not now; trying again later can help"
+                meaning = "not now; trying again later can help"
             case "4", False:
-                fate = "not now, and trying the same again does not help"
+                meaning = "not now, and trying the same again does not help"
             case "5", True:
-                fate = "refused, but trying in another way can help"
+                meaning = "refused, but trying in another way can help"
             case "5", False:
-                fate = "refused; trying the same again does not help"
+                meaning = "refused; trying the same again does not help"
             case _:
-                fate = "unknown"
-        return f"{codes}: {fate}"
+                meaning = "unknown"
+        return f"{codes}: {meaning}"
 
     def __str__(self) -> str:
         lines = [self.title, *_wrap(self.meaning, "  ", "  ")]
@@ -628,7 +628,7 @@ class Explanation:
 
 
 def default_enhanced(code: int, verb: str) -> str:
-    """The enhanced status code for a reply that was given none (RFC 2034 section 4).
+    """Return the enhanced status code for a reply that has none (RFC 2034 section 4).
 
     Arguments:
         code: the reply code.
@@ -644,7 +644,7 @@ def default_enhanced(code: int, verb: str) -> str:
 
 
 def explain(code: int, enhanced: str = "", verb: str = "") -> Explanation:
-    """What a reply means and what to check: from the table, or from class and subject of the code.
+    """Return what a reply means and what to check.
 
     Arguments:
         code: the reply code; 0 if only an enhanced status code is known.
@@ -668,23 +668,23 @@ def explain(code: int, enhanced: str = "", verb: str = "") -> Explanation:
 
 
 def _place(verb: str) -> str:
-    """Where replies to this verb stand in the table."""
+    """Return the place of replies to this verb in the table."""
     name = verb.upper()
     return PLACES.get(name, name)
 
 
 def _first(*keys: str) -> tuple[str, ...]:
-    """The first entry there is."""
+    """Return the entry of the first key that has one."""
     return next((MEANINGS[key] for key in keys if key in MEANINGS), ())
 
 
 def _alone(code: int, place: str) -> tuple[str, ...]:
-    """What a reply code says by itself."""
+    """Return the entry of a reply code alone."""
     return _first(f"{code} {place}", str(code)) or _by_digits(code)
 
 
 def _by_digits(code: int) -> tuple[str, ...]:
-    """What the digits say of a reply code without an entry (RFC 5321 sections 4.2 and 4.3.2)."""
+    """Explain a reply code without an entry by its digits (RFC 5321 sections 4.2 and 4.3.2)."""
     kind = _first(f"{code // 100}xx")
     if not kind:
         return NO_CODE
@@ -695,7 +695,7 @@ def _by_digits(code: int) -> tuple[str, ...]:
 
 
 def _together(code: int, status: re.Match[str], place: str) -> tuple[str, ...]:
-    """What a reply code (0 if unknown) and an enhanced status code of its class say."""
+    """Explain a reply code (0 if unknown) and an enhanced status code of its class."""
     kind, subject, detail = status.groups()
     alone = _alone(code, place) if code else MEANINGS[f"{kind}xx"]
     if kind == "2":

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from ..errors import LocalProtocolError
 from ..limits import Limits
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Command", "CountedCommand", "DialogueCommand", "Framing", "Grammar", "Syntax"]
 
+P = TypeVar("P", bound=Parameter)
+
 
 class Framing(enum.Enum):
     """How the message content that belongs to a command is delimited."""
@@ -34,7 +36,7 @@ class Syntax(enum.Enum):
     """How many common mistakes of clients a server accepts."""
 
     STRICT = "the grammar of RFC 5321, and nothing else"
-    LENIENT = "faults whose meaning is beyond doubt are repaired, and reported"
+    LENIENT = "the server repairs and reports faults whose meaning is clear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +98,13 @@ class Command:
     def row(self) -> str:
         """The name of its row in the table of states: the verb, unless an argument decides it."""
         return self.verb
+
+    def get(self, kind: type[P]) -> P | None:
+        """Return the parameter of this class, or None if the command has none."""
+        for parameter in self.parameters:
+            if type(parameter) is kind:
+                return parameter
+        return None
 
     def arguments(self) -> str:
         """The text after the verb and a space; empty if there is none."""

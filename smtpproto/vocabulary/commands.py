@@ -1,13 +1,13 @@
 """The commands of SMTP as values: RFC 5321 section 4.1.1 (and LHLO of RFC 2033).
 
 Each class reads its own arguments; `command_parser` finds the class by the verb.  A class without
-fields of its own takes the methods of its base, as to generate them again costs time at import.
+fields of its own is no dataclass: its base has the methods, and generating them costs import time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError
 from ..timeouts import DATA_TIMEOUT
@@ -35,8 +35,6 @@ __all__ = [
     "Rset",
     "Vrfy",
 ]
-
-P = TypeVar("P", bound=Parameter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +103,6 @@ class Lhlo(Hello):
     verb = "LHLO"
 
 
-def _find(parameters: tuple[Parameter, ...], kind: type[P]) -> P | None:
-    for parameter in parameters:
-        if type(parameter) is kind:
-            return parameter
-    return None
-
-
 class _WithParameters(Command):
     """What MAIL and RCPT have in common: a label, a path and parameters."""
 
@@ -132,10 +123,6 @@ class _WithParameters(Command):
             isinstance(parameter, Parameter) for parameter in parameters
         ):
             raise TypeError(f"{self.verb}: expected a tuple of Parameters, found {parameters!r}")
-
-    def get(self, kind: type[P]) -> P | None:
-        """The parameter of this class, or None if the command has none."""
-        return _find(self.parameters, kind)
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
@@ -307,10 +294,6 @@ class _Question(_WithString):
     def __post_init__(self) -> None:
         # `super()` does not know the new class that `slots` creates.
         _WithString.__post_init__(self)
-
-    def get(self, kind: type[P]) -> P | None:
-        """The parameter of this class, or None if the command has none."""
-        return _find(self.parameters, kind)
 
     def arguments(self) -> str:
         return f"{self.string}{format_parameters(self.parameters)}"
