@@ -87,6 +87,10 @@ def test_a_name_that_is_not_there(package: str) -> None:
             ["smtpproto.sync.server", "smtpproto.sasl"],
         ),
         (DSN_OFFERED, ["smtpproto.extensions.burl"]),
+        (
+            "from smtpproto.sync import serve; serve(type('H', (), {'message': print})()).stop()",
+            ["smtpproto.sync.client", "smtpproto.conversations.client", "smtpproto.sasl"],
+        ),
         ("from smtpproto.extensions import Size", ["smtpproto.extensions.burl"]),
         ("from smtpproto.testing import sink", ["smtpproto.testing.pair", "hypothesis", "trustme"]),
     ],

@@ -8,24 +8,28 @@ password) returns a `Reply`, which the server sends unchanged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...errors import LocalProtocolError
+from ...extensions import Auth
 from ...grammar.encodings import encode_base64
-from ...sasl import Challenge, Context, Mechanism, Question, ServerExchange
-from ...sasl.mechanism_choice import MECHANISMS
+from ...sasl import CHANNEL_BINDINGS, Challenge, Context, Mechanism, Question, ServerExchange
+from ...sasl.mechanism_choice import MECHANISMS, available, known_mechanisms
 from ...vocabulary.events import AuthResponse, Rejected
 from ...vocabulary.replies import Reply
+from ...vocabulary.session_facts import Session
 from ..io_requests import Call, Flow, Report
+from .handler_checks import check_store
 
 if TYPE_CHECKING:
     from ...engine.server import Server
     from ...extensions import AuthCommand
     from ...vocabulary.events import ServerEvent
-    from ...vocabulary.session_facts import Session
+    from .settings import ServerSettings
 
-__all__ = ["Authenticator"]
+__all__ = ["Authenticator", "Logins"]
 
 ATTEMPTS = 5
 _FAILED = Reply(454, "4.7.0", "Temporary authentication failure")
@@ -43,6 +47,77 @@ class _StoreRefused(Exception):
     def __init__(self, reply: Reply) -> None:
         super().__init__(f"the credential store refused: {reply}")
         self.reply = reply
+
+
+class Logins:
+    """What the sessions of one server need to authenticate clients.
+
+    Arguments:
+        settings: the settings of the server, with `users`.
+        hostname: the server's name.
+        given: AUTH from the settings, which may limit the mechanisms.
+        waits: whether the adapter can await, see `Hooks.of`.
+
+    Attributes:
+        auth: AUTH with the mechanisms that the store can serve, for each session.
+
+    Raises:
+        ValueError: there is no `nonce`, a mechanism is not known, or `users` can serve none.
+        TypeError: `users` is not a store.
+    """
+
+    def __init__(
+        self, settings: ServerSettings, hostname: str, given: Auth, *, waits: bool | None
+    ) -> None:
+        self._settings = settings
+        self._hostname = hostname
+        asked = settings.mechanisms
+        self._mechanisms = known_mechanisms(asked)
+        # A mechanism that is chosen by name may be one that is not offered by default.
+        check_store(settings.users, mechanisms=self._mechanisms.values(), waits=waits)
+        if settings.nonce is None:
+            raise ValueError("`users` needs `nonce`: set both")
+        self._nonce = settings.nonce
+        self.auth = self._complete(
+            given, None if asked is None or isinstance(asked, Mapping) else asked
+        )
+
+    def _complete(self, given: Auth, asked: Collection[str] | None) -> Auth:
+        users, names = self._settings.users, given.mechanisms or asked
+        allowed, mechanisms = given.allow_plaintext, self._mechanisms
+        unknown = sorted({*given.mechanisms, *allowed} - mechanisms.keys())
+        if unknown:
+            raise ValueError(f"Auth: {', '.join(unknown)} is not among the mechanisms")
+
+        def in_session(session: Session) -> tuple[str, ...]:
+            context = self._context(session)
+            return available(context, users, names=names, allowed=allowed, mechanisms=mechanisms)
+
+        # All mechanisms that any session inside TLS could have, with any channel binding.
+        best = replace(
+            self._context(Session(secure=True)),
+            channel_bindings=dict.fromkeys(CHANNEL_BINDINGS, b"?"),
+            external=() if self._settings.external is None else ("?",),
+        )
+        known = available(best, users, names=names, mechanisms=mechanisms)
+        if not known and given.in_session is None:
+            text = f" of {', '.join(names)}" if names else ""
+            raise ValueError(f"users: a {type(users).__name__} can serve no mechanism{text}")
+        return replace(given, mechanisms=known, in_session=given.in_session or in_session)
+
+    def _context(self, session: Session) -> Context:
+        offered = session.offered.get(Auth)
+        return Context.of(
+            session,
+            self._nonce,
+            host=self._hostname,
+            offered=offered.mechanisms if offered is not None else (),
+            external=self._settings.external,
+        )
+
+    def authenticator(self) -> Authenticator:
+        """Return what authenticates the client of one session."""
+        return Authenticator(self._settings.users, self._context, mechanisms=self._mechanisms)
 
 
 class Authenticator:

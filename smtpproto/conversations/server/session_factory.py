@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ...engine.compiled_extensions import catalogue
@@ -14,18 +12,14 @@ from ...errors import RemoteProtocolError
 from ...extensions import Auth, Extension, StartTls
 from ...extensions.known import standard
 from ...limits import Limits
-from ...sasl import CHANNEL_BINDINGS, Context
-from ...sasl.mechanism_choice import available, known_mechanisms
 from ...timeouts import HANDSHAKE_TIMEOUT
 from ...vocabulary.addresses import Domain
 from ...vocabulary.events import Rejected
 from ...vocabulary.replies import Reply
 from ...vocabulary.session_facts import Session, changed
 from ..io_requests import BeginTLS, Call, Draining, Flow, Report, Send
-from .authentication import Authenticator
 from .handler import Hooks
 from .handler_answers import tell
-from .handler_checks import check_store
 from .observer import Notes
 from .proxied_client import from_proxy, read_header
 from .received import received as received_field
@@ -38,6 +32,7 @@ if TYPE_CHECKING:
 
     from ...engine.connection import Observer
     from ..envelope import Envelope
+    from .authentication import Logins
 
 __all__ = ["SessionFactory"]
 
@@ -71,13 +66,9 @@ class SessionFactory:
         self.settings = settings
         self.hostname = settings.hostname or "localhost"
         self.limits = settings.limits or Limits()
-        asked = settings.mechanisms
-        self.mechanisms = known_mechanisms(asked)
-        # A mechanism that is chosen by name may be one that is not offered by default.
-        check_store(settings.users, mechanisms=self.mechanisms.values(), waits=waits)
-        self._asked = None if asked is None or isinstance(asked, Mapping) else asked
+        self._logins: Logins | None = None
         given = settings.extensions
-        self.extensions = self._complete(standard() if given is None else given)
+        self.extensions = self._complete(standard() if given is None else given, waits=waits)
         # Check once here, not in each session.
         catalogue(map(type, self.extensions), settings.protocol, self.limits, settings.syntax)
         if settings.received:
@@ -90,7 +81,9 @@ class SessionFactory:
         self._sessions = 0
         self._by_peer: Counter[str] = Counter()
 
-    def _complete(self, extensions: Iterable[Extension]) -> tuple[Extension, ...]:
+    def _complete(
+        self, extensions: Iterable[Extension], *, waits: bool | None
+    ) -> tuple[Extension, ...]:
         """Return the extensions, and those that other settings add."""
         complete = list(extensions)
         starts = any(isinstance(each, StartTls) for each in complete)
@@ -103,48 +96,13 @@ class SessionFactory:
             if given is not None:
                 raise ValueError("to offer AUTH, set `users`")
             return tuple(complete)
-        if self.settings.nonce is None:
-            raise ValueError("`users` needs `nonce`: set both")
-        auth = self._auth(given or Auth())
+        from .authentication import Logins  # noqa: PLC0415  loads all mechanisms
+
+        self._logins = Logins(self.settings, self.hostname, given or Auth(), waits=waits)
+        auth = self._logins.auth
         if given is None:
             return (*complete, auth)
         return tuple(auth if each is given else each for each in complete)
-
-    def _auth(self, given: Auth) -> Auth:
-        """Return AUTH with the mechanisms that the store can serve, for each session."""
-        users, names = self.settings.users, given.mechanisms or self._asked
-        allowed, mechanisms = given.allow_plaintext, self.mechanisms
-        unknown = sorted({*given.mechanisms, *allowed} - mechanisms.keys())
-        if unknown:
-            raise ValueError(f"Auth: {', '.join(unknown)} is not among the mechanisms")
-
-        def in_session(session: Session) -> tuple[str, ...]:
-            context = self._context(session)
-            return available(context, users, names=names, allowed=allowed, mechanisms=mechanisms)
-
-        # All mechanisms that any session inside TLS could have, with any channel binding.
-        bindings = dict.fromkeys(CHANNEL_BINDINGS, b"?")
-        best = replace(
-            self._context(Session(secure=True)),
-            channel_bindings=bindings,
-            external=() if self.settings.external is None else ("?",),
-        )
-        known = available(best, users, names=names, mechanisms=mechanisms)
-        if not known and given.in_session is None:
-            asked = f" of {', '.join(names)}" if names else ""
-            raise ValueError(f"users: a {type(users).__name__} can serve no mechanism{asked}")
-        return replace(given, mechanisms=known, in_session=given.in_session or in_session)
-
-    def _context(self, session: Session) -> Context:
-        assert self.settings.nonce is not None
-        offered = session.offered.get(Auth)
-        return Context.of(
-            session,
-            self.settings.nonce,
-            host=self.hostname,
-            offered=offered.mechanisms if offered is not None else (),
-            external=self.settings.external,
-        )
 
     # --- sessions -----------------------------------------------------------------------------
 
@@ -280,16 +238,11 @@ class SessionFactory:
         )
 
     def _serve(self, server: Server) -> Flow[None]:
-        authenticator = None
-        if self.settings.users is not None:
-            authenticator = Authenticator(
-                self.settings.users, self._context, mechanisms=self.mechanisms
-            )
         stamp = self._stamp if self.settings.received else None
         return serve_session(
             server,
             self.hooks,
-            authenticator,
+            None if self._logins is None else self._logins.authenticator(),
             stamp,
             stopping=lambda: self.stopping,
             refuse_early_talkers=self.settings.refuse_early_talkers,
