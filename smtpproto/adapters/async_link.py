@@ -171,7 +171,8 @@ class AsyncLink(Channel):
         steps.result = octets
         while True:
             try:
-                request = next(steps)
+                # None was handed over, so the check for one can be left out.
+                request = Steps.__next__(steps)
             except BaseException as error:  # noqa: BLE001  # the runner raises it
                 steps.ended = error
                 return None

@@ -227,15 +227,15 @@ class ServerReplies(Connection):
         """
         command, row = self._command, self._row
         accepted, verb = _ACCEPTED, "content"
-        if isinstance(command, Hello):
-            self.send(Reply(250, "", f"{self.session.hostname} {text}".rstrip()))
-            return
-        if row is not None and row.name == "greeting":
+        if command is None:
             hostname, protocol = self.session.hostname, self.session.protocol
             usual = "LMTP" if protocol is Protocol.LMTP else "ESMTP"
-            accepted, verb = (220, "", f"{hostname} {usual}"), row.name
+            accepted, verb = (220, "", f"{hostname} {usual}"), "greeting"
             text = f"{hostname} {text}" if text else ""
-        elif command is not None and row is not None and row.name != "content":
+        elif row is not None and row.name != "content":
+            if isinstance(command, Hello):
+                self.send(Reply(250, "", f"{self.session.hostname} {text}".rstrip()))
+                return
             if not isinstance(command, CountedCommand):
                 accepted = command.accepted
             verb = command.verb
