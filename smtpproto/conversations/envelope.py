@@ -58,7 +58,7 @@ class Envelope:
         paths = [r if isinstance(r, ForwardPath) else ForwardPath.of(r) for r in recipients]
         if not paths:
             raise ValueError("an envelope needs a recipient")
-        return cls(Mail(reverse_path), tuple(Rcpt(path) for path in paths))
+        return cls(Mail(reverse_path), tuple([Rcpt(path) for path in paths]))
 
     @classmethod
     def parse(cls, lines: Iterable[str]) -> Envelope:

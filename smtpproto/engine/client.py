@@ -34,9 +34,11 @@ __all__ = ["Client"]
 # The highest reply code.
 _WORST = 599
 # CPython 3.11 takes three times as long to look up an enum's member than a global name.
-_CLOSED, _CONTENT, _TLS = State.CLOSED, State.CONTENT, State.TLS
+_CLOSED, _CONTENT = State.CLOSED, State.CONTENT
 _LMTP = Protocol.LMTP
 _NEEDS_DATA = Need.DATA
+# The states in which no reply may come.
+_NO_REPLIES = frozenset({State.CLOSED, State.TLS})
 
 
 class Client(ClientCommands):
@@ -115,7 +117,7 @@ class Client(ClientCommands):
         if self._error is not None:
             raise self._error
         try:
-            while self.state is not _CLOSED and self.state is not _TLS:
+            while self.state not in _NO_REPLIES:
                 line = self._lines.read()
                 if not isinstance(line, bytes):
                     return self._no_line(line)
@@ -172,6 +174,8 @@ class Client(ClientCommands):
         except RemoteProtocolError:
             raise _no_reply_to_auth() from None
         self._observe("S", b"334 (challenge)" if line.startswith(b"3") else line)
+        if reply is not None:
+            self._lines.limit = self._limits.reply_line
         return reply
 
     def _settle(self, reply: Reply) -> None:
@@ -191,16 +195,15 @@ class Client(ClientCommands):
                 return
             code, self._best, self._answers = self._best, _WORST, 0
         queued.answered()
-        if not queued.sent:
-            self._lines.limit = self._limits.reply_line
         if row is not None:
             self._answered(row, code, None if row.name == "content" else command)
             if self.state is not row.success:
                 self._projected = None
-            if 300 <= code < 400:
+            if code < 300:
+                if command is None or isinstance(command, Hello):
+                    self._learn(command, reply)
+            elif code < 400:
                 self._go_on(command)
-            elif code < 300 and (command is None or isinstance(command, Hello)):
-                self._learn(command, reply)
         if queued.held:
             self._release()
 

@@ -39,7 +39,7 @@ _NOTHING, _SESSION = Effect.NOTHING, Effect.SESSION
 _CLOSED = State.CLOSED
 _TRANSACTION_OVER = TransactionOver()
 # The states in which a connection reads nothing more.
-_OVER = (State.CLOSED, State.ERROR)
+_OVER = frozenset({State.CLOSED, State.ERROR})
 
 Observer = Callable[[str, bytes, bool], None]
 """Called with "C" or "S", octets, and whether they are content: a line without its CRLF, or a
@@ -276,5 +276,7 @@ class Connection:
 
     def _happened(self, event: SessionEvent) -> None:
         """Tell all extensions about an event of the session."""
+        session = self._session
         for kind in self._catalogue.concerned:
-            self.session = kind.after(event, self.session)
+            session = kind.after(event, session)
+        self.session = session

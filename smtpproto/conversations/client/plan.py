@@ -135,8 +135,9 @@ def _with_parameters(
         size = source.octets_sent(binary=binary)
         if size is not None:
             parameters.append(SizeParameter(size))
-    body = _body(mail.get(Body), source, offered)
-    if body is not None and mail.get(Body) is None:
+    given = mail.get(Body)
+    body = _body(given, source, offered)
+    if body is not None and given is None:
         parameters.append(body)
     if mail.get(SmtpUtf8Parameter) is None:
         if utf8:
