@@ -40,7 +40,7 @@ wait_for_mail 1 "$folder/mailboxes/carol"
 cat "$folder"/mailboxes/carol/new/*
 
 say "The replies of the handler, one for each recipient, in the log of Postfix"
-wait_for "an empty queue" queue_is_empty mail
+wait_for "an empty queue" have_left 2 mail
 log mail 'lmtp'
 
 say "Send more:  python3 -m smtpproto send --server $host:$mail_port FILE"

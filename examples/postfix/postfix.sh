@@ -92,11 +92,12 @@ start_postfix() {
   wait_for_port "${!port}"
 }
 
-# queue NAME: print the messages that wait; whether there are none; whether one waits for another
-# attempt.
+# queue NAME: print the messages that wait; whether one waits for another attempt.
 queue() { postqueue -c "$folder/$1/etc" -p; }
-queue_is_empty() { [ -z "$(postqueue -c "$folder/$1/etc" -j)" ]; }
 is_deferred() { postqueue -c "$folder/$1/etc" -j | grep -q '"queue_name": "deferred"'; }
 
 # log NAME [PATTERN]: print lines of the log, without time and process.
 log() { grep -E "${2:-.}" "$folder/$1.log" | sed -E 's/^.* postfix\/([a-z]+)\[[0-9]+\]: /\1: /'; }
+
+# have_left COUNT NAME: whether so many messages have left the queue; the log says so last.
+have_left() { [ "$(log "$2" ': removed$' | wc -l)" -ge "$1" ]; }

@@ -11,7 +11,8 @@ from tests.programs import HOST
 
 CONFIGURATION = """\
 global
-  maxconn 500
+  # Each takes two open files, and a process may have 1024.
+  maxconn 400
   stats socket {home}/control level admin
 defaults
   mode tcp

@@ -241,6 +241,10 @@ class Server:
     def log(self) -> str:
         return read_log(self.home / "log")
 
+    def logs(self, text: str) -> None:
+        """Wait for a text in the log, which a server writes when it likes."""
+        until(lambda: text in self.log(), 20, f"{text!r} in the log")
+
 
 @contextlib.contextmanager
 def shown_if_failed(server: Logging, ready: Callable[[], bool], expected: str) -> Iterator[None]:

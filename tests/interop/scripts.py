@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.interop.peers import folder
+from tests.interop.peers import folder, read_log
 from tests.programs import HOST, ROOT, signals_as_usual, until
 
 EXAMPLES = ROOT / "examples"
@@ -29,6 +29,10 @@ class Script:
     @property
     def output(self) -> str:
         return self._output.read_text(encoding="utf-8", errors="replace")
+
+    def log(self, name: str) -> str:
+        """The log of a server, so far."""
+        return read_log(self.home / f"{name}.log")
 
     def ready(self) -> bool:
         if self.process.poll() is not None:

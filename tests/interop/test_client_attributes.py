@@ -40,7 +40,7 @@ from tests.interop.conftest import Peers
 from tests.interop.nginx import nginx
 from tests.interop.peers import needs
 from tests.interop.postfix import postfix
-from tests.programs import HOST, until
+from tests.programs import HOST
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -96,7 +96,7 @@ def test_postfix_takes_our_client_for_another(peers: Peers) -> None:
         refused = talk.say(rcpt())
         assert (refused.code, refused.enhanced) == (454, "4.7.1")
         talk.say(Quit())
-    until(lambda: "from spike.test[192.0.2.2]" in server.log(), 20, "the client in the log")
+    server.logs("from spike.test[192.0.2.2]")
 
 
 @needs("postfix")
@@ -109,7 +109,7 @@ def test_postfix_logs_whose_message_we_pass_on(peers: Peers) -> None:
         assert talk.say(mail()).code == 250
         assert talk.say(Rcpt(ForwardPath.of("alice@local.test"))).code == 250
         talk.say(Quit())
-    until(lambda: "orig_client=spike.test[192.0.2.2]" in server.log(), 20, "the client in the log")
+    server.logs("orig_client=spike.test[192.0.2.2]")
 
 
 @needs("postfix")

@@ -53,7 +53,7 @@ from tests.interop.dovecot import Dovecot
 from tests.interop.exim import Exim
 from tests.interop.peers import accepting, needs
 from tests.interop.postfix import Postfix
-from tests.programs import HOST, until
+from tests.programs import HOST
 
 SENDER = ReversePath.of("sender@client.example")
 HEADER = b"From: sender@client.example\r\nTo: alice@local.test\r\nSubject: chunks\r\n\r\n"
@@ -209,7 +209,7 @@ def test_notifications_as_asked_for(postfix_inbound: Postfix) -> None:
     assert postfix_inbound.delivered("alice") == [HEADER]
     assert postfix_inbound.delivered("bob") == [HEADER]
     # One notification of success: alice's.
-    until(lambda: "delivery status notification" in postfix_inbound.log(), 20, "a notification")
+    postfix_inbound.logs("delivery status notification")
     assert postfix_inbound.log().count("delivery status notification") == 1
 
 

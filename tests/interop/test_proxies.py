@@ -162,7 +162,7 @@ def test_our_client_tells_postfix(
     ) as client:
         assert client.send(ENVELOPE, CONTENT).complete
     assert server.delivered("alice") == [CONTENT]
-    assert "client=unknown[192.0.2.9]" in server.log()
+    server.logs("client=unknown[192.0.2.9]")
 
 
 @needs("postfix")
@@ -174,7 +174,7 @@ def test_our_client_takes_the_place_of_another(world: World, peers: Peers) -> No
         assert client.command(Ehlo(Domain("spike.test"))).code == 250
         assert client.send(ENVELOPE, CONTENT).complete
     assert server.delivered("alice") == [CONTENT]
-    assert "client=spike.test[192.0.2.2]" in server.log()
+    server.logs("client=spike.test[192.0.2.2]")
 
 
 @needs("postfix")

@@ -92,7 +92,9 @@ def haproxy(servers: Servers) -> Iterator[Proxy]:
     binary = program("haproxy")
     with folder() as home:
         port = free_port()
-        path = servers.configuration("haproxy.cfg", home, port)
+        # More than a process may have open files on some machines.
+        fewer = {"maxconn 4000": "maxconn 400"}
+        path = servers.configuration("haproxy.cfg", home, port, **fewer)
         with running([binary, "-db", "-f", str(path)], home / "log"):
             proxy = Proxy(port, home / "haproxy-mail.sock")
             until(proxy._control.exists, 20, "HAProxy")
