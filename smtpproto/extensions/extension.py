@@ -102,8 +102,8 @@ class Extension:
         not_offered: the reply to one of its commands in a session without it.
         requires: keywords of extensions that must be offered too.
         old_form: whether its EHLO line may have "=" after the keyword, as that of AUTH once had.
-        plain: whether a server also accepts its commands before EHLO and after HELO, for commands
-            that a client may send unasked (RFC 5321 section 4.1.4).
+        plain: whether a server also accepts its commands before EHLO and after HELO (RFC 5321
+            section 4.1.4).
     """
 
     __slots__ = ()

@@ -141,9 +141,9 @@ def outside_u_label(domain: str) -> int:
         domain: text that `SUB_DOMAIN_UTF8` matches, label by label.
 
     Returns:
-        The offset, or -1.  Text that passes may still be no U-label: to tell takes the tables of
-        IDNA.  But it has no separators, symbols or compatibility forms, some of which other
-        programs convert to ASCII punctuation.
+        The offset, or -1.  Text that passes may still be no U-label; only the tables of IDNA tell.
+        But it has no separators, symbols or compatibility forms, some of which other programs
+        convert to ASCII punctuation.
     """
     for at, character in enumerate(domain):
         if character.isascii() or character in _CONTEXTUAL:

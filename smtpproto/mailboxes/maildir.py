@@ -104,7 +104,7 @@ def unique_name() -> str:
     """
     now = time.time_ns()
     host = socket.gethostname().replace("/", r"\057").replace(":", r"\072")
-    # Containers may share a folder, a host name and process numbers; hence the random part.
+    # The random part is for containers that share the folder, a host name and process numbers.
     middle = f"M{now // 1000 % 1_000_000:06}P{os.getpid()}Q{next(count)}R{secrets.token_hex(8)}"
     return f"{now // 1_000_000_000}.{middle}.{host}"
 

@@ -27,15 +27,15 @@ class Record:
 
 
 class Users:
-    """A `CredentialStore` over a dict; nothing in its answers or their timing tells who exists.
+    """A `CredentialStore` over a dict; its answers and their timing do not tell which users exist.
 
-    Passwords are verified with PBKDF2 only, about 1 ms each, and one that is given as text costs 2
-    ms here, once.  Users whose keys have another iteration count than `iterations` can be told from
-    unknown ones, since SCRAM shows the count.
+    The store verifies each password with PBKDF2, in about 1 ms; to make keys of a password that is
+    given as text takes 2 ms, once.  A client can tell a user whose keys have another iteration
+    count than `iterations` from an unknown one, because SCRAM shows the count.
 
     Arguments:
         users: by name: a password, or keys from `scram_keys`.
-        secret: at least 16 secret octets; keep them over restarts, as salts of
+        secret: at least 16 secret octets.  Keep them when the server restarts, because the salts of
             unknown users come from them.
         iterations: for passwords and unknown users.
         tokens: identities by bearer token; None serves no tokens.
@@ -67,9 +67,9 @@ class Users:
         }
         self._delegates = delegates or {}
         self._anonymous = anonymous
-        # By digest, because a lookup by the token itself takes the longer the more of it is right.
+        # By digest: a lookup by the token itself takes longer if its beginning is right.
         self._tokens = {self._digest(token): who for token, who in (tokens or {}).items()}
-        # A method that is None is not there: mechanisms for tokens are not offered then.
+        # None means that the store has no such method; then the server offers no token mechanism.
         self.check_token = None if tokens is None else self._check_token
 
     def __repr__(self) -> str:
@@ -112,18 +112,14 @@ class Users:
 
     def _record(self, name: str, entry: Secret) -> Record:
         if isinstance(entry, str):
-            # The salt an unknown user of this name would have: that of a known one looks no
-            # different.
-            made = {
-                algorithm: scram_keys(entry, salt, self._iterations, algorithm)
-                for algorithm, salt in ((each, self._salt(each, name)) for each in ALGORITHMS)
-            }
+            made = {}
+            for algorithm in ALGORITHMS:
+                # An unknown user of this name would have the same salt.
+                salt = self._unknown(algorithm, name).salt
+                made[algorithm] = scram_keys(entry, salt, self._iterations, algorithm)
             return Record(made, prepare(entry, stored=True))
         given = [entry] if isinstance(entry, ScramKeys) else entry
         keys = {each.algorithm: each for each in given}
         if not any(algorithm in keys for algorithm in ALGORITHMS):
             raise ValueError("expected a password or keys for SHA-256 or SHA-1 for each user")
         return Record(keys, None)
-
-    def _salt(self, algorithm: str, name: str) -> bytes:
-        return self._unknown(algorithm, name).salt

@@ -5,14 +5,13 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-
+from ..errors import LocalProtocolError
+from ..grammar.encodings import decode_base64
 from ..grammar.lazy_pattern import lazy_pattern
 from .errors import SASLError, SASLRefused
 from .saslprep import prepare
 
-__all__ = ["FIELD", "decode", "from_base64", "presented", "quote", "to_base64", "unquote"]
+__all__ = ["FIELD", "decode", "from_base64", "presented", "quote", "unquote"]
 
 # Octets of a name or a password; RFC 4616 section 2 asks for 255.
 FIELD = 1024
@@ -73,22 +72,16 @@ def unquote(saslname: str) -> str:
     return name
 
 
-def to_base64(octets: bytes) -> str:
-    """Encode octets in base64 (RFC 4648 section 4)."""
-    return base64.b64encode(octets).decode()
-
-
 def from_base64(text: str, what: str) -> bytes:
-    """Decode canonical base64 without white space (RFC 5802 section 2.1).
+    """Decode base64 that is not empty (RFC 5802 section 7).
 
     Raises:
-        SASLError: the text is not canonical base64.
+        SASLError: the text is not base64.
     """
     try:
-        octets = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        octets = decode_base64(text)
+    except LocalProtocolError:
         octets = b""
-    # The standard library ignores unused bits, so two texts could have the same value.
-    if not octets or to_base64(octets) != text:
+    if not octets:
         raise SASLError(f"{what}: expected base64, found another text (RFC 5802 section 7)")
     return octets

@@ -7,6 +7,7 @@ import hmac
 import operator
 from typing import Any, ClassVar
 
+from ..grammar.encodings import encode_base64
 from .credentials import USUAL_BINDINGS, Context, Credentials
 from .errors import SASLError, SASLRefused
 from .mechanism import (
@@ -19,7 +20,7 @@ from .mechanism import (
     password_obstacle,
     preparation_obstacle,
 )
-from .message_text import presented, quote, to_base64
+from .message_text import presented, quote
 from .questions import Challenge, FetchSecret
 from .saslprep import prepare
 from .scram_keys import ITERATIONS, ScramKeys, salted, scram_keys
@@ -76,16 +77,16 @@ class Scram(Mechanism):
         first = ServerFirst.parse(challenge)
         check_offer(first, nonce)
         password = salted(credentials.password or "", first.salt, first.iterations, self.algorithm)
-        unproven = f"c={to_base64(header.encode() + data)},r={first.nonce}"
+        unproven = f"c={encode_base64(header.encode() + data)},r={first.nonce}"
         signed = f"{bare},{challenge.decode()},{unproven}".encode()
         client_key = hmac.digest(password, b"Client Key", self.algorithm)
         stored_key = hashlib.new(self.algorithm, client_key).digest()
         proof = xor(client_key, hmac.digest(stored_key, signed, self.algorithm))
-        challenge = expect_challenge(self, (yield f"{unproven},p={to_base64(proof)}".encode()))
+        challenge = expect_challenge(self, (yield f"{unproven},p={encode_base64(proof)}".encode()))
 
         raise_error(challenge)
         server_key = hmac.digest(password, b"Server Key", self.algorithm)
-        expected = f"v={to_base64(hmac.digest(server_key, signed, self.algorithm))}"
+        expected = f"v={encode_base64(hmac.digest(server_key, signed, self.algorithm))}"
         if not hmac.compare_digest(challenge.partition(b",")[0], expected.encode()):
             raise SASLError(
                 "SCRAM: expected the server's proof that it knows the password, found another text"
@@ -102,10 +103,10 @@ class Scram(Mechanism):
         answer = yield FetchSecret(self.family, username)
         keys = self._keys(answer, server_nonce)
         nonce = first.nonce + server_nonce
-        offer = f"r={nonce},s={to_base64(keys.salt)},i={keys.iterations}"
+        offer = f"r={nonce},s={encode_base64(keys.salt)},i={keys.iterations}"
 
         final = ClientFinal.parse((yield Challenge(offer.encode())))
-        bound = f"{to_base64(first.header.encode() + data)} {nonce}"
+        bound = f"{encode_base64(first.header.encode() + data)} {nonce}"
         if not hmac.compare_digest(f"{final.binding} {final.nonce}".encode(), bound.encode()):
             raise SASLRefused(
                 "channel binding or nonce are not this exchange's (RFC 5802 section 6)"
@@ -119,7 +120,7 @@ class Scram(Mechanism):
             raise SASLRefused
         identity = yield from authorized(username, first.authorization)
         verifier = hmac.digest(keys.server_key, signed, self.algorithm)
-        if (yield Challenge(f"v={to_base64(verifier)}".encode())):
+        if (yield Challenge(f"v={encode_base64(verifier)}".encode())):
             raise SASLError("SCRAM: expected an empty response at the end (RFC 4954 section 4)")
         return identity
 

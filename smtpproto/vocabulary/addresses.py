@@ -50,7 +50,7 @@ class Domain:
     """A domain name (RFC 5321 section 4.1.2; with U-labels, RFC 6531 section 3.3).
 
     Two domains that differ only in letter case are equal (section 2.4).  An A-label and its U-label
-    are not equal, because to compare them takes IDNA.
+    are not equal: to compare them one needs IDNA.
 
     Arguments:
         name: labels with dots between them, none at the end.

@@ -7,9 +7,9 @@ from enum import Enum
 __all__ = ["CHUNK", "ContentEnd", "ReceiveBuffer"]
 
 CHUNK = 32768
-"""The most octets of content that a reader returns at once, however many were fed.
+"""The most octets of content that a reader returns at once.
 
-Twice this size takes half as long again: the copies are too large for the allocator to reuse."""
+With twice this size reading takes 50 % longer: the allocator does not reuse such large copies."""
 
 
 class ContentEnd(Enum):
@@ -23,8 +23,7 @@ class ReceiveBuffer:
 
     The readers in this folder use `octets`, `offset` and `searched` directly, because method calls
     would take longer than the work.  A reader advances `offset`; the next `feed` deletes the octets
-    before it, once for all lines read in between.  Most often everything was read before: then the
-    buffer keeps what arrives as it is, without a copy.
+    before it.  If everything was read, `feed` keeps the received octets without a copy.
 
     Attributes:
         octets: the received octets; those before `offset` are read.

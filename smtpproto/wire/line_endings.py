@@ -49,16 +49,15 @@ _BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 # Each octet as 1 or 0: is it a CR, is it an LF?
 _CRS = bytes([octet == CR for octet in range(256)])
 _LFS = bytes([octet == LF for octet in range(256)])
-# Lines shorter than 16 octets, judged by the first of them, are many for their octets.
+# `is_clean` counts the LFs in so many octets.  More than `_MANY` mean lines of less than 16 octets.
 _SAMPLE, _MANY = 2048, 128
 
 
 def is_clean(octets: bytes) -> bool:
     """Return whether each CR and LF is part of a CRLF; the octets must not begin or end within one.
 
-    Removing the CRs and putting one before each LF must give the same octets.  Python finds single
-    octets with the processor's help.  For short lines it is faster to compare positions: those of
-    the CRs, moved by one, must be those of the LFs.  Counting CR, LF and CRLF is the slowest way.
+    Removing the CRs and putting one before each LF must give the same octets.  For short lines,
+    comparing positions is faster: those of the CRs, moved by one, must be those of the LFs.
     """
     if LF not in octets and CR not in octets:
         return True
