@@ -31,12 +31,12 @@ def command(program: str = "smtpproto") -> NoReturn:
     from .cli import main  # noqa: PLC0415  # not before SIGINT is looked after
     from .cli.terminal import OutputClosed  # noqa: PLC0415
 
-    # A stream that was closed before this process began has nothing to say, and takes everything.
+    # A stream may have been closed before this process began.
     for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
         if getattr(sys, name) is None:
             number = os.open(os.devnull, os.O_RDWR)
             setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115  # stays open
-    # What the encoding of the output lacks shall not end the program.
+    # A character that the encoding of the output lacks must not end the program.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
 
@@ -29,7 +29,7 @@ class Certificate:
 
     @property
     def days_left(self) -> int:
-        """How many days it is still valid; less than 0 once it has expired."""
+        """For how many more days it is valid; less than 0 after its end."""
         return (self.ends - datetime.now(timezone.utc)).days
 
     def __str__(self) -> str:
@@ -43,13 +43,8 @@ class Certificate:
 
     def value(self) -> dict[str, Any]:
         """Return the same for JSON."""
-        return {
-            "subject": self.subject,
-            "issuer": self.issuer,
-            "begins": self.begins.isoformat(),
-            "ends": self.ends.isoformat(),
-            "names": list(self.names),
-        }
+        times = {"begins": self.begins.isoformat(), "ends": self.ends.isoformat()}
+        return {**asdict(self), **times}
 
 
 def read_chain(connection: Any) -> tuple[Certificate, ...]:

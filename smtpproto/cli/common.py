@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.util
 import ipaddress
 import math
 import re
 import ssl
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..conversations import SMTPError, Transcript
+from ..conversations import SMTPError
 from ..errors import RemoteProtocolError
-from .terminal import complain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ..conversations import Outcome
     from ..engine.connection import Observer
 
@@ -23,19 +24,17 @@ __all__ = [
     "IO",
     "CannotRun",
     "both",
+    "file_of",
     "host_and_port",
-    "in_file",
     "is_here",
     "listen_address",
     "need",
     "number_of",
     "outcome_line",
     "port_number",
-    "read_password",
     "reason",
     "seconds",
     "server_address",
-    "transcript_to_stderr",
     "usual_port",
 ]
 
@@ -159,18 +158,25 @@ def reason(error: BaseException, server: str = "", *, implicit: str = "--tls imp
     return _OF_OPENSSL.sub("", text)
 
 
-def in_file(path: str, error: OSError | UnicodeDecodeError, expected: str = "") -> str:
-    """Return what is wrong with a file, for errors that name the option.
+@contextlib.contextmanager
+def file_of(option: str, path: str, expected: str = "") -> Iterator[None]:
+    """Name the option in the error of a block that uses its file.
 
     Arguments:
+        option: the option.
         path: the path as given.
-        error: the error of opening or reading it.
-        expected: the expected content.
+        expected: the content that TLS expects.
+
+    Raises:
+        CannotRun: the block raised an `OSError`, or the file is not UTF-8.
     """
-    text = reason(error).removeprefix(f"{path}: ")
-    if isinstance(error, ssl.SSLError):
-        return f"{path}: expected {expected} ({text})"
-    return f"{path}: {text}"
+    try:
+        yield
+    except (OSError, UnicodeDecodeError) as error:
+        text = reason(error).removeprefix(f"{path}: ")
+        if isinstance(error, ssl.SSLError):
+            text = f"expected {expected} ({text})"
+        raise CannotRun(f"{option} {path}: {text}") from None
 
 
 def need(package: str, what: str) -> None:
@@ -202,32 +208,7 @@ def both(first: Observer | None, second: Observer) -> Observer:
     return observe
 
 
-def transcript_to_stderr() -> Transcript:
-    """Return an observer that writes the conversation to standard error."""
-    return Transcript(complain)
-
-
 def outcome_line(outcome: Outcome) -> str:
     """Return one line about one recipient."""
-    address = str(outcome.forward_path)
-    if outcome.reply is not None:
-        return f"{outcome.status.name.lower():8}  {address}  {outcome.reply}"
-    return f"{outcome.status.name.lower():8}  {address}  {outcome.reason}"
-
-
-def read_password(path: str) -> str:
-    """Return the password in the first line of a file.
-
-    Raises:
-        CannotRun: the file cannot be read, or has none.
-    """
-    try:
-        with Path(path).open(encoding="utf-8") as file:
-            password = file.readline().rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CannotRun(f"--password-file {in_file(path, error)}") from None
-    if not password:
-        raise CannotRun(
-            f"--password-file {path}: expected a password in the first line, found none"
-        )
-    return password
+    said = outcome.reason if outcome.reply is None else outcome.reply
+    return f"{outcome.status.name.lower():8}  {outcome.forward_path}  {said}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from ..conversations.client.header_fields import mailboxes_of
 from ..errors import LocalProtocolError
 from ..vocabulary.paths import ForwardPath, ReversePath
-from .common import CannotRun, in_file
+from .common import CannotRun, file_of
 from .messages import Source, StoredMessage
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ def add_message(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--body", metavar="TEXT", help="its text; @FILE takes it from a file, - from standard input"
     )
-    group.add_argument("--html", metavar="TEXT", help="the same text in HTML; @FILE or - likewise")
+    group.add_argument(
+        "--html", metavar="TEXT", help="the same text in HTML; @FILE and - as for --body"
+    )
     group.add_argument(
         "--header",
         action="append",
@@ -46,16 +48,8 @@ def add_message(parser: argparse.ArgumentParser) -> None:
 
 def wants_message(options: argparse.Namespace) -> bool:
     """Whether one of these options is given."""
-    return any(
-        value is not None
-        for value in (
-            options.subject,
-            options.body,
-            options.html,
-            options.header,
-            options.attach,
-        )
-    )
+    given = (options.subject, options.body, options.html, options.header, options.attach)
+    return any(value is not None for value in given)
 
 
 def compose(options: argparse.Namespace) -> StoredMessage:
@@ -105,10 +99,8 @@ def _set_content(message: EmailMessage, options: argparse.Namespace) -> None:
         if kind is None or encoding is not None:
             kind = "application/octet-stream"
         maintype, _, subtype = kind.partition("/")
-        try:
+        with file_of("--attach", path):
             octets = Path(path).read_bytes()
-        except OSError as error:
-            raise CannotRun(f"--attach {in_file(path, error)}") from None
         message.add_attachment(octets, maintype=maintype, subtype=subtype, filename=Path(path).name)
 
 
@@ -116,12 +108,9 @@ def _text(option: str, value: str | None) -> str | None:
     """Return the text that an option names."""
     if value is None or (value != "-" and not value.startswith("@")):
         return value
-    try:
+    with file_of(option, value.removeprefix("@")):
         octets = sys.stdin.buffer.read() if value == "-" else Path(value[1:]).read_bytes()
-        text = octets.decode("utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CannotRun(f"{option} {in_file(value.removeprefix('@'), error)}") from None
-    return text
+        return octets.decode("utf-8-sig")
 
 
 # --- addresses ------------------------------------------------------------------------------------

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import ssl
 import tempfile
 from email.message import EmailMessage
 from email.utils import formatdate, make_msgid
@@ -11,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import sync
-from ..adapters.tls_contexts import client_context, server_context
 from ..conversations import ServerTLS, TLSMode, TLSPolicy, Transcript
 from ..mailboxes import MaildirStore
+from ..testing.certificates import Certificates
 from ..vocabulary.paths import ForwardPath
 from ..vocabulary.replies import Reply
 from .common import need, outcome_line
@@ -22,7 +20,7 @@ from .terminal import say
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator
+    from collections.abc import Iterable
 
     from ..conversations import Delivery
     from ..vocabulary.commands import Rcpt
@@ -68,11 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def with_attachment() -> EmailMessage:
     """Return a MIME message with an attachment."""
-    message = EmailMessage()
-    message["From"] = "Eve Example <eve@example.org>"
-    message["To"] = "Alice <alice@example.com>"
-    message["Subject"] = "The figures"
-    _complete(message)
+    message = _message("Eve Example <eve@example.org>", "Alice <alice@example.com>", "The figures")
     message.set_content("Hello Alice,\n\nhere they are.\n.\nThe dot above is part of the text.\n")
     message.add_attachment(
         b"month,kg\n" + b"".join(b"%d,%d\n" % (month, month * 7) for month in range(1, 13)),
@@ -83,20 +77,19 @@ def with_attachment() -> EmailMessage:
     return message
 
 
-def _complete(message: EmailMessage) -> None:
-    """Add the other fields that RFC 5322 section 3.6 requires."""
-    message["Date"] = formatdate()
-    message["Message-ID"] = make_msgid(domain=CLIENT)
-
-
 def to_many() -> EmailMessage:
     """Return a message to existing and to refused recipients."""
-    message = EmailMessage()
-    message["From"] = "eve@example.org"
-    message["To"] = "alice@example.com, nobody@example.com, bob@example.com, full@example.com"
-    message["Subject"] = "Lunch"
-    _complete(message)
+    recipients = "alice@example.com, nobody@example.com, bob@example.com, full@example.com"
+    message = _message("eve@example.org", recipients, "Lunch")
     message.set_content("At noon?\n")
+    return message
+
+
+def _message(sender: str, recipients: str, subject: str) -> EmailMessage:
+    message = EmailMessage()
+    message["From"], message["To"], message["Subject"] = sender, recipients, subject
+    # The other fields that RFC 5322 section 3.6 requires, or asks for.
+    message["Date"], message["Message-ID"] = formatdate(), make_msgid(domain=CLIENT)
     return message
 
 
@@ -112,15 +105,20 @@ def run(options: argparse.Namespace) -> int:
 
 def _show_all(options: argparse.Namespace, maildir: Path) -> int:
     before = set(maildir.glob("new/*"))
+    inbox = Inbox(storing(MaildirStore(maildir)))
+    messages = (with_attachment(), to_many())
     if options.tls:
-        deliveries = _with_tls(maildir)
+        modes = ((ServerTLS.STARTTLS, TLSMode.STARTTLS), (ServerTLS.IMPLICIT, TLSMode.IMPLICIT))
+        made = Certificates(SERVER)
+        deliveries = []
+        for (server_tls, tls), message in zip(modes, messages, strict=True):
+            deliveries += _session(inbox, [message], server_tls, tls, made)
+            say("")
     else:
-        with _server(maildir) as server, _client(server.port) as client:
-            deliveries = [
-                client.send_message(message) for message in (with_attachment(), to_many())
-            ]
+        deliveries = _session(inbox, messages)
+        say("")
     stored = sorted(set(maildir.glob("new/*")) - before)
-    say(f"\n# stored in {maildir / 'new'}:")
+    say(f"# stored in {maildir / 'new'}:")
     for path in stored:
         say(f"{path.name}  {path.stat().st_size} octets")
     say("\n# one line for each recipient:")
@@ -131,58 +129,35 @@ def _show_all(options: argparse.Namespace, maildir: Path) -> int:
     return 0 if found == [1, 2] and len(stored) == len(deliveries) else 1
 
 
-def _with_tls(maildir: Path) -> list[Delivery]:
-    """Send the first message with STARTTLS, the second with TLS from the start."""
-    from .certificate import throw_away
+def _session(
+    inbox: Inbox,
+    messages: Iterable[EmailMessage],
+    server_tls: ServerTLS = ServerTLS.NONE,
+    tls: TLSMode = TLSMode.NONE,
+    made: Certificates | None = None,
+) -> list[Delivery]:
+    """Start a server on a free port of the loopback address, and send it messages.
 
-    with throw_away(SERVER) as files:
-        certificate = server_context(files.certificate, files.key)
-        trusting = client_context()
-        trusting.load_verify_locations(files.authority)
-        with (
-            _server(maildir, ServerTLS.STARTTLS, certificate) as server,
-            _client(server.port, TLSMode.STARTTLS, trusting) as client,
-        ):
-            deliveries = [client.send_message(with_attachment())]
-        say("")
-        with (
-            _server(maildir, ServerTLS.IMPLICIT, certificate) as server,
-            _client(server.port, TLSMode.IMPLICIT, trusting) as client,
-        ):
-            deliveries.append(client.send_message(to_many()))
-    return deliveries
-
-
-def _server(
-    maildir: Path, tls: ServerTLS = ServerTLS.NONE, context: ssl.SSLContext | None = None
-) -> sync.Server:
-    """Start a server on a free port of the loopback address."""
-    inbox = Inbox(storing(MaildirStore(maildir)))
-    server = sync.serve(inbox, hostname=SERVER, tls=tls, tls_context=context)
-    how = "" if tls is ServerTLS.NONE else f", TLS begins {tls.value}"
-    say(f"# a server on 127.0.0.1:{server.port}{how}\n")
-    return server
-
-
-@contextlib.contextmanager
-def _client(
-    port: int, tls: TLSMode = TLSMode.NONE, context: ssl.SSLContext | None = None
-) -> Iterator[sync.Client]:
-    """Start a client that prints the whole conversation."""
-    with sync.connect(
-        "127.0.0.1",
-        port,
-        name=CLIENT,
-        tls=tls,
-        tls_context=context,
-        server_hostname=SERVER,
-        policy=None if tls is TLSMode.NONE else TLSPolicy(hosts=(SERVER,), check=_show),
-        observer=Transcript(say, content=SHOWN),
-    ) as client:
-        yield client
+    The client prints the whole conversation.
+    """
+    context = None if made is None else made.server_context()
+    with sync.serve(inbox, hostname=SERVER, tls=server_tls, tls_context=context) as server:
+        how = "" if made is None else f", TLS begins {server_tls.value}"
+        say(f"# a server on 127.0.0.1:{server.port}{how}\n")
+        with sync.connect(
+            "127.0.0.1",
+            server.port,
+            name=CLIENT,
+            tls=tls,
+            tls_context=None if made is None else made.client_context(),
+            server_hostname=SERVER,
+            policy=None if made is None else TLSPolicy(hosts=(SERVER,), check=_show),
+            observer=Transcript(say, content=SHOWN),
+        ) as client:
+            return [client.send_message(message) for message in messages]
 
 
 def _show(facts: TLSFacts) -> None:
     """Print that a handshake took place."""
-    names = ", ".join(map(str, facts.peer_names))
-    say(f"# TLS handshake: {facts.version}, {facts.cipher}, a certificate for {names}")
+    name = facts.peer_names[0]
+    say(f"# TLS handshake: {facts.version}, {facts.cipher}, a certificate for {name}")

@@ -16,11 +16,13 @@ from .terminal import complain
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from ..conversations import Delivery
     from ..vocabulary.session_facts import Session
 
 __all__ = ["Forwarding"]
 
+CANNOT_BE_REACHED = Reply(451, "4.4.1", "the next server cannot be reached")
+CANNOT_TAKE = Reply(554, "5.6.3", "the next server cannot take this")
+NO_ANSWER = Reply(451, "4.4.2", "the next server did not answer")
 # Octets of a message that are kept in memory.
 IN_MEMORY = 1024 * 1024
 
@@ -54,22 +56,16 @@ class Forwarding:
         try:
             with sync.connect(host, port) as client:
                 delivery = client.send(self._envelope, self._file)
-        except (OSError, SMTPError, RemoteProtocolError) as error:
+        except (OSError, SMTPError, RemoteProtocolError, LocalProtocolError) as error:
             complain(f"not forwarded: {reason(error, f'{host} port {port}')}", "bad")
-            raise NotTaken(Reply(451, "4.4.1", "the next server cannot be reached")) from None
-        except LocalProtocolError as error:
-            complain(f"not forwarded: {reason(error, f'{host} port {port}')}", "bad")
-            raise NotTaken(Reply(554, "5.6.3", "the next server cannot take this")) from None
-        self._answer(delivery)
-
-    def _answer(self, delivery: Delivery) -> None:
+            here = isinstance(error, LocalProtocolError)
+            raise NotTaken(CANNOT_TAKE if here else CANNOT_BE_REACHED) from None
         others = [each for each in delivery.outcomes if each.status is not Status.ACCEPTED]
         for outcome in others:
             complain(f"not forwarded: {outcome_line(outcome)}", "bad")
         if others and len(others) == len(delivery.outcomes):
             reply = next((each.reply for each in others if each.reply is not None), None)
-            later = Reply(451, "4.4.2", "the next server did not answer")
-            raise NotTaken(later if reply is None else sendable(reply))
+            raise NotTaken(NO_ANSWER if reply is None else sendable(reply))
 
     def __enter__(self) -> Self:
         return self

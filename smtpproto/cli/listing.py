@@ -1,42 +1,47 @@
-"""One line for each message that `serve` takes."""
+"""What `serve` prints about the messages that it takes: a line, JSON, or all of them."""
 
 from __future__ import annotations
 
+import io
 import itertools
 import os
 import signal
+import sys
 import threading
-from dataclasses import dataclass, field
 from datetime import datetime
 from email.parser import BytesHeaderParser
 from email.policy import default as policy
 from typing import TYPE_CHECKING, Any
 
 from ..conversations.transcript import escaped
-from .sinks import NOT_PRINTED, NotTaken, Sink
+from ..vocabulary.replies import Reply
+from .sinks import NotTaken, Sink
 from .terminal import amount, say, say_json
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable
-    from types import TracebackType
 
     from typing_extensions import Self
 
     from ..conversations import Envelope
     from ..vocabulary.session_facts import Session
-    from .signals import ServerOutput
     from .sinks import Sinks
 
-__all__ = ["Listing", "listed"]
+__all__ = ["listed"]
 
+# The reply to a message that can no longer be printed.
+NOT_PRINTED = Reply(451, "4.3.2", "the server is being stopped, try again later")
+# Held while a whole message is printed, and the most octets to print at once.
+PRINTING = threading.Lock()
+LONGEST = 65536
 # Octets of a message in which to look for its subject.
 HEADER = 65536
 NAMED = 3
 
 
 def listed(sinks: Sinks, options: argparse.Namespace) -> Sinks:
-    """Return sinks that also print a line for each message, and stop the server after some.
+    """Return sinks that also print what they take, and stop the server after some messages.
 
     Arguments:
         sinks: what becomes of the messages.
@@ -51,71 +56,73 @@ def listed(sinks: Sinks, options: argparse.Namespace) -> Sinks:
                 # As if the user had stopped it: the reply is still sent.
                 os.kill(os.getpid(), signal.SIGTERM)
 
-    settings = Lines(
-        options.output,
-        taken,
-        as_json=options.json,
-        whole=options.print,
-        silent=(options.print and not options.json) or options.discard or options.quiet,
-    )
-
-    def sink(session: Session, envelope: Envelope) -> Listing:
-        return Listing(sinks(session, envelope), session, envelope, settings)
+    def sink(session: Session, envelope: Envelope) -> _Listing:
+        return _Listing(sinks(session, envelope), session, envelope, options, taken)
 
     return sink
 
 
-@dataclass(frozen=True)
-class Lines:
-    """How the lines are printed.
+class _Listing:
+    """A sink that passes the message on, and prints it, or a line about it."""
 
-    Arguments:
-        output: where to.
-        taken: called for each message that was taken.
-        as_json: whether to print JSON.
-        whole: whether JSON has the content.
-        silent: whether to print nothing.
-    """
-
-    output: ServerOutput
-    taken: Callable[[], None]
-    as_json: bool = field(kw_only=True)
-    whole: bool = field(kw_only=True)
-    silent: bool = field(kw_only=True)
-
-
-class Listing:
-    """A sink that passes the message on, and prints a line once it is taken."""
-
-    def __init__(self, inner: Sink, session: Session, envelope: Envelope, lines: Lines) -> None:
+    def __init__(
+        self,
+        inner: Sink,
+        session: Session,
+        envelope: Envelope,
+        options: argparse.Namespace,
+        taken: Callable[[], None],
+    ) -> None:
         self._inner = inner
         self._session = session
         self._envelope = envelope
-        self._lines = lines
+        self._options = options
+        self._taken = taken
         self._head = bytearray()
         self._octets = 0
 
     def write(self, chunk: bytes) -> None:
         """Pass octets on."""
         self._octets += len(chunk)
-        if self._lines.whole:
+        if self._options.print:
             self._head += chunk
         elif len(self._head) < HEADER:
             self._head += chunk[:HEADER]
         self._inner.write(chunk)
 
     def commit(self) -> None:
-        """Take responsibility, and print the line."""
+        """Take responsibility, and print."""
         self._inner.commit()
-        lines = self._lines
-        if not lines.silent and not lines.output.written(self._print):
+        options = self._options
+        whole = options.print and not options.json
+        show = self._print_whole if whole else self._print_line
+        silent = (options.quiet or options.discard) and not whole
+        if not silent and not options.output.written(show):
             raise NotTaken(NOT_PRINTED)
-        lines.taken()
+        self._taken()
 
-    def _print(self) -> None:
+    def _print_whole(self) -> None:
+        """Print the envelope on one line, then the content.
+
+        It escapes control characters, so that a sender cannot control the terminal.
+        """
+        output, encoding = sys.stdout.buffer, sys.stdout.encoding
+        recipients = ", ".join(map(str, self._envelope.forward_paths))
+        head = f"---- from {self._envelope.reverse_path} to {recipients}"
+        lines = io.TextIOWrapper(io.BytesIO(self._head), "utf-8", "backslashreplace")
+        with PRINTING:
+            output.write(f"{escaped(head)}\n".encode(encoding, "backslashreplace"))
+            # A line may be as long as the message; each part is no larger than needed here.
+            while part := lines.readline(LONGEST):
+                end = "\n" if part.endswith("\n") else ""
+                text = escaped(part.removesuffix("\n")) + end
+                output.write(text.encode(encoding, "backslashreplace"))
+            output.flush()
+
+    def _print_line(self) -> None:
         found = self._facts()
-        if self._lines.as_json:
-            if self._lines.whole:
+        if self._options.json:
+            if self._options.print:
                 found["content"] = self._head.decode("utf-8", "backslashreplace")
             say_json(found)
             return
@@ -152,10 +159,5 @@ class Listing:
         self._inner.__enter__()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self._inner.__exit__(kind, error, traceback)
+    def __exit__(self, *error: Any) -> None:  # noqa: PYI036  # those of the other sink
+        self._inner.__exit__(*error)

@@ -19,13 +19,12 @@ from .terminal import complain, progress, say, say_json
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Generator, Iterable, Iterator
+    from collections.abc import Generator, Iterable
 
     from ..adapters.connecting import ConnectionSettings
-    from ..conversations import Envelope
+    from ..conversations import Envelope, Outcome
     from ..conversations.client.base import ClientBase
     from .messages import StoredMessage
-    from .terminal import Progress
 
 __all__ = ["send_repeatedly"]
 
@@ -51,18 +50,53 @@ def send_repeatedly(
     except ERRORS as error:
         raise CannotRun(f"not sent: {reason(error)}") from None
     most = (options.repeat or 1) * len(loaded)
+    work = itertools.islice(itertools.cycle(loaded), most)
+    lock = threading.Lock()
+    times: list[float] = []
+    found: Counter[str] = Counter()
+
+    def count(what: str, *took: float) -> None:
+        with lock:
+            times.extend(took)
+            found[what] += 1
+            counted.advance(1)
+
+    def jobs() -> Generator[Job, None, None]:
+        """Return the jobs of one thread: it takes the next message until there is none."""
+        while True:
+            with lock:
+                message = next(work, None)
+            if message is None:
+                return
+            began = time.monotonic()
+            job = Job(settings, *message)
+            yield job
+            took = time.monotonic() - began
+            try:
+                outcomes = job.delivery().outcomes
+            except ERRORS as error:
+                count(f"not sent: {reason(error)}")
+                return
+            count(_worst(outcomes), took)
+
     with progress("sending", most, octets=False) as counted:
-        run = _Run(settings, itertools.islice(itertools.cycle(loaded), most), counted)
-        threads = [
-            threading.Thread(target=lambda: do_jobs(run.jobs()))
-            for _ in range(options.parallel or 1)
-        ]
+        parallel = range(options.parallel or 1)
+        threads = [threading.Thread(target=lambda: do_jobs(jobs())) for _ in parallel]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
         seconds = counted.seconds
-    return run.tell(most, seconds, place(options), as_json=options.json)
+    _tell(options, most, seconds, sorted(times) or [0.0], found)
+    return 0 if found["accepted"] == most else 1 if found["accepted"] else 2
+
+
+def _worst(outcomes: Iterable[Outcome]) -> str:
+    """Return the worst outcome, in words; "accepted" if all are."""
+    worst = next((each for each in outcomes if each.status is not Status.ACCEPTED), None)
+    if worst is None:
+        return "accepted"
+    return f"{worst.status.name.lower()}: {worst.reply or worst.reason}"
 
 
 def _loaded(
@@ -77,74 +111,41 @@ def _loaded(
     return envelope, Content(header_for, list(rest))
 
 
-class _Run:
-    """The work that several threads share, and what became of it."""
+def _tell(
+    options: argparse.Namespace,
+    most: int,
+    seconds: float,
+    times: list[float],
+    found: Counter[str],
+) -> None:
+    """Print what became of the messages.
 
-    def __init__(
-        self,
-        settings: ConnectionSettings,
-        work: Iterator[tuple[Envelope, Content]],
-        counted: Progress,
-    ) -> None:
-        self._settings = settings
-        self._work = work
-        self._counted = counted
-        self._lock = threading.Lock()
-        self._times: list[float] = []
-        self._found: Counter[str] = Counter()
-
-    def jobs(self) -> Generator[Job, None, None]:
-        """Return the jobs of one thread: it takes the next message until there is none."""
-        while True:
-            with self._lock:
-                message = next(self._work, None)
-            if message is None:
-                return
-            began = time.monotonic()
-            job = Job(self._settings, *message)
-            yield job
-            took = time.monotonic() - began
-            try:
-                outcomes = job.delivery().outcomes
-            except ERRORS as error:
-                self._count(f"not sent: {reason(error)}")
-                return
-            worst = next((o for o in outcomes if o.status is not Status.ACCEPTED), None)
-            if worst is None:
-                self._count("accepted", took)
-            else:
-                self._count(f"{worst.status.name.lower()}: {worst.reply or worst.reason}", took)
-
-    def _count(self, what: str, *took: float) -> None:
-        with self._lock:
-            self._times += took
-            self._found[what] += 1
-            self._counted.advance(1)
-
-    def tell(self, most: int, seconds: float, where: str, *, as_json: bool) -> int:
-        """Print the result; return the exit status."""
-        times = sorted(self._times) or [0.0]
-        accepted = self._found["accepted"]
-        middle, slowest = times[len(times) // 2], times[-1]
-        if as_json:
-            say_json(
-                {
-                    "messages": most,
-                    "accepted": accepted,
-                    "seconds": round(seconds, 3),
-                    "median_seconds": round(middle, 4),
-                    "slowest_seconds": round(slowest, 4),
-                    "others": {k: v for k, v in self._found.items() if k != "accepted"},
-                }
-            )
-        else:
-            say(
-                f"{accepted} of {most} messages accepted by {where} in {seconds:.1f} s: "
-                f"{accepted / max(seconds, 0.001):.0f} a second; "
-                f"median {middle * 1000:.0f} ms, slowest {slowest * 1000:.0f} ms",
-                "good" if accepted == most else "warn",
-            )
-        for what, count in self._found.most_common():
-            if what != "accepted":
-                complain(f"{'once' if count == 1 else f'{count} times'} {what}", "bad")
-        return 0 if accepted == most else 1 if accepted else 2
+    Arguments:
+        options: those of `send`.
+        most: how many messages there were.
+        seconds: how long all of them took.
+        times: how long each one took, sorted.
+        found: how many of them had which outcome.
+    """
+    accepted, middle, slowest = found["accepted"], times[len(times) // 2], times[-1]
+    others = {what: count for what, count in found.most_common() if what != "accepted"}
+    if options.json:
+        say_json(
+            {
+                "messages": most,
+                "accepted": accepted,
+                "seconds": round(seconds, 3),
+                "median_seconds": round(middle, 4),
+                "slowest_seconds": round(slowest, 4),
+                "others": others,
+            }
+        )
+    else:
+        say(
+            f"{accepted} of {most} messages accepted by {place(options)} in {seconds:.1f} s: "
+            f"{accepted / max(seconds, 0.001):.0f} a second; "
+            f"median {middle * 1000:.0f} ms, slowest {slowest * 1000:.0f} ms",
+            "good" if accepted == most else "warn",
+        )
+    for what, count in others.items():
+        complain(f"{'once' if count == 1 else f'{count} times'} {what}", "bad")

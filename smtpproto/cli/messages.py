@@ -47,14 +47,14 @@ class Source:
         self._file = file
 
     def read(self, size: int) -> bytes:
-        """Return at most so many octets; none at the end."""
+        """Return at most `size` octets; none at the end."""
         if self._first:
             octets, self._first = self._first[:size], self._first[size:]
             return octets
         return self._file.read(size)
 
     def readline(self, size: int) -> bytes:
-        """Return the next line with its end, or so many octets of it; none at the end."""
+        """Return the next line with its end, or its first `size` octets; none at the end."""
         if not self._first:
             return self._file.readline(size)
         end = self._first.find(b"\n") + 1 or len(self._first)

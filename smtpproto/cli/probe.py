@@ -41,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="HOST[:PORT]",
         help="default: localhost; port 25, or 465 with --implicit; on port 465 TLS begins at once",
     )
-    parser.add_argument("--name", help="what to call oneself in EHLO")
+    parser.add_argument("--name", help="the client's name in EHLO")
     parser.add_argument("--lmtp", action="store_true", help="LMTP (RFC 2033) instead of SMTP")
     parser.add_argument("--implicit", action="store_true", help="begin with TLS on any port")
     add_trust(parser)

@@ -1,7 +1,7 @@
 """Sit between a client and a server, and show what they say.
 
 A saved conversation is a script: `talk --script FILE --match class` says the same to another server
-and compares the replies.
+and compares its replies.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from ..adapters import sockets
 from ..adapters.tls_contexts import NO_HANDSHAKE, HandshakeSettings, client_context
-from .certificate import add_certificate, certificate_files, check_certificate, self_signed
-from .common import CannotRun, host_and_port, in_file, listen_address, number_of, reason
+from .certificate import add_certificate, certificate, check_certificate, self_signed
+from .common import CannotRun, file_of, host_and_port, listen_address, number_of, reason
 from .listeners import announcement, listen
 from .proxy_session import ProxySession, Recorder
 from .session_options import trusting
@@ -50,16 +50,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=host_and_port,
         required=True,
         metavar="HOST:PORT",
-        help="where it connects for each of them",
+        help="the server; the proxy connects to it for each client",
     )
     parser.add_argument("--lmtp", action="store_true", help="LMTP (RFC 2033) instead of SMTP")
     tls = parser.add_argument_group(
-        "TLS", "Without a certificate, what is said within TLS passes, but cannot be shown."
+        "TLS", "Without a certificate the proxy passes TLS on, but cannot show what is inside."
     )
     add_certificate(tls)
-    tls.add_argument("--implicit", action="store_true", help="both sides begin with TLS")
+    tls.add_argument("--implicit", action="store_true", help="client and server begin with TLS")
     tls.add_argument(
-        "--ca", metavar="FILE", help="verify the server's certificate; more authorities, PEM"
+        "--ca",
+        metavar="FILE",
+        help="verify the server's certificate, with these authorities too, PEM",
     )
     output = parser.add_argument_group("output")
     output.add_argument(
@@ -70,12 +72,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=number_of,
         default=20,
         metavar="N",
-        help="show so many lines of each message; default: 20; files have all",
+        help="how many lines of each message to show; default: 20; files have all lines",
     )
     output.add_argument("--json", action="store_true", help="one JSON object for each line")
-    parser.add_argument(
-        "--count", type=number_of, metavar="N", help="end after so many connections"
-    )
+    parser.add_argument("--count", type=number_of, metavar="N", help="end after N connections")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -89,13 +89,11 @@ def run(options: argparse.Namespace) -> int:
         to_client = to_server = NO_HANDSHAKE
         if certified:
             context = trusting(options.ca) if options.ca else client_context(verify=False)
-            to_client = HandshakeSettings(certificate_files(options))
+            to_client = HandshakeSettings(certificate(options))
             to_server = HandshakeSettings(context, options.server[0])
         if options.save:
-            try:
+            with file_of("--save", options.save):
                 Path(options.save).mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise CannotRun(f"--save {in_file(options.save, error)}") from None
         listeners = listen(*options.listen)
         stack.callback(sockets.close_listeners, listeners)
         proxy = _Proxy(options, to_client, to_server)

@@ -1,4 +1,4 @@
-"""One connection of `proxy`: octets pass both ways, and what they say is noted."""
+"""One connection of `proxy`: it passes octets on in both directions, and notes what they say."""
 
 from __future__ import annotations
 
@@ -78,34 +78,34 @@ class Recorder:
                 return
         else:
             if self._hidden and not self._as_json:
-                self._say(f"C: ... {self._hidden} more lines ...")
+                self._say("C", "content", "", f"C: ... {self._hidden} more lines ...", "")
             self._shown = self._hidden = 0
-        sender = piece.sender
-        if self._as_json:
-            kind = piece.kind.name.lower()
-            self._say_json({"sender": sender, "kind": kind, "text": printable(piece.shown)})
-        elif piece.ended:
-            text = printable(piece.shown)
-            quiet = "dim" if piece.kind is Kind.CONTENT else ""
-            self._say(f"{sender}: {text}", reply_style(text) if sender == "S" else quiet)
-        else:
+        sender, text = piece.sender, printable(piece.shown)
+        line, style = f"{sender}: {text}", ""
+        if not piece.ended:
             more = f" ... {len(piece.octets)} octets" if len(piece.octets) > SHOWN else ""
-            self._say(f"C= {to_text(piece.octets[:SHOWN])}{more}")
+            line = f"C= {to_text(piece.octets[:SHOWN])}{more}"
+        elif sender == "S":
+            style = reply_style(text)
+        elif piece.kind is Kind.CONTENT:
+            style = "dim"
+        self._say(sender, piece.kind.name.lower(), text, line, style)
 
     def remark(self, text: str) -> None:
-        """Note what is no line of either side."""
+        """Note a text that neither side said."""
         if self._file is not None:
             self._file.write(f"# {text}\n")
-        if self._as_json:
-            self._say_json({"sender": None, "kind": "remark", "text": text})
-        else:
-            self._say(f"# {text}", "dim")
+        self._say(None, "remark", text, f"# {text}", "dim")
 
-    def _say(self, text: str, style: str = "") -> None:
-        self._output.written(lambda: say(f"{self._number} {text}", style))
+    def _say(self, sender: str | None, kind: str, text: str, line: str, style: str) -> None:
+        def write() -> None:
+            if self._as_json:
+                value = {"connection": self._number, "sender": sender, "kind": kind, "text": text}
+                say_json(value)
+            else:
+                say(f"{self._number} {line}", style)
 
-    def _say_json(self, value: dict[str, str | None]) -> None:
-        self._output.written(lambda: say_json({"connection": self._number, **value}))
+        self._output.written(write)
 
     def close(self) -> None:
         """Close the file."""
@@ -136,10 +136,10 @@ class ProxySession:
         self._recorder = recorder
         self._dialogue = Dialogue(lmtp=lmtp)
         self._reads_tls = client[1].context is not None
-        # Whether octets pass unread.
+        # How many octets passed unread within TLS.
         self._opaque = 0
         self._passes_unread = False
-        # The client has said STARTTLS: what follows has to wait for the reply.
+        # The client has said STARTTLS: its next octets have to wait for the reply.
         self._awaits_tls = False
         self._over = False
 
@@ -175,11 +175,9 @@ class ProxySession:
     def _turn(self) -> None:
         """Wait until one side can be read or written, and do so."""
         poll = select.poll()
-        sides = {self._client.sock.fileno(): self._client, self._server.sock.fileno(): self._server}
+        sides = {channel.sock.fileno(): channel for channel in (self._client, self._server)}
         for number, channel in sides.items():
-            other = self._server if channel is self._client else self._client
-            waits = channel is self._client and self._awaits_tls
-            reads = len(other.unsent) < BEHIND and not waits
+            reads = len(self._other(channel).unsent) < BEHIND and not self._holds(channel)
             poll.register(
                 number,
                 (select.POLLIN if reads else 0) | (select.POLLOUT if channel.unsent else 0),
@@ -187,14 +185,20 @@ class ProxySession:
         for number, events in poll.poll():
             channel = sides[number]
             channel.push()
-            if events & ~select.POLLOUT and not (
-                channel is self._client and self._awaits_tls and not events & select.POLLHUP
-            ):
+            closed = events & select.POLLHUP
+            if events & ~select.POLLOUT and (closed or not self._holds(channel)):
                 self._read(channel)
+
+    def _other(self, channel: Channel) -> Channel:
+        return self._server if channel is self._client else self._client
+
+    def _holds(self, channel: Channel) -> bool:
+        """Whether the octets of a side have to wait."""
+        return channel is self._client and self._awaits_tls
 
     def _read(self, channel: Channel) -> None:
         """Pass on all that one side has said."""
-        other = self._server if channel is self._client else self._client
+        other = self._other(channel)
         while (data := channel.read(READS)) is not None:
             if not data:
                 self._over = True
@@ -226,7 +230,9 @@ class ProxySession:
         """Do both handshakes, or let what follows pass unread."""
         if not self._reads_tls:
             self._passes_unread = True
-            self._recorder.remark("TLS begins; what is said in it is not shown (see --self-signed)")
+            self._recorder.remark(
+                "TLS begins; the proxy cannot show what is inside (see --self-signed)"
+            )
             return
         facts = [self._shake_hands(channel) for channel in (self._server, self._client)]
         server, client = (f"{each.version}, {each.cipher}" for each in facts)
@@ -241,7 +247,7 @@ class ProxySession:
         return facts
 
     def _flush(self) -> None:
-        """Write what is unsent, also after one side has closed."""
+        """Write the unsent octets, also after one side has closed."""
         for channel in (self._client, self._server):
             with contextlib.suppress(ConnectionError):
                 while channel.unsent:

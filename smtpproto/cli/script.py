@@ -52,7 +52,7 @@ def parse_script(lines: Iterable[str]) -> list[Step]:
     """Read a script.
 
     Raises:
-        Failed: a line is none of a script.
+        Failed: a line is no line of a script.
     """
     steps = []
     for number, line in enumerate(lines, 1):

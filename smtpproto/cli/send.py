@@ -15,7 +15,7 @@ from .compose import add_message, compose, recipients_of, sender_of, wants_messa
 from .messages import StoredMessage, parts_of, read_messages
 from .patience import Patience
 from .send_report import ERRORS, SendReport
-from .sending import Content, Direct, do_jobs, to_one
+from .sending import Content, do_jobs, to_one
 from .session_options import add_session, connection_settings, place
 from .terminal import amount, progress
 
@@ -57,10 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_session(parser.add_argument_group("the session"))
     output = parser.add_argument_group("output")
     output.add_argument(
-        "--transcript", action="store_true", help="write all that is said to standard error"
+        "--transcript", action="store_true", help="write the conversation to standard error"
     )
     output.add_argument(
-        "--quiet", "-q", action="store_true", help="no line about accepted recipients"
+        "--quiet", "-q", action="store_true", help="print no line about accepted recipients"
     )
     output.add_argument(
         "--json", action="store_true", help="one JSON object for each message on standard output"
@@ -90,12 +90,17 @@ def _add_place(group: argparse._ArgumentGroup) -> None:
         action="store_true",
         help="the mail exchangers of each recipient's domain, from the DNS (package dnspython)",
     )
-    group.add_argument("--port", type=port_number, metavar="PORT", help="instead of the usual one")
+    group.add_argument(
+        "--port",
+        type=port_number,
+        metavar="PORT",
+        help="the server's port, instead of the usual one",
+    )
     group.add_argument(
         "--name-server",
         type=server_address,
         metavar="HOST[:PORT]",
-        help="for --mx; default: that of the system",
+        help="the name server for --mx, an IP address; default: that of the system",
     )
 
 
@@ -116,7 +121,12 @@ def run(options: argparse.Namespace) -> int:
         return send_repeatedly(options, settings, _messages(options), sender, recipients)
     with Patience("the server" if options.mx else place(options)) as patience:
         settings = replace(settings, observer=both(settings.observer, patience))
-        deliver = Direct(options, settings) if options.mx else to_one(settings)
+        if options.mx:
+            from .mail_exchangers import direct
+
+            deliver = direct(settings, options.name_server)
+        else:
+            deliver = to_one(settings)
         try:
             do_jobs(_send_all(options, deliver, report, sender, recipients), options.io)
         except OSError as error:

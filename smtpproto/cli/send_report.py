@@ -20,7 +20,7 @@ __all__ = ["ERRORS", "SendReport", "outcome_value"]
 ERRORS = (OSError, SMTPError, ValueError, LocalProtocolError, RemoteProtocolError)
 """What can go wrong with one message."""
 
-# From so many recipients on, one line stands for all that got the same reply.
+# With this many recipients or more, one line stands for all that got the same reply.
 MANY = 4
 
 

@@ -1,4 +1,4 @@
-"""Deliveries: to one server, or to the mail exchangers of each domain, over each adapter.
+"""Deliveries to one server, over each adapter; `direct` delivers to mail exchangers.
 
 A delivery is a generator of jobs.  So it is the same for all adapters, and several deliveries can
 share a session.
@@ -9,25 +9,20 @@ from __future__ import annotations
 import contextlib
 import signal
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import sync
-from ..conversations import Delivery, Envelope, Outcome, SMTPError, Status
+from ..conversations import Delivery, Envelope
 from ..conversations.client.base import ClientBase
-from ..errors import LocalProtocolError, RemoteProtocolError
-from ..vocabulary.addresses import AddressLiteral
-from .common import CannotRun, reason
 
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Coroutine
 
     from ..adapters.async_client import AsyncClient
     from ..adapters.connecting import ConnectionSettings
-    from ..vocabulary.commands import Rcpt
 
-__all__ = ["Content", "Deliver", "Direct", "Job", "do_jobs", "to_one"]
+__all__ = ["Content", "Deliver", "Job", "do_jobs", "to_one"]
 
 
 class Content(NamedTuple):
@@ -192,88 +187,3 @@ def to_one(settings: ConnectionSettings) -> Deliver:
         return job.delivery()
 
     return deliver
-
-
-class Direct:
-    """Delivers to the mail exchangers of each recipient's domain (RFC 5321 section 5.1).
-
-    Arguments:
-        options: those of `send`.
-        settings: of the sessions, but for the host.
-
-    Raises:
-        CannotRun: the system has no name server.
-    """
-
-    def __init__(self, options: argparse.Namespace, settings: ConnectionSettings) -> None:
-        import dns.exception
-
-        from .mail_exchangers import resolver
-
-        self._settings = settings
-        try:
-            self._resolver = resolver(options.name_server)
-        except dns.exception.DNSException as error:
-            raise CannotRun(f"--mx: {error}") from None
-        except ValueError:
-            host, _ = options.name_server
-            raise CannotRun(f"--name-server {host}: expected an IP address") from None
-
-    def __call__(self, envelope: Envelope, content: Content) -> Generator[Job, None, Delivery]:
-        domains = _by_domain(envelope.recipients)
-        # What was read from standard input cannot be read again.
-        again = content._replace(body=list(content.body))
-        outcomes: dict[int, Outcome] = {}
-        for domain, indexes in domains.items():
-            part = replace(envelope, recipients=tuple(envelope.recipients[i] for i in indexes))
-            found = yield from self._deliver(domain, part, again)
-            outcomes.update(zip(indexes, found, strict=True))
-        return Delivery(tuple(outcomes[index] for index in sorted(outcomes)))
-
-    def _deliver(
-        self, domain: str, envelope: Envelope, content: Content
-    ) -> Generator[Job, None, tuple[Outcome, ...]]:
-        """Deliver to the recipients of one domain, at the first host that can be reached."""
-        from .mail_exchangers import NoMailExchanger, mail_exchangers
-
-        try:
-            hosts = (
-                [domain[1:-1].removeprefix("IPv6:")]
-                if domain.startswith("[")
-                else mail_exchangers(domain, self._resolver)
-            )
-        except NoMailExchanger as error:
-            return _failed(envelope, str(error))
-        why = ""
-        for host in hosts:
-            job = Job(replace(self._settings, host=host), envelope, content)
-            yield job
-            try:
-                return job.delivery().outcomes
-            except (OSError, SMTPError, RemoteProtocolError) as error:
-                why = reason(error, host)
-            except LocalProtocolError as error:
-                # Other servers may have accepted the message already, or still accept it.
-                return _failed(envelope, reason(error))
-        return _failed(envelope, why)
-
-
-def _by_domain(recipients: tuple[Rcpt, ...]) -> dict[str, list[int]]:
-    """Return the indexes of the recipients in each domain.
-
-    Raises:
-        CannotRun: a recipient has no domain.
-    """
-    found: dict[str, list[int]] = {}
-    for index, rcpt in enumerate(recipients):
-        mailbox = rcpt.forward_path.mailbox
-        if mailbox is None:
-            raise CannotRun("--mx: the recipient postmaster has no domain")
-        domain = mailbox.domain
-        name = str(domain) if isinstance(domain, AddressLiteral) else str(domain).lower()
-        found.setdefault(name, []).append(index)
-    return found
-
-
-def _failed(envelope: Envelope, why: str) -> tuple[Outcome, ...]:
-    return tuple(Outcome(path, Status.FAILED, None, why) for path in envelope.forward_paths)

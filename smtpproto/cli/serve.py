@@ -5,22 +5,30 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
-import socket
+import signal
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from .. import sync
 from ..adapters import sockets
 from .certificate import self_signed
 from .common import CannotRun, reason
 from .listeners import announcement, listen
-from .serve_blocking import serve_until
+from .serve_faults import AsyncFaultyReceiver, FaultyReceiver
 from .serve_options import add_arguments, check, server_settings
-from .terminal import say
+from .signals import STOPPING, Signals, held_back
+from .sinks import AsyncReceiver, Receiver, sinks
+from .terminal import OutputClosed, say
 
 if TYPE_CHECKING:
     import argparse
+    import socket
     from collections.abc import Callable
+
+    from ..adapters.listening import ListeningSettings
 
 __all__ = ["STATUS", "add_arguments", "run"]
 
@@ -80,9 +88,7 @@ def _listen(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[li
 
 
 def _supervise(
-    options: argparse.Namespace,
-    places: list[list[socket.socket]],
-    announce: Callable[[], None],
+    options: argparse.Namespace, places: list[list[socket.socket]], announce: Callable[[], None]
 ) -> int:
     from .workers import Supervisor
 
@@ -91,3 +97,51 @@ def _supervise(
         serve_until(options, server_settings(options), listeners, started, lifeline)
 
     return Supervisor(places, work, announce, options.grace).run()
+
+
+def serve_until(
+    options: argparse.Namespace,
+    settings: ListeningSettings,
+    listeners: list[socket.socket],
+    started: Callable[[], None],
+    *others: int,
+) -> None:
+    """Serve until SIGINT or SIGTERM, then let running transactions finish.
+
+    Arguments:
+        options: the options after `check`.
+        settings: of the server, but for the sockets.
+        listeners: listening sockets; they are closed here.
+        started: called once clients are served.
+        others: numbers of files that also stop the server when they become readable.
+
+    Raises:
+        CannotRun: a file cannot be used.
+        OSError: a store cannot be used.
+        OutputClosed: the server stopped because the reader of its output has closed it.
+    """
+    settings = replace(settings, listeners=listeners, listeners_shared=options.shared)
+    where, rules = sinks(options), options.faults
+    say_started = functools.partial(options.output.written, started)
+    # SIGHUP must not end this process; each handshake checks the certificates anyway.
+    with Signals(signal.SIGHUP), Signals(*STOPPING) as signals:
+        if options.io == "sync":
+            handler = FaultyReceiver(rules, where) if rules else Receiver(where)
+            with held_back(*STOPPING):
+                server = sync.serve_with(handler, settings)
+            with server:
+                say_started()
+                signals.wait(*others)
+                signals.end_at_the_next()
+        else:
+            from . import serve_async
+
+            make = (
+                functools.partial(AsyncFaultyReceiver, rules, where)
+                if rules
+                else (functools.partial(AsyncReceiver, where))
+            )
+            over = {"asyncio": serve_async.serve_over_asyncio, "trio": serve_async.serve_over_trio}
+            over[options.io](make, settings, say_started, signals, others)
+    if options.output.closed:
+        raise OutputClosed

@@ -45,13 +45,13 @@ def add_faults(parser: argparse.ArgumentParser) -> None:
         "--delay",
         action="append",
         metavar="RULE",
-        help="seconds before a reply, such as 'rcpt bob@*: 2'; seconds alone: before each of them",
+        help="seconds before a reply, such as 'rcpt bob@*: 2'; a number alone: before every reply",
     )
     group.add_argument(
         "--refuse-early-talkers",
         action="store_true",
-        help="554 for a client that speaks before the greeting; with --delay 'connect: 1' it has "
-        "the time to",
+        help="refuse a client that speaks before the greeting, with 554; --delay 'connect: 1' "
+        "gives it the time",
     )
 
 
@@ -112,7 +112,7 @@ def _seconds(rule: str, text: str) -> float:
 
 
 class _Dropped(BaseException):
-    """The session ends without a reply: the server does so for all that is no `Exception`."""
+    """Ends the session without a reply, as any exception does that is no `Exception`."""
 
 
 def _reply(action: Action | None) -> Reply | None:

@@ -20,8 +20,8 @@ from ..vocabulary.command_base import Syntax
 from ..vocabulary.session_facts import Protocol
 from ..wire import LineEndings
 from ..wire.proxy_header_parser import TrustedNetworks
-from .certificate import add_certificate, certificate_files, check_certificate
-from .common import IO, CannotRun, host_and_port, in_file, listen_address, need, number_of, seconds
+from .certificate import add_certificate, certificate, check_certificate
+from .common import IO, CannotRun, file_of, host_and_port, listen_address, need, number_of, seconds
 from .serve_faults import add_faults, faults
 from .signals import ServerOutput
 from .terminal import complain
@@ -35,7 +35,7 @@ __all__ = ["add_arguments", "check", "server_settings"]
 
 SIZE = 50 * 1024 * 1024
 UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
-# Other options add the first two, the others ask for values or for trust.
+# Other options add the first two; the others need values or trust.
 NOT_OFFERED = frozenset({"STARTTLS", "AUTH", "FUTURERELEASE", "BURL", "XCLIENT", "XFORWARD"})
 
 
@@ -77,11 +77,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=seconds,
         default=ListeningSettings.grace,
         metavar="SECONDS",
-        help="for running transactions once SIGINT or SIGTERM came; a second one ends them at once",
+        help="the time for running transactions after SIGINT or SIGTERM; a second signal ends them "
+        "at once",
     )
-    running.add_argument("--count", type=number_of, metavar="N", help="end after so many messages")
+    running.add_argument("--count", type=number_of, metavar="N", help="end after N messages")
     running.add_argument(
-        "--transcript", action="store_true", help="write all that is said to standard error"
+        "--transcript", action="store_true", help="write the conversations to standard error"
     )
     running.add_argument(
         "--quiet", "-q", action="store_true", help="print no line for each message"
@@ -93,7 +94,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_storing(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group(
-        "what becomes of messages", "By default they are forgotten, and a line is printed for each."
+        "what becomes of messages", "By default serve prints a line for each one and forgets it."
     ).add_mutually_exclusive_group()
     group.add_argument("--maildir", metavar="DIR", help="store them in a Maildir")
     group.add_argument("--mbox", metavar="FILE", help="store them in an mbox")
@@ -104,13 +105,11 @@ def _add_storing(parser: argparse.ArgumentParser) -> None:
         help="deliver them to another server, and answer as it does",
     )
     group.add_argument("--print", action="store_true", help="print them whole")
-    group.add_argument(
-        "--discard", action="store_true", help="forget them, as by default, with --quiet"
-    )
+    group.add_argument("--discard", action="store_true", help="forget them, and print nothing")
 
 
 def _add_protocol(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("what is spoken")
+    group = parser.add_argument_group("the protocol")
     group.add_argument(
         "--hostname", metavar="NAME", default=socket.gethostname(), help="the server's own name"
     )
@@ -121,7 +120,7 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
         "--offer",
         metavar="KEYWORDS",
         help="the service extensions to offer, with commas between: names such as DSN, or all; "
-        "those that other options ask for are added",
+        "options such as --user add theirs",
     )
     group.add_argument("--lmtp", action="store_true", help="LMTP (RFC 2033) instead of SMTP")
     group.add_argument(
@@ -134,7 +133,7 @@ def _add_protocol(parser: argparse.ArgumentParser) -> None:
         "--proxy-protocol",
         action="append",
         metavar="NETWORK",
-        help="expect a PROXY header from there, and believe it: an address or a network",
+        help="an address or a network: expect a PROXY header from there, and trust it",
     )
 
 
@@ -150,11 +149,11 @@ def _add_security(parser: argparse.ArgumentParser) -> None:
         "--user",
         action="append",
         metavar="NAME:PASSWORD",
-        help="who may log in; for trying out, as others on this machine can see it",
+        help="a user who may log in; for tests, as others on this machine can see the password",
     )
-    group.add_argument("--users", metavar="FILE", help="the same from a file, one on each line")
-    group.add_argument("--require-tls", action="store_true", help="no mail without TLS")
-    group.add_argument("--require-auth", action="store_true", help="no mail without login")
+    group.add_argument("--users", metavar="FILE", help="a file with such users, one on each line")
+    group.add_argument("--require-tls", action="store_true", help="refuse mail without TLS")
+    group.add_argument("--require-auth", action="store_true", help="refuse mail without a login")
 
 
 def check(options: argparse.Namespace) -> None:
@@ -182,7 +181,7 @@ def check(options: argparse.Namespace) -> None:
     options.faults = faults(options)
     if options.count is not None and options.workers is not None:
         raise CannotRun("--count and --workers exclude each other")
-    # The salts of users depend on it, so it must be the same in all workers.
+    # The salts of users depend on this secret, so all workers need the same one.
     options.secret = secrets.token_bytes(32)
 
 
@@ -203,7 +202,7 @@ def server_settings(options: argparse.Namespace) -> ListeningSettings:
         received=bool(options.maildir or options.mbox or options.forward or options.print),
         refuse_early_talkers=options.refuse_early_talkers,
         tls=ServerTLS[options.tls.upper()] if options.tls else None,
-        tls_context=certificate_files(options) if options.tls else None,
+        tls_context=certificate(options) if options.tls else None,
         proxy=_networks(options),
         observer=_observe(options.output) if options.transcript else None,
     )
@@ -234,7 +233,6 @@ def _observe(output: ServerOutput) -> Callable[[Session], Transcript]:
 
 
 def _extensions(options: argparse.Namespace) -> list[Any]:
-    # A store keeps lines; it cannot keep BINARYMIME content.
     extensions = _chosen(options)
     if options.tls == "starttls":
         extensions.append(StartTls(required=options.require_tls))
@@ -248,15 +246,15 @@ def _chosen(options: argparse.Namespace) -> list[Any]:
     usual: list[Any] = [*standard(options.size), Chunking(), SmtpUtf8()]
     if options.offer is None:
         return usual
-    possible = {each.keyword: each for each in usual}
-    for kind in KNOWN:
-        if kind.keyword not in NOT_OFFERED and kind.keyword not in possible:
-            possible[kind.keyword] = kind()
+    others = [kind() for kind in KNOWN if kind.keyword not in NOT_OFFERED]
+    # The usual ones have values, such as that of SIZE.
+    possible = {each.keyword: each for each in (*others, *usual)}
     if options.maildir or options.mbox:
+        # A store keeps lines; it cannot keep BINARYMIME content.
         del possible["BINARYMIME"]
-    names = [name for name in options.offer.upper().replace(",", " ").split() if name != "NONE"]
-    if names == ["ALL"]:
-        return list(possible.values())
+    names = options.offer.upper().replace(",", " ").split()
+    if names in (["ALL"], ["NONE"]):
+        return list(possible.values()) if names == ["ALL"] else []
     unknown = [name for name in names if name not in possible]
     if unknown:
         raise CannotRun(
@@ -268,20 +266,15 @@ def _chosen(options: argparse.Namespace) -> list[Any]:
 def _users(options: argparse.Namespace) -> Users | None:
     entries = [("--user", entry) for entry in options.user or ()]
     if options.users:
-        try:
-            with Path(options.users).open(encoding="utf-8") as file:
-                lines = [(f"{options.users} line {n}", line) for n, line in enumerate(file, 1)]
-        except (OSError, UnicodeDecodeError) as error:
-            raise CannotRun(f"--users {in_file(options.users, error)}") from None
+        with file_of("--users", options.users):
+            lines = Path(options.users).read_text("utf-8").split("\n")
         entries += [
-            (place, line.rstrip("\r\n"))
-            for place, line in lines
+            (f"{options.users} line {number}", line)
+            for number, line in enumerate(lines, 1)
             if line.strip() and not line.startswith("#")
         ]
-    if not entries:
-        if options.users:
+        if not entries:
             raise CannotRun(f"--users {options.users}: expected NAME:PASSWORD lines, found none")
-        return None
     passwords = {}
     for place, entry in entries:
         name, colon, password = entry.partition(":")
@@ -290,6 +283,6 @@ def _users(options: argparse.Namespace) -> Users | None:
             raise CannotRun(f"{place}: expected NAME:PASSWORD")
         passwords[name] = password
     try:
-        return Users(passwords, secret=options.secret)
+        return Users(passwords, secret=options.secret) if passwords else None
     except SASLError as error:
         raise CannotRun(f"a user cannot be used: {error}") from None

@@ -9,18 +9,13 @@ from typing import TYPE_CHECKING
 
 from ..adapters.connecting import ConnectionSettings
 from ..adapters.tls_contexts import client_context
-from ..conversations import TLSMode
+from ..conversations import TLSMode, Transcript
 from ..sasl import Credentials, SASLError
+from ..timeouts import CONNECT_TIMEOUT
 from ..vocabulary.session_facts import Protocol
 from ..wire import LineEndings
-from .common import (
-    CannotRun,
-    in_file,
-    read_password,
-    seconds,
-    transcript_to_stderr,
-    usual_port,
-)
+from .common import CannotRun, file_of, seconds, usual_port
+from .terminal import complain
 
 if TYPE_CHECKING:
     import argparse
@@ -41,7 +36,7 @@ PASSWORD = "SMTP_PASSWORD"  # noqa: S105  # the name of a variable
 
 def add_session(parser: argparse._ActionsContainer) -> None:
     """Declare the options for beginning a session."""
-    parser.add_argument("--name", help="what to call oneself in EHLO")
+    parser.add_argument("--name", help="the client's name in EHLO")
     parser.add_argument("--lmtp", action="store_true", help="LMTP (RFC 2033) instead of SMTP")
     parser.add_argument(
         "--tls",
@@ -60,7 +55,7 @@ def add_session(parser: argparse._ActionsContainer) -> None:
         "--timeout",
         type=seconds,
         metavar="SECONDS",
-        help="for each wait; default: what the RFC allows",
+        help="the limit of each wait; default: those of RFC 5321",
     )
 
 
@@ -68,7 +63,9 @@ def add_trust(parser: argparse._ActionsContainer) -> None:
     """Declare the options for trusting a certificate."""
     parser.add_argument("--ca", metavar="FILE", help="more authorities to trust, PEM")
     parser.add_argument(
-        "--tls-name", metavar="NAME", help="whom the certificate has to name; default: the host"
+        "--tls-name",
+        metavar="NAME",
+        help="the name that the certificate must have; default: the host",
     )
 
 
@@ -99,13 +96,14 @@ def connection_settings(options: argparse.Namespace) -> ConnectionSettings:
         path=getattr(options, "unix", None) or None,
         name=options.name,
         timeout=options.timeout,
+        connect_timeout=options.timeout or CONNECT_TIMEOUT,
         protocol=Protocol.LMTP if options.lmtp else Protocol.SMTP,
         line_endings=LineEndings.NORMALIZE,
         tls=TLSMode[options.tls.upper()] if options.tls else None,
         tls_context=trusting(options.ca) if options.ca else None,
         server_hostname=options.tls_name,
         credentials=_credentials(options),
-        observer=transcript_to_stderr() if getattr(options, "transcript", False) else None,
+        observer=Transcript(complain) if getattr(options, "transcript", False) else None,
     )
 
 
@@ -127,20 +125,23 @@ def trusting(path: str) -> ssl.SSLContext:
         CannotRun: the file has no certificates.
     """
     context = client_context()
-    try:
+    with file_of("--ca", path, "certificates in PEM"):
         context.load_verify_locations(path)
-    except OSError as error:
-        raise CannotRun(f"--ca {in_file(path, error, 'certificates in PEM')}") from None
     return context
 
 
 def _password(options: argparse.Namespace) -> str:
     """Return the password, which never comes from the command line."""
-    if options.password_file:
-        return read_password(options.password_file)
-    if PASSWORD in os.environ:
-        return os.environ[PASSWORD]
-    return ask_password(options.user)
+    path = options.password_file
+    if not path:
+        return os.environ.get(PASSWORD) or ask_password(options.user)
+    with file_of("--password-file", path), Path(path).open(encoding="utf-8") as file:
+        password = file.readline().rstrip("\r\n")
+    if not password:
+        raise CannotRun(
+            f"--password-file {path}: expected a password in the first line, found none"
+        )
+    return password
 
 
 def ask_password(user: str) -> str:

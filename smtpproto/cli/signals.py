@@ -71,7 +71,7 @@ class Signals:
 
     @contextlib.contextmanager
     def waking_left_to_others(self) -> Iterator[None]:
-        """During the block let a loop with its own signal handling be woken first."""
+        """During the block, let a signal wake a loop with its own signal handling first."""
         signal.set_wakeup_fd(-1)
         try:
             yield

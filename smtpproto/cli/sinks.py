@@ -6,14 +6,10 @@ A sink takes one message as it arrives; the server replies 250 after its `commit
 from __future__ import annotations
 
 import functools
-import io
-import sys
-import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..conversations import AsyncHandler, Handler
-from ..conversations.transcript import escaped
 from ..mailboxes import FinalDelivery, MaildirStore, MboxStore
 from ..vocabulary.replies import Reply
 from .common import CannotRun
@@ -21,13 +17,11 @@ from .common import CannotRun
 if TYPE_CHECKING:
     import argparse
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
-    from types import TracebackType
 
     from typing_extensions import Self
 
     from ..conversations import AsyncContentHandler, AsyncMessageHandler, Envelope
     from ..vocabulary.session_facts import Session
-    from .signals import ServerOutput
 
     Sinks = Callable[[Session, Envelope], "Sink"]
     InThread = Callable[[Callable[[], Any]], Awaitable[Any]]
@@ -35,22 +29,15 @@ if TYPE_CHECKING:
     MakeHandler = Callable[[InThread, Sleep], AsyncMessageHandler | AsyncContentHandler]
 
 __all__ = [
-    "NOT_PRINTED",
     "AsyncReceiver",
     "Discarding",
     "NotTaken",
-    "Printing",
     "Receiver",
     "Sink",
-    "WholeReceiver",
     "sinks",
     "storing",
     "take",
 ]
-
-# The most octets to print at once, and the line between two messages.
-_LONGEST = 65536
-_PRINTING = threading.Lock()
 
 
 class NotTaken(Exception):
@@ -63,10 +50,6 @@ class NotTaken(Exception):
     def __init__(self, reply: Reply) -> None:
         super().__init__(str(reply))
         self.reply = reply
-
-
-NOT_PRINTED = Reply(451, "4.3.2", "the server is being stopped, try again later")
-"""The reply to a message that can no longer be printed."""
 
 
 class Sink(Protocol):
@@ -86,12 +69,7 @@ class Sink(Protocol):
 
     def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None: ...
+    def __exit__(self, *error: Any) -> None: ...  # noqa: PYI036  # each has its own types
 
 
 class Discarding:
@@ -111,43 +89,6 @@ class Discarding:
 
     def __exit__(self, *_: object) -> None:
         pass
-
-
-class Printing(Discarding):
-    """A sink that prints: the envelope on one line, then the content.
-
-    It escapes control characters, so that a sender cannot control the terminal.
-    """
-
-    def __init__(self, output: ServerOutput, session: Session, envelope: Envelope) -> None:
-        super().__init__(session, envelope)
-        self._output = output
-        recipients = ", ".join(map(str, envelope.forward_paths))
-        self._head = f"---- from {envelope.reverse_path} to {recipients}"
-        self._octets = io.BytesIO()
-
-    def write(self, chunk: bytes) -> None:
-        """Keep octets until the message is complete."""
-        self._octets.write(chunk)
-
-    def commit(self) -> None:
-        """Print the whole message."""
-        with _PRINTING:
-            written = self._output.written(self._print)
-        if not written:
-            raise NotTaken(NOT_PRINTED)
-
-    def _print(self) -> None:
-        output, encoding = sys.stdout.buffer, sys.stdout.encoding
-        self._octets.seek(0)
-        lines = io.TextIOWrapper(self._octets, "utf-8", "backslashreplace")
-        output.write(f"{escaped(self._head)}\n".encode(encoding, "backslashreplace"))
-        # A line may be as long as the message; each part is no larger than needed here.
-        while part := lines.readline(_LONGEST):
-            end = "\n" if part.endswith("\n") else ""
-            text = escaped(part.removesuffix("\n")) + end
-            output.write(text.encode(encoding, "backslashreplace"))
-        output.flush()
 
 
 def storing(store: MaildirStore | MboxStore) -> Sinks:
@@ -180,11 +121,8 @@ def sinks(options: argparse.Namespace) -> Sinks:
         from .forwarding import Forwarding
 
         chosen = functools.partial(Forwarding, options.forward)
-    elif options.print and not options.json:
-        chosen = functools.partial(Printing, options.output)
-    if (options.discard or options.quiet) and options.count is None:
-        return chosen
-    return listed(chosen, options)
+    silent = (options.discard or options.quiet) and not options.print
+    return chosen if silent and options.count is None else listed(chosen, options)
 
 
 def take(
@@ -199,21 +137,6 @@ def take(
     except NotTaken as error:
         return error.reply
     return None
-
-
-class WholeReceiver(Handler):
-    """A handler that passes every message on once it is complete.
-
-    Each chunk of a message costs a handler that takes chunks a change of threads; where the sink
-    keeps the whole message in memory anyway, this saves them.
-    """
-
-    def __init__(self, sinks: Sinks) -> None:
-        self._sinks = sinks
-
-    def message(self, session: Session, envelope: Envelope, content: bytes) -> Reply | None:
-        """Take a message."""
-        return take(self._sinks, session, envelope, [content])
 
 
 class Receiver(Handler):
@@ -237,7 +160,7 @@ class AsyncReceiver(AsyncHandler):
         in_thread: calls a function in a thread; it must not return before the function does.
     """
 
-    def __init__(self, sinks: Sinks, in_thread: InThread) -> None:
+    def __init__(self, sinks: Sinks, in_thread: InThread, _: Sleep) -> None:
         self._sinks = sinks
         self._in_thread = in_thread
 

@@ -1,4 +1,4 @@
-"""What `talk --strict` refuses to send: what is wrong, and what is not possible in this state."""
+"""The lines that `talk --strict` refuses to send: wrong ones, and those not possible now."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ __all__ = ["Refusals"]
 
 
 class Refusals:
-    """An engine that is told all that is said, and refuses what it would not send itself.
+    """Follows the session with an engine, and refuses what the engine would not send itself.
 
     Arguments:
         session: whose engine has begun the session.
@@ -51,7 +51,7 @@ class Refusals:
             if isinstance(command, CountedCommand):
                 raise LocalProtocolError(f"{command.verb} is followed by octets, not by lines")
             engine.send(command)
-        # What is sent is the line itself.
+        # The session sends the line itself.
         engine.data_to_send()
 
     def note_reply(self, lines: list[str]) -> None:

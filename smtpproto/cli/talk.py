@@ -1,6 +1,6 @@
-r"""Talk to a server: what is typed is sent, and each reply is explained.
+r"""Talk to a server: send what you type, and explain each reply.
 
-A line is sent as it is, also if no server knows it.  Two lines are different: "= TEXT" sends octets
+`talk` sends a line as it is, also if no server knows it.  Two lines differ: "= TEXT" sends octets
 with \r \n \0 \xHH \\ and without a CRLF of their own, and AUTH alone asks for user and password and
 logs in.
 """
@@ -16,7 +16,7 @@ from ..conversations.transcript import printable
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..sasl import Credentials
 from ..vocabulary.codes import explain
-from .common import CannotRun, both, in_file, reason, server_address
+from .common import both, file_of, reason, server_address
 from .dialogue import Kind
 from .escapes import from_text
 from .patience import Patience
@@ -24,7 +24,7 @@ from .script import MATCHES, Failed, Step, parse_script, run_script
 from .session_options import add_session, ask_password, connection_settings, place
 from .strict import Refusals
 from .terminal import complain, reply_style, say, say_json
-from .typed_lines import lines_of_people, piped_lines
+from .typed_lines import lines_of_people
 from .wire_session import WireSession
 
 if TYPE_CHECKING:
@@ -49,12 +49,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--bare",
         action="store_true",
-        help="only connect; otherwise EHLO, TLS and login are done as for send",
+        help="only connect; by default talk also says EHLO, begins TLS and logs in, as send does",
     )
     parser.add_argument(
         "--strict",
         action="store_true",
-        help="do not send what is wrong or not possible in this state, but say why",
+        help="refuse to send what is wrong or not possible in this state, and say why",
     )
     parser.add_argument(
         "--script",
@@ -88,7 +88,8 @@ def run(options: argparse.Namespace) -> int:
                 if options.script:
                     run_script(steps, session, talk.show, talk.answered, options.match)
                     return 0
-                return talk.run(lines_of_people() if live else piped_lines())
+                piped = (line.rstrip("\r\n") for line in sys.stdin)
+                return talk.run(lines_of_people() if live else piped)
     except Failed as error:
         complain(str(error), "bad")
         return 1
@@ -106,11 +107,11 @@ def _read_script(path: str) -> list[Step]:
     """
     if path == "-":
         return parse_script(sys.stdin)
-    try:
-        with Path(path).open(encoding="utf-8", errors="surrogateescape") as file:
-            return parse_script(file)
-    except OSError as error:
-        raise CannotRun(f"--script {in_file(path, error)}") from None
+    with (
+        file_of("--script", path),
+        Path(path).open(encoding="utf-8", errors="surrogateescape") as file,
+    ):
+        return parse_script(file)
 
 
 def _say_line(line: str) -> None:

@@ -187,19 +187,35 @@ def amount(octets: float) -> str:
 
 
 class Progress:
-    """Counts what was done of something.
+    """Counts what was done of something, and shows it if it takes longer than a second.
+
+    Arguments:
+        what: what is done, for people.
+        total: how much there is to do; None if that is unknown.
+        columns: what rich shows on standard error; () for nothing.
 
     Attributes:
         done: how much, in octets or in pieces.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, what: str, total: float | None, columns: Sequence[Any]) -> None:
         self.done = 0.0
         self._began = time.monotonic()
+        self._what, self._total, self._columns = what, total, columns
+        self._bar: Any = None
+        self._task: Any = None
 
     def advance(self, more: float) -> None:
         """Count more."""
         self.done += more
+        if self._columns and self._bar is None and self.took_long:
+            from rich.progress import Progress as Bar
+
+            self._bar = Bar(*self._columns, console=_console(sys.stderr), transient=True)
+            self._task = self._bar.add_task(self._what, total=self._total)
+            self._bar.start()
+        if self._bar is not None:
+            self._bar.update(self._task, completed=self.done)
 
     @property
     def seconds(self) -> float:
@@ -211,28 +227,8 @@ class Progress:
         """Whether a person has waited for it."""
         return self.seconds >= PATIENCE
 
-
-class _Live(Progress):
-    """The same, shown on standard error from the first second on."""
-
-    def __init__(self, what: str, total: float | None, columns: Sequence[Any]) -> None:
-        super().__init__()
-        self._what, self._total, self._columns = what, total, columns
-        self._bar: Any = None
-        self._task: Any = None
-
-    def advance(self, more: float) -> None:
-        super().advance(more)
-        if self._bar is None and self.took_long:
-            from rich.progress import Progress as Bar
-
-            self._bar = Bar(*self._columns, console=_console(sys.stderr), transient=True)
-            self._task = self._bar.add_task(self._what, total=self._total)
-            self._bar.start()
-        if self._bar is not None:
-            self._bar.update(self._task, completed=self.done)
-
     def close(self) -> None:
+        """Show nothing any more."""
         if self._bar is not None:
             self._bar.stop()
 
@@ -246,18 +242,15 @@ def progress(what: str, total: float | None, *, octets: bool = True) -> Iterator
         total: how much there is to do; None if that is unknown.
         octets: whether octets are counted.
     """
-    if not is_live(sys.stderr):
-        yield Progress()
-        return
-    from rich import progress as bars
+    columns: list[Any] = []
+    if is_live(sys.stderr):
+        from rich import progress as bars
 
-    shown: list[Any] = [bars.TextColumn("{task.description}"), bars.BarColumn(bar_width=20)]
-    if octets:
-        shown += [bars.DownloadColumn(), bars.TransferSpeedColumn()]
-    else:
-        shown += [bars.MofNCompleteColumn()]
-    live = _Live(what, total, [*shown, bars.TimeRemainingColumn()])
-    try:
-        yield live
-    finally:
-        live.close()
+        columns += [bars.TextColumn("{task.description}"), bars.BarColumn(bar_width=20)]
+        if octets:
+            columns += [bars.DownloadColumn(), bars.TransferSpeedColumn()]
+        else:
+            columns.append(bars.MofNCompleteColumn())
+        columns.append(bars.TimeRemainingColumn())
+    with contextlib.closing(Progress(what, total, columns)) as counted:
+        yield counted

@@ -1,4 +1,4 @@
-"""The lines that a person types, with history and completion, or that a pipe brings."""
+"""The lines that a person types, with history and completion."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["lines_of_people", "piped_lines"]
+__all__ = ["lines_of_people"]
 
 BEGINNINGS = (
     *("EHLO ", "HELO ", "LHLO ", "MAIL FROM:<", "RCPT TO:<", "DATA", "RSET", "NOOP", "QUIT"),
@@ -20,12 +20,6 @@ BEGINNINGS = (
 )
 PROMPT = "C: "
 KEPT = 1000
-
-
-def piped_lines() -> Iterator[str]:
-    """Return the lines of standard input, without their ends."""
-    while line := sys.stdin.readline():
-        yield line.rstrip("\r\n")
 
 
 def lines_of_people() -> Iterator[str]:

@@ -44,7 +44,7 @@ PID = 4
 Work = Callable[[list[socket.socket], Callable[[], None], int], None]
 """The function that a worker runs.
 
-Its arguments are the sockets, a function to call once it serves, and a file whose end means stop.
+Its arguments: the sockets; a function to call when it serves; a file whose end tells it to stop.
 """
 
 
@@ -157,7 +157,7 @@ class Supervisor:
     # --- what happens -------------------------------------------------------------------------
 
     def _at(self, place: int) -> list[Worker]:
-        """Return the workers of a place that shall stay: one, or two while one is replaced."""
+        """Return the workers of a place that stay: one, or two while one replaces the other."""
         return [each for each in self._workers.values() if each.place == place and not each.leaving]
 
     def _stop(self) -> None:
@@ -255,7 +255,8 @@ class Supervisor:
         status = 1
         try:
             for other in STOPPING:
-                signal.signal(other, _leave_at_once)
+                # Stopped before it serves, it has nothing to finish.
+                signal.signal(other, lambda *_: os._exit(0))
             # The supervisor handles the signals that the terminal sends to all processes.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -299,8 +300,3 @@ class Supervisor:
         for file in (self._lifeline, self._alive, self._ready, self._say_ready):
             os.close(file)
         self._close_listeners()
-
-
-def _leave_at_once(*_: object) -> None:
-    """End a worker that is stopped before it serves; it has nothing to finish."""
-    os._exit(0)

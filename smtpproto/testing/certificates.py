@@ -25,17 +25,21 @@ _NAMES = ("localhost", "127.0.0.1", "::1")
 class Certificates:
     """An authority, and the contexts of servers with its certificates.
 
+    Arguments:
+        names: those of the servers, in addition to those of this host.
+
     Raises:
         ModuleNotFoundError: trustme is not installed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *names: str) -> None:
         try:
             import trustme  # noqa: PLC0415  # only for servers with TLS
         except ModuleNotFoundError as error:
             raise ModuleNotFoundError(_MISSING, name="trustme") from error
         self._authority = trustme.CA()
         self._stranger = trustme.CA()
+        self._names = tuple(dict.fromkeys((*names, *_NAMES)))
         self._contexts: dict[TLSFault | None, ServerContext] = {}
 
     @property
@@ -68,14 +72,14 @@ class Certificates:
 
     def _issue(self, fault: TLSFault | None) -> trustme.LeafCert:
         if fault == "untrusted":
-            return self._stranger.issue_cert(*_NAMES)
+            return self._stranger.issue_cert(*self._names)
         if fault == "wrong name":
             return self._authority.issue_cert("elsewhere.example")
         if fault == "expired":
             # trustme's authority is valid since the year 2000.
             then = dt.datetime(2001, 1, 1, tzinfo=dt.timezone.utc)
-            return self._authority.issue_cert(*_NAMES, not_before=then, not_after=then)
-        return self._authority.issue_cert(*_NAMES)
+            return self._authority.issue_cert(*self._names, not_before=then, not_after=then)
+        return self._authority.issue_cert(*self._names)
 
 
 @functools.lru_cache(maxsize=1)

@@ -12,10 +12,9 @@ from smtpproto.cli.common import (
     need,
     outcome_line,
     server_address,
-    transcript_to_stderr,
     usual_port,
 )
-from smtpproto.cli.terminal import say
+from smtpproto.cli.terminal import complain, say
 from smtpproto.conversations import Outcome, Status
 
 ALICE = ForwardPath.of("alice@example.com")
@@ -83,8 +82,8 @@ def test_the_usual_ports() -> None:
 
 def test_what_is_said_is_there_at_once(capsys: pytest.CaptureFixture[str]) -> None:
     say("one")
-    transcript_to_stderr()("C", b"NOOP", False)
-    assert capsys.readouterr() == ("one\n", "C: NOOP\n")
+    complain("two")
+    assert capsys.readouterr() == ("one\n", "two\n")
 
 
 def test_an_optional_package() -> None:

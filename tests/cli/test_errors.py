@@ -15,10 +15,10 @@ import smtpproto
 from smtpproto import sync
 from smtpproto.adapters.tls_contexts import server_context
 from smtpproto.cli import VERBS, main
-from smtpproto.cli.certificate import throw_away
 from smtpproto.cli.common import IO, OPTIONS, reason
 from smtpproto.conversations import ServerTLS, TLSError
 from smtpproto.conversations.client.certificate_errors import tls_error
+from tests.cli.certificates import throw_away
 from tests.cli.inboxes import Forgetting
 from tests.programs import HOST
 

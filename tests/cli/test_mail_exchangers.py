@@ -11,7 +11,6 @@ import pytest
 
 from smtpproto import sync
 from smtpproto.cli import main
-from smtpproto.cli.mail_exchangers import NoMailExchanger, mail_exchangers, resolver
 from smtpproto.extensions import EightBitMime, SmtpUtf8
 from tests.cli.inboxes import Inbox
 from tests.programs import HOST
@@ -21,6 +20,12 @@ dns_message = pytest.importorskip("dns.message", reason="dnspython is not instal
 import dns.flags  # noqa: E402
 import dns.rcode  # noqa: E402
 import dns.rrset  # noqa: E402
+
+from smtpproto.cli.mail_exchangers import (  # noqa: E402
+    NoMailExchanger,
+    mail_exchangers,
+    resolver,
+)
 
 OTHER = "127.0.0.2"
 ZONE = {
@@ -67,6 +72,13 @@ def test_the_hosts_of_a_domain(names: str) -> None:
         mail_exchangers("null.example", asked)
     with pytest.raises(NoMailExchanger, match=r"there is no domain none.example"):
         mail_exchangers("none.example", asked)
+
+
+def test_a_name_server_has_an_address(
+    message_file: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["send", message_file, "--mx", "--name-server", "localhost"]) == 2
+    assert "--name-server localhost: expected an IP address" in capsys.readouterr().err
 
 
 def test_each_domain_has_its_host(

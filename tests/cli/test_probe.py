@@ -10,9 +10,9 @@ import pytest
 from smtpproto import sync
 from smtpproto.adapters.tls_contexts import server_context
 from smtpproto.cli import main
-from smtpproto.cli.certificate import throw_away
 from smtpproto.conversations import ServerTLS
 from smtpproto.extensions import Extension, Size, StartTls
+from tests.cli.certificates import throw_away
 from tests.programs import HOST, smtpproto
 
 

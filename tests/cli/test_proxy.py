@@ -80,7 +80,7 @@ def test_tls_passes_unread_without_a_certificate() -> None:
         assert running.stop() == 0
         assert "  hello  " in server.stdout
         shown = running.stdout
-    assert "1 # TLS begins; what is said in it is not shown (see --self-signed)" in shown
+    assert "1 # TLS begins; the proxy cannot show what is inside (see --self-signed)" in shown
     assert " octets passed within TLS" in shown
     assert "FROM" not in shown
 

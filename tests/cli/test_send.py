@@ -3,6 +3,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import socket
 import sys
 import threading
 from collections.abc import Iterator
@@ -106,11 +107,23 @@ def test_messages_share_a_session(mails: Inbox, message_file: str, io: str) -> N
     assert len(sessions) == 1
 
 
+@KINDS
+def test_a_server_that_lets_nobody_in(message_file: str, io: str) -> None:
+    with socket.socket() as full:
+        full.bind((HOST, 0))
+        full.listen(0)
+        # The system now ignores further clients, so that they wait.
+        with socket.create_connection(full.getsockname(), 20):
+            where = "{}:{}".format(*full.getsockname())
+            options = ["--server", where, "--timeout", "0.3", "--io", io]
+            done = smtpproto("send", *options, message_file, timeout=20)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"not sent: no connection to {where.replace(':', ' port ')}: ")
+
+
 @contextlib.contextmanager
 def deaf(greeting: bytes) -> Iterator[int]:
     """Something that says one thing and then nothing."""
-    import socket
-
     with socket.create_server((HOST, 0)) as listener:
 
         def answer() -> None:

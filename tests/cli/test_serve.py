@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from smtpproto.cli import main
-from smtpproto.cli.certificate import Files, throw_away
 from smtpproto.cli.common import IO
+from tests.cli.certificates import Files, throw_away
 from tests.programs import HOST, MESSAGE, Serve, serve, smtpproto, until
 
 KINDS = pytest.mark.parametrize("io", IO)

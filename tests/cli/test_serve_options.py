@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from smtpproto.cli.certificate import Files, throw_away
-from smtpproto.cli.common import CannotRun, read_password
+from smtpproto.cli.common import CannotRun
 from smtpproto.cli.serve_options import add_arguments, check, server_settings
 from smtpproto.conversations import ServerTLS
 from smtpproto.extensions import Auth, Size, StartTls
 from smtpproto.vocabulary.command_base import Syntax
 from smtpproto.vocabulary.session_facts import Protocol
 from smtpproto.wire import LineEndings
+from tests.cli.certificates import Files, throw_away
 
 
 def parse(*arguments: str) -> argparse.Namespace:
@@ -171,22 +171,3 @@ def test_users_that_are_not_there(tmp_path: Path) -> None:
         server_settings(checked("--users", str(tmp_path / "missing")))
     with pytest.raises(CannotRun, match="--user: expected NAME:PASSWORD"):
         server_settings(checked("--user", "hunter2"))
-
-
-def test_a_password_is_the_first_line(tmp_path: Path) -> None:
-    file = tmp_path / "password"
-    file.write_bytes("sécret word \r\nnot this\n".encode())
-    assert read_password(str(file)) == "sécret word "
-
-
-@pytest.mark.parametrize(
-    "content, complaint",
-    [(b"\nx\n", "found none"), (b"", "found none"), (b"\xff", "expected UTF-8")],
-)
-def test_a_password_that_is_none(content: bytes, complaint: str, tmp_path: Path) -> None:
-    file = tmp_path / "password"
-    file.write_bytes(content)
-    with pytest.raises(CannotRun, match=complaint):
-        read_password(str(file))
-    with pytest.raises(CannotRun, match="No such file"):
-        read_password(str(tmp_path / "missing"))
