@@ -77,8 +77,11 @@ class DotDecoder:
             if octets.startswith(b"."):
                 self._buffer.skip(1)
                 octets = octets[1:]
-        doubled = _begins_line_with_dot(octets)
-        end = octets.find(b"\r\n.\r\n") if doubled else -1
+        dot = end = -1
+        if _begins_line_with_dot(octets):
+            # Most often the only such dot is that of the end.  A search for one octet leads there.
+            dot = octets.find(b"\r\n.", max(octets.find(b".") - 2, 0))
+            end = octets.find(b"\r\n.\r\n", dot)
         if end >= 0:
             self._ended = True
             self._buffer.skip(end + 5)
@@ -91,7 +94,7 @@ class DotDecoder:
             self._buffer.skip(len(octets) - held)
             if held:
                 octets = octets[:-held]
-        if doubled:
+        if dot != end:
             octets = octets.replace(b"\r\n.", b"\r\n")
         return self._under_policy(octets)
 
