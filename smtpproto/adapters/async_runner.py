@@ -99,14 +99,19 @@ class AsyncRunner:
         if type(request) is io_requests.HasUnread:
             return link.has_input()
         if type(request) is io_requests.CallWithContent:
-            return _call(request, _Chunks(lambda: self.run(request.read(), link)))
+            return _call(request, _Chunks(lambda: self.run(request.read(), link)), link)
         assert type(request) is io_requests.BeginTLS
         return link.start_tls(request)
 
 
-async def _call(request: io_requests.CallWithContent, chunks: _Chunks) -> Any:
-    with chunks:
-        return await request.function(*request.arguments, chunks)
+async def _call(request: io_requests.CallWithContent, chunks: _Chunks, link: AsyncLink) -> Any:
+    try:
+        with chunks:
+            return await request.function(*request.arguments, chunks)
+    finally:
+        if chunks.reading:
+            # Two tasks cannot read from one link: the content would go to either.
+            link.abort()
 
 
 class _Chunks(AsyncIterator[bytes], AbstractContextManager["_Chunks"]):
@@ -117,23 +122,31 @@ class _Chunks(AsyncIterator[bytes], AbstractContextManager["_Chunks"]):
 
     Arguments:
         read: reads a chunk; None is the end.
+
+    Attributes:
+        reading: whether a task waits for a chunk.
     """
 
     def __init__(self, read: Callable[[], Awaitable[bytes | None]]) -> None:
         self._read = read
-        self._over = self._interrupted = False
+        self.reading = self._over = self._interrupted = False
 
     async def __anext__(self) -> bytes:
         if self._over:
             raise ContentLost("the handler has returned, and its content is gone")
         if self._interrupted:
             raise ContentLost("reading the content was interrupted before")
+        if self.reading:
+            raise RuntimeError("another task waits for a chunk of this content: read it in one")
+        self.reading = True
         try:
             chunk = await self._read()
         except BaseException:
             # Some octets may be lost: they were read, but are in no chunk.
             self._interrupted = True
             raise
+        finally:
+            self.reading = False
         if chunk is None:
             raise StopAsyncIteration
         return bytes(chunk)

@@ -128,11 +128,7 @@ def test_a_read_of_content_that_was_interrupted_is_no_end(run: Run) -> None:
 
     async def body() -> None:
         async with serving(Impatient()) as server:
-            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            writer.write(b"EHLO client.example.org\r\nMAIL FROM:<>\r\n")
-            writer.write(b"RCPT TO:<one@example.net>\r\nDATA\r\n")
-            await reader.readuntil(b"\r\n354")
-            writer.write(b"half\r\n")
+            reader, writer = await begin_content(server)
             await until(lambda: lost)
             writer.write(b"half\r\n.\r\n")
             await reader.readuntil(b"\r\n451 ")
@@ -142,6 +138,59 @@ def test_a_read_of_content_that_was_interrupted_is_no_end(run: Run) -> None:
     lost: list[str] = []
     run(body)
     assert lost == ["reading the content was interrupted before"]
+
+
+async def begin_content(server: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"EHLO client.example.org\r\nMAIL FROM:<>\r\n")
+    writer.write(b"RCPT TO:<one@example.net>\r\nDATA\r\n")
+    await reader.readuntil(b"\r\n354")
+    writer.write(b"half\r\n")
+    return reader, writer
+
+
+def test_only_one_task_waits_for_a_chunk(run: Run) -> None:
+    class Twice:
+        async def content(self, session: Any, envelope: Any, chunks: AsyncIterator[bytes]) -> None:
+            seen.append(await anext(chunks))
+            first = asyncio.ensure_future(anext(chunks))
+            await asyncio.sleep(0)
+            with pytest.raises(RuntimeError, match="another task waits for a chunk"):
+                await anext(chunks)
+            refused.append(True)
+            seen.append(await first + b"".join([chunk async for chunk in chunks]))
+
+    async def body() -> None:
+        async with serving(Twice()) as server:
+            reader, writer = await begin_content(server)
+            await until(lambda: refused)
+            writer.write(b"half\r\n.\r\n")
+            await reader.readuntil(b"\r\n250 ")
+            writer.close()
+
+    refused: list[bool] = []
+    seen: list[bytes] = []
+    run(body)
+    assert b"".join(seen).endswith(b"half\r\nhalf\r\n")
+
+
+def test_a_task_that_waits_for_a_chunk_after_its_handler_costs_the_session(run: Run) -> None:
+    class Leaving:
+        async def content(self, session: Any, envelope: Any, chunks: AsyncIterator[bytes]) -> None:
+            await anext(chunks)
+            waiting.append(asyncio.ensure_future(anext(chunks)))
+            await asyncio.sleep(0)
+
+    async def body() -> None:
+        async with serving(Leaving()) as server:
+            reader, writer = await begin_content(server)
+            assert b"\r\n250" not in await reader.read()
+            writer.close()
+            with pytest.raises(ContentLost):
+                await waiting[0]
+
+    waiting: list[asyncio.Future[bytes]] = []
+    run(body)
 
 
 def test_a_cut_off_handler_that_suppresses_its_cancellation_sees_no_end(run: Run) -> None:

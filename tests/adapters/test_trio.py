@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 import trio
+import trio.testing
 
 from smtpproto import LocalProtocolError, Reply, Session, Vrfy
-from smtpproto.conversations import ConnectionLost
+from smtpproto.conversations import ConnectionLost, ContentLost
 from smtpproto.conversations.client.settings import TLSMode
 from smtpproto.conversations.server.settings import ServerTLS
 from smtpproto.trio import Client, Pool, Server, connect, serve
@@ -107,6 +108,70 @@ def test_async_content(tmp_path: Path) -> None:
     whole = b"".join(b"%d\r\n" % number for number in range(100))
     assert inbox.messages == [whole, b"Hello\r\n", b"Hello\r\n"]
     assert closed == [True, True]
+
+
+async def begin_content(server: Server) -> trio.SocketStream:
+    stream = await trio.open_tcp_stream("127.0.0.1", server.port)
+    await stream.send_all(
+        b"EHLO client.example.org\r\nMAIL FROM:<>\r\nRCPT TO:<one@example.net>\r\nDATA\r\n"
+    )
+    while b"\r\n354" not in await stream.receive_some():
+        pass
+    await stream.send_all(b"half\r\n")
+    return stream
+
+
+def test_only_one_task_waits_for_a_chunk() -> None:
+    class Twice:
+        async def content(self, session: Any, envelope: Any, chunks: AsyncIterator[bytes]) -> None:
+            async def read() -> None:
+                seen.extend([chunk async for chunk in chunks])
+
+            seen.append(await anext(chunks))
+            async with trio.open_nursery() as tasks:
+                tasks.start_soon(read)
+                await trio.testing.wait_all_tasks_blocked()
+                with pytest.raises(RuntimeError, match="another task waits for a chunk"):
+                    await anext(chunks)
+                refused.set()
+
+    async def body(nursery: trio.Nursery) -> None:
+        server = await start(nursery, Twice())
+        async with await begin_content(server) as stream:
+            await refused.wait()
+            await stream.send_all(b"half\r\n.\r\n")
+            assert (await stream.receive_some()).startswith(b"250 ")
+        await server.stop(0)
+
+    refused = trio.Event()
+    seen: list[bytes] = []
+    run(body)
+    assert b"".join(seen) == b"half\r\nhalf\r\n"
+
+
+def test_a_task_that_waits_for_a_chunk_after_its_handler_costs_the_session() -> None:
+    class Leaving:
+        async def content(self, session: Any, envelope: Any, chunks: AsyncIterator[bytes]) -> None:
+            async def read() -> None:
+                with pytest.raises(ContentLost):
+                    await anext(chunks)
+                lost.set()
+
+            await anext(chunks)
+            outer[0].start_soon(read)
+            await trio.testing.wait_all_tasks_blocked()
+
+    async def body(nursery: trio.Nursery) -> None:
+        outer.append(nursery)
+        server = await start(nursery, Leaving())
+        async with await begin_content(server) as stream:
+            assert await stream.receive_some() == b""
+            await lost.wait()
+        await server.stop(0)
+
+    lost = trio.Event()
+    outer: list[trio.Nursery] = []
+    run(body)
 
 
 def test_a_body_that_stops_reading() -> None:
