@@ -51,7 +51,11 @@ class Chunks(Iterator[bytes], AbstractContextManager["Chunks"]):
             while isinstance(answer := self._answers.get(), Call):
                 self._perform(answer)
         if isinstance(answer, BaseException):
-            raise answer
+            try:
+                raise answer
+            finally:
+                # The error refers to this frame, see `run` of `link`.
+                del answer
         if answer is None:
             raise StopIteration
         return answer

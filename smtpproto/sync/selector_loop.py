@@ -202,18 +202,17 @@ class Loop:
     def _run_steps(self, connection: AcceptedConnection) -> bool:
         """Run a conversation until it waits.  Return False if it has ended."""
         steps, chunk = connection.steps, connection.reads_chunk
-        answer: bytes | BaseException | None
         try:
             for request in steps:
                 if not self._fulfil(connection, request):
                     return True
-            answer = steps.returned
         except BaseException as error:
             if not chunk:
                 raise
-            answer = error
+            connection.end_chunk(error)
+            return True
         if chunk:
-            connection.end_chunk(answer)
+            connection.end_chunk(steps.returned)
         return chunk
 
     def _fulfil(self, connection: AcceptedConnection, request: Request) -> bool:
@@ -319,7 +318,6 @@ class Loop:
     def _perform(self, job: _Job) -> None:
         """Call a method of the handler, in a worker."""
         connection, request, then = job
-        result = error = None
         try:
             if isinstance(request, Call):
                 result = at_once(request.function(*request.arguments))
@@ -329,12 +327,16 @@ class Loop:
                 with chunks:
                     result = at_once(request.function(*request.arguments, chunks))
         except BaseException as raised:  # noqa: BLE001  # the conversation handles it
-            error = raised
-        self._selector.post(then, connection, result, error)
+            self._selector.post(then, connection, None, raised)
+        else:
+            self._selector.post(then, connection, result, None)
 
     def _returned(self, connection: AcceptedConnection, result: Any, error: Any) -> None:
         """Continue after a method of the handler has returned or raised."""
         connection.steps.result, connection.steps.error = result, error
+        if not connection.reads_chunk:
+            # The handler with chunks has returned; they refer to the connection.
+            connection.chunks = None
         self._go_on(connection)
 
     def _ask(self, connection: AcceptedConnection, request: CallWithContent) -> None:

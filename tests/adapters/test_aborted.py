@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import errno
+import gc
 import socket
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
 
-from smtpproto import LocalProtocolError
+import smtpproto.sync
+from smtpproto import LocalProtocolError, Server
 from smtpproto.conversations import ServerTLS, TLSMode, TLSPolicy
+from smtpproto.extensions import Chunking
+from smtpproto.extensions.known import standard
 from tests.adapters.test_tls_contexts import SERVER
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, World, sessions, wait_until
 
@@ -235,3 +240,43 @@ def test_a_connection_that_is_reset_where_tls_is_to_begin(world: World, octets: 
         assert witness.ask("NOOP").startswith("250")
         wait_until(lambda: server.sessions == 1)
     assert inbox.over == 11
+
+
+class Reading:
+    def content(self, session: Any, envelope: Any, chunks: Iterator[bytes]) -> None:
+        for _ in chunks:
+            pass
+
+
+class Awaiting:
+    async def content(self, session: Any, envelope: Any, chunks: AsyncIterator[bytes]) -> None:
+        async for _ in chunks:
+            pass
+
+
+@pytest.mark.parametrize("reset", [False, True])
+@pytest.mark.parametrize("streaming", [False, True])
+def test_lost_content_leaves_nothing_to_the_garbage_collector(
+    world: World, *, streaming: bool, reset: bool
+) -> None:
+    """An error that refers to a session that refers to the error keeps both, until it runs."""
+    kind = Inbox if not streaming else Reading if world.adapter is smtpproto.sync else Awaiting
+    with world.serve(kind(), extensions=[*standard(), Chunking()]) as server:
+        gc.collect()
+        gc.disable()
+        try:
+            for line in ("DATA", "BDAT 100"):
+                raw = Raw(server)
+                raw.reply()
+                for each in STEPS["rcpt"]:
+                    raw.ask(each.strip())
+                raw.say(line)
+                if line == "DATA":
+                    raw.reply()
+                raw.sock.sendall(b"Subject: half a message\r\n")
+                wait_until(lambda: sessions(server) == 1)
+                (raw.reset if reset else raw.sock.close)()
+                wait_until(lambda: sessions(server) == 0)
+            wait_until(lambda: not any(isinstance(each, Server) for each in gc.get_objects()), 5)
+        finally:
+            gc.enable()

@@ -354,8 +354,14 @@ class ServerSession(HandlerAnswers):
                     # The engine keeps the reply until the content has ended.
                     self.server.send(reply_to_failure(error))
                 yield from self.failed(error)
-        if isinstance(content.lost, Exception):
-            raise content.lost
+        lost, content.lost = content.lost, None
+        if isinstance(lost, Exception):
+            try:
+                raise lost
+            finally:
+                # The error refers to this frame: a reference back would keep the session in memory
+                # until the garbage collector runs.
+                del lost
 
     def refusal(self, session: Session, envelope: Envelope) -> Flow[Reply | None]:
         """Return the handler's refusal of content that comes without DATA; None to accept it."""
