@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
+from ..conversations.transcript import Transcript
 from ..extensions import Chunking
 from ..extensions.known import standard
 from ..sync import serve
-from ..vocabulary.replies import Reply
 from .certificates import certificates
 from .fakes import FakeClient
 from .pair import one_by_one
@@ -27,43 +28,42 @@ def check_segmentation_invariance(
     segments: Callable[[bytes], Iterable[bytes]] = one_by_one,
     **options: Any,
 ) -> None:
-    """Check that a server replies the same, however the octets are cut into segments.
+    """Check that a server does the same, however the octets are cut into segments.
 
-    It compares codes and enhanced status codes; texts may have the time in them.  A server at a
-    port has to offer PIPELINING if there is more than one command in the octets, and they end with
-    QUIT, or the check waits until nothing has come for a while.
+    With a handler it compares all that both sides say: commands, whole replies and content.  With a
+    server at a port it compares codes and enhanced status codes, because texts may have the time or
+    a queue id in them.  Such a server has to offer PIPELINING if there is more than one command in
+    the octets, and they end with QUIT, or the check waits until nothing has come for a while.
 
     Arguments:
         server: a handler, of which each run gets a new one in memory, or a host and a port.
         octets: what the client sends.
         segments: cuts them, such as `strategies.Cuts`; one octet at a time if it is left out.
-        options: the fields of `smtpproto.conversations.ServerSettings`, for a handler; or
-            `patience` and `pause` of `SocketClient`.
+        options: the fields of `smtpproto.conversations.ServerSettings` without `observer`, for a
+            handler; or `patience` and `pause` of `SocketClient`.
 
     Raises:
-        AssertionError: the replies differ.
+        AssertionError: the server does not do the same; the text has both conversations.
     """
     pieces = list(segments(octets))
     whole, split = (
-        _replies(server, sent, options) for sent in ([octets] if octets else [], pieces)
+        "\n".join(_said(server, sent, options)) for sent in ([octets] if octets else [], pieces)
     )
-    assert whole == split, (
-        f"sent at once, the octets are answered by {', '.join(whole)}\n"
-        f"in the segments {pieces}\nby {', '.join(split)}"
-    )
+    assert whole == split, f"sent at once:\n{whole}\nin the segments {pieces}:\n{split}"
 
 
-def _replies(server: Target, pieces: list[bytes], options: dict[str, Any]) -> list[str]:
+def _said(server: Target, pieces: list[bytes], options: dict[str, Any]) -> list[str]:
     if isinstance(server, tuple):
         with SocketClient(*server, **options) as client:
-            return [_codes(client.greeting), *map(_codes, client.send(*pieces))]
-    fake = FakeClient(server(), **options)
-    found = [reply for piece in pieces for reply in fake.send(piece)]
-    return [_codes(reply) for reply in (fake.greeting, *found, *fake.close())]
-
-
-def _codes(reply: Reply) -> str:
-    return f"{reply.code} {reply.enhanced}".rstrip()
+            replies = [client.greeting, *client.send(*pieces)]
+        return [f"S: {reply.code} {reply.enhanced}".rstrip() for reply in replies]
+    lines: list[str] = []
+    transcript = Transcript(lines.append, content=sys.maxsize)
+    fake = FakeClient(server(), observer=lambda _: transcript, **options)
+    for piece in pieces:
+        fake.send(piece)
+    fake.close()
+    return lines
 
 
 def listening(server: Target) -> AbstractContextManager[tuple[str, int]]:
