@@ -23,10 +23,11 @@ CODE := smtpproto _smtpproto_pytest.py tests $(wildcard examples benchmarks docs
 CORE := errors.py limits.py grammar/* wire/* vocabulary/* extensions/* sasl/* engine/* conversations/*
 comma := ,
 empty :=
-NO_CORE_TESTS := $(foreach folder,interop adapters cli process testing course relay docs typing,\
-                     --ignore=tests/$(folder)) \
-                 $(foreach name,packaging mailboxes examples readme mail_authentication dane_and_mta_sts,\
-                     --ignore=tests/test_$(name).py)
+# Tests that reach no line of it, or (the properties, the fuzzing) none that others do not reach.
+NO_CORE_TESTS := $(foreach folder,interop adapters cli process testing course relay docs typing \
+                     properties fuzz,--ignore=tests/$(folder)) \
+                 $(foreach name,packaging mailboxes examples readme mail_authentication dane_and_mta_sts \
+                     docs doctests exports layers lazy_names,--ignore=tests/test_$(name).py)
 
 # Programs, peers, pages and packages are the same on every Python version, or have no tests there.
 ONE_VERSION := $(foreach folder,interop cli process docs relay course,--ignore=tests/$(folder)) \
