@@ -64,19 +64,6 @@ def test_both_roles_know_it() -> None:
     assert pair.server.transaction.mail.get(Colour) == Colour("green")
 
 
-def test_it_has_its_place_in_the_table_of_states() -> None:
-    pair = colourful()
-    pair.say(mail())
-    assert pair.raw("XPAINT").startswith("503 XPAINT is not possible here")
-
-
-def test_its_values_are_checked_on_both_sides() -> None:
-    reply = colourful().raw("MAIL FROM:<a@client.example> X-COLOUR=plaid")
-    assert reply == "501 X-COLOUR: expected a colour, found 'plaid'\r\n"
-    with pytest.raises(LocalProtocolError, match="expected a colour"):
-        Colour("plaid")
-
-
 def test_others_do_not_notice() -> None:
     pair = Pair.offering(Colours()).hello()
     assert Colours not in pair.client.offered

@@ -7,6 +7,7 @@ import sys
 import tracemalloc
 import unicodedata
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -109,6 +110,12 @@ def test_control_characters_are_refused(control: str) -> None:
     with pytest.raises(LocalProtocolError, match="control character") as caught:
         Reply(250, text=f"a{control}b")
     assert str(caught.value).isprintable()
+
+
+@pytest.mark.parametrize("arguments", [("250",), (250, 2.0), (None, "")])
+def test_values_of_the_wrong_type(arguments: tuple[Any, ...]) -> None:
+    with pytest.raises(TypeError, match=r"expected (int|str), found"):
+        Reply(*arguments)
 
 
 def test_an_error_does_not_repeat_a_long_text() -> None:
