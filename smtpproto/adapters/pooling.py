@@ -85,7 +85,11 @@ class AsyncPool(ConnectionPool[C]):
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[C, None]:
-        """Lend a client for the block; wait while all are in use."""
+        """Lend a client for the block; wait while all are in use.
+
+        Raises:
+            Exception: as `connection` of `smtpproto.sync.Pool`.
+        """
         async with self._slots:
             client = await self._runner.run(self._take())
             try:

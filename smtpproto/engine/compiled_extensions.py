@@ -95,34 +95,14 @@ class Catalogue:
         self.kinds: dict[str, type[Extension]] = {}
         for kind in kinds:
             _check_names(kind)
-            if kind.keyword in self.kinds:
-                raise ValueError(f"{kind.keyword} is defined twice")
-            self.kinds[kind.keyword] = kind
+            _define(self.kinds, kind.keyword, kind)
         self.limits = limits
-        greetings = (Lhlo,) if protocol is Protocol.LMTP else (Ehlo, Helo)
-        verbs: dict[str, type[Command]] = {
-            command.verb: command for command in BASE_COMMANDS if command not in (Ehlo, Helo)
-        }
-        verbs.update({command.verb: command for command in greetings})
-        parameters: dict[type[Command], dict[str, type[Parameter]]] = {}
-        for kind in self.kinds.values():
-            for keyword in kind.requires:
-                if keyword not in self.kinds:
-                    raise ValueError(f"{kind.keyword} requires {keyword}")
-            for command in kind.commands:
-                if command.verb in verbs:
-                    raise ValueError(f"{command.verb} is defined twice")
-                verbs[command.verb] = command
-            for command, added in kind.parameters.items():
-                known = parameters.setdefault(command, {})
-                for parameter in added:
-                    if known.setdefault(parameter.keyword, parameter) is not parameter:
-                        raise ValueError(f"{command.verb} {parameter.keyword} is defined twice")
+        verbs = _verbs(self.kinds, protocol)
         self.rows = compile_table(kind.transitions for kind in self.kinds.values())
         self.grammar = Grammar(
             verbs=verbs,
             known=_ALL_VERBS - {"EHLO", "HELO", "LHLO"},
-            parameters=parameters,
+            parameters=_parameters(self.kinds),
             limits=limits,
             syntax=syntax,
         )
@@ -153,6 +133,41 @@ class Catalogue:
         utf8 = any(issubclass(kind, Extension) and kind.utf8 for kind in kinds)
         grammar = self.utf8_grammar if utf8 else self.grammar
         return InForce(kinds, tuple(self.kinds.values()), grammar, self.limits)
+
+
+def _define(table: dict[str, T], name: str, value: T, what: str = "") -> None:
+    if name in table:
+        raise ValueError(f"{what or name} is defined twice")
+    table[name] = value
+
+
+def _verbs(kinds: dict[str, type[Extension]], protocol: Protocol) -> dict[str, type[Command]]:
+    """Return the commands, by verb."""
+    greetings = (Lhlo,) if protocol is Protocol.LMTP else (Ehlo, Helo)
+    base = [command for command in BASE_COMMANDS if command not in (Ehlo, Helo)]
+    verbs = {command.verb: command for command in (*base, *greetings)}
+    for kind in kinds.values():
+        for keyword in kind.requires:
+            if keyword not in kinds:
+                raise ValueError(f"{kind.keyword} requires {keyword}")
+        for command in kind.commands:
+            _define(verbs, command.verb, command)
+    return verbs
+
+
+def _parameters(
+    kinds: dict[str, type[Extension]],
+) -> dict[type[Command], dict[str, type[Parameter]]]:
+    """Return the parameters of each command, by keyword; two extensions may share one."""
+    found: dict[type[Command], dict[str, type[Parameter]]] = {}
+    for kind in kinds.values():
+        for command, added in kind.parameters.items():
+            known = found.setdefault(command, {})
+            for parameter in added:
+                keyword = parameter.keyword
+                if known.get(keyword) is not parameter:
+                    _define(known, keyword, parameter, f"{command.verb} {keyword}")
+    return found
 
 
 def _ids(extensions: Iterable[Extension]) -> tuple[int, ...]:

@@ -32,7 +32,12 @@ class Pool(ConnectionPool[Client], AbstractContextManager["Pool"]):
 
     @contextmanager
     def connection(self) -> Generator[Client, None, None]:
-        """Lend a client for the block; wait while all are in use."""
+        """Lend a client for the block; wait while all are in use.
+
+        Raises:
+            LocalProtocolError: the pool is closed.
+            Exception: as `connect`.
+        """
         with self._slots:
             client = run(self._take())
             try:

@@ -13,6 +13,7 @@ import pytest
 import trio
 import trio.testing
 
+from smtpproto import LocalProtocolError
 from smtpproto.adapters.connecting import ConnectionSettings
 from smtpproto.conversations import TLSMode
 from smtpproto.conversations.client.pool import PoolLimits
@@ -167,6 +168,16 @@ def test_no_server_no_slot_lost(world: World) -> None:
         for _ in range(2):
             with pytest.raises(OSError, match=r"refused|connect"), lent(world, pool):
                 raise AssertionError("there is no session")
+
+
+def test_a_pool_that_is_closed_lends_nothing(world: World) -> None:
+    inbox = Counting()
+    with world.serve(inbox) as server:
+        with world.pool(server) as pool:
+            deliver(world, pool)
+        with pytest.raises(LocalProtocolError, match="this pool is closed"):
+            deliver(world, pool)
+    assert inbox.connected == 1
 
 
 def test_what_comes_back_after_the_end_is_closed(world: World) -> None:

@@ -12,7 +12,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
-from ...errors import RemoteProtocolError
+from ...errors import LocalProtocolError, RemoteProtocolError
 from ...field_types import check_fields
 from ...timeouts import POOL_IDLE_TIMEOUT
 from ..errors import SMTPError
@@ -108,7 +108,12 @@ class PoolBase(Generic[K]):
 
         During each wait at most one client is out of the list.  If the wait is interrupted, this
         closes that client; the others stay in the list.
+
+        Raises:
+            LocalProtocolError: the pool is closed.
         """
+        if self._closed:
+            raise LocalProtocolError("this pool is closed: make another one")
         while (expired := self._pop_expired()) is not None:
             yield Call(expired.quit)
         while (found := self._pop_newest()) is not None:

@@ -85,7 +85,8 @@ class ClientSettings:
         chunking: whether content goes in counted chunks if the server offers that (RFC 3030).
         to_ascii: converts U-labels to A-labels in `name`, and in addresses if the server does not
             offer SMTPUTF8, such as `smtpproto.idn.to_ascii`; None: such names are refused.
-        observer: called with each line and chunk, such as a `Transcript`.
+        observer: called with each line and chunk, such as a `Transcript`.  Over asyncio the event
+            loop itself may call it, with the context variables of the task: `current_task` is None.
         host: the server's name as the user wrote it; for SASL and for explanations.
         port: its port.
 
