@@ -83,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
         with Patience(place(options)) as patience:
             settings = connection_settings(options)
             observer = both(_as_json if options.json else Transcript(_say_line), patience)
-            with WireSession(settings, observer, bare=bare, lmtp=options.lmtp) as session:
+            with WireSession(settings, observer, bare=bare) as session:
                 talk = _Talk(session, patience, options, live=live)
                 if options.script:
                     run_script(steps, session, talk.show, talk.answered, options.match)

@@ -19,6 +19,7 @@ from ..conversations.io_requests import BeginTLS, Receive, Send
 from ..sync.client import dial
 from ..sync.link import Link, run
 from ..timeouts import COMMAND_TIMEOUT, HANDSHAKE_TIMEOUT
+from ..vocabulary.session_facts import Protocol, TLSFacts
 from .dialogue import Dialogue
 
 if TYPE_CHECKING:
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from ..engine.client import Client
     from ..engine.connection import Observer
     from ..sasl import Credentials
-    from ..vocabulary.session_facts import TLSFacts
     from .dialogue import Piece
 
 __all__ = ["WireSession"]
@@ -48,7 +48,6 @@ class WireSession:
         observer: told what is said while the session begins, and while it logs in.
         bare: whether to send nothing by itself.  Otherwise the session begins as that of every
             client: with EHLO, TLS and a login as the settings say.
-        lmtp: whether LMTP is spoken.
 
     Attributes:
         engine: the connection that has begun the session.
@@ -59,9 +58,7 @@ class WireSession:
         OSError, SMTPError, RemoteProtocolError, LocalProtocolError: see `smtpproto.sync.connect`.
     """
 
-    def __init__(
-        self, settings: ConnectionSettings, observer: Observer, *, bare: bool, lmtp: bool
-    ) -> None:
+    def __init__(self, settings: ConnectionSettings, observer: Observer, *, bare: bool) -> None:
         self.settings = settings = replace(settings, observer=self._observe)
         self._told = observer
         self._tells = True
@@ -82,6 +79,7 @@ class WireSession:
             beginning.close()
             stack.pop_all()
         self._tells = False
+        lmtp = settings.protocol is Protocol.LMTP
         self.dialogue = Dialogue(lmtp=lmtp, greeted=not bare)
 
     def _observe(self, sender: str, octets: bytes, content: bool) -> None:  # noqa: FBT001  an Observer
