@@ -55,3 +55,10 @@ def test_only_a_known_or_trusted_client_raises_its_priority(
 ) -> None:
     command = mail() if level is None else mail(MtPriorityParameter(level))
     assert granted_priority(command, Session(identity=identity), trusted=trusted) == granted
+
+
+@pytest.mark.parametrize("level", [-9, 0, 9])
+def test_a_message_with_a_priority(level: int) -> None:
+    pair = Pair.offering(MtPriority()).hello()
+    assert pair.say(mail(MtPriorityParameter(level))).code == 250
+    assert pair.events == [mail(MtPriorityParameter(level))]

@@ -9,7 +9,7 @@ import pytest
 from smtpproto import LocalProtocolError
 from smtpproto.extensions import Rrvs, RrvsParameter
 from smtpproto.testing import Pair
-from tests.commands import mail
+from tests.commands import mail, rcpt
 
 MOMENT = datetime(2014, 4, 3, 23, 1, tzinfo=timezone.utc)
 
@@ -49,3 +49,11 @@ def test_moments_that_cannot_be_written() -> None:
         RrvsParameter(MOMENT.replace(microsecond=1))
     with pytest.raises(LocalProtocolError, match="offset from UTC"):
         RrvsParameter(datetime(2014, 4, 3))  # noqa: DTZ001  the subject of the test
+
+
+@pytest.mark.parametrize("go_on", [None, True, False])
+def test_a_recipient_with_a_date(go_on: bool | None) -> None:
+    pair = Pair.offering(Rrvs()).hello()
+    assert pair.say(mail()).code == 250
+    assert pair.say(rcpt(RrvsParameter(MOMENT, go_on))).code == 250
+    assert pair.events[-1] == rcpt(RrvsParameter(MOMENT, go_on))
