@@ -52,7 +52,13 @@ def _kinds(settings: type) -> dict[str, tuple[type, ...]]:
     """Return the classes that each field may have."""
     found: dict[str, tuple[type, ...]] = {}
     for base in reversed(settings.__mro__):
-        names = _Names({**vars(builtins), **vars(collections.abc), **vars(inspect.getmodule(base))})
+        names = _Names(
+            {
+                **vars(builtins),
+                **vars(collections.abc),
+                **getattr(inspect.getmodule(base), "__dict__", {}),
+            }
+        )
         annotations = inspect.get_annotations(base, globals={}, locals=names, eval_str=True)
         found |= {name: tuple(_classes(each)) for name, each in annotations.items()}
     return found

@@ -354,13 +354,14 @@ class ServerSession(HandlerAnswers):
                     # The engine keeps the reply until the content has ended.
                     self.server.send(reply_to_failure(error))
                 yield from self.failed(error)
-        lost, content.lost = content.lost, None
+        lost = content.lost
         if isinstance(lost, Exception):
+            # The error refers to this frame: a reference back would keep the session in memory
+            # until the garbage collector runs.  Lost content stays lost.
+            content.lost = Over()
             try:
                 raise lost
             finally:
-                # The error refers to this frame: a reference back would keep the session in memory
-                # until the garbage collector runs.
                 del lost
 
     def refusal(self, session: Session, envelope: Envelope) -> Flow[Reply | None]:
