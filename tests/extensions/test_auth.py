@@ -138,6 +138,15 @@ def test_a_dialogue() -> None:
     assert pair.say(mail()).code == 250
 
 
+def test_a_refusal_of_several_lines() -> None:
+    pair = secure_pair()
+    pair.client.send(AuthCommand("PLAIN", SECRET))
+    pair.client.receive_data(b"535-5.7.8 no\r\n535 5.7.8 such user\r\n")
+    reply = pair.client.next_event()
+    assert isinstance(reply, Reply)
+    assert (reply.code, reply.enhanced, reply.lines) == (535, "5.7.8", ("no", "such user"))
+
+
 def test_an_empty_challenge_has_its_space() -> None:
     pair = secure_pair()
     pair.server.receive_data(b"AUTH LOGIN\r\n")
