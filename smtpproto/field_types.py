@@ -7,6 +7,7 @@ import collections.abc
 import functools
 import inspect
 from collections.abc import Iterator
+from dataclasses import fields
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
@@ -48,20 +49,25 @@ class _Names(dict[str, object]):
 
 
 @functools.cache
-def _kinds(settings: type) -> dict[str, tuple[type, ...]]:
-    """Return the classes that each field may have."""
+def _kinds(settings: Any) -> dict[str, tuple[type, ...]]:
+    """Return the classes that each argument may have."""
     found: dict[str, tuple[type, ...]] = {}
     for base in reversed(settings.__mro__):
-        names = _Names(
-            {
-                **vars(builtins),
-                **vars(collections.abc),
-                **getattr(inspect.getmodule(base), "__dict__", {}),
-            }
-        )
-        annotations = inspect.get_annotations(base, globals={}, locals=names, eval_str=True)
-        found |= {name: tuple(_classes(each)) for name, each in annotations.items()}
-    return found
+        own = getattr(inspect.getmodule(base), "__dict__", {})
+        names = _Names({**vars(builtins), **vars(collections.abc), **own})
+        for name, annotation in inspect.get_annotations(base).items():
+            found[name] = tuple(_classes(_evaluated(annotation, names)))
+    return {each.name: found[each.name] for each in fields(settings) if each.init}
+
+
+def _evaluated(annotation: Any, names: _Names) -> Any:
+    if not isinstance(annotation, str):
+        return annotation
+    try:
+        return eval(annotation, {}, names)  # noqa: S307  # it is code of the class
+    except (AttributeError, TypeError):
+        # A part of a name that only type checkers know.
+        return object
 
 
 def _classes(annotation: Any) -> Iterator[type]:

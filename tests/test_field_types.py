@@ -21,6 +21,8 @@ from smtpproto.testing.inbox import Inbox
 from smtpproto.testing.mail_sink import SinkSettings
 
 if TYPE_CHECKING:
+    import fractions
+    from collections import deque
     from decimal import Decimal
 
 Alias = int | Callable[[], int]
@@ -36,14 +38,21 @@ class Base:
     own: str = ""
 
 
+class Mixin:
+    note: str
+
+
 @dataclass(kw_only=True)
-class Settings(Base):
+class Settings(Mixin, Base):
     own: int = 0  # type: ignore[assignment]  # a subclass may narrow or change a type
     alias: Alias | None = None
     mapping: Mapping[str, int] = field(default_factory=dict)
     choice: Literal["a", "b"] = "a"
     protocol: Named | None = None
     unknown: Decimal | None = None
+    part_of_unknown: fractions.Fraction | None = None
+    of_unknown: deque[int] | None = None
+    set_later: list[int] = field(init=False)
 
     def __post_init__(self) -> None:
         check_fields(self)
@@ -58,7 +67,7 @@ class Settings(Base):
         {"alias": lambda: 7},
         {"mapping": {"a": 1}},
         # What no class decides is left to the code that uses it.
-        {"choice": 7, "protocol": 7, "unknown": 7},
+        {"choice": 7, "protocol": 7, "unknown": 7, "part_of_unknown": 7, "of_unknown": 7},
     ],
 )
 def test_what_fits(values: dict[str, Any]) -> None:

@@ -38,6 +38,16 @@ def test_all_accepted(sink: str, mails: Inbox, message_file: str, io: str) -> No
 
 
 @KINDS
+def test_in_another_thread(sink: str, mails: Inbox, message_file: str, io: str) -> None:
+    found: list[int] = []
+    arguments = ["send", "--server", sink, "--io", io, message_file]
+    thread = threading.Thread(target=lambda: found.append(main(arguments)))
+    thread.start()
+    thread.join()
+    assert (found, len(mails.mails)) == ([0], 1)
+
+
+@KINDS
 def test_some_refused(sink: str, mails: Inbox, io: str) -> None:
     recipients = ["alice@example.com", "nobody@example.com", "full@example.com"]
     options = [word for address in recipients for word in ("--to", address)]
