@@ -52,13 +52,14 @@ class ConnectionPool(PoolBase[K]):
         """
         check_settings(settings)
         check_type("bounds", bounds, PoolLimits)
-        pool = cls.__new__(cls)
+        make: Callable[..., Self] = cls
+        pool = make(bounds=bounds)
         # Each field as an argument of `__init__` would lose what a subclass of the settings adds.
         pool._begin(settings, bounds)  # noqa: SLF001  # of this class
         return pool
 
     def _begin(self, settings: ConnectionSettings, bounds: PoolLimits) -> None:
-        """Do what `__init__` of the adapter's pool does."""
+        """Do what `__init__` of the adapter's pool does, perhaps once more."""
         raise NotImplementedError
 
 

@@ -83,6 +83,21 @@ def test_settings_that_are_made_already(world: World) -> None:
     assert inbox.names == {"pool.example.org"}
 
 
+def test_a_pool_of_an_own_class_with_settings_that_are_made_already(world: World) -> None:
+    class OwnPool(world.adapter.Pool):  # type: ignore[name-defined,misc]  # of each adapter
+        def __init__(self, *args: Any, **options: Any) -> None:
+            super().__init__(*args, **options)
+            self.own = True
+
+    inbox = Counting()
+    with world.serve(inbox) as server:
+        settings = NamedByMethod(server.host, server.port)
+        with world.entered(world.call(partial(OwnPool.with_settings, settings))) as pool:
+            assert pool.thing.own
+            deliver(world, pool)
+    assert inbox.names == {"pool.example.org"}
+
+
 def test_only_for_so_many_messages(world: World) -> None:
     inbox = Counting()
     with (
