@@ -265,7 +265,7 @@ def test_verbs_that_are_explained_alike(verb: str, same: str) -> None:
 )
 def test_what_an_explanation_is_about(verb: str, about: str) -> None:
     assert f"refuses {about}." in explain(550, "5.7.27", verb).meaning
-    assert f"puts off {about}." in explain(450, "4.7.27", verb).meaning
+    assert f"defers {about}." in explain(450, "4.7.27", verb).meaning
 
 
 @pytest.mark.parametrize("code", [422, 432, 459])
