@@ -95,6 +95,10 @@ class SessionFactory:
         if self.settings.users is None:
             if given is not None:
                 raise ValueError("to offer AUTH, set `users`")
+            if self.settings.mechanisms is not None:
+                from ...sasl import known_mechanisms  # noqa: PLC0415  as below
+
+                known_mechanisms(self.settings.mechanisms)
             return tuple(complete)
         from .authentication import Logins  # noqa: PLC0415  loads all mechanisms
 

@@ -90,6 +90,7 @@ def test_auth() -> None:
     [
         ({"extensions": (StartTls(),)}, "ServerTLS.STARTTLS"),
         ({"extensions": (Auth(),)}, "set `users`"),
+        ({"mechanisms": ("PLIAN",)}, "PLIAN is not known here"),
         ({"users": USERS}, "needs? `nonce`"),
         ({"users": {"a": "b"}, "nonce": nonce}, "^users: a dict can serve no mechanism$"),
         (
