@@ -154,12 +154,21 @@ class _Proxy:
                 continue
             if accepted is not None:
                 number += 1
-                with held_back(*STOPPING):
-                    arguments = (number, accepted[0])
-                    thread = threading.Thread(target=self._serve, args=arguments, daemon=True)
-                    self._running[thread] = None
-                    thread.start()
+                self._begin(number, accepted[0])
         return True
+
+    def _begin(self, number: int, client: socket.socket) -> None:
+        thread = threading.Thread(target=self._serve, args=(number, client), daemon=True)
+        with held_back(*STOPPING):
+            self._running[thread] = None
+            try:
+                thread.start()
+            except RuntimeError as error:
+                # The system has no more threads.
+                del self._running[thread]
+                client.close()
+                what = f"{number} # {error}"
+                self.output.written(lambda: complain(what, "bad"))
 
     def _serve(self, number: int, client: socket.socket) -> None:
         """Connect to the server for a client, and pass on until one of them closes."""

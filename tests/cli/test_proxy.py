@@ -8,6 +8,7 @@ import re
 import smtplib
 import socket
 import ssl
+import threading
 from pathlib import Path
 
 import pytest
@@ -213,6 +214,25 @@ def test_where_files_are_few_others_wait(sink: str) -> None:
         until(greeted, 20, "a greeting")
         assert running.stop() == 0
         assert "Traceback" not in running.stderr
+
+
+def test_a_client_for_whom_there_is_no_thread(
+    sink: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def start(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    def announced(listeners: list[socket.socket]) -> str:
+        links.append(socket.create_connection(listeners[0].getsockname(), 20))
+        return "listening"
+
+    links: list[socket.socket] = []
+    monkeypatch.setattr("smtpproto.cli.proxy.announcement", announced)
+    monkeypatch.setattr(threading.Thread, "start", start)
+    assert main(["proxy", "--listen", f"{HOST}:0", "--server", sink, "--count", "1"]) == 0
+    assert capsys.readouterr().err == "1 # can't start new thread\n"
+    with links[0] as link:
+        assert link.recv(1) == b""
 
 
 def test_a_server_that_lets_nobody_in_does_not_hold_the_proxy_up() -> None:
