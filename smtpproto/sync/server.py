@@ -50,7 +50,7 @@ def serve(handler: MessageHandler | ContentHandler, settings: ThreadedSettings) 
 
     One thread does the protocol's work for all sessions.  Other threads, which the server starts as
     needed, call the handler and the credential store.  The first thread keeps the interpreter
-    running, so call `stop`.
+    running after the last line of a program, so end with `stop` or `wait`, or use `with`.
 
     The handler is an object with some of the methods of `Handler`.  Several threads call it at
     once.  Each call of one session may run in another thread, so `threading.local` is of no use.
@@ -93,9 +93,14 @@ class Server(Running, AbstractContextManager["Server"]):
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the server has stopped, for `timeout` seconds at most; return whether it has.
 
-        None: wait without a limit.
+        None: wait without a limit.  If Ctrl-C (`KeyboardInterrupt`) or `SystemExit` interrupts it,
+        this stops the server before it raises the exception.
         """
-        return self._loop.ended.wait(timeout)
+        try:
+            return self._loop.ended.wait(timeout)
+        except (KeyboardInterrupt, SystemExit):
+            self.stop()
+            raise
 
     def stop(self, timeout: float | None = None) -> None:
         """Stop the server, and wait until it has stopped: see `Running`.
@@ -107,7 +112,7 @@ class Server(Running, AbstractContextManager["Server"]):
             raise RuntimeError("stop would wait for the handler that calls it: use another thread")
         self._loop.stop(self._grace(timeout))
         # Python handles a signal after a wait, so each wait is short.
-        while not self.wait(1.0):
+        while not self._loop.ended.wait(1.0):
             pass
         self._loop.join()
 

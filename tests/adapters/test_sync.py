@@ -165,3 +165,23 @@ def test_a_server_that_stops_while_it_is_overloaded(monkeypatch: pytest.MonkeyPa
                 assert raw.ask("Subject: x\r\n\r\n.").startswith("250")
                 stopping.join(10)
                 assert server.wait(0)
+
+
+@pytest.mark.parametrize("interruption", [KeyboardInterrupt, SystemExit])
+def test_an_interrupted_wait_stops_the_server(
+    interruption: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Otherwise the server's thread keeps the program running after Ctrl-C."""
+    server = serve(Inbox(), hostname="mx.example.org")
+    wait = threading.Event.wait
+
+    def interrupted(event: threading.Event, timeout: float | None = None) -> bool:
+        monkeypatch.setattr(threading.Event, "wait", wait)
+        raise interruption
+
+    with Raw(("127.0.0.1", server.port)) as idle:
+        assert idle.reply().startswith("220")
+        monkeypatch.setattr(threading.Event, "wait", interrupted)
+        with pytest.raises(interruption):
+            server.wait()
+        assert idle.rest().startswith(b"421 4.3.2")
