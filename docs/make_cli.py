@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -63,7 +64,9 @@ def manual_page(parser: argparse.ArgumentParser) -> str:
         for name, verb in verbs(parser).items()
     )
     title = f'.TH SMTPPROTO 1 "" "smtpproto {__version__}" "User Commands"'
-    lines = f"{title}\n{rest.rstrip()}\n.SH EXIT STATUS\n{statuses}".splitlines()
+    page = f"{title}\n{rest.rstrip()}\n.SH EXIT STATUS\n{statuses}"
+    # troff takes text that begins with ' or . for a request; all requests here are capitals.
+    lines = re.sub(r"^(?='|\.(?![A-Z]+\b))", r"\\&", page, flags=re.MULTILINE).splitlines()
     return "".join(f"{line.rstrip()}\n" for line in lines)
 
 

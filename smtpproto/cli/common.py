@@ -46,7 +46,7 @@ OPTIONS = {
     "server_hostname": "--tls-name NAME",
     "field: give the sender": "field: give --from ADDR",
     "give sender and recipients": "give --from and --to",
-    "an envelope needs a recipient": "the message names no recipient: give --to ADDR",
+    "Bcc: give the recipients": "Bcc: give --to ADDR",
 }
 # The adapters that `send` and `serve` can use.
 IO = ("sync", "asyncio", "trio")
@@ -69,9 +69,15 @@ def host_and_port(text: str) -> tuple[str, int]:
         raise argparse.ArgumentTypeError(
             f"expected HOST:PORT, an IPv6 address in brackets, found {text!r}"
         )
-    if not colon or not port.isascii() or not port.isdigit() or int(port) > 65535:
+    if not colon:
         raise argparse.ArgumentTypeError(f"expected HOST:PORT, found {text!r}")
-    return _host(host), int(port)
+    return _host(host), _port(port)
+
+
+def _port(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"expected a port of 0 to 65535, found {text!r}")
+    return int(text)
 
 
 def _host(name: str) -> str:
@@ -85,7 +91,7 @@ def _host(name: str) -> str:
 
 def listen_address(text: str) -> tuple[str, int]:
     """Parse HOST:PORT, or PORT on the loopback address; the type of an option."""
-    return host_and_port(f"127.0.0.1:{text}" if text.isdigit() else text)
+    return host_and_port(text) if ":" in text else ("127.0.0.1", _port(text))
 
 
 def server_address(text: str) -> tuple[str, int | None]:

@@ -118,7 +118,8 @@ def _show_all(options: argparse.Namespace, maildir: Path) -> int:
         deliveries = _session(inbox, messages)
         say("")
     stored = sorted(set(maildir.glob("new/*")) - before)
-    say(f"# stored in {maildir / 'new'}:")
+    removed = "" if options.maildir else " (removed at the end; --maildir DIR keeps them)"
+    say(f"# stored in {maildir / 'new'}{removed}:")
     for path in stored:
         say(f"{path.name}  {path.stat().st_size} octets")
     say("\n# one line for each recipient:")

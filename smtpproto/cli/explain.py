@@ -24,6 +24,7 @@ CODE = re.compile(r"([0-9]{3})(?: +[0-9]\.[0-9]{1,3}\.[0-9]{1,3})?(?: .*)?", re.
 # The marks of a server's lines in transcripts of this package, curl and swaks; telnet has none.
 MARK = re.compile(r"(?:S:|<[-~*]{0,3})?\s*")
 _STATUS_CODE = r"([245]\.[0-9]{1,3}\.[0-9]{1,3})(?![0-9.])"
+LEADING = re.compile(_STATUS_CODE)
 # What logs, bounces and programs quote, the surest first.  A reply code alone counts only where a
 # reply is expected, or too many other numbers would match.
 QUOTED = (
@@ -185,7 +186,10 @@ def replies(lines: list[str]) -> list[tuple[int, str]]:
         whole = f"{line[:3]} {line[4:]}" if cut else line
         reply = reader.feed(whole.strip().encode("utf-8", "backslashreplace"), Noop())
         if reply is not None:
-            found.append((reply.code, reply.enhanced))
+            # The reader leaves a code of another class in the text (RFC 2034 section 4).
+            status = LEADING.match(reply.text)
+            other = status is not None and status[1][0] != str(reply.code)[0]
+            found.append((reply.code, status[1] if status and other else reply.enhanced))
     return found
 
 

@@ -7,17 +7,18 @@ from __future__ import annotations
 import contextlib
 import functools
 import logging
+import os
 import signal
 import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .. import sync
-from ..adapters import sockets
+from ..adapters import host, sockets
 from .certificate import self_signed
 from .common import CannotRun, reason
 from .listeners import announcement, listen
-from .serve_faults import AsyncFaultyReceiver, FaultyReceiver
+from .serve_faults import AsyncFaultyReceiver, FaultyReceiver, not_asked_for
 from .serve_options import add_arguments, check, server_settings
 from .signals import STOPPING, Signals, held_back
 from .sinks import AsyncReceiver, Receiver, sinks
@@ -39,6 +40,7 @@ DEFAULT = ("127.0.0.1", 8025)
 def run(options: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM, then let running transactions finish."""
     logging.basicConfig(stream=sys.stderr, format="%(levelname)s: %(message)s")
+    host.log().addFilter(not_asked_for)
     check(options)
     with contextlib.ExitStack() as stack:
         stack.enter_context(self_signed(options, options.hostname))
@@ -79,10 +81,10 @@ def _listen(options: argparse.Namespace, stack: contextlib.ExitStack) -> list[li
         listeners = listen("", 0, path=options.unix)
         stack.callback(sockets.close_listeners, [], options.unix)
         return [listeners] * count
-    host, port = options.listen or DEFAULT
+    address, port = options.listen or DEFAULT
     places = []
     for _ in range(count):
-        places.append(listen(host, port, reuse_port=options.workers is not None))
+        places.append(listen(address, port, reuse_port=options.workers is not None))
         port = sockets.address_of(places[0][0])[1]
     return places
 
@@ -123,8 +125,11 @@ def serve_until(
     settings = replace(settings, listeners=listeners, listeners_shared=options.shared)
     where, rules = sinks(options), options.faults
     say_started = functools.partial(options.output.written, started)
-    # SIGHUP must not end this process; each handshake checks the certificates anyway.
-    with Signals(signal.SIGHUP), Signals(*STOPPING) as signals:
+    # A service manager may send SIGHUP for new certificates, which each handshake reads anyway.
+    # For a user at a terminal it says that the terminal is closed.
+    with Signals(signal.SIGHUP) as closed, Signals(*STOPPING) as signals:
+        if os.isatty(0):
+            others = (*others, closed.number)
         if options.io == "sync":
             handler = FaultyReceiver(rules, where) if rules else Receiver(where)
             with held_back(*STOPPING):

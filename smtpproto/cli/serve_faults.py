@@ -14,13 +14,15 @@ from .common import CannotRun, seconds
 from .sinks import take
 
 if TYPE_CHECKING:
+    import logging
+
     from ..conversations import Envelope
     from ..testing.faults import Action
     from ..vocabulary.replies import Reply
     from ..vocabulary.session_facts import Session
     from .sinks import InThread, Sinks, Sleep
 
-__all__ = ["AsyncFaultyReceiver", "FaultyReceiver", "add_faults", "faults"]
+__all__ = ["AsyncFaultyReceiver", "FaultyReceiver", "add_faults", "faults", "not_asked_for"]
 
 # The steps at which a handler is asked.
 HERE = ("connect", "ehlo", "helo", "mail", "rcpt", "data", "content")
@@ -108,11 +110,17 @@ def _seconds(rule: str, text: str) -> float:
     try:
         return seconds(text)
     except argparse.ArgumentTypeError as error:
-        raise CannotRun(f"--delay {rule!r}: {error}") from None
+        forms = "SECONDS, 'STEP: SECONDS' or 'STEP PATTERN: SECONDS'"
+        raise CannotRun(f"--delay {rule!r}: {error}; a rule is {forms}") from None
 
 
 class _Dropped(BaseException):
     """Ends the session without a reply, as any exception does that is no `Exception`."""
+
+
+def not_asked_for(record: logging.LogRecord) -> bool:
+    """Whether a log record is about a real failure; a filter for the log."""
+    return not (record.exc_info and isinstance(record.exc_info[1], _Dropped))
 
 
 def _reply(action: Action | None) -> Reply | None:

@@ -70,7 +70,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=number_of,
         metavar="N",
         help="processes that share the load (SO_REUSEPORT); SIGHUP replaces them one by one, and "
-        "the new ones read all files again",
+        "the new ones read all files again; without this option SIGHUP ends a server whose "
+        "standard input is a terminal, as a closed terminal does (not after nohup)",
     )
     running.add_argument(
         "--grace",

@@ -16,7 +16,7 @@ from ..conversations.transcript import printable
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..sasl import Credentials
 from ..vocabulary.codes import explain
-from .common import both, file_of, reason, server_address
+from .common import CannotRun, both, file_of, reason, server_address
 from .dialogue import Kind
 from .escapes import from_text
 from .patience import Patience
@@ -64,7 +64,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--match",
         choices=MATCHES,
-        default="line",
         help="what a script compares: whole lines (the default), reply codes, or their first digit",
     )
     parser.add_argument(
@@ -75,6 +74,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Talk until QUIT or the end of standard input; see `STATUS`."""
+    if options.match and not options.script:
+        raise CannotRun("--match needs --script FILE")
     live = sys.stdin.isatty() and sys.stdout.isatty()
     try:
         steps = _read_script(options.script) if options.script else []
@@ -86,7 +87,7 @@ def run(options: argparse.Namespace) -> int:
             with WireSession(settings, observer, bare=bare) as session:
                 talk = _Talk(session, patience, options, live=live)
                 if options.script:
-                    run_script(steps, session, talk.show, talk.answered, options.match)
+                    run_script(steps, session, talk.show, talk.answered, options.match or "line")
                     return 0
                 piped = (line.rstrip("\r\n") for line in sys.stdin)
                 return talk.run(lines_of_people() if live else piped)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from importlib import import_module
+from types import NoneType
 from typing import TYPE_CHECKING
+
+from ..field_types import check_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -91,7 +94,12 @@ def standard(size: int | None = 50 * 1024 * 1024) -> tuple[Extension, ...]:
 
     Arguments:
         size: the largest message in octets; None for no limit.
+
+    Raises:
+        LocalProtocolError: the size cannot be written.
+        TypeError: the size is neither a number nor None.
     """
+    check_type("size", size, int, NoneType)
     # Loaded here, as they are not needed to import the package.
     from . import (  # noqa: PLC0415
         EightBitMime,

@@ -45,7 +45,13 @@ class AttackTests:
     @classmethod
     def setup_class(cls) -> None:
         """Serve the handler, if it is one."""
-        cls._listening = listening(cls.server)
+        server = getattr(cls, "server", None)
+        if not callable(server) and not isinstance(server, tuple):
+            raise TypeError(
+                f"{cls.__name__}.server: expected what makes a handler, or a host and a port such "
+                f"as ('127.0.0.1', 8025), found {server!r}"
+            )
+        cls._listening = listening(server)
         cls._address = cls._listening.__enter__()
 
     @classmethod

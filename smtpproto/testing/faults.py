@@ -247,8 +247,9 @@ class Faults:
             pattern: which subjects, see the class.
             times: how often; None: always.
         """
-        place = {"content": _DURING_CONTENT, "after content": "content"}.get(step)
-        return self._add(Fault(place or _known(step), pattern, times, Drop()))
+        places = {"content": _DURING_CONTENT, "after content": "content"}
+        known = _known(step, *_STEPS, "after content")
+        return self._add(Fault(places.get(known, known), pattern, times, Drop()))
 
     def reply(
         self, step: Step, octets: bytes, pattern: str = "*", *, times: int | None = None
@@ -296,7 +297,7 @@ class Faults:
         return fault
 
 
-def _known(step: str) -> str:
-    if step not in _STEPS:
-        raise ValueError(f"step: expected one of {', '.join(_STEPS)}; found {step!r}")
+def _known(step: str, *steps: str) -> str:
+    if step not in (steps or _STEPS):
+        raise ValueError(f"step: expected one of {', '.join(steps or _STEPS)}; found {step!r}")
     return step

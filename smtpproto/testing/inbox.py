@@ -95,7 +95,7 @@ class Inbox:
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self._messages) >= count, timeout):
                 raise TimeoutError(
-                    f"expected {count} messages within {timeout:g} seconds, "
+                    f"messages: expected {count} within {timeout:g} seconds, "
                     f"found {len(self._messages)}"
                 )
             return list(self._messages)

@@ -20,8 +20,11 @@ from .sink_handler import Accounts, SinkHandler
 if TYPE_CHECKING:
     from ..engine.connection import Observer
     from ..vocabulary.session_facts import Session
+    from .faults import Fault
 
-__all__ = ["MailSink", "SinkSettings"]
+__all__ = ["NO_TLS", "MailSink", "SinkSettings"]
+
+NO_TLS = "this server has no TLS: say tls='starttls' or tls='implicit'"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,6 +93,16 @@ class MailSink(Faults):
     def messages(self) -> list[ReceivedMessage]:
         """The messages so far, in a new list."""
         return self._inbox.messages
+
+    def fail_tls(self, how: TLSFault = "handshake", *, times: int | None = None) -> Fault:
+        """Let TLS fail, see `Faults.fail_tls`.
+
+        Raises:
+            ValueError: there is no such fault, or the server has no TLS.
+        """
+        if self.settings.tls is None:
+            raise ValueError(NO_TLS)
+        return super().fail_tls(how, times=times)
 
     def clear(self) -> None:
         """Forget the messages and the conversation; faults stay, see `forget_faults`."""

@@ -33,7 +33,7 @@ from .application_settings import ApplicationSettings
 from .certificates import Certificates, certificates
 from .faulty_replies import BROKEN_OFF, FaultyReplies
 from .inbox import ReceivedMessage
-from .mail_sink import MailSink, SinkSettings
+from .mail_sink import NO_TLS, MailSink, SinkSettings
 
 __all__ = ["SinkServer", "sink"]
 
@@ -148,7 +148,7 @@ class SinkServer(MailSink, AbstractContextManager["SinkServer"]):
 
     def _with_tls(self) -> Certificates:
         if self._certificates is None:
-            raise ValueError("this server has no TLS: say tls='starttls' or tls='implicit'")
+            raise ValueError(NO_TLS)
         return self._certificates
 
     def _breaks_handshake_off(self) -> bool:

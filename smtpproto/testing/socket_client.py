@@ -77,14 +77,15 @@ class SocketClient(AbstractContextManager["SocketClient"]):
             self.closed = True
         return found
 
-    def say(self, line: str) -> Reply:
+    def say(self, line: str | bytes) -> Reply:
         """Send a line, with CRLF; return the reply.
 
         Raises:
             AssertionError: there is no reply.
         """
-        found = self.send(line.encode() + b"\r\n", replies=1)
-        assert found, f"no reply to {line}"
+        octets = line.encode() if isinstance(line, str) else line
+        found = self.send(octets + b"\r\n", replies=1)
+        assert found, f"no reply to {line!r}"
         return found[0]
 
     def start_tls(self) -> bool:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from ..field_types import check_type
 from ..grammar.lazy_pattern import lazy_pattern
 
 __all__ = ["MEANINGS", "Explanation", "default_enhanced", "explain"]
@@ -650,7 +651,13 @@ def explain(code: int, enhanced: str = "", verb: str = "") -> Explanation:
         code: the reply code; 0 if only an enhanced status code is known.
         enhanced: the enhanced status code; what does not look like one is left out.
         verb: what the reply answers, or "greeting" or "content"; "" if unknown.
+
+    Raises:
+        TypeError: the code is not a number, or another argument not text.
     """
+    check_type("code", code, int)
+    check_type("enhanced", enhanced, str)
+    check_type("verb", verb, str)
     place = _place(verb)
     status = STATUS_CODE.fullmatch(enhanced)
     if status is None:
@@ -658,7 +665,8 @@ def explain(code: int, enhanced: str = "", verb: str = "") -> Explanation:
         meaning, *check = _alone(code, place)
     elif code and status[1] != str(code)[:1]:
         meaning, *check = _alone(code, place)
-        meaning += f" Its enhanced code contradicts it: class {status[1]} does not go with {code}."
+        meaning += f" Its enhanced code contradicts it: class {status[1]} does not go with {code} "
+        meaning += "(RFC 2034 section 4)."
     else:
         meaning, *check = _together(code, status, place)
     keys = (f"{code} {enhanced or place}", str(code))

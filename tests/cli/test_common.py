@@ -50,7 +50,9 @@ def test_host_and_port(text: str, expected: tuple[str, int]) -> None:
     ],
 )
 def test_what_is_no_host_and_port(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="expected HOST:PORT"):
+    with pytest.raises(
+        argparse.ArgumentTypeError, match=r"expected (HOST:PORT|a port of 0 to 65535),"
+    ):
         host_and_port(text)
 
 
@@ -70,7 +72,9 @@ def test_a_server_address(text: str, expected: tuple[str, int | None]) -> None:
 
 @pytest.mark.parametrize("text", ["", "mx.example:", "mx.example:smtp", "::1"])
 def test_what_is_no_server_address(text: str) -> None:
-    with pytest.raises(argparse.ArgumentTypeError, match="expected HOST:PORT"):
+    with pytest.raises(
+        argparse.ArgumentTypeError, match=r"expected (HOST:PORT|a port of 0 to 65535),"
+    ):
         server_address(text)
 
 

@@ -14,7 +14,7 @@ from tests.programs import ROOT, environment, smtpproto
 
 
 def stored(output: str) -> list[Path]:
-    (folder,) = re.findall("^# stored in (.*):$", output, re.MULTILINE)
+    (folder,) = re.findall(r"^# stored in (\S*).*:$", output, re.MULTILINE)
     return sorted(Path(folder).iterdir())
 
 

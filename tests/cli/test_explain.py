@@ -34,6 +34,9 @@ EXPLAINED = [
     (("550-",), (550, "", "")),
     (("559 5.9.9 what",), (559, "5.9.9", "")),
     (("250 2.1.5 OK",), (250, "2.1.5", "")),
+    # A class that contradicts the reply code is said; an address is no code.
+    (("550", "4.1.1", "later"), (550, "4.1.1", "")),
+    (("550 4.3.2.1 is on a blocklist",), (550, "", "")),
     (("250-mx.example\n250-SIZE\n250 PIPELINING", "--to", "EHLO"), (250, "", "EHLO")),
     (("5.1.1",), (0, "5.1.1", "")),
     ((" 4.7.0 ",), (0, "4.7.0", "")),

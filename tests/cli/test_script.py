@@ -75,6 +75,12 @@ def test_codes_or_classes_alone(sink: str) -> None:
     assert err.startswith("line 6: expected '252 2.9.9 fine'")
 
 
+def test_without_a_script_there_is_nothing_to_compare() -> None:
+    done = smtpproto("talk", "--match", "code", "mx.example")
+    assert done.returncode == 2
+    assert done.stderr.endswith("talk: --match needs --script FILE\n")
+
+
 def test_a_session_that_ends_too_soon(sink: str) -> None:
     status, _, err = run("C: QUIT\nS: 221\nC: NOOP\nS: 250\n", sink)
     assert status == 2

@@ -154,7 +154,10 @@ def deaf(greeting: bytes) -> Iterator[int]:
 BROKEN = [
     (b"", "the message has no Sender or From field"),
     (b"\n\nbody only\n", "the message has no Sender or From field"),
-    (b"From: a@b.example\n\nx\n", "the message names no recipient"),
+    (
+        b"From: a@b.example\n\nx\n",
+        "the message names no recipient in To, Cc and Bcc: give --to ADDR",
+    ),
     (b"From: a b\nTo: c@d.example\n\nx\n", "not sent: "),
     (b"\0\xff\xfe" * 1000, "a line that is no field"),
     (b"From: a@b.example\nTo: c@d.example; e@d.example\n\nx\n", "To: expected ','"),

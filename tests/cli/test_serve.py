@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import mailbox
+import os
+import pty
 import re
 import signal
 import smtplib
@@ -17,7 +19,7 @@ import pytest
 from smtpproto.cli import main
 from smtpproto.cli.common import IO
 from tests.cli.certificates import Files, throw_away
-from tests.programs import HOST, MESSAGE, Serve, serve, smtpproto, until
+from tests.programs import HOST, MESSAGE, ROOT, Serve, environment, serve, smtpproto, until
 
 KINDS = pytest.mark.parametrize("io", IO)
 SENDER, ALICE = "eve@example.org", "alice@example.com"
@@ -287,6 +289,20 @@ def test_starttls_with_a_certificate_that_is_renewed(io: str) -> None:
             server.send_signal(signal.SIGHUP)
             session(context(renewed))
             assert server.stop() == 0
+
+
+@KINDS
+def test_a_closed_terminal_ends_the_server(io: str) -> None:
+    pid, terminal = pty.fork()
+    if pid == 0:
+        command = [sys.executable, "-m", "smtpproto", "serve", "--listen", "0", "--io", io]
+        os.chdir(ROOT)
+        os.execve(sys.executable, command, environment())  # noqa: S606  # no shell
+    shown = b""
+    while b"listening on" not in shown:
+        shown += os.read(terminal, 4096)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
 
 
 @KINDS

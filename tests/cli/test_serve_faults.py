@@ -55,6 +55,16 @@ def test_a_connection_that_breaks_after_the_content_loses_no_message(io: str) ->
         assert server.stdout.count(f"<{ALICE}>") == 1
 
 
+@KINDS
+@pytest.mark.parametrize("step", ["connect", "data"])
+def test_a_drop_is_no_failure_of_the_server(io: str, step: str) -> None:
+    with serve("--fail", f"{step}: drop", "--json", "--io", io) as server:
+        with pytest.raises(smtplib.SMTPServerDisconnected), client(server) as session:
+            session.sendmail("a@b.example", [ALICE], CRLF)
+        assert server.stop() == 0
+        assert server.stderr == ""
+
+
 def test_on_lmtp_each_recipient_has_its_own_fault() -> None:
     with serve("--lmtp", "--fail", "content bob@*: 452 4.2.2 full") as server:
         recipients = [word for address in (ALICE, BOB) for word in ("--to", address)]
@@ -88,7 +98,7 @@ def test_a_delay_keeps_neither_others_nor_the_end_waiting(io: str) -> None:
         (["--fail", "rcpt: 250 OK"], "expected a reply such as"),
         (["--fail", "rcpt: 550 4.1.1 no"], "is no enhanced status code for 550"),
         (["--delay", "rcpt: soon"], "--delay 'rcpt: soon': expected seconds, found 'soon'"),
-        (["--delay", "x"], "--delay 'x': expected seconds"),
+        (["--delay", "connect"], "found 'connect'; a rule is SECONDS, 'STEP: SECONDS' or"),
         (["--count", "1", "--workers", "2"], "--count and --workers exclude each other"),
         (["--offer", "nonsense"], "--offer NONSENSE: expected all, none, or names of "),
     ],

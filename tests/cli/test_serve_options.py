@@ -42,7 +42,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Files:
 @pytest.mark.parametrize(
     "arguments, complaint",
     [
-        (["--listen", "host"], "expected HOST:PORT, found 'host'"),
+        (["--listen", "host"], "expected a port of 0 to 65535, found 'host'"),
+        (["--listen", "80250"], "expected a port of 0 to 65535, found '80250'"),
         (["--listen", "127.0.0.1:0", "--unix", "x"], "not allowed with argument --listen"),
         (["--maildir", "a", "--mbox", "b"], "not allowed with argument --maildir"),
         (["--print", "--discard"], "not allowed with argument --print"),

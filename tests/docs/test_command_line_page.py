@@ -23,7 +23,7 @@ RULES = re.findall(r"--(?:fail|delay) '[^']*'", PAGE)
 
 def test_the_commands_are_found() -> None:
     assert len(COMMANDS) >= 10
-    assert len(RULES) == 4
+    assert len(RULES) == 5
     assert all(f"| `{verb}` |" in PAGE for verb in VERBS)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pty
+import re
 import runpy
 import select
 import shutil
@@ -37,6 +38,12 @@ def test_the_manual_page_has_every_verb_and_its_status(share: Path) -> None:
     for name, module in VERBS.items():
         assert f"'smtpproto {name}'" in page
         assert f".B {name}\n{module.STATUS}.\n" in page
+
+
+def test_troff_takes_no_text_for_a_request(share: Path) -> None:
+    page = share / "man/man1/smtpproto.1"
+    for line in page.read_text("utf-8").splitlines():
+        assert re.match(r"\.(?:TH|SH|TP|B)\b|[^.']|$", line), line
 
 
 def test_bash_completes(share: Path) -> None:

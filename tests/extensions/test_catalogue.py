@@ -423,3 +423,8 @@ def test_a_line_that_would_be_two_is_never_sent() -> None:
 
 def test_the_verbs_that_are_written_down_are_those_of_all_extensions() -> None:
     assert {command.verb for kind in KNOWN for command in kind.commands} == VERBS
+
+
+def test_the_size_is_a_number() -> None:
+    with pytest.raises(TypeError, match="size: expected int or None, found str"):
+        standard("1000")  # type: ignore[arg-type]

@@ -68,6 +68,17 @@ def test_what_is_not_offered_is_skipped(client: SocketClient, name: str) -> None
         getattr(AttackTests(), name)(client, [], b"")
 
 
+@pytest.mark.parametrize("attributes", [{}, {"server": "127.0.0.1:8025"}])
+def test_the_server_has_to_be_one(attributes: dict[str, str]) -> None:
+    tests: type[AttackTests] = type("TestMine", (AttackTests,), attributes)
+    with pytest.raises(TypeError, match=r"TestMine.server: expected what makes a handler, or a"):
+        tests.setup_class()
+
+
+def test_a_client_says_octets_too(client: SocketClient) -> None:
+    assert client.say(b"NOOP").code == client.say("NOOP").code == 250
+
+
 def test_a_recipient_that_is_refused_is_said() -> None:
     class Refusing(Accepting):
         def rcpt(self, session: object, rcpt: object) -> bool:

@@ -41,5 +41,5 @@ def test_waiting_ends_with_the_message_or_with_the_time() -> None:
     thread.start()
     assert inbox.wait_for(1, 30) == [MESSAGE]
     thread.join()
-    with pytest.raises(TimeoutError, match=r"expected 2 messages within 0.01 seconds, found 1"):
+    with pytest.raises(TimeoutError, match=r"messages: expected 2 within 0.01 seconds, found 1"):
         inbox.wait_for(2, 0.01)

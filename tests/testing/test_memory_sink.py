@@ -77,6 +77,11 @@ def test_tls_fails(tls: TLSMode) -> None:
     assert "(the TLS handshake failed" in server.conversation
 
 
+def test_without_tls_it_cannot_fail() -> None:
+    with pytest.raises(ValueError, match="this server has no TLS: say tls='starttls' or"):
+        MemorySink().fail_tls("expired")
+
+
 def test_no_time_passes() -> None:
     server = MemorySink()
     fault = server.delay("mail", 10_000)

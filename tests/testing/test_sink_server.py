@@ -67,7 +67,7 @@ def test_messages_of_another_thread_are_waited_for(server: SinkServer) -> None:
 
 
 def test_what_does_not_come_is_told_with_the_conversation(server: SinkServer) -> None:
-    with pytest.raises(TimeoutError, match=r"expected 1 messages within 0 seconds, found 0\n\(no"):
+    with pytest.raises(TimeoutError, match=r"messages: expected 1 within 0 seconds, found 0\n\(no"):
         server.wait_for(timeout=0)
     send(server)
     with pytest.raises(TimeoutError, match=r"within 0.01 seconds, found 1\n(.*\n)*C: MAIL FROM"):

@@ -341,6 +341,16 @@ def test_never_an_error(code: int, enhanced: str, verb: str) -> None:
         assert max(map(len, lines)) <= 100
 
 
+def test_what_contradicts_itself() -> None:
+    said = explain(550, "4.1.1").meaning
+    assert said.endswith("class 4 does not go with 550 (RFC 2034 section 4).")
+
+
+def test_a_code_is_a_number() -> None:
+    with pytest.raises(TypeError, match="code: expected int, found str"):
+        explain("abc")  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_every_code_to_every_verb_is_explained_in_its_class(verb: str) -> None:
     for code in range(200, 600):

@@ -77,6 +77,9 @@ def envelope_of(
         if recipients is None:
             found = [mailboxes_of(message, prefix + name) for name in _RECIPIENTS]
             recipients = dict.fromkeys(mailbox for mailboxes in found for mailbox in mailboxes)
+            if not recipients:
+                fields = f"{prefix}To, {prefix}Cc and {prefix}Bcc"
+                raise ValueError(f"the message names no recipient in {fields}: give the recipients")
     return Envelope.of(sender, recipients)
 
 

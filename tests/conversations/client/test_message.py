@@ -92,7 +92,7 @@ def test_what_is_given_counts() -> None:
     "header, problem",
     [
         ("To: b@y.example", "no Sender or From field"),
-        ("From: a@x.example", "needs a recipient"),
+        ("From: a@x.example", "names no recipient in To, Cc and Bcc: give the"),
         ("Resent-Date: x\nResent-Date: y\nFrom: a@x.example\nTo: b@y.example", "more than once"),
     ],
 )
