@@ -19,7 +19,16 @@ import pytest
 from smtpproto.cli import main
 from smtpproto.cli.common import IO
 from tests.cli.certificates import Files, throw_away
-from tests.programs import HOST, MESSAGE, ROOT, Serve, environment, serve, smtpproto, until
+from tests.programs import (
+    HOST,
+    MESSAGE,
+    Serve,
+    environment,
+    serve,
+    signals_as_usual,
+    smtpproto,
+    until,
+)
 
 KINDS = pytest.mark.parametrize("io", IO)
 SENDER, ALICE = "eve@example.org", "alice@example.com"
@@ -293,16 +302,19 @@ def test_starttls_with_a_certificate_that_is_renewed(io: str) -> None:
 
 @KINDS
 def test_a_closed_terminal_ends_the_server(io: str) -> None:
-    pid, terminal = pty.fork()
-    if pid == 0:
-        command = [sys.executable, "-m", "smtpproto", "serve", "--listen", "0", "--io", io]
-        os.chdir(ROOT)
-        os.execve(sys.executable, command, environment())  # noqa: S606  # no shell
+    command = [sys.executable, "-m", "smtpproto", "serve", "--listen", "0", "--io", io]
+    with signals_as_usual():
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execve(sys.executable, command, environment())  # noqa: S606  # no shell
     shown = b""
     while b"listening on" not in shown:
         shown += os.read(terminal, 4096)
     os.close(terminal)
-    assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+    ended, status = until(
+        lambda: found if (found := os.waitpid(pid, os.WNOHANG))[0] else None, 40, "its end"
+    )
+    assert (ended, os.waitstatus_to_exitcode(status)) == (pid, 0)
 
 
 @KINDS

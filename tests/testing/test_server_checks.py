@@ -63,5 +63,5 @@ def test_a_server_elsewhere_is_not_attacked() -> None:
 def test_a_reply_that_does_not_come_is_said() -> None:
     with careless() as address, SocketClient(*address, patience=0.05) as client:
         client.say("DATA")
-        with pytest.raises(AssertionError, match="no reply to text"):
+        with pytest.raises(AssertionError, match="no reply to 'text'"):
             client.say("text")
