@@ -46,7 +46,7 @@ OPTIONS = {
     "server_hostname": "--tls-name NAME",
     "field: give the sender": "field: give --from ADDR",
     "give sender and recipients": "give --from and --to",
-    "Bcc: give the recipients": "Bcc: give --to ADDR",
+    ": give the recipients": ": give --to ADDR",
 }
 # The adapters that `send` and `serve` can use.
 IO = ("sync", "asyncio", "trio")
