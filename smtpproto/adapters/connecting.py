@@ -48,7 +48,7 @@ class ConnectionSettings(ClientSettings):
         nonce: the default is the host's random nonces.
 
     Raises:
-        ValueError: the host holds more than a name or an IP address.
+        ValueError: the host holds more than a name or an IP address, or there is no such port.
     """
 
     host: str = "localhost"
@@ -63,7 +63,7 @@ class ConnectionSettings(ClientSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        machine.check_host(self.host)
+        machine.check_address(self.host, self.port)
 
 
 def check_settings(settings: ConnectionSettings) -> None:

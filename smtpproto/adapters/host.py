@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from logging import Logger
 
 __all__ = [
-    "check_host",
+    "check_address",
     "connecting",
     "hostname",
     "log",
@@ -58,17 +58,20 @@ def report(error: BaseException) -> None:
         log().error("a handler failed", exc_info=error)
 
 
-def check_host(host: str) -> None:
-    """Refuse a host that a resolver could only fail to find.
+def check_address(host: str, port: int) -> None:
+    """Refuse a host that a resolver could only fail to find, and a port that it would change.
 
     Raises:
-        ValueError: there is more than a name or an IP address.
+        ValueError: the host is more than a name or an IP address, or there is no such port.
     """
     if host.count(":") == 1 or "[" in host or "/" in host:
         raise ValueError(
             f"host: expected a name or an IP address, found {host!r}: the port is an argument of "
             "its own, and IPv6 addresses have no brackets"
         )
+    # A resolver keeps only the lower 16 bits.
+    if not 0 <= port <= 65535:
+        raise ValueError(f"port: expected a number from 0 to 65535, found {port}")
 
 
 @contextlib.contextmanager

@@ -55,7 +55,7 @@ class ListeningSettings(ServerSettings):
         received: see `ServerSettings`; the default here is True.
 
     Raises:
-        ValueError: the host holds more than a name or an IP address.
+        ValueError: the host holds more than a name or an IP address, or there is no such port.
     """
 
     host: str | None = "127.0.0.1"
@@ -71,7 +71,7 @@ class ListeningSettings(ServerSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        machine.check_host(self.host or "")
+        machine.check_address(self.host or "", self.port)
 
 
 class Arrival(NamedTuple):

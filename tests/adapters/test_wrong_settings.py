@@ -40,6 +40,15 @@ def test_a_host_is_no_more_than_that(world: World, host: str) -> None:
             world.call(partial(call, host=host))
 
 
+@pytest.mark.parametrize("port", [-1, 65536, 90000])
+def test_a_port_is_a_number_of_16_bits(world: World, port: int) -> None:
+    for call in (world.adapter.connect, world.adapter.Pool, partial(world.adapter.serve, Inbox())):
+        with pytest.raises(
+            ValueError, match=f"port: expected a number from 0 to 65535, found {port}"
+        ):
+            world.call(partial(call, port=port))
+
+
 def test_a_server_goes_on_after_a_wrong_time_limit(world: World) -> None:
     with world.serve(Inbox()) as server:
         with pytest.raises(TypeError, match="timeout: expected float or None, found str"):
