@@ -17,7 +17,7 @@ from ..vocabulary.replies import Reply
 from .async_link import AsyncLink
 from .async_runner import AsyncRunner
 from .connecting import ConnectionSettings, begin, check_settings
-from .host import connecting
+from .host import naming_address
 from .tls_contexts import NO_HANDSHAKE, HandshakeSettings
 
 if TYPE_CHECKING:
@@ -147,7 +147,7 @@ async def begin_session(
         Exception: as `connect` of `smtpproto.sync`.
     """
     check_settings(settings)
-    with connecting(settings.host, settings.port, settings.path):
+    with naming_address(settings.host, settings.port, settings.path):
         sock = await dial(settings)
     link = make_link(sock, settings.timeout, NO_HANDSHAKE)
     try:

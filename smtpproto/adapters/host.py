@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check_address",
-    "connecting",
     "hostname",
     "log",
+    "naming_address",
     "nonce",
     "now",
     "report",
@@ -75,21 +75,24 @@ def check_address(host: str, port: int) -> None:
 
 
 @contextlib.contextmanager
-def connecting(host: str, port: int, path: str | None) -> Iterator[None]:
+def naming_address(
+    host: str | None, port: int, path: str | None = None, *, failure: str = "no connection to"
+) -> Iterator[None]:
     """Add the address to the text of an `OSError`; its class and number are kept.
 
     Arguments:
-        host: the host to connect to.
+        host: the host to connect to or to listen on.
         port: its port.
-        path: the Unix socket to connect to instead.
+        path: the Unix socket to use instead.
+        failure: what the error means; the text begins with it.
     """
     try:
         yield
     except OSError as error:
-        where = path if path is not None else f"{host} port {port}"
+        where = path if path is not None else f"{host or 'any address,'} port {port}"
         # Trio adds its own text to a number; the numbers of resolvers are negative.
         number = error.errno or 0
         what = os.strerror(number) if number > 0 else error.strerror or error
-        text = f"no connection to {where}: {what}"
+        text = f"{failure} {where}: {what}"
         kind = type(error)
         raise (kind(text) if error.errno is None else kind(error.errno, text)) from error

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Iterable
 from pathlib import Path
 
-from .host import log
+from .host import log, naming_address
 
 __all__ = [
     "BACKLOG",
@@ -78,8 +78,13 @@ def listen(
     Raises:
         OSError: it cannot listen there.
     """
-    if path is not None:
-        return [_listen_unix(path)]
+    with naming_address(host, port, path, failure="cannot listen on"):
+        if path is not None:
+            return [_listen_unix(path)]
+        return _listen_all(host, port, reuse_port=reuse_port)
+
+
+def _listen_all(host: str | None, port: int, *, reuse_port: bool) -> list[socket.socket]:
     found = socket.getaddrinfo(host or None, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     listeners: list[socket.socket] = []
     try:

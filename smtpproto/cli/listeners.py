@@ -25,7 +25,7 @@ def listen(
     try:
         return sockets.adopt(sockets.listen(host, port, path=path, reuse_port=reuse_port))
     except OSError as error:
-        raise CannotRun(f"cannot listen on {path or _place(host, port)}: {reason(error)}") from None
+        raise CannotRun(reason(error)) from None
 
 
 def announcement(listeners: Iterable[socket.socket]) -> str:

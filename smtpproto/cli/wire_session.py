@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..adapters.connecting import begin, engine_for, name_for
-from ..adapters.host import connecting
+from ..adapters.host import naming_address
 from ..adapters.nonblocking_channel import READS
 from ..adapters.tls_contexts import NO_HANDSHAKE
 from ..conversations import ConnectionLost, TLSMode
@@ -64,7 +64,7 @@ class WireSession:
         self._tells = True
         self._said: deque[Piece] = deque()
         with ExitStack() as stack:
-            with connecting(settings.host, settings.port, settings.path):
+            with naming_address(settings.host, settings.port, settings.path):
                 sock = stack.enter_context(dial(settings))
             link = Link(sock, settings.timeout, NO_HANDSHAKE)
             self.engine: Client

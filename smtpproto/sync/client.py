@@ -10,7 +10,7 @@ from email.message import Message
 from pathlib import Path
 
 from ..adapters.connecting import ConnectionSettings, begin, check_settings
-from ..adapters.host import connecting
+from ..adapters.host import naming_address
 from ..adapters.settings_as_parameters import fields_as_parameters
 from ..adapters.tls_contexts import NO_HANDSHAKE
 from ..conversations import Content, Delivery, Envelope
@@ -39,7 +39,7 @@ def connect(settings: ConnectionSettings) -> Client:
 def connect_with(settings: ConnectionSettings) -> Client:
     """Do the same as `connect`, with a settings object."""
     check_settings(settings)
-    with connecting(settings.host, settings.port, settings.path):
+    with naming_address(settings.host, settings.port, settings.path):
         sock = dial(settings)
     link = Link(sock, settings.timeout, NO_HANDSHAKE)
     try:

@@ -9,6 +9,7 @@ import ssl
 import time
 from contextlib import AbstractContextManager
 
+from ..adapters.host import check_address, naming_address
 from ..vocabulary.replies import Reply
 from .reply_stream import ReplyStream
 
@@ -32,16 +33,19 @@ class SocketClient(AbstractContextManager["SocketClient"]):
 
     Raises:
         OSError: no server listens there, or it sends no greeting.
-        ValueError: the host is not this machine; a test must not attack another one.
+        ValueError: the host is not this machine, and a test must not attack another one; or there
+            is no such port.
     """
 
     def __init__(
         self, host: str, port: int, *, patience: float = 5.0, pause: float = 0.002
     ) -> None:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]
-        if not ipaddress.ip_address(found).is_loopback:
-            raise ValueError(f"expected a server on loopback, found {host} ({found})")
-        self._socket = socket.create_connection((host, port), patience)
+        check_address(host, port)
+        with naming_address(host, port):
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]
+            if not ipaddress.ip_address(found).is_loopback:
+                raise ValueError(f"expected a server on loopback, found {host} ({found})")
+            self._socket = socket.create_connection((host, port), patience)
         # Each segment is to leave as it is.
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._replies = ReplyStream()

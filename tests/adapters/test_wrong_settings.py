@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from functools import partial
 from typing import Any
 
@@ -47,6 +48,15 @@ def test_a_port_is_a_number_of_16_bits(world: World, port: int) -> None:
             ValueError, match=f"port: expected a number from 0 to 65535, found {port}"
         ):
             world.call(partial(call, port=port))
+
+
+def test_an_address_that_is_taken_is_named(world: World) -> None:
+    with world.serve(Inbox()) as server:
+        _, port = server.addresses[0]
+        where = f"cannot listen on 127.0.0.1 port {port}: Address already in use"
+        with pytest.raises(OSError, match=where) as raised:
+            world.call(partial(world.adapter.serve_with, Inbox(), ListeningSettings(port=port)))
+        assert raised.value.errno == errno.EADDRINUSE
 
 
 def test_a_server_goes_on_after_a_wrong_time_limit(world: World) -> None:

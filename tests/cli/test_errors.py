@@ -332,9 +332,9 @@ def test_a_place_where_nothing_can_be_written(
 
 def test_an_address_in_use(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.create_server((HOST, 0)) as listener:
-        where = f"{HOST}:{listener.getsockname()[1]}"
-        assert main(["serve", "--listen", where]) == 2
-    assert f"cannot listen on {where}: Address already in use\n" in errors(capsys)
+        port = listener.getsockname()[1]
+        assert main(["serve", "--listen", f"{HOST}:{port}"]) == 2
+    assert f"cannot listen on {HOST} port {port}: Address already in use\n" in errors(capsys)
 
 
 # --- statuses -----------------------------------------------------------------------------------

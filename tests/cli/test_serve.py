@@ -76,7 +76,7 @@ def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
         port = taken.getsockname()[1]
         assert main(["serve", "--listen", f"{HOST}:{port}"]) == 2
     error = capsys.readouterr().err
-    assert f"serve: cannot listen on {HOST}:{port}: " in error
+    assert f"serve: cannot listen on {HOST} port {port}: " in error
     assert "in use" in error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from typing import Any
 
@@ -65,3 +66,12 @@ def test_a_reply_that_does_not_come_is_said() -> None:
         client.say("DATA")
         with pytest.raises(AssertionError, match="no reply to 'text'"):
             client.say("text")
+
+
+def test_a_port_where_no_server_listens_is_named() -> None:
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        address = bound.getsockname()
+        where = f"no connection to 127.0.0.1 port {address[1]}: Connection refused"
+        with pytest.raises(ConnectionRefusedError, match=where):
+            check_segmentation_invariance(address, SESSION)
