@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from smtpproto.conversations import Transcript
 from smtpproto.sync import ConnectionSettings, ListeningSettings
 from tests.adapters.worlds import Inbox, World
 
@@ -57,6 +58,13 @@ def test_an_address_that_is_taken_is_named(world: World) -> None:
         with pytest.raises(OSError, match=where) as raised:
             world.call(partial(world.adapter.serve_with, Inbox(), ListeningSettings(port=port)))
         assert raised.value.errno == errno.EADDRINUSE
+
+
+def test_a_server_takes_a_function_that_returns_an_observer(world: World) -> None:
+    serve = partial(world.adapter.serve_with, Inbox())
+    observer: Any = Transcript(print)
+    with pytest.raises(TypeError, match=r"observer takes .*: the server calls it with \(session\)"):
+        world.call(partial(serve, ListeningSettings(observer=observer)))
 
 
 def test_a_server_goes_on_after_a_wrong_time_limit(world: World) -> None:

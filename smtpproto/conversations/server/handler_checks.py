@@ -12,11 +12,18 @@ from typing import TYPE_CHECKING, Any
 from ...grammar.lazy_pattern import lazy_pattern
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from ...sasl import Mechanism
 
-__all__ = ["check_names", "check_object", "check_signatures", "check_store", "check_waiting"]
+__all__ = [
+    "check_names",
+    "check_object",
+    "check_observer",
+    "check_signatures",
+    "check_store",
+    "check_waiting",
+]
 
 # The names of the hooks in other libraries, such as `handle_RCPT` and `rcpt_to`.
 _PREFIX = lazy_pattern("^(?:handle|on|do|smtp|hook)_(?=.)", re.IGNORECASE)
@@ -121,18 +128,7 @@ def check_signatures(
     kind = type(handler).__name__
     for name, method in found.items():
         arguments = list(inspect.signature(getattr(model, name)).parameters)[1:]
-        try:
-            signature = inspect.signature(method)
-        except (TypeError, ValueError):
-            # A method written in C may have no signature.
-            continue
-        try:
-            signature.bind(*arguments)
-        except TypeError:
-            raise TypeError(
-                f"{kind}.{name} takes {signature}: the server calls it with "
-                f"({', '.join(arguments)})"
-            ) from None
+        _check_arguments(method, f"{kind}.{name}", arguments)
         if name == "content" and (
             inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method)
         ):
@@ -140,6 +136,35 @@ def check_signatures(
                 f"{kind}.content is a generator, but the chunks end when it returns: read them "
                 "first, then return an iterator of replies"
             )
+
+
+def check_observer(observer: Callable[..., Any] | None) -> None:
+    """Refuse the observer of one session; a server needs a function that returns one for each.
+
+    Raises:
+        TypeError: it does not accept a session as its only argument.
+    """
+    if observer is not None:
+        hint = "; it returns an observer, as 'lambda session: Transcript(print)' does"
+        _check_arguments(observer, "observer", ["session"], hint)
+
+
+def _check_arguments(
+    function: Callable[..., Any], name: str, arguments: Sequence[str], hint: str = ""
+) -> None:
+    import inspect  # noqa: PLC0415
+
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        # A function written in C may have no signature.
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        raise TypeError(
+            f"{name} takes {signature}: the server calls it with ({', '.join(arguments)}){hint}"
+        ) from None
 
 
 def check_waiting(handler: object, found: Mapping[str, Callable[..., Any]], *, waits: bool) -> None:

@@ -20,6 +20,7 @@ from ...vocabulary.session_facts import Session, changed
 from ..io_requests import BeginTLS, Call, Draining, Flow, Report, Send
 from .handler import Hooks
 from .handler_answers import tell
+from .handler_checks import check_observer
 from .observer import Notes
 from .proxied_client import from_proxy, read_header
 from .received import received as received_field
@@ -50,8 +51,8 @@ class SessionFactory:
         ValueError: an extension, `users` or `received` lacks a setting that it needs, or `users`
             can serve no mechanism.
         LocalProtocolError: `hostname` is no domain, so a Received field cannot name it.
-        TypeError: the handler has a mistake (see `Hooks.of`), `users` is not a store, or an
-            extension is not one.
+        TypeError: the handler has a mistake (see `Hooks.of`), `observer` takes no session, `users`
+            is not a store, or an extension is not one.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class SessionFactory:
         waits: bool | None = None,
     ) -> None:
         self.hooks = Hooks.of(handler, waits=waits)
+        check_observer(settings.observer)
         self.settings = settings
         self.hostname = settings.hostname or "localhost"
         self.limits = settings.limits or Limits()
