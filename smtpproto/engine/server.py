@@ -12,6 +12,7 @@ from ..errors import LocalProtocolError
 from ..extensions import Extension
 from ..limits import DEFAULT, Limits
 from ..timeouts import CONTENT_CHUNK_TIMEOUT, NEXT_COMMAND_TIMEOUT
+from ..vocabulary.addresses import Domain
 from ..vocabulary.command_base import (
     Command,
     CountedCommand,
@@ -63,6 +64,14 @@ _FOR_LONG_LISTS = 10
 _HANDSHAKE = b"\x16\x03"
 
 
+def check_hostname(hostname: str) -> None:
+    """Refuse a host name that the reply to EHLO cannot have (RFC 5321 section 4.1.1.1)."""
+    try:
+        Domain.parse(hostname)
+    except LocalProtocolError as error:
+        raise LocalProtocolError(f"hostname {hostname!r}: {error}") from None
+
+
 class Server(ServerReplies):
     """The server's side of a session, without I/O.
 
@@ -80,6 +89,9 @@ class Server(ServerReplies):
         syntax: whether to accept common mistakes in command lines; see docs/lenient.md.
         session: facts known from outside: `peer`, `secure`, `tls`, `identity`.
         observer: called with every line and chunk, for transcripts.
+
+    Raises:
+        LocalProtocolError: `hostname` is no domain.
     """
 
     __slots__ = ("_began", "_deviant", "_secret_follows")
@@ -96,6 +108,7 @@ class Server(ServerReplies):
         session: Session | None = None,
         observer: Observer | None = None,
     ) -> None:
+        check_hostname(hostname)
         extensions = tuple(extensions)
         limits = limits or DEFAULT
         super().__init__(

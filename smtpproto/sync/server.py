@@ -58,7 +58,7 @@ def serve(handler: MessageHandler | ContentHandler, settings: ThreadedSettings) 
     Raises:
         OSError: the server cannot listen there.
         TypeError: the handler has a mistake, or there is no such argument.
-        LocalProtocolError: the host name is no domain, so a Received field cannot hold it.
+        LocalProtocolError: the host name is no domain.
         ValueError: TLS without a context or a context without TLS; a listener that does not listen;
             or a number of threads below 1.
     """

@@ -7,13 +7,12 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from ...engine.compiled_extensions import catalogue
-from ...engine.server import Server
+from ...engine.server import Server, check_hostname
 from ...errors import RemoteProtocolError
 from ...extensions import Auth, Extension, StartTls
 from ...extensions.known import standard
 from ...limits import Limits
 from ...timeouts import HANDSHAKE_TIMEOUT
-from ...vocabulary.addresses import Domain
 from ...vocabulary.events import Rejected
 from ...vocabulary.replies import Reply
 from ...vocabulary.session_facts import Session, changed
@@ -50,7 +49,7 @@ class SessionFactory:
     Raises:
         ValueError: an extension, `users` or `received` lacks a setting that it needs, or `users`
             can serve no mechanism.
-        LocalProtocolError: `hostname` is no domain, so a Received field cannot name it.
+        LocalProtocolError: `hostname` is no domain.
         TypeError: the handler has a mistake (see `Hooks.of`), `observer` takes no session, `users`
             is not a store, or an extension is not one.
     """
@@ -73,11 +72,9 @@ class SessionFactory:
         self.extensions = self._complete(standard() if given is None else given, waits=waits)
         # Check once here, not in each session.
         catalogue(map(type, self.extensions), settings.protocol, self.limits, settings.syntax)
-        if settings.received:
-            if settings.clock is None or settings.nonce is None:
-                raise ValueError("a Received field needs `clock` and `nonce`: set both")
-            # Check once here, not for each message.
-            Domain.parse(self.hostname)
+        check_hostname(self.hostname)
+        if settings.received and (settings.clock is None or settings.nonce is None):
+            raise ValueError("a Received field needs `clock` and `nonce`: set both")
         self.stopping = False
         self._lock = lock or contextlib.nullcontext()
         self._sessions = 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timezone
 from typing import Any
 
 import pytest
@@ -110,17 +109,9 @@ def test_settings_that_lack_something(settings: dict[str, Any], problem: str) ->
         SessionFactory(Inbox(), ServerSettings(**settings))
 
 
-def test_a_received_field_cannot_name_the_host() -> None:
-    with pytest.raises(LocalProtocolError):
-        SessionFactory(
-            Inbox(),
-            ServerSettings(
-                hostname="my host",
-                received=True,
-                nonce=nonce,
-                clock=lambda: datetime.now(timezone.utc),
-            ),
-        )
+def test_a_hostname_is_a_domain() -> None:
+    with pytest.raises(LocalProtocolError, match=r"hostname 'mx_1\.example': domain: "):
+        SessionFactory(Inbox(), ServerSettings(hostname="mx_1.example"))
 
 
 def test_starttls_is_not_offered_where_tls_comes_first() -> None:
