@@ -10,6 +10,8 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from ..conversations.server.handler_failures import NoMemory
+from ..errors import LocalProtocolError
+from ..vocabulary.addresses import Domain
 
 if TYPE_CHECKING:
     from logging import Logger
@@ -21,6 +23,7 @@ __all__ = [
     "naming_address",
     "nonce",
     "now",
+    "own_domain",
     "report",
 ]
 
@@ -28,6 +31,16 @@ __all__ = [
 def hostname() -> str:
     """Return the host's own name."""
     return socket.gethostname()
+
+
+def own_domain() -> str:
+    """Return the host's name if a greeting and a Received field can have it, or "localhost"."""
+    name = hostname()
+    try:
+        Domain.parse(name)
+    except LocalProtocolError:
+        return "localhost"
+    return name
 
 
 def now() -> datetime:

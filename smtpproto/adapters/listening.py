@@ -15,10 +15,8 @@ from typing import NamedTuple
 from ..conversations import ServerSettings, ServerTLS, SessionFactory
 from ..conversations.io_requests import Flow
 from ..conversations.server.session import BUSY, STOPPING
-from ..errors import LocalProtocolError
 from ..field_types import check_type
 from ..timeouts import STOP_TIMEOUT
-from ..vocabulary.addresses import Domain
 from ..vocabulary.replies import Reply
 from ..vocabulary.session_facts import Session
 from . import host as machine
@@ -259,7 +257,7 @@ def start_listening(
     settings = replace(
         settings,
         tls=_tls(settings),
-        hostname=settings.hostname or _own_domain(),
+        hostname=settings.hostname or machine.own_domain(),
         clock=settings.clock or machine.now,
         nonce=settings.nonce or machine.nonce,
     )
@@ -290,13 +288,3 @@ def _tls(settings: ListeningSettings) -> ServerTLS:
     if context is not None and tls is ServerTLS.NONE:
         raise ValueError(f"{tls} does not use the given tls_context: leave one of the two out")
     return tls
-
-
-def _own_domain() -> str:
-    """Return the host's name if a greeting and a Received field can have it."""
-    name = machine.hostname()
-    try:
-        Domain.parse(name)
-    except LocalProtocolError:
-        return "localhost"
-    return name

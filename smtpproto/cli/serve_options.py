@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import itertools
 import secrets
-import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..adapters.host import own_domain
 from ..adapters.listening import ListeningSettings
 from ..conversations import ServerTLS, Transcript
 from ..errors import LocalProtocolError
@@ -112,7 +112,7 @@ def _add_storing(parser: argparse.ArgumentParser) -> None:
 def _add_protocol(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("the protocol")
     group.add_argument(
-        "--hostname", metavar="NAME", default=socket.gethostname(), help="the server's own name"
+        "--hostname", metavar="NAME", default=own_domain(), help="the server's own name"
     )
     group.add_argument(
         "--size", type=size_of, default=SIZE, metavar="N", help="the largest message: 10M, 500k"

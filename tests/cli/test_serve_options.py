@@ -172,3 +172,8 @@ def test_users_that_are_not_there(tmp_path: Path) -> None:
         server_settings(checked("--users", str(tmp_path / "missing")))
     with pytest.raises(CannotRun, match="--user: expected NAME:PASSWORD"):
         server_settings(checked("--user", "hunter2"))
+
+
+def test_a_host_without_a_proper_name_can_serve(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("smtpproto.adapters.host.hostname", lambda: "my_host")
+    assert server_settings(checked()).hostname == "localhost"
