@@ -190,21 +190,17 @@ def check_waiting(handler: object, found: Mapping[str, Callable[..., Any]], *, w
             )
 
 
-def check_store(
-    store: object | None, *, mechanisms: Iterable[Mechanism], waits: bool | None
-) -> None:
+def check_store(store: object, *, mechanisms: Iterable[Mechanism], waits: bool | None) -> None:
     """Refuse a credential store that is a class, or is async but cannot be awaited.
 
     Arguments:
-        store: the store, or None.
+        store: the store.
         mechanisms: the mechanisms that ask it questions.
         waits: see `check_waiting`; None if that is unknown.
 
     Raises:
         TypeError: it is a class, or is async.
     """
-    if store is None:
-        return
     check_object(store, "credential store as users", "users={}")
     if waits is not False:
         return
