@@ -18,6 +18,7 @@ from tests.interop.inbox import Inbox
 from tests.interop.matrix import receiving
 from tests.interop.matrix.features import (
     FEATURES,
+    PIPELINING,
     USER,
     Feature,
     Letter,
@@ -140,6 +141,7 @@ def from_client(peer: ClientPeer, row: Row, place: receiving.Place) -> Outcomes:
 
             def check(job: Job = job, link: Wire = link) -> Cannot | None:
                 link.forget()
+                link.hold = 0.05 if job.letter.feature is PIPELINING else 0
                 inbox.clear()
                 return sent(peer, job, inbox, link)
 

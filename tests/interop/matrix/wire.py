@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 from tests.interop.peers import accepting
@@ -16,9 +17,12 @@ class Wire:
 
     Attributes:
         port: where to connect instead of to the server.
+        hold: for how many seconds a reply waits here, so that what a client says without waiting
+            for it is kept before it.
     """
 
     port: int
+    hold: float = 0
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -51,6 +55,8 @@ def wire(server_port: int) -> Iterator[Wire]:
     def hand_on(by_client: bool, source: socket.socket, target: socket.socket) -> None:
         with contextlib.suppress(OSError):
             while octets := source.recv(65536):
+                if not by_client:
+                    time.sleep(kept.hold)
                 kept.keep(by_client, octets)
                 target.sendall(octets)
         with contextlib.suppress(OSError):
