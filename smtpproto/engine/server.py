@@ -113,21 +113,13 @@ class Server(ServerReplies):
         limits = limits or DEFAULT
         super().__init__(
             catalogue(map(type, extensions), protocol, limits, syntax),
-            session or Session(),
+            changed(session or Session(), hostname=hostname, protocol=protocol),
             limits,
             line_endings=line_endings,
             observer=observer,
             extensions=extensions,
         )
-        # One change, because a server makes a session for each connection.
-        self.session = changed(
-            self.session,
-            hostname=hostname,
-            protocol=protocol,
-            name=None,
-            extended=False,
-            offered=self._offered_always(),
-        )
+        self._forget_session()
         self._lines.limit = self._catalogue.longest
         # A leniently read command and its octets; `Deviation` comes first, then this command.
         self._deviant: tuple[Command, int] | None = None

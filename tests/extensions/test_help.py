@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from smtpproto import Expn, Help, Reply, TLSFacts
-from smtpproto.extensions import ExpnExtension, HelpExtension, StartTls
+from smtpproto import Expn, Help, Protocol, Reply, Server, Session, TLSFacts
+from smtpproto.extensions import ExpnExtension, Extension, HelpExtension, StartTls
 from smtpproto.testing import Pair
 from tests.commands import mail
 
@@ -63,3 +63,21 @@ def test_before_ehlo_inside_tls() -> None:
     pair.server.tls_established(TLSFacts("TLSv1.3"))
     assert pair.raw("HELP").startswith("214 ")
     assert pair.raw("STARTTLS").startswith("503 ")
+
+
+class Local(Extension):
+    """An extension that one server offers, before EHLO too."""
+
+    __slots__ = ()
+    keyword = "XLOCAL"
+    plain = True
+
+    def offer(self, session: Session) -> Local | None:
+        here = (session.hostname, session.protocol) == ("mx.example", Protocol.LMTP)
+        return self if here else None
+
+
+def test_what_is_offered_before_ehlo_may_depend_on_the_server() -> None:
+    assert Local in Server("mx.example", [Local()], protocol=Protocol.LMTP).offered
+    assert Local not in Server("mx.example", [Local()]).offered
+    assert Local not in Server("other.example", [Local()], protocol=Protocol.LMTP).offered
