@@ -8,7 +8,7 @@ against the same table, formatted, and queued by `_queue`, which every outgoing 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError, RemoteProtocolError
@@ -192,7 +192,7 @@ class Connection:
             peer_port=self.session.peer_port,
             state=self.session.state,
         )
-        self._happened(TLSBegun())
+        self._happened(TLSBegun(), self._catalogue.concerned)
         self._forget_session()
 
     def _observe(self, sender: str, octets: bytes, *, content: bool = False) -> None:
@@ -230,7 +230,7 @@ class Connection:
             if row.forget is _SESSION:
                 self._forget_session()
             if self._catalogue.concerned:
-                self._happened(_TRANSACTION_OVER)
+                self._happened(_TRANSACTION_OVER, self._catalogue.concerned)
         self.state = after
         if command is None or 300 <= code < 400:
             return
@@ -247,8 +247,7 @@ class Connection:
         """Tell the extensions of a command about the reply to it."""
         answered = Answered(command, code < 300, self._on_server)
         offered = self.session.offered
-        for kind in told:
-            self.session = kind.after(answered, self.session)
+        self._happened(answered, told)
         if self.session.offered is not offered:
             self._offers_ended()
 
@@ -274,9 +273,9 @@ class Connection:
         """Return the extensions that are in use also before EHLO."""
         return NOTHING_OFFERED
 
-    def _happened(self, event: SessionEvent) -> None:
-        """Tell all extensions about an event of the session."""
+    def _happened(self, event: SessionEvent, kinds: Iterable[type[Extension]]) -> None:
+        """Tell these extensions about an event of the session."""
         session = self._session
-        for kind in self._catalogue.concerned:
+        for kind in kinds:
             session = kind.after(event, session)
         self.session = session
