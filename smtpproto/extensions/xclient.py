@@ -212,6 +212,8 @@ class AttributeExtension(Extension):
 
 # --- XCLIENT --------------------------------------------------------------------------------------
 
+_NAMES = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN", "DESTADDR", "DESTPORT")
+
 
 @dataclass(frozen=True, slots=True)
 class XClientCommand(AttributeCommand):
@@ -256,10 +258,7 @@ class XClient(AttributeExtension):
         for state in (State.GREETED, State.READY)
     }
     plain = True
-    names: tuple[str, ...] = (
-        *("NAME", "ADDR", "PORT", "PROTO"),
-        *("HELO", "LOGIN", "DESTADDR", "DESTPORT"),
-    )
+    names: tuple[str, ...] = _NAMES
 
     @classmethod
     def after(cls, event: SessionEvent, session: Session) -> Session:
