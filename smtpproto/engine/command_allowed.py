@@ -122,10 +122,11 @@ class InForce:
         self.pipelining = Pipelining in kinds
 
     def _compile(self, kind: type[Command]) -> CommandRules:
+        in_use = [each for each in self._known if each in self._kinds]
         return CommandRules(
             self._not_offered(kind),
-            longest_line(self._limits, kind, (each for each in self._known if each in self._kinds)),
-            tuple(each for each in self._known if each in self._kinds and _asks(each, kind)),
+            longest_line(self._limits, kind, in_use),
+            tuple(each for each in in_use if _asks(each, kind)),
             tuple(each for each in self._known if _is_told(each, kind, self._kinds)),
             {
                 parameter: [each for each in self._known if parameter in _parameters(each, kind)]
