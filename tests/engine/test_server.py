@@ -59,7 +59,6 @@ from tests.engine_script import drive, octets, rejected, serve
 from tests.weight import weight
 
 NO = Reply(550, "5.1.1", "no such mailbox")
-LATER = Reply(450, "4.2.1", "later")
 ENVELOPE = """
     S: 220 mx.example ESMTP
     C: EHLO client.example
@@ -657,9 +656,6 @@ def test_a_dialogue_may_have_longer_lines() -> None:
 
 
 # --- content --------------------------------------------------------------------------------------
-
-
-CONTENT = ENVELOPE + DATA
 
 
 def start_content(*extensions: Extension, **options: object) -> Server:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import strategies as st
 
 from smtpproto import LocalProtocolError
 from smtpproto.extensions import NoSoliciting, Solicit
@@ -12,7 +11,6 @@ from smtpproto.testing import Pair
 from tests.commands import mail, rcpt
 
 ADV, ADLT = "net.example:ADV", "org.example:ADV:ADLT"
-WORDS = st.from_regex(r"[A-Za-z][A-Za-z0-9._:-]{0,20}", fullmatch=True)
 
 
 @pytest.mark.parametrize("text", ["", "=1ADV", "=net.example:ADV,", "=,a", "=a+b"])

@@ -174,9 +174,6 @@ def test_utf_8_again_after_ehlo_only() -> None:
     assert both.raw(f"MAIL FROM:{JOSE} SMTPUTF8").startswith("250 ")
 
 
-# --- names and strings ------------------------------------------------------------------------
-
-
 # --- VRFY and EXPN ----------------------------------------------------------------------------
 
 
