@@ -6,6 +6,7 @@ replies to everything else.
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
@@ -64,6 +65,7 @@ _FOR_LONG_LISTS = 10
 _HANDSHAKE = b"\x16\x03"
 
 
+@functools.lru_cache(maxsize=64)
 def check_hostname(hostname: str) -> None:
     """Refuse a host name that the reply to EHLO cannot have (RFC 5321 section 4.1.1.1)."""
     try:
