@@ -102,6 +102,12 @@ class Serve:
     def server(self) -> str:
         return f"{HOST}:{self.port}"
 
+    @property
+    def authority(self) -> str:
+        """The file with the authority that `--self-signed` has made."""
+        (path,) = re.findall(r"send --ca (.*)$", self.stderr, re.MULTILINE)
+        return str(path)
+
     def connect(self) -> socket.socket:
         return socket.create_connection((HOST, self.port), 20)
 

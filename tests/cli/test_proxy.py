@@ -51,9 +51,8 @@ def test_starttls_is_shown_where_there_is_a_certificate(tmp_path: Path) -> None:
             *("--server", server.server, "--self-signed", "--save", str(tmp_path)), verb="proxy"
         ) as running,
     ):
-        authority = running.stderr.rpartition(" ")[2].strip()
         with client(running) as session:
-            session.starttls(context=ssl.create_default_context(cafile=authority))
+            session.starttls(context=ssl.create_default_context(cafile=running.authority))
             session.login("ann", "hunter2")
             session.sendmail("eve@example.org", ["alice@example.com"], CRLF)
         assert running.stop() == 0
@@ -74,9 +73,8 @@ def test_tls_passes_unread_without_a_certificate() -> None:
         serve("--self-signed") as server,
         serve("--server", server.server, verb="proxy") as running,
     ):
-        authority = server.stderr.rpartition(" ")[2].strip()
         with client(running) as session:
-            session.starttls(context=ssl.create_default_context(cafile=authority))
+            session.starttls(context=ssl.create_default_context(cafile=server.authority))
             session.sendmail("eve@example.org", ["alice@example.com"], CRLF)
         assert running.stop() == 0
         assert "  hello  " in server.stdout
@@ -93,8 +91,7 @@ def test_tls_from_the_start(tmp_path: Path) -> None:
             "--server", server.server, "--self-signed", "--implicit", "--json", verb="proxy"
         ) as running,
     ):
-        authority = running.stderr.rpartition(" ")[2].strip()
-        context = ssl.create_default_context(cafile=authority)
+        context = ssl.create_default_context(cafile=running.authority)
         with smtplib.SMTP_SSL(
             HOST, running.port, "client.example", timeout=20, context=context
         ) as session:
@@ -128,13 +125,11 @@ def test_what_was_said_within_tls_can_be_said_again(tls: str, tmp_path: Path) ->
     with serve("--self-signed", "--tls", tls) as server:
         between = ["--server", server.server, "--self-signed", "--save", str(saved), *implicit]
         with serve(*between, verb="proxy") as running:
-            authority = running.stderr.rpartition(" ")[2].strip()
-            options = ["--tls", tls, "--ca", authority, "-"]
+            options = ["--tls", tls, "--ca", running.authority, "-"]
             done = smtpproto("send", "--server", running.server, *options, stdin=MESSAGE)
             assert (done.returncode, done.stderr) == (0, "")
             assert running.stop() == 0
-        authority = server.stderr.rpartition(" ")[2].strip()
-        script = ["--script", str(saved / "1.txt"), "--match", "class", "--ca", authority]
+        script = ["--script", str(saved / "1.txt"), "--match", "class", "--ca", server.authority]
         again = ["--tls", "implicit"] if implicit else []
         done = smtpproto("talk", server.server, *script, *again)
         assert (done.returncode, done.stderr) == (0, "")
@@ -153,7 +148,7 @@ def test_what_comes_with_the_end_of_a_handshake_is_passed_on_at_once() -> None:
             while end not in link.recv(4096):
                 pass
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        context = ssl.create_default_context(cafile=running.stderr.rpartition(" ")[2].strip())
+        context = ssl.create_default_context(cafile=running.authority)
         tls = context.wrap_bio(incoming, outgoing, server_hostname="localhost")
         with contextlib.suppress(ssl.SSLWantReadError):
             tls.do_handshake()

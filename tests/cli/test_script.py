@@ -89,9 +89,8 @@ def test_a_session_that_ends_too_soon(sink: str) -> None:
 
 def test_tls_in_a_script() -> None:
     with serve("--discard", "--self-signed") as server:
-        authority = server.stderr.rpartition(" ")[2].strip()
         script = "S: 220\nC: EHLO a\nS: 250\nC: STARTTLS\nS: 220\nC: EHLO a\nS: 250\n"
-        status, out, err = run(script, server.server, "--ca", authority)
+        status, out, err = run(script, server.server, "--ca", server.authority)
     assert (status, err) == (0, "")
     assert "# TLS has begun" in out
 

@@ -302,9 +302,8 @@ def test_tls_and_login(tls: str, io: str, message_file: str, tmp_path: Path) -> 
     password.write_text("hunter2\n", encoding="ascii")
     options = ["--self-signed", "--tls", tls, "--user", "ann:hunter2", "--require-auth"]
     with serve("--discard", *options) as server:
-        authority = server.stderr.rpartition(" ")[2].strip()
         base = ["send", "--server", server.server, "--tls", tls, "--io", io, "--transcript"]
-        known = [*base, "--ca", authority, "--user", "ann"]
+        known = [*base, "--ca", server.authority, "--user", "ann"]
         done = smtpproto(*known, "--password-file", str(password), message_file)
         assert done.returncode == 0, done.stderr
         assert "hunter2" not in done.stderr

@@ -321,7 +321,7 @@ def test_a_closed_terminal_ends_the_server(io: str) -> None:
 def test_implicit_tls_with_a_throw_away_certificate(io: str, tmp_path: Path) -> None:
     options = ["--self-signed", "--tls", "implicit", "--discard", "--io", io]
     with serve(*options, TMPDIR=str(tmp_path)) as server:
-        authority = server.stderr.rpartition(" ")[2].strip()
+        authority = server.authority
         trusting = ssl.create_default_context(cafile=authority)
         with smtplib.SMTP_SSL(
             HOST, server.port, "me.example", timeout=20, context=trusting
@@ -339,7 +339,7 @@ def test_authentication(io: str) -> None:
             offered = client.esmtp_features["auth"].split()
             assert "PLAIN" not in offered
             assert client.docmd("MAIL", "FROM:<>")[0] == 530
-            trust = ssl.create_default_context(cafile=server.stderr.rpartition(" ")[2].strip())
+            trust = ssl.create_default_context(cafile=server.authority)
             client.starttls(context=trust)
             with pytest.raises(smtplib.SMTPAuthenticationError):
                 client.login("ann", "wrong")

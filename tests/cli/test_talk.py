@@ -88,8 +88,7 @@ def test_lmtp_has_a_reply_for_each(
 
 def test_tls_and_login_by_hand() -> None:
     with serve("--discard", "--self-signed", "--user", "ann:hunter2") as server:
-        authority = server.stderr.rpartition(" ")[2].strip()
-        options = ["--tls", "none", "--ca", authority]
+        options = ["--tls", "none", "--ca", server.authority]
         lines = "STARTTLS\nEHLO me.example\nAUTH PLAIN\n!\nAUTH PLAIN\n*\nAUTH PLAIN\n"
         lines += "AGFubgBodW50ZXIy\nQUIT\n"
         done = smtpproto("talk", server.server, *options, stdin=lines.encode())
@@ -118,8 +117,7 @@ def test_a_session_that_ends(
 
 def test_strict_follows_content_login_and_tls() -> None:
     with serve("--print", "--self-signed", "--user", "ann:hunter2") as server:
-        authority = server.stderr.rpartition(" ")[2].strip()
-        options = ["--tls", "none", "--ca", authority, "--strict"]
+        options = ["--tls", "none", "--ca", server.authority, "--strict"]
         lines = "DATA\nSTARTTLS\nMAIL FROM:<>\nEHLO me.example\nAUTH PLAIN\n!\n"
         lines += "AGFubgBodW50ZXIy\nMAIL FROM:<>\nRCPT TO:<a@b.example>\nDATA\nx\n.\nQUIT\n"
         done = smtpproto("talk", server.server, *options, stdin=lines.encode())
@@ -130,8 +128,7 @@ def test_strict_follows_content_login_and_tls() -> None:
 
 def test_auth_alone_logs_in() -> None:
     with serve("--discard", "--self-signed", "--user", "ann:hunter2") as server:
-        authority = server.stderr.rpartition(" ")[2].strip()
-        options = ["--bare", "--ca", authority, "--user", "ann"]
+        options = ["--bare", "--ca", server.authority, "--user", "ann"]
         lines = b"EHLO me.example\nSTARTTLS\nAUTH\nNOOP\n"
         done = smtpproto("talk", server.server, *options, stdin=lines, SMTP_PASSWORD="hunter2")
         wrong = smtpproto("talk", server.server, *options, stdin=lines, SMTP_PASSWORD="hunter3")
@@ -206,10 +203,9 @@ def test_a_person_at_a_terminal(sink: str, tmp_path: Path) -> None:
 
 def test_a_certificate_that_nobody_checked_is_told() -> None:
     with serve("--discard", "--self-signed") as server:
-        authority = server.stderr.rpartition(" ")[2].strip()
         unchecked = smtpproto("talk", server.server, "--bare", stdin=b"EHLO a\nSTARTTLS\n")
         checked = smtpproto(
-            "talk", server.server, "--bare", "--ca", authority, stdin=b"EHLO a\nSTARTTLS\n"
+            "talk", server.server, "--bare", "--ca", server.authority, stdin=b"EHLO a\nSTARTTLS\n"
         )
     assert "# the certificate was not checked (--ca FILE checks it)\n" in unchecked.stdout
     assert "TLS has begun" in checked.stdout
