@@ -230,18 +230,15 @@ def test_a_client_for_whom_there_is_no_thread(
         assert link.recv(1) == b""
 
 
-def test_a_server_that_lets_nobody_in_does_not_hold_the_proxy_up() -> None:
-    with socket.socket() as full, contextlib.ExitStack() as stack:
-        full.bind((HOST, 0))
-        full.listen(0)
-        # The system now ignores further clients, so that they wait.
-        waiting = stack.enter_context(socket.create_connection(full.getsockname(), 20))
-        where = "{}:{}".format(*waiting.getpeername())
-        with serve("--server", where, verb="proxy") as running:
-            links = [stack.enter_context(running.connect()) for _ in range(2)]
-            tasks = Path(f"/proc/{running.process.pid}/task")
-            until(lambda: len(list(tasks.iterdir())) > len(links), 20, "a thread for each client")
-            assert running.stop(timeout=10) == 0
+def test_a_server_that_lets_nobody_in_does_not_hold_the_proxy_up(full: str) -> None:
+    with (
+        contextlib.ExitStack() as stack,
+        serve("--server", full, verb="proxy") as running,
+    ):
+        links = [stack.enter_context(running.connect()) for _ in range(2)]
+        tasks = Path(f"/proc/{running.process.pid}/task")
+        until(lambda: len(list(tasks.iterdir())) > len(links), 20, "a thread for each client")
+        assert running.stop(timeout=10) == 0
 
 
 @pytest.mark.parametrize(
