@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pty
 import re
 import signal
 import socket
@@ -66,6 +67,15 @@ def smtpproto(
     return subprocess.CompletedProcess(
         done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
     )
+
+
+def start_on_a_terminal(*command: str, **more: str) -> tuple[int, int]:
+    """Start a program on a terminal of its own; its process id and our end of the terminal."""
+    with signals_as_usual():
+        pid, terminal = pty.fork()
+        if pid == 0:
+            os.execve(command[0], command, environment(**more))  # noqa: S606  # no shell
+    return pid, terminal
 
 
 def until(condition: Callable[[], T | None], timeout: float, expected: str) -> T:

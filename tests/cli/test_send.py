@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import pty
 import socket
 import sys
 import threading
@@ -18,7 +17,7 @@ from smtpproto.conversations import Envelope
 from smtpproto.extensions import Pipelining
 from smtpproto.vocabulary.session_facts import Protocol
 from tests.cli.inboxes import Inbox
-from tests.programs import HOST, MESSAGE, environment, serve, smtpproto
+from tests.programs import HOST, MESSAGE, serve, smtpproto, start_on_a_terminal
 
 KINDS = pytest.mark.parametrize("io", IO)
 
@@ -345,10 +344,7 @@ def test_the_password_is_asked_for(message_file: str) -> None:
             "none",
             message_file,
         ]
-        pid, terminal = pty.fork()
-        if pid == 0:
-            command = [sys.executable, "-m", "smtpproto", *arguments]
-            os.execve(sys.executable, command, environment())  # noqa: S606  # no shell is wanted
+        pid, terminal = start_on_a_terminal(sys.executable, "-m", "smtpproto", *arguments)
         shown = b""
         while not shown.endswith(b"Password of ann: "):
             shown += os.read(terminal, 1000)

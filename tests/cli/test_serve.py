@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import mailbox
 import os
-import pty
 import re
 import signal
 import smtplib
@@ -19,16 +18,7 @@ import pytest
 from smtpproto.cli import main
 from smtpproto.cli.common import IO
 from tests.cli.certificates import Files, throw_away
-from tests.programs import (
-    HOST,
-    MESSAGE,
-    Serve,
-    environment,
-    serve,
-    signals_as_usual,
-    smtpproto,
-    until,
-)
+from tests.programs import HOST, MESSAGE, Serve, serve, smtpproto, start_on_a_terminal, until
 
 KINDS = pytest.mark.parametrize("io", IO)
 SENDER, ALICE = "eve@example.org", "alice@example.com"
@@ -303,10 +293,7 @@ def test_starttls_with_a_certificate_that_is_renewed(io: str) -> None:
 @KINDS
 def test_a_closed_terminal_ends_the_server(io: str) -> None:
     command = [sys.executable, "-m", "smtpproto", "serve", "--listen", "0", "--io", io]
-    with signals_as_usual():
-        pid, terminal = pty.fork()
-        if pid == 0:
-            os.execve(sys.executable, command, environment())  # noqa: S606  # no shell
+    pid, terminal = start_on_a_terminal(*command)
     shown = b""
     while b"listening on" not in shown:
         shown += os.read(terminal, 4096)

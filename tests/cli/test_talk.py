@@ -4,7 +4,6 @@ import contextlib
 import io
 import json
 import os
-import pty
 import re
 import sys
 from pathlib import Path
@@ -16,7 +15,7 @@ from smtpproto.cli import main
 from smtpproto.extensions import Chunking
 from smtpproto.vocabulary.session_facts import Protocol
 from tests.cli.inboxes import Inbox
-from tests.programs import HOST, environment, serve, smtpproto
+from tests.programs import HOST, serve, smtpproto, start_on_a_terminal
 
 
 def talk(monkeypatch: pytest.MonkeyPatch, port: int, lines: list[str], *options: str) -> int:
@@ -167,10 +166,8 @@ def test_json(
 
 def on_a_terminal(lines: list[bytes], *arguments: str, **more: str) -> str:
     """What is shown on a terminal where a person types; each line after the prompt of the last."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        command = [sys.executable, "-W", "error", "-m", "smtpproto", "talk", *arguments]
-        os.execve(sys.executable, command, environment(TERM="dumb", **more))  # noqa: S606  # no shell
+    command = [sys.executable, "-W", "error", "-m", "smtpproto", "talk", *arguments]
+    pid, terminal = start_on_a_terminal(*command, TERM="dumb", **more)
     shown = b""
     with contextlib.suppress(OSError):
         for line in lines:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import runpy
 import select
@@ -17,7 +16,7 @@ import pytest
 
 from smtpproto.cli import VERBS
 from tests.interop.peers import program, require
-from tests.programs import environment
+from tests.programs import start_on_a_terminal
 
 pytest.importorskip("shtab", reason="shtab is not installed")
 pytest.importorskip("argparse_manpage", reason="argparse-manpage is not installed")
@@ -64,10 +63,8 @@ def test_bash_completes(share: Path) -> None:
 
 def test_zsh_completes(share: Path, tmp_path: Path) -> None:
     require(["zsh"])
-    pid, terminal = pty.fork()
-    if pid == 0:
-        # No file of the user or the system is read.
-        os.execve(program("zsh"), ["zsh", "-f", "-i"], environment(TERM="dumb"))  # noqa: S606  # no shell
+    # With -f it reads no file of the user or the system.
+    pid, terminal = start_on_a_terminal(program("zsh"), "-f", "-i", TERM="dumb")
     shown = ""
 
     def typed(keys: str, expected: str) -> None:
