@@ -248,7 +248,7 @@ class Faults:
             times: how often; None: always.
         """
         places = {"content": _DURING_CONTENT, "after content": "content"}
-        known = _known(step, *_STEPS, "after content")
+        known = _known(step, (*_STEPS, "after content"))
         return self._add(Fault(places.get(known, known), pattern, times, Drop()))
 
     def reply(
@@ -297,7 +297,7 @@ class Faults:
         return fault
 
 
-def _known(step: str, *steps: str) -> str:
-    if step not in (steps or _STEPS):
-        raise ValueError(f"step: expected one of {', '.join(steps or _STEPS)}; found {step!r}")
+def _known(step: str, steps: tuple[str, ...] = _STEPS) -> str:
+    if step not in steps:
+        raise ValueError(f"step: expected one of {', '.join(steps)}; found {step!r}")
     return step
