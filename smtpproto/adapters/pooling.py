@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeVar
 
 from ..conversations.client.pool import Poolable, PoolBase, PoolLimits
-from ..field_types import check_type
 from .connecting import ConnectionSettings, check_settings
 
 if TYPE_CHECKING:
@@ -51,7 +50,6 @@ class ConnectionPool(PoolBase[K]):
             TypeError: `settings` are not `ConnectionSettings`, or `bounds` no `PoolLimits`.
         """
         check_settings(settings)
-        check_type("bounds", bounds, PoolLimits)
         make: Callable[..., Self] = cls
         pool = make(bounds=bounds)
         # Each field as an argument of `__init__` would lose what a subclass of the settings adds.
