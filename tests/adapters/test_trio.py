@@ -111,13 +111,14 @@ def test_async_content(tmp_path: Path) -> None:
 
 
 async def begin_content(server: Server) -> trio.SocketStream:
+    """Speak to a server without a client, until it waits for content."""
     stream = await trio.open_tcp_stream("127.0.0.1", server.port)
     await stream.send_all(
         b"EHLO client.example.org\r\nMAIL FROM:<>\r\nRCPT TO:<one@example.net>\r\nDATA\r\n"
     )
-    while b"\r\n354" not in await stream.receive_some():
-        pass
-    await stream.send_all(b"half\r\n")
+    received = b""
+    while b"\r\n354" not in received:
+        received += bytes(await stream.receive_some())
     return stream
 
 
@@ -138,6 +139,7 @@ def test_only_one_task_waits_for_a_chunk() -> None:
     async def body(nursery: trio.Nursery) -> None:
         server = await start(nursery, Twice())
         async with await begin_content(server) as stream:
+            await stream.send_all(b"half\r\n")
             await refused.wait()
             await stream.send_all(b"half\r\n.\r\n")
             assert (await stream.receive_some()).startswith(b"250 ")
@@ -165,6 +167,7 @@ def test_a_task_that_waits_for_a_chunk_after_its_handler_costs_the_session() -> 
         outer.append(nursery)
         server = await start(nursery, Leaving())
         async with await begin_content(server) as stream:
+            await stream.send_all(b"half\r\n")
             assert await stream.receive_some() == b""
             await lost.wait()
         await server.stop(0)
@@ -227,13 +230,7 @@ def test_to_cancel_serve_is_to_stop_it_gently() -> None:
     async def body(nursery: trio.Nursery) -> None:
         async with trio.open_nursery() as serving:
             server = await start(serving, inbox)
-            stream = await trio.open_tcp_stream("127.0.0.1", server.port)
-            await stream.send_all(
-                b"EHLO client.example.org\r\nMAIL FROM:<>\r\nRCPT TO:<one@example.net>\r\nDATA\r\n"
-            )
-            received = b""
-            while b"\r\n354" not in received:
-                received += bytes(await stream.receive_some())
+            stream = await begin_content(server)
             serving.cancel_scope.cancel()
             with trio.CancelScope(shield=True), trio.fail_after(10):
                 await stream.send_all(b"Hello\r\n.\r\n")
