@@ -1,4 +1,4 @@
-"""What the tests of asyncio share: event loops of two kinds, a server, a client."""
+"""What the tests of asyncio share: event loops of two kinds, a server, clients."""
 
 from __future__ import annotations
 
@@ -53,3 +53,12 @@ def serving(handler: Any, **options: Any) -> Any:
 
 def connected(server: Any, **options: Any) -> Any:
     return connect("127.0.0.1", server.port, name=NAME, **options)
+
+
+async def begin_content(server: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """Speak to a server without a client, until it waits for content."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"EHLO client.example.org\r\nMAIL FROM:<>\r\n")
+    writer.write(b"RCPT TO:<one@example.net>\r\nDATA\r\n")
+    await reader.readuntil(b"\r\n354")
+    return reader, writer

@@ -20,7 +20,7 @@ from smtpproto.asyncio import (
     TLSMode,
     connect,
 )
-from tests.adapters.event_loops import Run, connected, serving, until
+from tests.adapters.event_loops import Run, begin_content, connected, serving, until
 from tests.adapters.test_tls_contexts import CLIENT, SERVER
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, wait_until
 
@@ -111,6 +111,17 @@ def test_one_conversation_at_a_time(run: Run) -> None:
 # --- content in chunks --------------------------------------------------------------------------
 
 
+async def send_in_halves(handler: Any, between: list[Any], reply: bytes) -> None:
+    """Send content; its second half is sent when the handler has noted something."""
+    async with serving(handler) as server:
+        reader, writer = await begin_content(server)
+        writer.write(b"half\r\n")
+        await until(lambda: between)
+        writer.write(b"half\r\n.\r\n")
+        await reader.readuntil(b"\r\n" + reply)
+        writer.close()
+
+
 def test_a_read_of_content_that_was_interrupted_is_no_end(run: Run) -> None:
     """Octets may be missing, so a handler that goes on after it learns that."""
 
@@ -126,27 +137,10 @@ def test_a_read_of_content_that_was_interrupted_is_no_end(run: Run) -> None:
                 raise
             lost.append("no error")
 
-    async def body() -> None:
-        async with serving(Impatient()) as server:
-            reader, writer = await begin_content(server)
-            await until(lambda: lost)
-            writer.write(b"half\r\n.\r\n")
-            await reader.readuntil(b"\r\n451 ")
-            writer.close()
-
     seen: list[bytes] = []
     lost: list[str] = []
-    run(body)
+    run(lambda: send_in_halves(Impatient(), lost, b"451 "))
     assert lost == ["reading the content was interrupted before"]
-
-
-async def begin_content(server: Any) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-    writer.write(b"EHLO client.example.org\r\nMAIL FROM:<>\r\n")
-    writer.write(b"RCPT TO:<one@example.net>\r\nDATA\r\n")
-    await reader.readuntil(b"\r\n354")
-    writer.write(b"half\r\n")
-    return reader, writer
 
 
 def test_only_one_task_waits_for_a_chunk(run: Run) -> None:
@@ -160,17 +154,9 @@ def test_only_one_task_waits_for_a_chunk(run: Run) -> None:
             refused.append(True)
             seen.append(await first + b"".join([chunk async for chunk in chunks]))
 
-    async def body() -> None:
-        async with serving(Twice()) as server:
-            reader, writer = await begin_content(server)
-            await until(lambda: refused)
-            writer.write(b"half\r\n.\r\n")
-            await reader.readuntil(b"\r\n250 ")
-            writer.close()
-
     refused: list[bool] = []
     seen: list[bytes] = []
-    run(body)
+    run(lambda: send_in_halves(Twice(), refused, b"250 "))
     assert b"".join(seen).endswith(b"half\r\nhalf\r\n")
 
 
@@ -184,6 +170,7 @@ def test_a_task_that_waits_for_a_chunk_after_its_handler_costs_the_session(run: 
     async def body() -> None:
         async with serving(Leaving()) as server:
             reader, writer = await begin_content(server)
+            writer.write(b"half\r\n")
             assert b"\r\n250" not in await reader.read()
             writer.close()
             with pytest.raises(ContentLost):
@@ -206,9 +193,8 @@ def test_a_cut_off_handler_that_suppresses_its_cancellation_sees_no_end(run: Run
 
     async def body() -> None:
         async with serving(Suppressing()) as server:
-            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
-            writer.write(b"EHLO client.example.org\r\nMAIL FROM:<>\r\n")
-            writer.write(b"RCPT TO:<one@example.net>\r\nDATA\r\nhalf\r\n")
+            reader, writer = await begin_content(server)
+            writer.write(b"half\r\n")
             await until(lambda: began)
             await server.stop(0)
             # What would complete the message comes too late.

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.adapters.event_loops import Run, connected, serving, until
+from tests.adapters.event_loops import Run, begin_content, connected, serving, until
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over
 from tests.programs import signals_as_usual
 
@@ -22,18 +22,15 @@ def test_to_cancel_the_block_of_serve_is_to_stop_it_gently(run: Run) -> None:
     inbox = Inbox()
 
     async def body() -> None:
-        listening: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        listening: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
         async def program() -> None:
             async with serving(inbox) as server:
-                listening.set_result(server.port)
+                listening.set_result(server)
                 await server.wait()
 
         running = asyncio.ensure_future(program())
-        reader, writer = await asyncio.open_connection("127.0.0.1", await listening)
-        writer.write(b"EHLO client.example.org\r\nMAIL FROM:<>\r\nRCPT TO:<one@example.net>\r\n")
-        writer.write(b"DATA\r\n")
-        await reader.readuntil(b"\r\n354")
+        reader, writer = await begin_content(await listening)
         running.cancel()
         await asyncio.sleep(0.01)
         writer.write(b"Hello\r\n.\r\n")
