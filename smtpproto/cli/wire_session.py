@@ -8,7 +8,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..adapters.connecting import begin, engine_for, name_for
-from ..adapters.host import naming_address
 from ..adapters.nonblocking_channel import READS
 from ..adapters.tls_contexts import NO_HANDSHAKE
 from ..conversations import ConnectionLost, TLSMode
@@ -64,8 +63,7 @@ class WireSession:
         self._tells = True
         self._said: deque[Piece] = deque()
         with ExitStack() as stack:
-            with naming_address(settings.host, settings.port, settings.path):
-                sock = stack.enter_context(dial(settings))
+            sock = stack.enter_context(dial(settings))
             link = Link(sock, settings.timeout, NO_HANDSHAKE)
             self.engine: Client
             self.engine, beginning, link.handshake = begin(sock, settings)

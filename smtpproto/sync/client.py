@@ -39,8 +39,7 @@ def connect(settings: ConnectionSettings) -> Client:
 def connect_with(settings: ConnectionSettings) -> Client:
     """Do the same as `connect`, with a settings object."""
     check_settings(settings)
-    with naming_address(settings.host, settings.port, settings.path):
-        sock = dial(settings)
+    sock = dial(settings)
     link = Link(sock, settings.timeout, NO_HANDSHAKE)
     try:
         engine, beginning, link.handshake = begin(sock, settings)
@@ -58,17 +57,18 @@ def dial(settings: ConnectionSettings) -> socket.socket:
         OSError: the client cannot connect.
     """
     timeout, source = settings.connect_timeout, settings.source_address
-    if settings.path is None:
-        where = (settings.host, settings.port)
-        return socket.create_connection(where, timeout, (source, 0) if source else None)
-    sock = socket.socket(socket.AF_UNIX)
-    try:
-        sock.settimeout(timeout)
-        sock.connect(settings.path)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+    with naming_address(settings.host, settings.port, settings.path):
+        if settings.path is None:
+            where = (settings.host, settings.port)
+            return socket.create_connection(where, timeout, (source, 0) if source else None)
+        sock = socket.socket(socket.AF_UNIX)
+        try:
+            sock.settimeout(timeout)
+            sock.connect(settings.path)
+        except BaseException:
+            sock.close()
+            raise
+        return sock
 
 
 class Client(ClientBase, AbstractContextManager["Client"]):
