@@ -114,8 +114,13 @@ def raised() -> Iterator[str]:
     yield "| call | raises | when |"
     yield "|---|---|---|"
     for package, name, thing in public().values():
+        # One that overrides another method and names no errors raises what that one does.
+        told: dict[str, list[tuple[str, str]]] = {}
         for called, value in [(name, thing), *methods(name, thing)]:
-            for error, when in entries(value):
+            if named := list(entries(value)):
+                told[called] = named
+        for called, named in told.items():
+            for error, when in named:
                 yield f"| `{package}.{called}` | `{error}` | {when} |"
 
 

@@ -43,6 +43,18 @@ def test_it_says_what_is_raised_and_when(page: Path) -> None:
         assert (f"smtpproto.{adapter}.Client.send_message", error) in rows
 
 
+def test_a_method_that_overrides_another(page: Path) -> None:
+    """It raises what its docstring names, or else what the docstring of the other does."""
+    rows = page.read_text("utf-8").splitlines()
+    for called, told in (
+        ("testing.MemorySink.fail_tls", "`ValueError` | there is no such fault, or the server has"),
+        ("extensions.AuthCommand.parse_response", "`LocalProtocolError` | 501: the line is no"),
+    ):
+        start = f"| `smtpproto.{called}` | "
+        (row,) = [row for row in rows if row.startswith(start)]
+        assert row.startswith(start + told)
+
+
 def test_what_it_names_is_there(page: Path) -> None:
     for called in re.findall(
         r"^\| `(smtpproto[\w.]+)` \| `", page.read_text("utf-8"), re.MULTILINE
