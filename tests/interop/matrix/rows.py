@@ -118,25 +118,17 @@ def from_client(peer: ClientPeer, row: Row, place: receiving.Place) -> Outcomes:
     with ExitStack() as stack:
         home = stack.enter_context(folder())
         # A recorder before each, so that relays find all letters' server at one port.
-        wires = {
-            mode: stack.enter_context(
-                wire(
-                    stack.enter_context(
-                        receiving.ours(
-                            place.world, inbox, place.files, mode, protocol=peer.protocol
-                        )
-                    )
-                )
-            )
-            for mode in (ServerTLS.STARTTLS, ServerTLS.IMPLICIT)
-        }
+        wires: dict[ServerTLS, Wire] = {}
+        for mode in (ServerTLS.STARTTLS, ServerTLS.IMPLICIT):
+            ours = receiving.ours(place.world, inbox, place.files, mode, protocol=peer.protocol)
+            wires[mode] = stack.enter_context(wire(stack.enter_context(ours)))
         relays: dict[str, Any] = {}
+        lmtp = peer.protocol is Protocol.LMTP
         for feature in FEATURES:
             # One that cannot begin with TLS would wait there for a greeting.
             implicit = feature.implicit and not isinstance(peer.cells[feature], Cannot)
             link = wires[ServerTLS.IMPLICIT if implicit else ServerTLS.STARTTLS]
             letter = Letter(feature, f"{row.peer} {row.adapter}", "dora@else.test")
-            lmtp = peer.protocol is Protocol.LMTP
             job = Job(link.port, letter, place.files, home, relays, place.peers, lmtp)
 
             def check(job: Job = job, link: Wire = link) -> Cannot | None:

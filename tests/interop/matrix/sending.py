@@ -44,7 +44,7 @@ class Job:
     home: Path
     relays: dict[str, Any]
     peers: Peers
-    lmtp: bool = False
+    lmtp: bool
 
     def filled(self, text: str) -> str:
         """An option, with the places of files and the port put in."""
