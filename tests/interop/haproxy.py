@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from tests.interop.peers import folder, free_port, program, read_log, running, shown_if_failed
+from tests.interop.peers import Server, folder, free_port, program, running, shown_if_failed
 from tests.programs import HOST
 
 CONFIGURATION = """\
@@ -27,16 +27,16 @@ backend servers
 """
 
 
-class HAProxy:
+class HAProxy(Server):
     """A running HAProxy; `control` is its admin socket."""
 
     def __init__(self, home: Path, port: int) -> None:
-        self.port = port
+        super().__init__(home, port)
         self.control = home / "control"
-        self.home = home
 
-    def log(self) -> str:
-        return read_log(self.home / "log")
+    def ready(self) -> bool:
+        """A connection to find out would reach the server behind as a session."""
+        return self.control.exists()
 
 
 @contextlib.contextmanager
@@ -61,7 +61,6 @@ def haproxy(
         server = HAProxy(home, port)
         with (
             running([binary, "-db", "-f", str(home / "haproxy.cfg")], home / "log"),
-            # A connection to find out would reach the server behind as a session.
-            shown_if_failed(server, server.control.exists, f"HAProxy at port {port}"),
+            shown_if_failed(server),
         ):
             yield server

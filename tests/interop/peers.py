@@ -20,7 +20,6 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol
 
 import pytest
 
@@ -224,19 +223,16 @@ def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
                 process.kill()
 
 
-class Logging(Protocol):
-    """A server that keeps a log."""
-
-    def log(self) -> str: ...
-
-
 class Server:
-    """A running server: its private folder, its port, and that where TLS comes first."""
+    """A running server: its private folder, its port, and that where TLS comes first, if any."""
 
-    def __init__(self, home: Path, port: int, tls_port: int) -> None:
+    def __init__(self, home: Path, port: int, tls_port: int = 0) -> None:
         self.home = home
         self.port = port
         self.tls_port = tls_port
+
+    def ready(self) -> bool:
+        return greets(self.port)
 
     def log(self) -> str:
         return read_log(self.home / "log")
@@ -247,10 +243,10 @@ class Server:
 
 
 @contextlib.contextmanager
-def shown_if_failed(server: Logging, ready: Callable[[], bool], expected: str) -> Iterator[None]:
+def shown_if_failed(server: Server) -> Iterator[None]:
     """Wait until a server is ready; if that or the `with` block fails, its log is printed."""
     try:
-        until(ready, 20, expected)
+        until(server.ready, 20, f"{type(server).__name__} at port {server.port}")
         yield
     except BaseException:
         print(server.log())
