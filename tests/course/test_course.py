@@ -31,9 +31,8 @@ from examples.course.show_conversation import Conversation, Tap
 from smtpproto import sync
 from smtpproto.extensions import Chunking
 from smtpproto.extensions.known import standard
-from tests.programs import ROOT, signals_as_usual, until
+from tests.programs import HOST, ROOT, signals_as_usual, until
 
-HOST = "127.0.0.1"
 COURSE = ROOT / "docs" / "course"
 PAGES = sorted(COURSE.glob("*.md"))
 LINES = 150
