@@ -5,8 +5,6 @@ from __future__ import annotations
 import compileall
 import io
 import smtplib
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -34,9 +32,9 @@ from smtpproto import (
 from smtpproto.extensions.known import standard
 from smtpproto.wire import DotDecoder, DotEncoder, ReceiveBuffer
 
-from .rows import Row, cpu
+from .rows import Row, cpu, in_new_process
 
-__all__ = ["in_new_process", "rows"]
+__all__ = ["rows"]
 
 MANY = Limits(recipients=20_000, commands=20_000)
 KIB = b"Subject: a message\r\n\r\n" + (b"x" * 62 + b"\r\n") * 15
@@ -345,19 +343,6 @@ def content_rows(scale: int) -> list[Row]:
 def compile_package() -> None:
     """Write the bytecode of ours, as an installer does: the other modules have theirs."""
     compileall.compile_dir(str(Path(smtpproto.__file__).parent), quiet=1)
-
-
-def in_new_process(program: str) -> Callable[[], float]:
-    """CPU milliseconds that a program takes in a new interpreter, without the interpreter's own."""
-    start, end = "import time; start = time.process_time()", "print(time.process_time() - start)"
-    code = f"{start}\n{program}\n{end}"
-
-    def measure() -> float:
-        command = [sys.executable, "-c", code]
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
-        return float(done.stdout) * 1e3
-
-    return measure
 
 
 def import_rows() -> list[Row]:

@@ -21,9 +21,8 @@ import smtpproto.sync
 import smtpproto.trio
 from smtpproto.conversations import Envelope
 
-from .in_memory import in_new_process
 from .programs import HOST, Program, node_server, python_server, server_cost, sink
-from .rows import Row, cpu
+from .rows import Row, cpu, in_new_process
 
 if TYPE_CHECKING:
     from typing_extensions import Self
