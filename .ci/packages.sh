@@ -1,5 +1,6 @@
 # Debian packages, for the scripts that source this file.
 
+export DEBIAN_FRONTEND=noninteractive
 updated=
 
 # The lists of packages, once a run of the script.
