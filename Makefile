@@ -14,7 +14,7 @@ PY := $(VENV)/bin/python
 # What the environment holds beside the package: a dependency group of pyproject.toml.
 GROUP := dev
 # Many tests wait, so it takes four processes to fill two cores.
-PYTEST := $(PY) -m pytest -n 4
+PYTEST := -m pytest -n 4
 # pytest rewrites the asserts of all tests, which takes seconds: let it keep what it has made.
 unexport PYTHONDONTWRITEBYTECODE
 CODE := smtpproto _smtpproto_pytest.py tests $(wildcard examples benchmarks docs)
@@ -31,19 +31,19 @@ NO_CORE_TESTS := $(foreach folder,interop adapters cli process testing course re
 
 # Programs, peers, pages and packages are the same on every Python version, or have no tests there.
 ONE_VERSION := $(foreach folder,interop cli process docs relay course,--ignore=tests/$(folder)) \
-               --ignore-glob='*/test_packaging.py'
+               --ignore=tests/test_packaging.py
 
 .PHONY: test test-thorough test-core interop check lint types docs site links coverage packaging \
         bench bench-quick format clean
 
 test: $(VENV)/built
-	$(PYTEST)
+	$(PY) $(PYTEST)
 
 test-thorough: $(VENV)/built
-	HYPOTHESIS_PROFILE=thorough $(PYTEST) --durations=10
+	HYPOTHESIS_PROFILE=thorough $(PY) $(PYTEST) --durations=10
 
 test-core: $(VENV)/built
-	$(PYTEST) -q $(ONE_VERSION)
+	$(PY) $(PYTEST) -q $(ONE_VERSION)
 
 # The peers are what .ci/peers installs; a missing one is a row that says so.
 interop: $(VENV)/built
@@ -74,7 +74,7 @@ links: $(VENV)/built
 
 coverage: $(VENV)/built
 	$(PY) -m coverage erase
-	$(PY) -m coverage run -m pytest -n 4 -q $(NO_CORE_TESTS)
+	$(PY) -m coverage run $(PYTEST) -q $(NO_CORE_TESTS)
 	$(PY) -m coverage combine -q
 	$(PY) -m coverage report --fail-under=100 \
 	    --include='$(subst $(empty) $(empty),$(comma),$(addprefix smtpproto/,$(CORE)))'
