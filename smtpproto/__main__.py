@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import signal
@@ -49,6 +50,13 @@ def command(program: str = "smtpproto") -> NoReturn:
         _end_by(signal.SIGPIPE)
     finally:
         signal.signal(signal.SIGINT, at_once)
+        for stream in (sys.stdout, sys.stderr):
+            # Python would write once more at its end, and change the status if that fails.
+            try:
+                stream.flush()
+            except OSError:
+                with contextlib.suppress(OSError):
+                    stream.close()
     sys.exit(status)
 
 

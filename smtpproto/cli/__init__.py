@@ -7,12 +7,13 @@ status, and `STATUS`, which explains it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 from typing import TYPE_CHECKING
 
 from .. import __version__
 from . import demo, explain, probe, proxy, send, serve, talk
 from .common import CannotRun, reason
-from .terminal import complain, flush
+from .terminal import OutputClosed, OutputFailed, complain, flush
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -51,9 +52,12 @@ def main(arguments: Sequence[str] | None = None, *, program: str = "smtpproto") 
             return _run(parser, arguments)
         finally:
             flush()
-    except OSError as error:
-        # A file that an option names, or the output itself.
-        complain(f"{parser.prog}: {reason(error)}")
+    except OutputClosed:
+        raise
+    except (OSError, OutputFailed) as error:
+        # A file that an option names, or the output itself: then perhaps nothing can be said.
+        with contextlib.suppress(OutputFailed):
+            complain(f"{parser.prog}: {reason(error)}")
         return 2
 
 

@@ -187,7 +187,7 @@ def replies(lines: list[str]) -> list[tuple[int, str]]:
         reply = reader.feed(whole.strip().encode("utf-8", "backslashreplace"), Noop())
         if reply is not None:
             # The reader leaves a code of another class in the text (RFC 2034 section 4).
-            status = LEADING.match(reply.text)
+            status = None if reply.enhanced else LEADING.match(reply.text)
             other = status is not None and status[1][0] != str(reply.code)[0]
             found.append((reply.code, status[1] if status and other else reply.enhanced))
     return found

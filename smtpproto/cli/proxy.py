@@ -22,7 +22,7 @@ from .listeners import announcement, listen
 from .proxy_session import ProxySession, Recorder
 from .session_options import trusting
 from .signals import STOPPING, ServerOutput, Signals, held_back
-from .terminal import OutputClosed, complain, say
+from .terminal import complain, say
 
 if TYPE_CHECKING:
     import argparse
@@ -99,8 +99,7 @@ def run(options: argparse.Namespace) -> int:
         proxy = _Proxy(options, to_client, to_server)
         with Signals(*STOPPING) as signals:
             proxy.run(listeners, signals)
-        if proxy.output.closed:
-            raise OutputClosed
+        proxy.output.check()
     return 0
 
 

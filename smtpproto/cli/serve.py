@@ -22,7 +22,7 @@ from .serve_faults import AsyncFaultyReceiver, FaultyReceiver, not_asked_for
 from .serve_options import add_arguments, check, server_settings
 from .signals import STOPPING, Signals, held_back
 from .sinks import AsyncReceiver, Receiver, sinks
-from .terminal import OutputClosed, say
+from .terminal import say
 
 if TYPE_CHECKING:
     import argparse
@@ -120,7 +120,7 @@ def serve_until(
     Raises:
         CannotRun: a file cannot be used.
         OSError: a store cannot be used.
-        OutputClosed: the server stopped because the reader of its output has closed it.
+        OutputFailed: the server stopped because its output cannot be written.
     """
     settings = replace(settings, listeners=listeners, listeners_shared=options.shared)
     where, rules = sinks(options), options.faults
@@ -148,5 +148,4 @@ def serve_until(
             )
             over = {"asyncio": serve_async.serve_over_asyncio, "trio": serve_async.serve_over_trio}
             over[options.io](make, settings, say_started, signals, others)
-    if options.output.closed:
-        raise OutputClosed
+    options.output.check()

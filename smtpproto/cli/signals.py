@@ -9,7 +9,7 @@ import signal
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from .terminal import OutputClosed
+from .terminal import OutputFailed, writing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -117,23 +117,26 @@ class Signals:
 class ServerOutput:
     """Standard output and standard error for the sessions of a server.
 
-    If the reader closes the output, the server stops as after SIGTERM, so that running transactions
+    If the output cannot be written, the server stops as after SIGTERM, so that running transactions
     finish.
-
-    Attributes:
-        closed: whether the reader has closed the output.
     """
 
     def __init__(self) -> None:
-        self.closed = False
+        self._failure: OutputFailed | None = None
 
     def written(self, write: Callable[[], object]) -> bool:
-        """Call a function that writes; return False if the reader has closed the output."""
+        """Call a function that writes; return whether it could."""
         try:
-            write()
-        except (BrokenPipeError, OutputClosed):
-            if not self.closed:
-                self.closed = True
+            with writing():
+                write()
+        except OutputFailed as failure:
+            if self._failure is None:
+                self._failure = failure
                 os.kill(os.getpid(), signal.SIGTERM)
             return False
         return True
+
+    def check(self) -> None:
+        """Raise the `OutputFailed` that has stopped the server, if there is one."""
+        if self._failure is not None:
+            raise self._failure

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "OutputClosed",
+    "OutputFailed",
     "Progress",
     "amount",
     "complain",
@@ -31,6 +32,7 @@ __all__ = [
     "say",
     "say_json",
     "show_table",
+    "writing",
 ]
 
 # What a style looks like, in rich's words.
@@ -42,11 +44,15 @@ PATIENCE = 1.0
 UNITS = ("octets", "kB", "MB", "GB")
 
 
-class OutputClosed(BaseException):
-    """The reader of this process's output has closed it, as `| head` does: see `__main__.command`.
+class OutputFailed(BaseException):
+    """This process cannot write its output, as on a full disk; the text says why.
 
     It is not an `Exception`, so no session treats it as its own error.
     """
+
+
+class OutputClosed(OutputFailed):
+    """The reader of the output has closed it, as `| head` does: see `__main__.command`."""
 
 
 def is_live(file: TextIO | None) -> bool:
@@ -76,7 +82,7 @@ def say(text: str, style: str = "") -> None:
         style: a key of `STYLES`; "" for none.
 
     Raises:
-        OutputClosed: the other end of the pipe is closed.
+        OutputFailed: it cannot be written.
     """
     _write(text, style, sys.stdout)
 
@@ -85,7 +91,7 @@ def complain(text: str, style: str = "") -> None:
     """Print a line to standard error.
 
     Raises:
-        OutputClosed: the other end of the pipe is closed.
+        OutputFailed: it cannot be written.
     """
     _write(text, style, sys.stderr)
 
@@ -94,7 +100,7 @@ def say_json(value: Any) -> None:
     """Print a value as JSON in one line.
 
     Raises:
-        OutputClosed: the other end of the pipe is closed.
+        OutputFailed: it cannot be written.
     """
     say(json.dumps(value))
 
@@ -112,7 +118,7 @@ def show_table(rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> Non
         styles: a key of `STYLES` for each row; () for none.
 
     Raises:
-        OutputClosed: the other end of the pipe is closed.
+        OutputFailed: it cannot be written.
     """
     console = _console(sys.stdout)
     if console is None:
@@ -128,13 +134,13 @@ def show_table(rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> Non
     for number, row in enumerate(rows):
         style = STYLES.get(styles[number] if styles else "", "")
         table.add_row(*map(Text, row), style=style)
-    with _closing():
+    with writing():
         console.print(table)
 
 
 def _write(text: str, style: str, file: TextIO) -> None:
     console = _console(file) if style else None
-    with _closing():
+    with writing():
         if console is None:
             # One write for the whole line: other threads write too.
             file.write(f"{text}\n")
@@ -150,24 +156,21 @@ def flush() -> None:
     """Write buffered output, such as help, while a closed pipe can still be reported.
 
     Raises:
-        OutputClosed: the other end of the pipe is closed.
+        OutputFailed: it cannot be written.
     """
-    if not sys.stdout.closed:
-        with _closing():
-            sys.stdout.flush()
+    with writing():
+        sys.stdout.flush()
 
 
 @contextlib.contextmanager
-def _closing() -> Iterator[None]:
+def writing() -> Iterator[None]:
+    """Raise `OutputFailed` where the block cannot write the output."""
     try:
         yield
     except BrokenPipeError:
         raise OutputClosed from None
-    except OSError:
-        # Python would write the rest of the buffer once more at its end, and fail again.
-        with contextlib.suppress(OSError):
-            sys.stdout.close()
-        raise
+    except OSError as error:
+        raise OutputFailed(error.strerror) from None
 
 
 # --- progress -------------------------------------------------------------------------------------

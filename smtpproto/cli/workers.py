@@ -26,7 +26,7 @@ from dataclasses import dataclass
 
 from .common import CannotRun
 from .signals import STOPPING, Signals
-from .terminal import OutputClosed, complain
+from .terminal import OutputClosed, OutputFailed, complain
 
 __all__ = ["Supervisor", "back_off"]
 
@@ -272,11 +272,11 @@ class Supervisor:
 
             self._work(self._places[place], started, self._lifeline)
             status = 0
-        except (CannotRun, OSError) as error:
-            complain(f"worker {os.getpid()}: {error}")
-            status = 2
         except OutputClosed:
             status = UNREAD
+        except (CannotRun, OSError, OutputFailed) as error:
+            status = 2
+            complain(f"worker {os.getpid()}: {error}")
         except BaseException:  # noqa: BLE001  # no exception may leave a forked child
             traceback.print_exc()
         finally:

@@ -37,6 +37,9 @@ EXPLAINED = [
     # A class that contradicts the reply code is said; an address is no code.
     (("550", "4.1.1", "later"), (550, "4.1.1", "")),
     (("550 4.3.2.1 is on a blocklist",), (550, "", "")),
+    # The first code counts, a later one belongs to the text.
+    (("550 5.1.1 4.2.2 full",), (550, "5.1.1", "")),
+    (("550 5.1.1 5.2.2 full",), (550, "5.1.1", "")),
     (("250-mx.example\n250-SIZE\n250 PIPELINING", "--to", "EHLO"), (250, "", "EHLO")),
     (("5.1.1",), (0, "5.1.1", "")),
     ((" 4.7.0 ",), (0, "4.7.0", "")),

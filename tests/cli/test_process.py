@@ -16,9 +16,10 @@ import pytest
 
 from smtpproto import sync
 from smtpproto.cli.common import IO
-from tests.cli.inboxes import Forgetting
+from tests.cli.inboxes import Forgetting, Inbox
 from tests.programs import HOST, environment, signals_as_usual, until
 
+FULL = b"python -m smtpproto: No space left on device\n"
 INTERRUPTED, UNREAD = -signal.SIGINT, -signal.SIGPIPE
 KINDS = pytest.mark.parametrize("io", IO)
 
@@ -173,6 +174,14 @@ def test_a_server_whose_first_line_nobody_reads_stops(more: list[str]) -> None:
         (">&- 2>&-", "explain nonsense", (2, b"")),
         (">/dev/full", "explain 550", (2, b"smtpproto: No space left on device\n")),
         (">/dev/full", "--help", (2, b"smtpproto: No space left on device\n")),
+        (">/dev/full", "demo", (2, b"smtpproto: No space left on device\n")),
+        (">/dev/full 2>&1", "demo", (2, b"")),
+        (">/dev/full 2>&1", "--version", (2, b"")),
+        ("2>/dev/full", "explain nonsense", (2, b"")),
+        ("2>/dev/full", "unknown", (2, b"")),
+        ("2>/dev/full", "send no-such-file", (2, b"")),
+        ("2>/dev/full", "probe 127.0.0.1:1", (2, b"")),
+        ("2>/dev/full", "talk 127.0.0.1:1", (2, b"")),
         ("<&-", "explain -", (2, b"found ''")),
         ("<&-", "send -", (2, b"not sent: the message has no Sender or From field")),
         ("<&-", "talk 127.0.0.1:1", (2, b"Connection refused")),
@@ -190,6 +199,54 @@ def test_a_stream_that_is_closed_or_full(
     assert b"Traceback" not in done.stderr
     assert b"Warning" not in done.stderr
     assert text in done.stderr
+
+
+def on_a_full_disk(*arguments: str) -> tuple[int, bytes]:
+    """Run a verb whose standard output cannot be written."""
+    with Path("/dev/full").open("wb") as full, signals_as_usual():
+        done = subprocess.run(
+            [sys.executable, "-W", "error", "-m", "smtpproto", *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            env=environment(),
+            check=False,
+        )
+    return done.returncode, done.stderr
+
+
+@pytest.mark.parametrize("verb", [["talk"], ["talk", "--json"], ["probe"]])
+def test_a_full_disk_is_no_fault_of_the_session(server: str, verb: list[str]) -> None:
+    assert on_a_full_disk(*verb, server) == (2, FULL)
+
+
+@KINDS
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_a_message_is_sent_but_cannot_be_reported(
+    sink: str, mails: Inbox, message_file: str, io: str, form: list[str]
+) -> None:
+    done = on_a_full_disk("send", message_file, "--server", sink, "--io", io, *form)
+    assert done == (2, FULL)
+    assert len(mails.mails) == 1
+
+
+@pytest.mark.parametrize("more", [[], ["--io", "trio"], ["--io", "asyncio"], ["--workers", "2"]])
+def test_a_server_cannot_print_where_it_listens(more: list[str]) -> None:
+    done = on_a_full_disk("serve", "--listen", f"{HOST}:0", *more)
+    assert done == (2, FULL)
+
+
+@KINDS
+def test_a_server_cannot_write_its_transcript(io: str) -> None:
+    with (
+        Path("/dev/full").open("wb") as full,
+        running(
+            "serve", "--listen", f"{HOST}:0", "--io", io, "--transcript", stderr=full.fileno()
+        ) as process,
+    ):
+        with socket.create_connection((HOST, port_of(process)), 20) as client:
+            assert client.recv(3) == b"220"
+        assert process.wait(20) == 2
 
 
 # --- Ctrl-C -------------------------------------------------------------------------------------
