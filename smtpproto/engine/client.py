@@ -175,7 +175,7 @@ class Client(ClientCommands):
             raise _no_reply_to_auth() from None
         self._observe("S", b"334 (challenge)" if line.startswith(b"3") else line)
         if reply is not None:
-            self._lines.limit = self._limits.reply_line
+            self._lines.limit = self.limits.reply_line
         return reply
 
     def _settle(self, reply: Reply) -> None:
@@ -278,7 +278,7 @@ class Client(ClientCommands):
         # Some old servers write "AUTH=LOGIN".
         words = [line.strip(" ").replace("=", " ").partition(" ")[0].upper() for line in lines]
         kinds = of_keywords([*self._catalogue.kinds, *words])
-        self._catalogue = catalogue(kinds, self.session.protocol, self._limits)
+        self._catalogue = catalogue(kinds, self.session.protocol, self.limits)
         self._rows = self._catalogue.rows
 
     def _closed(self, *, clean: bool) -> ClientEvent | Need:

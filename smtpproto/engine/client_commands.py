@@ -293,9 +293,9 @@ class ClientCommands(Connection):
             )
         assert isinstance(command, DialogueCommand)
         line = command.format_response(response.octets)
-        if len(line) + 2 > self._limits.exchange_line:
+        if len(line) + 2 > self.limits.exchange_line:
             raise LocalProtocolError(
-                f"the response has more than {self._limits.exchange_line} octets "
+                f"the response has more than {self.limits.exchange_line} octets "
                 "(RFC 4954 section 4)"
             )
         if self._unread_code() not in _NO_ANSWER:
@@ -307,7 +307,7 @@ class ClientCommands(Connection):
 
     def _expect_challenge(self) -> None:
         """Allow a longer line for the next reply, a challenge (RFC 4954 section 4)."""
-        self._lines.limit = max(self._limits.exchange_line, self._limits.reply_line)
+        self._lines.limit = max(self.limits.exchange_line, self.limits.reply_line)
 
     def _forget_session(self) -> None:
         super()._forget_session()

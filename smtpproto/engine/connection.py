@@ -53,6 +53,7 @@ class Connection:
     Attributes:
         state: the state of the session.
         transaction: what MAIL and RCPT said; None outside a mail transaction.
+        limits: the bounds on what the peer can make it hold or do.
         line_endings: what happens to a bare CR or LF in content; in lines both are refused.
     """
 
@@ -65,12 +66,12 @@ class Connection:
         "_closing_told",
         "_eof",
         "_in_force",
-        "_limits",
         "_lines",
         "_observer",
         "_out",
         "_rows",
         "_session",
+        "limits",
         "line_endings",
         "state",
         "transaction",
@@ -91,7 +92,7 @@ class Connection:
         self._rows = catalogue.rows
         # The rules of the extensions in use.
         self._in_force = catalogue.in_force(session.offered)
-        self._limits = limits
+        self.limits = limits
         self.line_endings = line_endings
         self._observer = observer
         self._buffer = ReceiveBuffer()

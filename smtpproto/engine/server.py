@@ -183,13 +183,13 @@ class Server(ServerReplies):
         """Return the next line, or the event or `Need` if there is no line to parse."""
         lines = self._lines
         line = lines.read()
-        if lines.dropped > self._limits.overlong:
+        if lines.dropped > self.limits.overlong:
             # Stop reading a line that has no end.
             return self._reject(refusals.ENDLESS_LINE)
         if line is None:
             return self._closed(clean=False) if self._eof else _NEEDS_DATA
         self._commands += 1
-        if self._commands > self._limits.commands:
+        if self._commands > self.limits.commands:
             return self._reject(refusals.TOO_MANY_COMMANDS)
         return line
 
@@ -259,7 +259,7 @@ class Server(ServerReplies):
     def _excuse(self) -> None:
         """Do not count a recipient beyond the limit (RFC 5321 section 4.5.3.1.10)."""
         self._excess += 1
-        if self._excess <= self._limits.commands * _FOR_LONG_LISTS:
+        if self._excess <= self.limits.commands * _FOR_LONG_LISTS:
             self._commands -= 1
 
     def _show(self, line: bytes) -> bool:
@@ -302,7 +302,7 @@ class Server(ServerReplies):
         if (
             type(command) is Rcpt
             and transaction is not None
-            and len(transaction.recipients) >= self._limits.recipients
+            and len(transaction.recipients) >= self.limits.recipients
         ):
             return refusals.TOO_MANY_RECIPIENTS
         if row.success is _TLS and len(self._buffer):

@@ -102,11 +102,6 @@ class ServerReplies(Connection):
         self._failed = False
 
     @property
-    def limits(self) -> Limits:
-        """The bounds on what a client can make it hold or do."""
-        return self._limits
-
-    @property
     def owed(self) -> int:
         """How many replies are due before the next event: 0, 1, or on LMTP one per recipient."""
         return 0 if self._row is None else self._owed
@@ -172,7 +167,7 @@ class ServerReplies(Connection):
         elif after is _CHUNKS and not isinstance(command, CountedCommand):
             self._begin_content(None)
         elif after is _EXCHANGE:
-            self._lines.limit = self._limits.exchange_line
+            self._lines.limit = self.limits.exchange_line
         elif before is _EXCHANGE:
             self._lines.limit = self._catalogue.longest
 
@@ -308,7 +303,7 @@ class ServerReplies(Connection):
         """Count an error of the client; close the session after too many."""
         if rejected.reply.permanent:
             self._errors += 1
-            if self._errors >= self._limits.errors:
+            if self._errors >= self.limits.errors:
                 self._close(TOO_MANY_ERRORS)
         return rejected
 

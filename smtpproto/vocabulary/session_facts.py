@@ -8,8 +8,7 @@ place: the transaction, which gains recipients, and `state`, which belongs to th
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field, fields
-from operator import attrgetter
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from typing import Protocol as TypingProtocol
 
@@ -170,7 +169,7 @@ class EarlyTalk:
     """
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots: `changed` copies all fields at once
 class Session:
     """What is known about a session; the same on both sides.
 
@@ -225,25 +224,14 @@ class Session:
         return changed(self, facts=tuple(fact for fact in self.facts if type(fact) is not kind))
 
 
-# A slot is set through these; a frozen value cannot be changed by its names.
-_SET = {each.name: getattr(Session, each.name).__set__ for each in fields(Session)}
-_values = attrgetter(*_SET)
-
-
 def changed(session: Session, **changes: Any) -> Session:
     """The session with other values in some fields.
 
     A server does this four times for each connection, and `dataclasses.replace` takes five times
     as long.
-
-    Raises:
-        KeyError: a session has no such field.
     """
     new = object.__new__(Session)
-    for put, value in zip(_SET.values(), _values(session), strict=True):
-        put(new, value)
-    for name, value in changes.items():
-        _SET[name](new, value)
+    vars(new).update(vars(session), **changes)
     return new
 
 
