@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import smtplib
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,19 @@ import aiosmtplib
 
 from tests.interop.peers import NODE_MODULES, program, run
 from tests.programs import HOST, until
+
+# Dots, empty lines, and every octet that a line can have.
+MESSAGE = (
+    b"From: <carol@far.test>\r\nTo: <alice@local.test>\r\nSubject: every octet\r\n\r\n"
+    b".\r\n..\r\n.a dot\r\n\r\n%b\r\nno more\r\n"
+    % bytes(octet for octet in range(1, 256) if octet not in b"\r\n")
+)
+
+
+def submit(port: int, *recipients: str, sender: str = "carol@far.test") -> None:
+    """Send `MESSAGE` with smtplib."""
+    with smtplib.SMTP(HOST, port, "smtplib.test", timeout=20) as link:
+        link.sendmail(sender, recipients, MESSAGE, ["BODY=8BITMIME"])
 
 
 def swaks(port: int, sender: str, recipients: Sequence[str], *options: str) -> str:

@@ -104,10 +104,6 @@ class Postfix(Delivering):
         command = [program("postqueue"), "-c", str(self.home / "etc"), "-j"]
         return [json.loads(line) for line in run(command).splitlines()]
 
-    def queue_file(self, queue_id: str) -> str:
-        """All that Postfix keeps of a queued message: envelope, parameters, content."""
-        return run([program("postcat"), "-c", str(self.home / "etc"), "-q", queue_id])
-
     def wait_until_empty(self, timeout: float = 60) -> None:
         until(self._is_empty, timeout, "an empty queue")
 

@@ -6,8 +6,8 @@ import contextlib
 import smtplib
 import ssl
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import aiosmtplib
 import pytest
@@ -20,12 +20,13 @@ from smtpproto.sasl import Users
 from tests.adapters.worlds import World
 from tests.interop import logins
 from tests.interop.certificates import Files, server_context
+from tests.interop.conftest import Peers
 from tests.interop.inbox import Inbox
-from tests.interop.logins import CONTENT, Login, gsasl
+from tests.interop.logins import TOKEN, LogIn, gsasl
+from tests.interop.matrix.features import PASSWORD, PLAIN, USER, Letter
+from tests.interop.matrix.sending import Job
 from tests.interop.peers import needs
 from tests.programs import until
-
-PASSWORD, TOKEN = "tanstaaftanstaaf", "a-token-of-tim"
 
 
 class Store(Users):
@@ -33,71 +34,68 @@ class Store(Users):
 
     def authorize(self, authentication: str, authorization: str) -> bool:
         if authentication == "tim@client.test":
-            return authorization in {"tim", authentication}
+            return authorization in {USER, authentication}
         return super().authorize(authentication, authorization)
 
 
-USERS = Store({"tim": PASSWORD}, secret=b"0123456789abcdef", tokens={TOKEN: "tim"})
-Way = tuple[Callable[[Login], None], str, ServerTLS]
+USERS = Store({USER: PASSWORD}, secret=b"0123456789abcdef", tokens={TOKEN: USER})
+OTHERS = Users({USER: "another password"}, secret=b"0123456789abcdef", iterations=4096)
 FAILURES = (AssertionError, smtplib.SMTPException, aiosmtplib.SMTPException)
-MODES = [ServerTLS.STARTTLS, ServerTLS.IMPLICIT]
+LETTER = Letter(PLAIN, "AUTH", "dora@else.test")
 WAYS = [
     pytest.param(
-        (client, mechanism, mode),
-        id=f"{client.__name__}-{mechanism}-{mode.name}",
+        client,
+        mechanism,
+        implicit,
+        id=f"{client.__name__}-{mechanism}-{'IMPLICIT' if implicit else 'STARTTLS'}",
         marks=needs(*logins.PROGRAMS.get(client, ())),
     )
     for client, mechanisms in logins.ALL.items()
     for mechanism in mechanisms
-    for mode in MODES
-    if not (client is gsasl and mode is ServerTLS.IMPLICIT)
+    for implicit in (False, True)
+    if not (client is gsasl and implicit)
 ]
 
 
-@contextlib.contextmanager
-def serving(
-    world: World, inbox: Inbox, files: Files, mechanism: str, mode: ServerTLS
-) -> Iterator[Any]:
-    """Our server; it offers one mechanism, so that clients have no choice."""
-    # In TLS 1.3 gsasl binds to what Python's ssl cannot tell.
-    version = ssl.TLSVersion.TLSv1_2 if mechanism.endswith("-PLUS") else None
-    with world.serve(
-        inbox,
-        tls=mode,
-        tls_context=server_context(files, version=version),
-        users=USERS,
-        external=NameKind.EMAIL,
-        extensions=[*standard(), Auth((mechanism,), required=True)],
-    ) as server:
-        yield server
+Serving = Callable[..., AbstractContextManager[tuple[Inbox, Job]]]
 
 
 @pytest.fixture
-def message(tmp_path: Path) -> Path:
-    path = tmp_path / "message"
-    path.write_bytes(CONTENT)
-    return path
+def serving(world: World, files: Files, peers: Peers, tmp_path: Path) -> Serving:
+    """Called with a mechanism: our server, which offers no other, and what a client is to do."""
+
+    @contextlib.contextmanager
+    def serve(
+        mechanism: str, *, implicit: bool = False, users: Users = USERS
+    ) -> Iterator[tuple[Inbox, Job]]:
+        inbox = Inbox()
+        # In TLS 1.3 gsasl binds to what Python's ssl cannot tell.
+        version = ssl.TLSVersion.TLSv1_2 if mechanism.endswith("-PLUS") else None
+        with world.serve(
+            inbox,
+            tls=ServerTLS.IMPLICIT if implicit else ServerTLS.STARTTLS,
+            tls_context=server_context(files, version=version),
+            users=users,
+            external=NameKind.EMAIL,
+            extensions=[*standard(), Auth((mechanism,), required=True)],
+        ) as server:
+            yield inbox, Job(server.port, LETTER, files, tmp_path, {}, peers, False)
+            until(lambda: inbox.over, 20, "the end of the session")
+
+    return serve
 
 
-def secret_for(mechanism: str) -> str:
-    return TOKEN if mechanism in logins.TOKENS else PASSWORD
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_logs_in(world: World, files: Files, message: Path, way: Way) -> None:
-    client, mechanism, mode = way
-    inbox, secret = Inbox(), secret_for(mechanism)
-    with serving(world, inbox, files, mechanism, mode) as server:
-        implicit = mode is ServerTLS.IMPLICIT
-        client(Login(server.port, implicit, mechanism, files, message, "tim", secret))
-        until(lambda: inbox.over, 20, "the end of the session")
+@pytest.mark.parametrize("client, mechanism, implicit", WAYS)
+def test_logs_in(serving: Serving, client: LogIn, mechanism: str, implicit: bool) -> None:
+    with serving(mechanism, implicit=implicit) as (inbox, job):
+        client(mechanism, implicit)(job)
     (session,) = inbox.over
-    assert session.identity in {"tim", "tim@client.test"}
+    assert session.identity in {USER, "tim@client.test"}
     assert session.secure
     assert inbox.rejected_by_core == []
     if client is not gsasl:
         # msmtp puts a Date on top.
-        assert inbox.one().content.endswith(CONTENT)
+        assert inbox.one().content.endswith(LETTER.content)
         assert inbox.one().session.identity == session.identity
 
 
@@ -108,14 +106,12 @@ def test_logs_in(world: World, files: Files, message: Path, way: Way) -> None:
         for client in logins.ALL
     ],
 )
-def test_a_wrong_password(
-    world: World, files: Files, message: Path, client: Callable[[Login], None]
-) -> None:
-    inbox = Inbox()
-    with serving(world, inbox, files, "PLAIN", ServerTLS.STARTTLS) as server:
-        with pytest.raises(FAILURES, match="535"):
-            client(Login(server.port, False, "PLAIN", files, message, "tim", "wrong"))
-        until(lambda: inbox.over, 20, "the end of the session")
+def test_a_wrong_password(serving: Serving, client: LogIn) -> None:
+    with (
+        serving("PLAIN", users=OTHERS) as (inbox, job),
+        pytest.raises(FAILURES, match="535"),
+    ):
+        client("PLAIN", False)(job)
     assert inbox.mails == []
     assert {refusal.reply.code for refusal in inbox.rejected_by_core} == {535}
     assert [session.identity for session in inbox.over] == [None] * len(inbox.over)

@@ -11,11 +11,9 @@ import pytest
 from smtpproto import (
     Client,
     Command,
-    ConnectionClosed,
     ContentChunk,
     Domain,
     Ehlo,
-    EndOfContent,
     ForwardPath,
     Lhlo,
     Mail,
@@ -24,34 +22,32 @@ from smtpproto import (
     Protocol,
     Quit,
     Rcpt,
-    Rejected,
     Reply,
     ReversePath,
     Rset,
-    Server,
+    sync,
 )
+from smtpproto.conversations import Transcript
 from smtpproto.extensions import (
     Bdat,
     BinaryMime,
     Body,
     Chunking,
     Dsn,
-    EightBitMime,
     Envid,
     Notify,
     Orcpt,
-    Pipelining,
     Ret,
     ServerLimits,
-    Size,
     SmtpUtf8,
     SmtpUtf8Parameter,
 )
-from smtpproto.vocabulary.events import ServerEvent
+from smtpproto.extensions.known import standard
 from tests.interop import exim, postfix
 from tests.interop.dovecot import Dovecot
 from tests.interop.exim import Exim
-from tests.interop.peers import accepting, needs
+from tests.interop.inbox import Inbox
+from tests.interop.peers import needs
 from tests.interop.postfix import Postfix
 from tests.programs import HOST
 
@@ -241,70 +237,26 @@ def test_utf_8_addresses(postfix_inbound: Postfix) -> None:
 # --- chunks and limits from Exim --------------------------------------------------------------
 
 
-class Sink:
-    """A server's engine on a socket, one session after the other; accepts everything."""
-
-    port: int
-
-    def __init__(self) -> None:
-        self.sessions: list[list[ServerEvent]] = []
-        self.transcript = b""
-
-    def session(self, accepted: socket.socket) -> None:
-        extensions = (Size(10**7), EightBitMime(), Pipelining(), Chunking(), BinaryMime())
-        more = (SmtpUtf8(), Dsn(), ServerLimits(rcptmax=2, mailmax=5))
-        server = Server("sink.example", [*extensions, *more])
-        events: list[ServerEvent] = []
-        self.sessions.append(events)
-        with accepted:
-            while True:
-                event = server.next_event()
-                if event is Need.REPLY:
-                    server.accept()
-                elif isinstance(event, Need):
-                    accepted.sendall(server.data_to_send())
-                    data = accepted.recv(65536)
-                    self.transcript += data
-                    server.receive_data(data)
-                else:
-                    events.append(event)
-                    if isinstance(event, ConnectionClosed):
-                        accepted.sendall(server.data_to_send())
-                        return
-
-    def messages(self) -> list[bytes]:
-        """The content of each complete message."""
-        found, content = [], b""
-        for event in [event for session in self.sessions for event in session]:
-            if isinstance(event, ContentChunk):
-                content += event.octets
-            elif isinstance(event, EndOfContent):
-                found.append(content)
-                content = b""
-        return found
-
-
-@pytest.fixture
-def sink() -> Iterator[Sink]:
-    server = Sink()
-    with accepting(server.session) as server.port:
-        yield server
-
-
 @needs("exim4")
-def test_exim_sends_chunks(exim_relay: Callable[[int], Exim], sink: Sink) -> None:
-    relay = exim_relay(sink.port)
+def test_exim_sends_chunks(exim_relay: Callable[[int], Exim]) -> None:
+    inbox = Inbox()
+    lines: list[str] = []
+    limits = ServerLimits(rcptmax=2, mailmax=5)
     body = b".\r\n..\r\nQUIT\r\n" + b"x" * 70 + b"\r\n"
-    with link(relay.port) as client:
-        recipients = [rcpt(f"{name}@elsewhere.example") for name in "abcde"]
-        codes = client.codes(Mail(SENDER), *recipients, *chunk(HEADER + body * 500, last=True))
-        assert set(codes) == {250}
-    relay.wait_until_empty()
-    assert b"BDAT " in sink.transcript
-    assert sink.messages()
-    assert all(message.endswith(HEADER + body * 500) for message in sink.messages())
-    events = [event for session in sink.sessions for event in session]
-    assert sum(isinstance(event, Rcpt) for event in events) == 5
+    with sync.serve(
+        inbox,
+        hostname="sink.example",
+        extensions=[*standard(), Chunking(), BinaryMime(), SmtpUtf8(), Dsn(), limits],
+        observer=lambda _: Transcript(lines.append),
+    ) as server:
+        relay = exim_relay(server.port)
+        with link(relay.port) as client:
+            recipients = [rcpt(f"{name}@elsewhere.example") for name in "abcde"]
+            codes = client.codes(Mail(SENDER), *recipients, *chunk(HEADER + body * 500, last=True))
+            assert set(codes) == {250}
+        relay.wait_until_empty()
+    assert any(line.startswith("C: BDAT ") for line in lines)
+    assert all(mail.content.endswith(HEADER + body * 500) for mail in inbox.mails)
+    assert sum(len(mail.recipients) for mail in inbox.mails) == 5
     # Where Exim does not read LIMITS, it is told what it could have known, and comes again.
-    refused = [event.reply.code for event in events if isinstance(event, Rejected)]
-    assert set(refused) <= {452}
+    assert {rejected.reply.code for rejected in inbox.rejected_by_core} <= {452}

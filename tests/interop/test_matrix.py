@@ -7,12 +7,13 @@ from dataclasses import replace
 
 import pytest
 
+from smtpproto import sync
+from tests.interop.inbox import Inbox
 from tests.interop.matrix import page
 from tests.interop.matrix.features import AUTH, DSN, FEATURES, PIPELINING, PLAIN, STARTTLS
 from tests.interop.matrix.rows import CANNOT, FAILED, NOT_HERE, YES, Cell, Row, fill
 from tests.interop.matrix.table import CLIENTS, SERVERS, Cannot
 from tests.interop.matrix.wire import wire
-from tests.interop.sink import sink
 from tests.programs import HOST
 
 
@@ -73,10 +74,13 @@ def test_adapters_that_differ_are_named() -> None:
 
 @pytest.mark.parametrize("commands", [[b"EHLO a\r\n", b"NOOP\r\n"], [b"EHLO a\r\nNOOP\r\n"]])
 def test_the_wire_tells_lock_step_from_pipelining(commands: list[bytes]) -> None:
-    with sink() as server, wire(server.port) as link:
+    with (
+        sync.serve(Inbox(), hostname="mx.test", extensions=()) as server,
+        wire(server.port) as link,
+    ):
         with socket.create_connection((HOST, link.port), 20) as client:
             replies = client.makefile("rb")
-            assert replies.readline() == b"220 sink.test ESMTP\r\n"
+            assert replies.readline() == b"220 mx.test ESMTP\r\n"
             for command in commands:
                 client.sendall(command)
                 for _ in range(command.count(b"\r\n")):

@@ -1,4 +1,7 @@
-"""Who the client is: told by HAProxy, nginx and Postfix to our server, by our client to them."""
+"""Who the client is: told by HAProxy, nginx and Postfix to our server, by our client to them.
+
+And ETRN, which Postfix knows too.
+"""
 
 from __future__ import annotations
 
@@ -11,19 +14,28 @@ import pytest
 
 from smtpproto import Domain, Ehlo, TLSFacts
 from smtpproto.conversations import Envelope, ServerTLS, TLSMode
-from smtpproto.extensions import ClientOverride, ForwardedClient, XClient, XClientCommand, XForward
+from smtpproto.extensions import (
+    ClientOverride,
+    EtrnCommand,
+    ForwardedClient,
+    XClient,
+    XClientCommand,
+    XForward,
+    XForwardCommand,
+)
 from smtpproto.extensions.known import standard
 from smtpproto.wire.proxy_header_parser import TrustedNetworks
 from smtpproto.wire.proxy_header_value import Endpoint, ProxyFamily, ProxyHeader
 from tests.adapters.worlds import World
+from tests.commands import mail, rcpt
 from tests.interop.certificates import Files, client_context, server_context
+from tests.interop.clients import MESSAGE, submit
 from tests.interop.conftest import Peers
 from tests.interop.haproxy import haproxy
 from tests.interop.inbox import Inbox
 from tests.interop.nginx import Nginx
 from tests.interop.peers import free_port, needs
 from tests.interop.postfix import postfix
-from tests.interop.test_harness import MESSAGE, submit
 from tests.programs import HOST, until
 
 TRUSTED = TrustedNetworks([HOST])
@@ -31,6 +43,7 @@ TRUSTED = TrustedNetworks([HOST])
 CLIENT = "127.0.0.9"
 ENVELOPE = Envelope.of("carol@far.test", ["alice@local.test"])
 CONTENT = b"From: <carol@far.test>\r\nTo: <alice@local.test>\r\nSubject: hello\r\n\r\nhello\r\n"
+NAME, ADDRESS = ("NAME", "spike.test"), ("ADDR", "192.0.2.2")
 
 
 def header(version: int) -> ProxyHeader:
@@ -126,21 +139,28 @@ def test_our_client_tells_haproxy(world: World, peers: Peers, version: int) -> N
 # --- nginx ------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("hello", ["ehlo", "helo"])
 @needs("nginx")
-def test_nginx_tells_our_server(world: World, nginx_before: Callable[[int], Nginx]) -> None:
+def test_nginx_tells_our_server(
+    world: World, nginx_before: Callable[[int], Nginx], hello: str
+) -> None:
     inbox = Inbox()
     extensions = [*standard(), XClient(TRUSTED)]
+    arguments: dict[str, Any] = {"source_address": (CLIENT, 0), "timeout": 20}
     with world.serve(inbox, extensions=extensions) as server:
         proxy = nginx_before(server.port)
-        with world.connect((HOST, proxy.port), source_address=CLIENT) as client:
-            assert client.send(ENVELOPE, CONTENT).complete
+        with smtplib.SMTP(HOST, proxy.port, "client.test", **arguments) as link:
+            getattr(link, hello)()
+            link.sendmail("carol@far.test", ["alice@local.test"], CONTENT)
     session = inbox.one().session
     assert session.peer == CLIENT
-    assert str(session.name) == "client.example.org"
+    assert str(session.name) == "client.test"
+    assert session.extended is (hello == "ehlo")
     fact = session.get(ClientOverride)
     assert fact is not None
     assert fact.get("ADDR") == CLIENT
     assert inbox.one().content == CONTENT
+    assert inbox.rejected_by_core == []
 
 
 # --- Postfix ----------------------------------------------------------------------------------
@@ -168,13 +188,41 @@ def test_our_client_tells_postfix(
 @needs("postfix")
 def test_our_client_takes_the_place_of_another(world: World, peers: Peers) -> None:
     server = peers.start(postfix(main={"smtpd_authorized_xclient_hosts": "127.0.0.0/8"}))
-    said = (("NAME", "spike.test"), ("ADDR", "192.0.2.2"))
     with world.connect((HOST, server.port)) as client:
-        assert client.command(XClientCommand(said)).code == 220
+        assert {"NAME", "ADDR", "LOGIN", "DESTADDR"} <= set(client.offered.get(XClient).names)
+        # Without EHLO between them: what does not fit one line.  The address comes last, as Postfix
+        # asks afterwards whether that one is authorized.
+        for said in (("HELO", "a+b=c"), ("PROTO", "ESMTP")), (NAME, ADDRESS, ("PORT", "4711")):
+            assert client.command(XClientCommand(said)).code == 220
         assert client.command(Ehlo(Domain("spike.test"))).code == 250
         assert client.send(ENVELOPE, CONTENT).complete
+        # Postfix relays for its own network, of which the client is no part.
+        assert client.command(mail()).code == 250
+        refused = client.command(rcpt())
+        assert (refused.code, refused.enhanced) == (454, "4.7.1")
     assert server.delivered("alice") == [CONTENT]
     server.logs("client=spike.test[192.0.2.2]")
+
+
+@needs("postfix")
+def test_our_client_tells_whose_message_it_passes_on(world: World, peers: Peers) -> None:
+    server = peers.start(postfix(main={"smtpd_authorized_xforward_hosts": "127.0.0.0/8"}))
+    said = (NAME, ADDRESS, ("HELO", "spike.test"), ("SOURCE", "REMOTE"))
+    with world.connect((HOST, server.port)) as client:
+        assert client.command(XForwardCommand(said)).code == 250
+        assert client.send(ENVELOPE, CONTENT).complete
+    server.logs("orig_client=spike.test[192.0.2.2]")
+
+
+@needs("postfix")
+def test_postfix_trusts_whom_it_is_told_to(world: World, peers: Peers) -> None:
+    server = peers.start(postfix(main={"fast_flush_domains": "customer.test"}))
+    with world.connect((HOST, server.port)) as client:
+        assert XClient not in client.offered
+        assert XForward not in client.offered
+        # Nor does it send the mail of every domain that is asked for.
+        assert client.command(EtrnCommand("customer.test")).code == 250
+        assert client.command(EtrnCommand("stranger.test")).code == 459
 
 
 @needs("postfix")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import smtplib
 import ssl
 from typing import Any
 
@@ -12,17 +11,17 @@ from smtpproto import NameKind
 from smtpproto.conversations import ServerTLS, TLSError, TLSMode
 from smtpproto.extensions import Auth
 from smtpproto.extensions.known import standard
-from smtpproto.sasl import Users
 from tests.adapters.worlds import World
 from tests.interop.certificates import WRONG, Files, client_context, server_context
+from tests.interop.clients import MESSAGE, submit
 from tests.interop.conftest import Peers
 from tests.interop.exim import exim
 from tests.interop.inbox import Inbox
+from tests.interop.matrix.features import PASSWORD, USER
 from tests.interop.peers import needs
 from tests.interop.postfix import Postfix, postfix
-from tests.interop.test_auth_from_clients import PASSWORD, USERS
+from tests.interop.test_auth_from_clients import OTHERS, USERS
 from tests.interop.test_auth_to_servers import CONTENT, ENVELOPE, MODES
-from tests.interop.test_harness import MESSAGE, submit
 from tests.programs import HOST
 
 TO = "dora@else.test"
@@ -139,7 +138,7 @@ def postfix_client(files: Files, port: int, mode: ServerTLS, **settings: str) ->
         "smtp_tls_wrappermode": "yes" if mode is ServerTLS.IMPLICIT else "no",
         **settings,
     }
-    passwords = f"[{HOST}]:{port} tim:{PASSWORD}\n"
+    passwords = f"[{HOST}]:{port} {USER}:{PASSWORD}\n"
     return postfix(f"smtp:[{HOST}]:{port}", main=main, files={"etc/passwords": passwords})
 
 
@@ -185,7 +184,7 @@ def test_postfix_logs_in(
         )
         submit(relay.port, TO)
         relay.wait_until_empty()
-    assert inbox.one().session.identity == "tim"
+    assert inbox.one().session.identity == USER
     assert inbox.one().content.endswith(MESSAGE)
     assert inbox.rejected_by_core == []
 
@@ -195,10 +194,9 @@ def test_postfix_keeps_what_our_server_takes_from_nobody(
     world: World, files: Files, peers: Peers
 ) -> None:
     """A wrong password is a reason to wait, for Postfix."""
-    others = Users({"tim": "another password"}, secret=b"0123456789abcdef", iterations=4096)
     inbox = Inbox()
     with world.serve(
-        inbox, tls=ServerTLS.STARTTLS, tls_context=server_context(files), users=others
+        inbox, tls=ServerTLS.STARTTLS, tls_context=server_context(files), users=OTHERS
     ) as server:
         relay = peers.start(
             postfix_client(
@@ -243,10 +241,9 @@ def test_exim_logs_in(
         extensions=[*standard(), Auth((mechanism,), required=True)],
     ) as server:
         lines = "".join(f"  {line}\n" for line in transport)
-        relay = peers.start(exim(server.port, transport=lines, login=("tim", PASSWORD)))
-        with smtplib.SMTP(HOST, relay.port, "smtplib.test", timeout=20) as link:
-            link.sendmail("carol@far.test", [TO], MESSAGE, ["BODY=8BITMIME"])
+        relay = peers.start(exim(server.port, transport=lines, login=(USER, PASSWORD)))
+        submit(relay.port, TO)
         relay.wait_until_empty()
-    assert inbox.one().session.identity == "tim"
+    assert inbox.one().session.identity == USER
     assert inbox.one().content.endswith(MESSAGE)
     assert inbox.rejected_by_core == []

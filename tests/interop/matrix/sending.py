@@ -48,9 +48,8 @@ class Job:
 
     def filled(self, text: str) -> str:
         """An option, with the places of files and the port put in."""
-        return text.format(
-            authority=self.files.authority, port=self.port, user=USER, password=PASSWORD
-        )
+        files = {"authority": self.files.authority, "client": self.files.client}
+        return text.format(port=self.port, user=USER, password=PASSWORD, **files)
 
 
 Way = Callable[[Job], None]
