@@ -14,9 +14,14 @@ import trio
 import smtpproto.sync
 import smtpproto.trio
 from smtpproto import Session
-from smtpproto.adapters.listening import ListeningSettings
-from smtpproto.sync import Envelope, ProxyHeader, TrustedNetworks
-from smtpproto.wire.proxy_header_value import Endpoint, ProxyFamily
+from smtpproto.sync import (
+    Endpoint,
+    Envelope,
+    ListeningSettings,
+    ProxyFamily,
+    ProxyHeader,
+    TrustedNetworks,
+)
 
 SETTINGS = ListeningSettings(hostname="mx.example.com", proxy=TrustedNetworks(["127.0.0.0/8"]))
 HEADER = ProxyHeader(

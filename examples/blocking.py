@@ -19,8 +19,7 @@ from smtpproto.conversations import (
     content_of,
     envelope_of,
 )
-from smtpproto.extensions import SizeParameter
-from smtpproto.extensions.known import standard
+from smtpproto.extensions import SizeParameter, standard
 
 
 class Inbox:

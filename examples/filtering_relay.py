@@ -17,8 +17,7 @@ from email import message_from_bytes
 
 from smtpproto import ForwardPath, Rcpt, Reply, Session, sync
 from smtpproto.conversations import Envelope, SMTPError, Status
-from smtpproto.extensions import ForwardedClient, XForward, XForwardCommand
-from smtpproto.extensions.known import standard
+from smtpproto.extensions import ForwardedClient, XForward, XForwardCommand, standard
 
 UNWANTED = b"X5O!P%@AP[4"
 TRY_LATER = Reply(451, "4.4.1", "the server behind does not answer")

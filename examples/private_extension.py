@@ -26,9 +26,15 @@ from smtpproto import (
     State,
     Transaction,
 )
-from smtpproto.extensions import Answered, Extension, SessionEvent, TLSBegun, TransactionOver
-from smtpproto.extensions.known import KNOWN
-from smtpproto.vocabulary.states import Transition
+from smtpproto.extensions import (
+    KNOWN,
+    Answered,
+    Extension,
+    SessionEvent,
+    TLSBegun,
+    TransactionOver,
+    Transition,
+)
 
 # --- the extension ----------------------------------------------------------------------------
 

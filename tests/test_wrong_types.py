@@ -37,6 +37,7 @@ from smtpproto import (
 )
 from smtpproto.conversations import ClientSettings, Envelope
 from smtpproto.extensions import Bdat, Chunking, Size
+from smtpproto.sasl import Credentials
 from smtpproto.testing import connect, converse
 from tests.conversations.driver import Inbox
 
@@ -185,6 +186,14 @@ def test_credentials_are_a_value_and_never_shown(credentials: Any) -> None:
         ClientSettings(name="c.example", credentials=credentials, nonce=str)
     assert "secret" not in str(caught.value)
     assert type(credentials).__name__ in str(caught.value)
+
+
+@pytest.mark.parametrize("field", ["username", "password", "token", "authorization", "anonymous"])
+def test_credentials_are_text_and_never_shown(field: str) -> None:
+    value: Any = b"secret"
+    with pytest.raises(TypeError, match=f"{field}: expected str.*, found bytes") as caught:
+        Credentials(**{field: value})
+    assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("message", ["Subject: hi\r\n\r\ntext", b"Subject: hi", None])

@@ -11,8 +11,7 @@ import authres
 
 from examples.names import HOST, Records, name_server
 from smtpproto import sync
-from smtpproto.sync import Envelope, ProxyHeader, TrustedNetworks
-from smtpproto.wire.proxy_header_value import Endpoint, ProxyFamily
+from smtpproto.sync import Endpoint, Envelope, ProxyFamily, ProxyHeader, TrustedNetworks
 
 from .handler import Authenticating
 from .signing import Key, signed

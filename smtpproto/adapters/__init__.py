@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     )
     from ..sasl import Credentials, Users
     from ..wire.proxy_header_parser import TrustedNetworks
-    from ..wire.proxy_header_value import ProxyHeader
+    from ..wire.proxy_header_value import Endpoint, ProxyFamily, ProxyHeader
     from .connecting import ConnectionSettings
     from .listening import ListeningSettings
     from .tls_contexts import CertificateFiles, client_context, server_context
@@ -56,7 +56,7 @@ else:
                 "TLSPolicy Transcript TransientError content_of envelope_of"
             ),
             "..sasl": "Credentials Users",
-            "..wire.proxy_header_value": "ProxyHeader",
+            "..wire.proxy_header_value": "Endpoint ProxyFamily ProxyHeader",
             "..wire.proxy_header_parser": "TrustedNetworks",
         },
     )
@@ -73,11 +73,13 @@ __all__ = [
     "ContentLost",
     "Credentials",
     "Delivery",
+    "Endpoint",
     "Envelope",
     "ListeningSettings",
     "Outcome",
     "PermanentError",
     "PoolLimits",
+    "ProxyFamily",
     "ProxyHeader",
     "SMTPError",
     "ServerSettings",

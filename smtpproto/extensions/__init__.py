@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from ..lazy_names import lazy_names
 
 if TYPE_CHECKING:
+    from ..vocabulary.states import Transition
     from .auth import Auth, AuthCommand, AuthParameter
     from .burl import Burl, BurlCommand
     from .chunking import Bdat, BinaryMime, Chunking
@@ -45,6 +46,7 @@ else:
     __getattr__, __dir__ = lazy_names(
         __name__,
         {
+            "..vocabulary.states": "Transition",
             ".auth": "Auth AuthCommand AuthParameter",
             ".extension": (
                 "Answered Extension Flag SessionEvent TLSBegun TransactionOver UnknownExtension"
@@ -132,6 +134,7 @@ __all__ = [
     "StartTlsCommand",
     "TLSBegun",
     "TransactionOver",
+    "Transition",
     "UnknownExtension",
     "Usage",
     "XClient",

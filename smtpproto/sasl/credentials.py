@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from ..field_types import check_fields
 from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.session_facts import NameKind, Session
 from .errors import SASLError
@@ -40,6 +41,7 @@ class Credentials:
 
     Raises:
         SASLError: a field is too long, or holds characters that no mechanism can send.
+        TypeError: a field has another type.
     """
 
     username: str = ""
@@ -50,6 +52,7 @@ class Credentials:
     anonymous: str | None = None
 
     def __post_init__(self) -> None:
+        check_fields(self)
         for name in ("username", "password", "authorization", "anonymous"):
             _check_field(name, getattr(self, name) or "")
         token = self.token or ""

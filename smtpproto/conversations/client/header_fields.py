@@ -174,7 +174,11 @@ def _address_text(value: Any) -> str:
     except LocalProtocolError:
         # A decoded encoded-word may look like other syntax.
         return source if value.defects else str(value)
-    addresses = [(address.username, address.domain) for address in value.addresses]
+    # Of a field that was set to a list of texts, the addresses are these texts.
+    addresses = [
+        (getattr(address, "username", address), getattr(address, "domain", None))
+        for address in value.addresses
+    ]
     return source if addresses == [(a.local_part, a.domain) for a in found] else str(value)
 
 

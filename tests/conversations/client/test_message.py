@@ -192,6 +192,17 @@ def test_addresses_that_were_set() -> None:
     ]
 
 
+def test_addresses_that_were_set_as_a_list_of_texts() -> None:
+    message = EmailMessage()
+    message["From"] = "eve@client.example"
+    message["To"] = ["Ann <ann@mx.example>", "bob@mx.example"]
+    assert envelope_of(message).lines()[1:] == (
+        "RCPT TO:<ann@mx.example>",
+        "RCPT TO:<bob@mx.example>",
+    )
+    assert b"\r\nTo: Ann <ann@mx.example>, bob@mx.example\r\n" in content_of(message, Offered())
+
+
 def test_defects_of_the_body_do_not_matter() -> None:
     message = parse("From: a@x.example\nTo: b@y\nContent-Type: multipart/mixed\n\nbody\n")
     assert message.defects
