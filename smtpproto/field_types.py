@@ -1,4 +1,4 @@
-"""`check_fields`: settings refuse a value of the wrong type when they are made."""
+"""Checks of settings and other arguments: their types, and times in seconds."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from dataclasses import fields
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-__all__ = ["check_fields", "check_type"]
+__all__ = ["check_fields", "check_seconds", "check_type"]
+
+# About 30 years: the system refuses to wait for much longer.
+MOST_SECONDS = 1_000_000_000
 
 
 def check_fields(settings: object) -> None:
@@ -39,6 +42,24 @@ def check_type(name: str, value: object, *kinds: type) -> None:
     if not isinstance(value, kinds) and not (float in kinds and isinstance(value, int)):
         names = " or ".join("None" if kind is NoneType else kind.__name__ for kind in kinds)
         raise TypeError(f"{name}: expected {names}, found {type(value).__name__}")
+
+
+def check_seconds(*, zero: bool = True, **times: float | None) -> None:
+    """Refuse times that are negative, infinite or not a number; None passes.
+
+    Arguments:
+        zero: whether 0 passes too.
+        times: the times in seconds, by the name of their argument.
+
+    Raises:
+        ValueError: there is such a time.
+    """
+    for name, seconds in times.items():
+        if seconds is not None and not (0 <= seconds <= MOST_SECONDS and (zero or seconds)):
+            least = "from" if zero else "above"
+            raise ValueError(
+                f"{name}: expected seconds {least} 0 up to {MOST_SECONDS}, found {seconds:g}"
+            )
 
 
 class _Names(dict[str, object]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,9 +15,10 @@ from smtpproto import Limits, Reply
 from smtpproto.conversations import Admission, ClientSettings, TLSMode, TLSPolicy
 from smtpproto.conversations.client.pool import PoolLimits
 from smtpproto.field_types import check_fields
+from smtpproto.mailboxes import MboxStore
 from smtpproto.sync import ConnectionSettings, ListeningSettings, ServerTLS
 from smtpproto.sync.server import ThreadedSettings
-from smtpproto.testing import MemorySink
+from smtpproto.testing import MemorySink, SocketClient
 from smtpproto.testing.inbox import Inbox
 from smtpproto.testing.mail_sink import SinkSettings
 
@@ -136,6 +138,28 @@ def test_each_value_has_its_type(make: Callable[..., object], wrong: dict[str, A
 def test_rules_for_faults(rule: Callable[[MemorySink], object], name: str) -> None:
     with pytest.raises(TypeError, match=f"^{name}: expected"):
         rule(MemorySink())
+
+
+@pytest.mark.parametrize(
+    "make, name, zero",
+    [
+        (ConnectionSettings, "timeout", False),
+        (ConnectionSettings, "connect_timeout", False),
+        (PoolLimits, "idle", True),
+        (PoolLimits, "trusted", True),
+        (ListeningSettings, "timeout", False),
+        (ListeningSettings, "grace", True),
+        (partial(MboxStore, "mbox"), "lock_timeout", True),
+        (partial(Inbox().wait_for, 0), "timeout", True),
+        (partial(SocketClient, "127.0.0.1", 1), "patience", False),
+        (partial(SocketClient, "127.0.0.1", 1), "pause", True),
+    ],
+)
+def test_each_time_is_one_that_passes(make: Callable[..., object], name: str, zero: bool) -> None:
+    for value in (math.nan, math.inf, -math.inf, -1, -0.001, 1e300, *([] if zero else [0])):
+        found = re.escape(f"found {value:g}")
+        with pytest.raises(ValueError, match=f"^{name}: expected seconds .*, {found}$"):
+            make(**{name: value})
 
 
 def test_waiting_for_messages() -> None:

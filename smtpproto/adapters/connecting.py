@@ -12,6 +12,7 @@ from ..conversations import ClientSettings
 from ..conversations.client.opening import begin as begin_session
 from ..conversations.io_requests import Flow
 from ..engine.client import Client
+from ..field_types import check_seconds
 from ..timeouts import CONNECT_TIMEOUT
 from ..vocabulary.replies import Reply
 from ..vocabulary.session_facts import Session
@@ -48,7 +49,8 @@ class ConnectionSettings(ClientSettings):
         nonce: the default is the host's random nonces.
 
     Raises:
-        ValueError: the host holds more than a name or an IP address, or there is no such port.
+        ValueError: the host holds more than a name or an IP address, there is no such port, or a
+            time is not above 0 and finite.
     """
 
     host: str = "localhost"
@@ -63,6 +65,7 @@ class ConnectionSettings(ClientSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_seconds(zero=False, connect_timeout=self.connect_timeout, timeout=self.timeout)
         machine.check_address(self.host, self.port)
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ..conversations import ServerSettings, ServerTLS, SessionFactory
 from ..conversations.io_requests import Flow
 from ..conversations.server.session import BUSY, STOPPING
-from ..field_types import check_type
+from ..field_types import check_seconds, check_type
 from ..timeouts import STOP_TIMEOUT
 from ..vocabulary.replies import Reply
 from ..vocabulary.session_facts import Session
@@ -53,7 +53,8 @@ class ListeningSettings(ServerSettings):
         received: see `ServerSettings`; the default here is True.
 
     Raises:
-        ValueError: the host holds more than a name or an IP address, or there is no such port.
+        ValueError: the host holds more than a name or an IP address, there is no such port, or a
+            time is negative or not finite, or `timeout` is 0.
     """
 
     host: str | None = "127.0.0.1"
@@ -69,6 +70,8 @@ class ListeningSettings(ServerSettings):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        check_seconds(zero=False, timeout=self.timeout)
+        check_seconds(grace=self.grace)
         machine.check_address(self.host or "", self.port)
 
 
@@ -218,6 +221,7 @@ class Running:
     def _grace(self, timeout: float | None) -> float:
         """Return how many seconds running transactions have."""
         check_type("timeout", timeout, float, NoneType)
+        check_seconds(timeout=timeout)
         return self._listening.settings.grace if timeout is None else timeout
 
     def _log_unfinished(self, sessions: int) -> None:

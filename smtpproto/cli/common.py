@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import importlib.util
 import ipaddress
-import math
 import re
 import ssl
 from typing import TYPE_CHECKING
 
 from ..conversations import SMTPError
 from ..errors import RemoteProtocolError
+from ..field_types import check_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,6 +36,7 @@ __all__ = [
     "reason",
     "seconds",
     "server_address",
+    "time_limit",
     "usual_port",
 ]
 
@@ -101,15 +103,17 @@ def server_address(text: str) -> tuple[str, int | None]:
     return (_host(text), None) if text and ":" not in text else host_and_port(text)
 
 
-def seconds(text: str) -> float:
-    """Parse a time in seconds; the type of an option."""
+def seconds(text: str, *, zero: bool = True) -> float:
+    """Parse a time in seconds, see `check_seconds`; the type of an option."""
     try:
         value = float(text)
+        check_seconds(zero=zero, seconds=value)
     except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"expected seconds, found {text!r}")
+        raise argparse.ArgumentTypeError(f"expected seconds, found {text!r}") from None
     return value
+
+
+time_limit = functools.partial(seconds, zero=False)
 
 
 def number_of(text: str) -> int:

@@ -9,7 +9,7 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from ..extensions import StartTls
 from ..extensions.extension import UnknownExtension
 from ..timeouts import PROBE_TIMEOUT
-from .common import reason, seconds, server_address, usual_port
+from .common import reason, server_address, time_limit, usual_port
 from .findings import SEVERITIES, Finding, findings_of
 from .patience import Patience
 from .probe_session import Probed, Seen, look
@@ -47,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_trust(parser)
     parser.add_argument(
         "--timeout",
-        type=seconds,
+        type=time_limit,
         default=PROBE_TIMEOUT,
         metavar="SECONDS",
         help="for each wait; default: 30",

@@ -14,7 +14,7 @@ from ..sasl import Credentials, SASLError
 from ..timeouts import CONNECT_TIMEOUT
 from ..vocabulary.session_facts import Protocol
 from ..wire import LineEndings
-from .common import CannotRun, file_of, seconds, usual_port
+from .common import CannotRun, file_of, time_limit, usual_port
 from .terminal import complain
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def add_session(parser: argparse._ActionsContainer) -> None:
     parser.add_argument("--password-file", metavar="FILE", help="its first line is the password")
     parser.add_argument(
         "--timeout",
-        type=seconds,
+        type=time_limit,
         metavar="SECONDS",
         help="the limit of each wait; default: those of RFC 5321",
     )

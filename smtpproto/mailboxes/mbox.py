@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
+from ..field_types import check_seconds, check_type
 from ..timeouts import MAILBOX_LOCK_TIMEOUT
 from .final_delivery import FinalDelivery, private, sync_folder
 
@@ -43,12 +44,17 @@ class MboxStore:
     Arguments:
         path: the file; it is created with the first message.
         lock_timeout: seconds to wait until others release the lock.
+
+    Raises:
+        TypeError, ValueError: `lock_timeout` is no number, negative or not finite.
     """
 
     def __init__(
         self, path: str | os.PathLike[str], *, lock_timeout: float = MAILBOX_LOCK_TIMEOUT
     ) -> None:
         self.path = Path(path).absolute()
+        check_type("lock_timeout", lock_timeout, float)
+        check_seconds(lock_timeout=lock_timeout)
         self.lock_timeout = lock_timeout
 
     def open(self, reverse_path: str) -> FinalDelivery:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import NoneType
 from typing import TYPE_CHECKING
 
 from ..adapters.listening import (
@@ -15,7 +16,7 @@ from ..adapters.listening import (
     start_listening,
 )
 from ..adapters.settings_as_parameters import fields_as_parameters
-from ..field_types import check_type
+from ..field_types import check_seconds, check_type
 from .selector_loop import Loop
 
 if TYPE_CHECKING:
@@ -95,7 +96,12 @@ class Server(Running, AbstractContextManager["Server"]):
 
         None: wait without a limit.  If Ctrl-C (`KeyboardInterrupt`) or `SystemExit` interrupts it,
         this stops the server before it raises the exception.
+
+        Raises:
+            ValueError: `timeout` is negative or not finite.
         """
+        check_type("timeout", timeout, float, NoneType)
+        check_seconds(timeout=timeout)
         try:
             return self._loop.ended.wait(timeout)
         except (KeyboardInterrupt, SystemExit):
@@ -107,6 +113,7 @@ class Server(Running, AbstractContextManager["Server"]):
 
         Raises:
             RuntimeError: one of the server's own threads calls this.
+            ValueError: `timeout` is negative or not finite.
         """
         if self._loop.is_own(threading.current_thread()):
             raise RuntimeError("stop would wait for the handler that calls it: use another thread")

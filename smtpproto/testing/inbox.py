@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..field_types import check_type
+from ..field_types import check_seconds, check_type
 
 if TYPE_CHECKING:
     from email.message import EmailMessage
@@ -89,9 +89,11 @@ class Inbox:
 
         Raises:
             TimeoutError: there are fewer after `timeout` seconds.
+            ValueError: `timeout` is negative or not finite.
         """
         check_type("count", count, int)
         check_type("timeout", timeout, float)
+        check_seconds(timeout=timeout)
         with self._arrived:
             if not self._arrived.wait_for(lambda: len(self._messages) >= count, timeout):
                 raise TimeoutError(

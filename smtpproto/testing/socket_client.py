@@ -10,6 +10,7 @@ import time
 from contextlib import AbstractContextManager
 
 from ..adapters.host import check_address, naming_address
+from ..field_types import check_seconds
 from ..vocabulary.replies import Reply
 from .reply_stream import ReplyStream
 
@@ -33,14 +34,16 @@ class SocketClient(AbstractContextManager["SocketClient"]):
 
     Raises:
         OSError: no server listens there, or it sends no greeting.
-        ValueError: the host is not this machine, and a test must not attack another one; or there
-            is no such port.
+        ValueError: the host is not this machine, and a test must not attack another one; there is
+            no such port; or a time is negative or not finite.
     """
 
     def __init__(
         self, host: str, port: int, *, patience: float = 5.0, pause: float = 0.002
     ) -> None:
         check_address(host, port)
+        check_seconds(zero=False, patience=patience)
+        check_seconds(pause=pause)
         with naming_address(host, port):
             found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][4][0]
             if not ipaddress.ip_address(found).is_loopback:

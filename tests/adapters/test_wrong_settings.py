@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import errno
+import math
 from functools import partial
 from typing import Any
 
 import pytest
 
+from smtpproto import sync
 from smtpproto.conversations import Transcript
 from smtpproto.sync import ConnectionSettings, ListeningSettings
 from tests.adapters.worlds import Inbox, World
@@ -71,5 +73,17 @@ def test_a_server_goes_on_after_a_wrong_time_limit(world: World) -> None:
     with world.serve(Inbox()) as server:
         with pytest.raises(TypeError, match="timeout: expected float or None, found str"):
             server.stop("3")
+        for wrong in (math.nan, math.inf, -1):
+            with pytest.raises(ValueError, match=f"timeout: expected seconds .*, found {wrong}"):
+                server.stop(wrong)
         with world.connect(server) as client:
             assert client.noop().positive
+
+
+def test_waiting_for_a_server_takes_a_time() -> None:
+    with sync.serve(Inbox()) as server:
+        with pytest.raises(ValueError, match=r"timeout: expected seconds .*, found inf"):
+            server.wait(math.inf)
+        with pytest.raises(TypeError, match="timeout: expected float or None, found str"):
+            server.wait("3")  # type: ignore[arg-type]
+        assert not server.wait(0)

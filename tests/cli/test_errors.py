@@ -138,7 +138,7 @@ def test_what_is_no_name_of_a_host(
     assert f"expected the name of a host, found '{name}'" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("value", ["-1", "nan", "inf", "soon", ""])
+@pytest.mark.parametrize("value", ["-1", "nan", "inf", "1e300", "soon", ""])
 @pytest.mark.parametrize(
     "arguments",
     [

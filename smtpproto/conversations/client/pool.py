@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
 
 from ...errors import LocalProtocolError, RemoteProtocolError
-from ...field_types import check_fields
+from ...field_types import check_fields, check_seconds
 from ...timeouts import POOL_IDLE_TIMEOUT
 from ..errors import SMTPError
 from ..io_requests import Call, Flow
@@ -68,9 +68,7 @@ class PoolLimits:
         for name, value in (("connections", self.connections), ("messages", self.messages)):
             if value is not None and value < 1:
                 raise ValueError(f"{name}: expected 1 or more, found {value}")
-        for name, seconds in (("idle", self.idle), ("trusted", self.trusted)):
-            if seconds < 0:
-                raise ValueError(f"{name}: expected 0 seconds or more, found {seconds:g}")
+        check_seconds(idle=self.idle, trusted=self.trusted)
 
 
 class PoolBase(Generic[K]):

@@ -80,8 +80,8 @@ class Pool(PoolBase[Double]):
     [
         ({"connections": 0}, "connections: expected 1 or more, found 0"),
         ({"messages": 0}, "messages: expected 1 or more, found 0"),
-        ({"idle": -1.0}, "idle: expected 0 seconds or more, found -1"),
-        ({"trusted": -0.5}, "trusted: expected 0 seconds or more, found -0.5"),
+        ({"idle": -1.0}, "idle: expected seconds from 0 up to 1000000000, found -1"),
+        ({"trusted": -0.5}, "trusted: expected seconds from 0 up to 1000000000, found -0.5"),
     ],
 )
 def test_bounds_have_a_range(wrong: dict[str, Any], complaint: str) -> None:
