@@ -369,6 +369,12 @@ KINDS: dict[str, Callable[[ClientSession], object]] = {
 }
 
 
+def test_content_that_is_no_text_is_shown_as_octets() -> None:
+    lines = ("NOOP é\r\n".encode(), b"l\xb7\xf7\x03\r\n")
+    shown = str(ClientSession(b"".join(lines), (), (), lines))
+    assert shown.splitlines() == ["C: NOOP é", r"C: b'l\xb7\xf7\x03\r\n'"]
+
+
 def test_sessions_of_every_kind_are_found() -> None:
     missed = set(KINDS)
 

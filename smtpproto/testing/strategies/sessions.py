@@ -74,8 +74,9 @@ class ClientSession:
 def _shown(line: bytes) -> str:
     """Return a command as text, and content as Python writes octets."""
     command, crlf, rest = line.partition(b"\r\n")
-    if crlf and not rest and command[:1].isalpha() and printable(command) == command.decode():
-        return command.decode()
+    text = printable(command)
+    if crlf and not rest and command[:1].isalpha() and text.encode() == command:
+        return text
     return in_short(line)
 
 
