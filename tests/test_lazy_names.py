@@ -84,7 +84,7 @@ def test_a_name_that_is_not_there(package: str) -> None:
         ("import smtpproto.sync", ["smtpproto.trio", "smtpproto.sync.server", "logging", "email"]),
         (
             "from smtpproto.sync import connect, ConnectionSettings; ConnectionSettings()",
-            ["smtpproto.sync.server", "smtpproto.sasl"],
+            ["smtpproto.sync.server", "smtpproto.sasl", "email", "ssl"],
         ),
         (DSN_OFFERED, ["smtpproto.extensions.burl"]),
         (

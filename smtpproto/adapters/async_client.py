@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Awaitable, Callable, Iterable
-from email.message import Message
 from io import BufferedReader
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,9 +17,11 @@ from .async_link import AsyncLink
 from .async_runner import AsyncRunner
 from .connecting import ConnectionSettings, begin, check_settings
 from .host import naming_address
-from .tls_contexts import NO_HANDSHAKE, HandshakeSettings
+from .nonblocking_channel import NO_HANDSHAKE, HandshakeSettings
 
 if TYPE_CHECKING:
+    from email.message import Message
+
     from typing_extensions import Self
 
 __all__ = ["AsyncClient", "begin_session"]

@@ -9,8 +9,7 @@ from typing import Any, TypeVar
 from ..conversations import io_requests
 from ..conversations.conversation_steps import Steps
 from ..vocabulary.session_facts import TLSFacts
-from . import tls_contexts
-from .nonblocking_channel import READS, SLICE, Channel
+from .nonblocking_channel import READS, SLICE, Channel, HandshakeSettings
 
 __all__ = ["AsyncLink", "HandedSteps"]
 
@@ -56,7 +55,7 @@ class AsyncLink(Channel):
     __slots__ = ("_awaits_peer", "_draining", "_progress", "_until")
 
     def __init__(
-        self, sock: socket.socket, most: float | None, handshake: tls_contexts.HandshakeSettings
+        self, sock: socket.socket, most: float | None, handshake: HandshakeSettings
     ) -> None:
         super().__init__(sock, handshake, most)
         self._until = 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -12,15 +11,18 @@ from ..conversations import ClientSettings
 from ..conversations.client.opening import begin as begin_session
 from ..conversations.io_requests import Flow
 from ..engine.client import Client
-from ..field_types import check_seconds
+from ..field_types import check_seconds, check_type
 from ..timeouts import CONNECT_TIMEOUT
 from ..vocabulary.replies import Reply
 from ..vocabulary.session_facts import Session
 from . import host as machine
-from . import tls_contexts as security
+from .nonblocking_channel import HandshakeSettings
 
 if TYPE_CHECKING:
+    import ssl
+
     from ..vocabulary.addresses import AddressLiteral, Domain
+    from .tls_contexts import Context
 
 __all__ = [
     "ConnectionSettings",
@@ -59,7 +61,7 @@ class ConnectionSettings(ClientSettings):
     source_address: str | None = field(default=None, kw_only=True)
     connect_timeout: float = field(default=CONNECT_TIMEOUT, kw_only=True)
     timeout: float | None = field(default=None, kw_only=True)
-    tls_context: security.Context | None = field(default=None, kw_only=True)
+    tls_context: Context | None = field(default=None, kw_only=True)
     server_hostname: str | None = field(default=None, kw_only=True)
     nonce: Callable[[], str] | None = field(default=machine.nonce, repr=False, kw_only=True)
 
@@ -67,6 +69,11 @@ class ConnectionSettings(ClientSettings):
         super().__post_init__()
         check_seconds(zero=False, connect_timeout=self.connect_timeout, timeout=self.timeout)
         machine.check_address(self.host, self.port)
+        if self.tls_context is not None:
+            # Loaded here, as in `_default_context`: a client without TLS does not need it.
+            from ssl import SSLContext  # noqa: PLC0415
+
+            check_type("tls_context", self.tls_context, SSLContext, Callable)  # type: ignore[arg-type]  # it is a class
 
 
 def check_settings(settings: ConnectionSettings) -> None:
@@ -81,7 +88,7 @@ def check_settings(settings: ConnectionSettings) -> None:
 
 def begin(
     sock: socket.socket, settings: ConnectionSettings
-) -> tuple[Client, Flow[Reply], security.HandshakeSettings]:
+) -> tuple[Client, Flow[Reply], HandshakeSettings]:
     """Return a client's engine, the conversation that begins its session, and its handshake.
 
     Arguments:
@@ -89,13 +96,18 @@ def begin(
         settings: the settings of the session.
     """
     engine, name = engine_for(sock, settings), name_for(sock, settings)
-    handshake = security.HandshakeSettings(
+    handshake = HandshakeSettings(
         # Made only for a handshake: reading the system's certificates is slow.
-        settings.tls_context
-        or functools.partial(security.client_context, verify=settings.verifies),
+        settings.tls_context or (lambda: _default_context(settings)),
         settings.server_hostname or settings.host,
     )
     return engine, begin_session(engine, settings, name), handshake
+
+
+def _default_context(settings: ConnectionSettings) -> ssl.SSLContext:
+    from .tls_contexts import client_context  # noqa: PLC0415
+
+    return client_context(verify=settings.verifies)
 
 
 def engine_for(sock: socket.socket, settings: ConnectionSettings) -> Client:

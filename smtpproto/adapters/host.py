@@ -1,4 +1,4 @@
-"""What all adapters get from the host: its name, its clock, random values and error reports."""
+"""What all adapters get from the host: its name, random values and error reports."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import contextlib
 import os
 import socket
 from collections.abc import Iterator
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 from ..conversations.server.handler_failures import NoMemory
@@ -22,7 +21,6 @@ __all__ = [
     "log",
     "naming_address",
     "nonce",
-    "now",
     "own_domain",
     "report",
 ]
@@ -41,11 +39,6 @@ def own_domain() -> str:
     except LocalProtocolError:
         return "localhost"
     return name
-
-
-def now() -> datetime:
-    """Return the current time, with its time zone."""
-    return datetime.now(timezone.utc)
 
 
 def nonce() -> str:

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from types import NoneType
 from typing import NamedTuple
 
@@ -22,6 +23,7 @@ from ..vocabulary.session_facts import Session
 from . import host as machine
 from . import sockets
 from . import tls_contexts as security
+from .nonblocking_channel import HandshakeSettings
 
 __all__ = [
     "Arrival",
@@ -98,7 +100,7 @@ class Listening:
     factory: SessionFactory
     settings: ListeningSettings
     listeners: list[socket.socket]
-    handshake: security.HandshakeSettings
+    handshake: HandshakeSettings
     addresses: list[tuple[str, int]]
 
     def accept_all(self, listener: socket.socket, begin: Callable[[Arrival], None]) -> bool:
@@ -262,7 +264,7 @@ def start_listening(
         settings,
         tls=_tls(settings),
         hostname=settings.hostname or machine.own_domain(),
-        clock=settings.clock or machine.now,
+        clock=settings.clock or functools.partial(datetime.now, timezone.utc),
         nonce=settings.nonce or machine.nonce,
     )
     factory = SessionFactory(handler, settings, waits=waits, lock=threading.Lock())
@@ -276,7 +278,7 @@ def start_listening(
         factory=factory,
         settings=settings,
         listeners=adopted,
-        handshake=security.HandshakeSettings(settings.tls_context),
+        handshake=HandshakeSettings(settings.tls_context),
         addresses=[sockets.address_of(listener) for listener in adopted],
     )
 

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import ssl
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..vocabulary.session_facts import TLSFacts
-from . import sockets, tls_contexts
 
-__all__ = ["READS", "RECORDS", "SLICE", "Channel"]
+if TYPE_CHECKING:
+    import ssl
+
+    from .tls_contexts import Context
+
+__all__ = ["NO_HANDSHAKE", "READS", "RECORDS", "SLICE", "Channel", "HandshakeSettings", "prepare"]
 
 READS = 65536
 """The most octets that a reader takes at once where the conversation names no number."""
@@ -25,6 +28,47 @@ RECORDS = 32768
 
 SLICE = 2048
 """Octets that a server writes for a session before other sessions have their turn."""
+
+
+class HandshakeSettings(NamedTuple):
+    """How a connection does its TLS handshake.
+
+    Arguments:
+        context: see `tls_contexts.Context`; with None a handshake fails.
+        server_name: on a client, the name that the certificate must have; None on a server.
+    """
+
+    context: Context | None = None
+    server_name: str | None = None
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The keyword arguments for `SSLContext.wrap_socket` and similar functions."""
+        return {"server_side": self.server_name is None, "server_hostname": self.server_name}
+
+    def current(self) -> ssl.SSLContext:
+        """Return the context for one handshake.
+
+        Raises:
+            OSError: there is none.
+        """
+        if self.context is None:
+            raise OSError("TLS needs a context, found None: set tls_context")
+        return self.context() if callable(self.context) else self.context
+
+
+NO_HANDSHAKE = HandshakeSettings()
+
+
+def prepare(sock: socket.socket) -> None:
+    """Prepare a connected socket for a conversation: non-blocking, without Nagle's algorithm.
+
+    Nagle's algorithm is of no use, because a conversation writes each group in one piece.
+    """
+    sock.setblocking(False)
+    # A Unix socket has no such option.  Trying takes a tenth of the time of checking the family.
+    with contextlib.suppress(OSError):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class Channel:
@@ -47,10 +91,10 @@ class Channel:
     def __init__(
         self,
         sock: socket.socket,
-        handshake: tls_contexts.HandshakeSettings,
+        handshake: HandshakeSettings,
         most: float | None = None,
     ) -> None:
-        sockets.prepare(sock)
+        prepare(sock)
         self.sock = sock
         self._most = most
         self.handshake = handshake
@@ -130,6 +174,8 @@ class Channel:
             return False
 
     def _decrypted(self, most: int) -> bytes | None:
+        import ssl  # noqa: PLC0415  sessions without TLS do not need it
+
         assert self._tls is not None
         try:
             return self._tls.read(most)
@@ -170,6 +216,10 @@ class Channel:
         Raises:
             OSError: the handshake failed, or the link broke.
         """
+        import ssl  # noqa: PLC0415  sessions without TLS do not need it
+
+        from .tls_contexts import facts  # noqa: PLC0415
+
         if self._tls is None:
             self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
             context, arguments = self.handshake.current(), self.handshake.arguments
@@ -188,7 +238,7 @@ class Channel:
                 raise
             else:
                 self._speak()
-                return tls_contexts.facts(self._tls)
+                return facts(self._tls)
 
     def _speak(self) -> None:
         self._append(self._outgoing.read())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import socket
@@ -24,7 +23,6 @@ __all__ = [
     "close_listeners",
     "listen",
     "listeners_from_environment",
-    "prepare",
 ]
 
 PAUSE = 0.1
@@ -176,17 +174,6 @@ def close_listeners(listeners: Iterable[socket.socket], path: str | None = None)
             Path(path).unlink(missing_ok=True)
         except OSError as error:
             log().warning("the path of the socket was not removed: %s", error)
-
-
-def prepare(sock: socket.socket) -> None:
-    """Prepare a connected socket for a conversation: non-blocking, without Nagle's algorithm.
-
-    Nagle's algorithm is of no use, because a conversation writes each group in one piece.
-    """
-    sock.setblocking(False)
-    # A Unix socket has no such option.  Trying takes a tenth of the time of checking the family.
-    with contextlib.suppress(OSError):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
 class Overloaded(Exception):

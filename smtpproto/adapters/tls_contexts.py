@@ -12,7 +12,7 @@ import re
 import ssl
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from ..vocabulary.session_facts import NameKind, PeerName, TLSFacts
 from .host import log
@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 __all__ = [
-    "NO_HANDSHAKE",
     "CertificateFiles",
     "Context",
-    "HandshakeSettings",
     "ServerContext",
     "client_context",
     "facts",
@@ -37,37 +35,6 @@ Context = ssl.SSLContext | Callable[[], ssl.SSLContext]
 
 Octets = str | bytes | bytearray
 Password = Octets | Callable[[], Octets] | None
-
-
-class HandshakeSettings(NamedTuple):
-    """How a connection does its TLS handshake.
-
-    Arguments:
-        context: see `Context`; with None a handshake fails.
-        server_name: on a client, the name that the certificate must have; None on a server.
-    """
-
-    context: Context | None = None
-    server_name: str | None = None
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """The keyword arguments for `SSLContext.wrap_socket` and similar functions."""
-        return {"server_side": self.server_name is None, "server_hostname": self.server_name}
-
-    def current(self) -> ssl.SSLContext:
-        """Return the context for one handshake.
-
-        Raises:
-            OSError: there is none.
-        """
-        context = self.context
-        if context is None:
-            raise ssl.SSLError("TLS needs a context, found None: set tls_context")
-        return context if isinstance(context, ssl.SSLContext) else context()
-
-
-NO_HANDSHAKE = HandshakeSettings()
 
 
 # --- contexts ---------------------------------------------------------------------------------

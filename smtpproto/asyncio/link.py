@@ -9,10 +9,9 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
-from ..adapters import tls_contexts
 from ..adapters.async_link import AsyncLink, HandedSteps
 from ..adapters.async_runner import AsyncRunner
-from ..adapters.nonblocking_channel import RECORDS
+from ..adapters.nonblocking_channel import RECORDS, HandshakeSettings
 from ..conversations.conversation_steps import Steps
 from ..conversations.io_requests import Receive
 
@@ -31,7 +30,7 @@ class Link(AsyncLink):
     """
 
     def __init__(
-        self, sock: socket.socket, most: float | None, handshake: tls_contexts.HandshakeSettings
+        self, sock: socket.socket, most: float | None, handshake: HandshakeSettings
     ) -> None:
         super().__init__(sock, most, handshake)
         self._loop = asyncio.get_running_loop()

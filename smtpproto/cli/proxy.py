@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..adapters import sockets
-from ..adapters.tls_contexts import NO_HANDSHAKE, HandshakeSettings, client_context
+from ..adapters.nonblocking_channel import NO_HANDSHAKE, HandshakeSettings
+from ..adapters.tls_contexts import client_context
 from .certificate import add_certificate, certificate, check_certificate, self_signed
 from .common import CannotRun, file_of, host_and_port, listen_address, number_of, reason
 from .listeners import announcement, listen

@@ -8,7 +8,7 @@ import socket
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
-from ..adapters.nonblocking_channel import READS, Channel
+from ..adapters.nonblocking_channel import READS, Channel, HandshakeSettings
 from ..conversations.transcript import printable
 from ..timeouts import HANDSHAKE_TIMEOUT
 from .common import reason
@@ -17,7 +17,6 @@ from .escapes import to_text
 from .terminal import reply_style, say, say_json
 
 if TYPE_CHECKING:
-    from ..adapters.tls_contexts import HandshakeSettings
     from ..vocabulary.session_facts import TLSFacts
     from .signals import ServerOutput
 

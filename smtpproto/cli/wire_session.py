@@ -8,8 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..adapters.connecting import begin, engine_for, name_for
-from ..adapters.nonblocking_channel import READS
-from ..adapters.tls_contexts import NO_HANDSHAKE
+from ..adapters.nonblocking_channel import NO_HANDSHAKE, READS
 from ..conversations import ConnectionLost, TLSMode
 from ..conversations.client.authentication import log_in
 from ..conversations.client.certificate_errors import tls_error

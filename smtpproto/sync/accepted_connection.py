@@ -8,8 +8,7 @@ import time
 from math import inf
 from typing import Any
 
-from ..adapters import tls_contexts
-from ..adapters.nonblocking_channel import Channel
+from ..adapters.nonblocking_channel import Channel, HandshakeSettings
 from ..conversations.conversation_steps import Steps
 from ..conversations.io_requests import BeginTLS, Draining, Flow, HasUnread, Receive, Send
 from ..vocabulary.session_facts import Session
@@ -66,7 +65,7 @@ class AcceptedConnection(Channel):
         sock: socket.socket,
         session: Session,
         flow: Flow[None],
-        handshake: tls_contexts.HandshakeSettings,
+        handshake: HandshakeSettings,
         most: float | None,
     ) -> None:
         super().__init__(sock, handshake, most)

@@ -6,19 +6,21 @@ import os
 import socket
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from email.message import Message
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..adapters.connecting import ConnectionSettings, begin, check_settings
 from ..adapters.host import naming_address
+from ..adapters.nonblocking_channel import NO_HANDSHAKE
 from ..adapters.settings_as_parameters import fields_as_parameters
-from ..adapters.tls_contexts import NO_HANDSHAKE
 from ..conversations import Content, Delivery, Envelope
 from ..conversations.client.base import ClientBase
 from ..conversations.io_requests import Flow
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
 from .link import Link, T, run
+
+if TYPE_CHECKING:
+    from email.message import Message
 
 __all__ = ["Client", "connect", "connect_with", "dial"]
 
@@ -109,7 +111,7 @@ class Client(ClientBase, AbstractContextManager["Client"]):
             Exception: any error of reading the content; the connection is closed.
         """
         if isinstance(content, os.PathLike):
-            with Path(content).open("rb") as file:
+            with open(content, "rb") as file:  # noqa: PTH123  importing pathlib takes 3 ms
                 return self._run(self._delivery(envelope, file))
         return self._run(self._delivery(envelope, content))
 

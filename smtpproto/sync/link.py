@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
-from ..adapters import host, tls_contexts
-from ..adapters.nonblocking_channel import READS, Channel
+from ..adapters import host
+from ..adapters.nonblocking_channel import READS, Channel, HandshakeSettings
 from ..conversations import io_requests
 from ..conversations.io_requests import Flow, Request
 from ..vocabulary.session_facts import TLSFacts
@@ -25,7 +25,7 @@ class Link(Channel):
     __slots__ = ("_deadline", "_progress")
 
     def __init__(
-        self, sock: socket.socket, most: float | None, handshake: tls_contexts.HandshakeSettings
+        self, sock: socket.socket, most: float | None, handshake: HandshakeSettings
     ) -> None:
         super().__init__(sock, handshake, most)
         # Times on the clock `time.monotonic`: the end of the wait for octets; and the time by which

@@ -11,9 +11,9 @@ from functools import partial
 from math import inf
 from typing import Any
 
-from ..adapters import host, sockets, tls_contexts
+from ..adapters import host, sockets
 from ..adapters.listening import Arrival, Listening
-from ..adapters.nonblocking_channel import SLICE
+from ..adapters.nonblocking_channel import SLICE, HandshakeSettings
 from ..conversations.io_requests import (
     BeginTLS,
     Call,
@@ -263,7 +263,7 @@ class Loop:
         """Make the context for a handshake in a worker, because that may read files."""
 
         def then(connection: AcceptedConnection, context: Any, error: Any) -> None:
-            connection.handshake = tls_contexts.HandshakeSettings(context)
+            connection.handshake = HandshakeSettings(context)
             connection.expect(request)
             if error is not None:
                 connection.fail(error)

@@ -9,9 +9,9 @@ from typing import TypeVar
 
 import trio
 
-from ..adapters import tls_contexts
 from ..adapters.async_link import AsyncLink
 from ..adapters.async_runner import AsyncRunner
+from ..adapters.nonblocking_channel import HandshakeSettings
 
 __all__ = ["RUNNER", "Link", "is_cancelled", "run"]
 
@@ -24,7 +24,7 @@ class Link(AsyncLink):
     __slots__ = ("_waiting",)
 
     def __init__(
-        self, sock: socket.socket, most: float | None, handshake: tls_contexts.HandshakeSettings
+        self, sock: socket.socket, most: float | None, handshake: HandshakeSettings
     ) -> None:
         super().__init__(sock, most, handshake)
         self._waiting = trio.CancelScope()

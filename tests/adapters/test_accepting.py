@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from smtpproto import Limits
-from smtpproto.adapters import sockets
+from smtpproto.adapters import nonblocking_channel, sockets
 from smtpproto.conversations import Admission
 from tests.adapters.test_host import HAS_IPV6
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, World, sessions, wait_until
@@ -169,7 +169,7 @@ def test_a_connection_that_is_gone_is_no_session(
 def test_an_exception_while_accepting_costs_one_connection(
     world: World, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real, failed = sockets.prepare, threading.Event()
+    real, failed = nonblocking_channel.prepare, threading.Event()
 
     def prepare(sock: socket.socket) -> None:
         if not failed.is_set():
@@ -177,7 +177,7 @@ def test_an_exception_while_accepting_costs_one_connection(
             raise OSError(errno.EINVAL, "Invalid argument")
         real(sock)
 
-    monkeypatch.setattr(sockets, "prepare", prepare)
+    monkeypatch.setattr(nonblocking_channel, "prepare", prepare)
     with world.serve(Inbox()) as server:
         with Raw(server) as first:
             assert first.rest() == b""

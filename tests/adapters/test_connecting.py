@@ -9,6 +9,7 @@ import pytest
 from smtpproto import Domain, Ehlo, LocalProtocolError, State
 from smtpproto.adapters import host, tls_contexts
 from smtpproto.adapters.connecting import ConnectionSettings, begin
+from smtpproto.adapters.nonblocking_channel import HandshakeSettings
 from smtpproto.conversations import TLSMode
 from smtpproto.conversations.client import opening as conversation
 from smtpproto.conversations.io_requests import Send
@@ -16,7 +17,7 @@ from smtpproto.extensions import Size
 from smtpproto.vocabulary.session_facts import Session
 
 
-def begun(port: int = 25, **options: Any) -> tuple[Session, tls_contexts.HandshakeSettings]:
+def begun(port: int = 25, **options: Any) -> tuple[Session, HandshakeSettings]:
     """What `begin` makes of a connection to this host."""
     settings = ConnectionSettings("mx.example.org", port, **options)
     with (
@@ -71,7 +72,7 @@ def test_what_is_given_counts() -> None:
         tls_context=context,
         server_hostname="else.example.org",
     )
-    assert handshake == tls_contexts.HandshakeSettings(context, "else.example.org")
+    assert handshake == HandshakeSettings(context, "else.example.org")
     assert handshake.current() is context
     assert named(name="client.example.org") == b"EHLO client.example.org\r\n"
 

@@ -8,11 +8,12 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from smtpproto.adapters import sockets
+from smtpproto.adapters import nonblocking_channel, sockets
 from smtpproto.conversations import ContentLost, Envelope, ServerTLS, SessionFactory, TLSMode
 from smtpproto.sync import Server, connect, serve
 from smtpproto.sync.accepted_connection import AcceptedConnection
@@ -61,16 +62,17 @@ def lives(server: Server, **options: Any) -> None:
 
 
 @EACH_FAULT
-@pytest.mark.parametrize("seam", ["accept", "prepare"])
+@pytest.mark.parametrize("place, seam", [(sockets, "accept"), (nonblocking_channel, "prepare")])
 def test_accepting(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
+    place: ModuleType,
     seam: str,
     fault: Fault,
 ) -> None:
     inbox = Inbox()
     with serve(inbox, hostname="mx.example.org") as server:
-        monkeypatch.setattr(sockets, seam, failing(getattr(sockets, seam), fault))
+        monkeypatch.setattr(place, seam, failing(getattr(place, seam), fault))
         with Raw(("127.0.0.1", server.port)) as raw:
             # What failed before the connection was taken is done once more.
             assert raw.reply()[:3] == ("220" if seam == "accept" else "")

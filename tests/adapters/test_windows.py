@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-import smtpproto.adapters.sockets
+import smtpproto.adapters.nonblocking_channel
 from smtpproto.conversations import Envelope, PermanentError
 from smtpproto.conversations.client.outcome import Status
 from smtpproto.conversations.client.settings import TLSMode
@@ -37,13 +37,13 @@ def small(sock: socket.socket) -> None:
 @pytest.fixture
 def small_windows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each connection of the adapters has the least room that the system knows."""
-    prepare = smtpproto.adapters.sockets.prepare
+    prepare = smtpproto.adapters.nonblocking_channel.prepare
 
     def prepare_small(sock: socket.socket) -> None:
         prepare(sock)
         small(sock)
 
-    monkeypatch.setattr(smtpproto.adapters.sockets, "prepare", prepare_small)
+    monkeypatch.setattr(smtpproto.adapters.nonblocking_channel, "prepare", prepare_small)
 
 
 @contextlib.contextmanager

@@ -67,8 +67,14 @@ def envelope_of(
     Raises:
         LocalProtocolError: a field or line of the header that may name a recipient cannot be read,
             or an address is no mailbox.
+        TypeError: the message is not an `email.message.Message`.
         ValueError: there is no sender or no recipient, or the message was resent more than once.
     """
+    if not isinstance(message, Message):
+        raise TypeError(
+            f"expected an email.message.Message, found {message!r:.80}; `send` takes an "
+            "Envelope and the content as bytes"
+        )
     if sender is None or recipients is None:
         check_header(message)
         prefix = _prefix(message)
