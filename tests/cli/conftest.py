@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -40,3 +41,22 @@ def message_file(tmp_path: Path) -> str:
     path = tmp_path / "message"
     path.write_bytes(MESSAGE)
     return str(path)
+
+
+@pytest.fixture
+def scripted() -> Iterator[tuple[int, list[bytes]]]:
+    """A server that says the lines of a list, one after each line of the client, and closes."""
+    lines: list[bytes] = []
+    with socket.create_server((HOST, 0)) as listener:
+
+        def serve() -> None:
+            peer, _ = listener.accept()
+            with peer, peer.makefile("rwb", buffering=0) as stream:
+                for line in lines:
+                    stream.write(line)
+                    stream.readline()
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        yield listener.getsockname()[1], lines
+        thread.join(20)

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from email import message_from_bytes
 from email.policy import default as policy
 from pathlib import Path
@@ -10,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from smtpproto.cli import demo, main
-from tests.programs import ROOT, environment, smtpproto
+from tests.programs import smtpproto
 
 
 def stored(output: str) -> list[Path]:
@@ -43,24 +41,6 @@ def test_the_conversation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert text is not None
     assert ".\nThe dot above" in text.get_content()
     assert second["Subject"] == "Lunch"
-
-
-def test_where_nothing_is_installed(tmp_path: Path) -> None:
-    code = (
-        f"import sys; sys.path.insert(0, {str(ROOT)!r}); "
-        "from smtpproto.cli import main; status = main(['demo']); "
-        "assert not {'trio', 'trustme', 'site'} & set(sys.modules); sys.exit(status)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-S", "-I", "-c", code],
-        capture_output=True,
-        text=True,
-        check=False,
-        env=environment(TMPDIR=str(tmp_path)),
-        cwd=tmp_path,
-    )
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "C: MAIL FROM:<eve@example.org>" in done.stdout
 
 
 def test_with_tls(tmp_path: Path) -> None:

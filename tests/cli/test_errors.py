@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import pytest
 import smtpproto
 from smtpproto import sync
 from smtpproto.adapters.tls_contexts import server_context
-from smtpproto.cli import VERBS, main
+from smtpproto.cli import main
 from smtpproto.cli.common import IO, OPTIONS, reason
 from smtpproto.conversations import ServerTLS, TLSError
 from smtpproto.conversations.client.certificate_errors import tls_error
@@ -35,25 +34,6 @@ def nowhere() -> int:
     with socket.create_server((HOST, 0)) as listener:
         port: int = listener.getsockname()[1]
     return port
-
-
-@pytest.fixture
-def scripted() -> Iterator[tuple[int, list[bytes]]]:
-    """A server that says the lines of a list, one after each line of the client, and closes."""
-    lines: list[bytes] = []
-    with socket.create_server((HOST, 0)) as listener:
-
-        def serve() -> None:
-            peer, _ = listener.accept()
-            with peer, peer.makefile("rwb", buffering=0) as stream:
-                for line in lines:
-                    stream.write(line)
-                    stream.readline()
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield listener.getsockname()[1], lines
-        thread.join(20)
 
 
 @pytest.fixture
@@ -321,6 +301,7 @@ def test_a_file_with_something_else(
         (["serve", "--listen", "0", "--maildir", "{}"], "serve: {}/tmp: Not a directory\n"),
         (["serve", "--listen", "0", "--mbox", "/"], "serve: --mbox /: Is a directory\n"),
         (["proxy", "--server", "x:25", "--save", "{}"], "proxy: --save {}: File exists\n"),
+        (["send", "/"], "not sent: /: Is a directory\n"),
     ],
 )
 def test_a_place_where_nothing_can_be_written(
@@ -335,16 +316,3 @@ def test_an_address_in_use(capsys: pytest.CaptureFixture[str]) -> None:
         port = listener.getsockname()[1]
         assert main(["serve", "--listen", f"{HOST}:{port}"]) == 2
     assert f"cannot listen on {HOST} port {port}: Address already in use\n" in errors(capsys)
-
-
-# --- statuses -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("verb", VERBS)
-def test_help_tells_exit_statuses(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in [["--help"], [verb, "--help"]]:
-        with pytest.raises(SystemExit):
-            main(arguments)
-        assert re.search(
-            r"^Exit status: 0.*(1|2)", capsys.readouterr().out, re.MULTILINE | re.DOTALL
-        )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import socket
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,51 +13,29 @@ from smtpproto.extensions import EightBitMime, SmtpUtf8
 from tests.cli.inboxes import Inbox
 from tests.programs import HOST
 
-dns_message = pytest.importorskip("dns.message", reason="dnspython is not installed")
+pytest.importorskip("dns", reason="dnspython is not installed")
 
-import dns.flags  # noqa: E402
-import dns.rcode  # noqa: E402
-import dns.rrset  # noqa: E402
-
-from smtpproto.cli.mail_exchangers import (  # noqa: E402
+from examples.names import Records, name_server
+from smtpproto.cli.mail_exchangers import (
     NoMailExchanger,
     mail_exchangers,
     resolver,
 )
 
 OTHER = "127.0.0.2"
-ZONE = {
-    "one.example.": ["10 localhost."],
-    "two.example.": ["20 localhost.", "10 gone.invalid."],
-    "null.example.": ["0 ."],
-    "without.example.": [],
+ZONE: dict[tuple[str, str], Records] = {
+    ("one.example", "MX"): "10 localhost.",
+    ("two.example", "MX"): ["20 localhost.", "10 gone.invalid."],
+    ("null.example", "MX"): "0 .",
+    ("without.example", "A"): HOST,
 }
 
 
 @pytest.fixture
 def names() -> Iterator[str]:
     """HOST:PORT of a name server that knows `ZONE`."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.bind((HOST, 0))
-
-        def serve() -> None:
-            while (received := sock.recvfrom(4096))[0] != b"stop":
-                query = dns_message.from_wire(received[0])
-                (question,) = query.question
-                answer = dns_message.make_response(query)
-                answer.flags |= dns.flags.AA
-                records = ZONE.get(str(question.name).lower())
-                if records is None:
-                    answer.set_rcode(dns.rcode.NXDOMAIN)
-                elif records:
-                    answer.answer = [dns.rrset.from_text(question.name, 60, "IN", "MX", *records)]
-                sock.sendto(answer.to_wire(), received[1])
-
-        thread = threading.Thread(target=serve)
-        thread.start()
-        yield "{}:{}".format(*sock.getsockname())
-        sock.sendto(b"stop", sock.getsockname())
-        thread.join(20)
+    with name_server(ZONE) as server:
+        yield f"{HOST}:{server.port}"
 
 
 def test_the_hosts_of_a_domain(names: str) -> None:

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,13 +11,9 @@ from smtpproto.adapters.tls_contexts import server_context
 from smtpproto.cli import main
 from smtpproto.conversations import ServerTLS
 from smtpproto.extensions import Extension, Size, StartTls
-from tests.cli.certificates import throw_away
-from tests.programs import HOST, smtpproto
-
-
-class Nothing:
-    def message(self, session: object, envelope: object, content: bytes) -> None:
-        pass
+from tests.cli.certificates import Files, throw_away
+from tests.cli.inboxes import Forgetting
+from tests.programs import HOST
 
 
 class Private(Extension):
@@ -32,14 +27,14 @@ class Private(Extension):
 
 
 @pytest.fixture
-def authority() -> Iterator[tuple[Path, Path, Path]]:
+def authority() -> Iterator[Files]:
     with throw_away("localhost") as files:
         yield files
 
 
 def test_a_plain_server(capsys: pytest.CaptureFixture[str]) -> None:
     offers = [Size(1_000), Private()]
-    with sync.serve(Nothing(), hostname="mx.example", extensions=offers) as server:
+    with sync.serve(Forgetting(), hostname="mx.example", extensions=offers) as server:
         assert main(["probe", f"{HOST}:{server.port}"]) == 0
     lines = capsys.readouterr().out.splitlines()
     assert lines[:6] == [
@@ -59,35 +54,22 @@ def test_a_plain_server(capsys: pytest.CaptureFixture[str]) -> None:
     assert any(line.startswith("  note  no PIPELINING: ") for line in lines)
 
 
-def test_what_a_server_says_cannot_harm_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    import socket
-    import threading
-
-    with socket.create_server((HOST, 0)) as listener:
-
-        def answer() -> None:
-            link, _ = listener.accept()
-            with link, link.makefile("rwb", buffering=0) as file:
-                file.write(b"220 \x1b]0;gotcha\x07\r\n")
-                file.readline()
-                file.write(b"250-mx\r\n250 X-\x1b[31mRED\r\n")
-                file.readline()
-                file.write(b"221 bye\r\n")
-
-        thread = threading.Thread(target=answer)
-        thread.start()
-        main(["probe", f"{HOST}:{listener.getsockname()[1]}"])
-        thread.join(20)
+def test_what_a_server_says_cannot_harm_a_terminal(
+    scripted: tuple[int, list[bytes]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    port, lines = scripted
+    lines += [b"220 \x1b]0;gotcha\x07\r\n", b"250-mx\r\n250 X-\x1b[31mRED\r\n", b"221 bye\r\n"]
+    main(["probe", f"{HOST}:{port}"])
     shown = capsys.readouterr()
     assert "\x1b" not in shown.out + shown.err
     assert "\x07" not in shown.out + shown.err
 
 
-def test_within_tls(authority: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_within_tls(authority: Files, capsys: pytest.CaptureFixture[str]) -> None:
     trusted, certificate, key = authority
     context = server_context(certificate, key)
     with sync.serve(
-        Nothing(), tls=ServerTLS.STARTTLS, tls_context=context, extensions=[StartTls(), Size(1)]
+        Forgetting(), tls=ServerTLS.STARTTLS, tls_context=context, extensions=[StartTls(), Size(1)]
     ) as server:
         where = f"localhost:{server.port}"
         assert main(["probe", where, "--ca", str(trusted)]) == 0
@@ -104,12 +86,10 @@ def test_within_tls(authority: tuple[Path, Path, Path], capsys: pytest.CaptureFi
     assert "  warning  TLS with localhost: the certificate comes from an authority that" in unknown
 
 
-def test_tls_from_the_start(
-    authority: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_tls_from_the_start(authority: Files, capsys: pytest.CaptureFixture[str]) -> None:
     trusted, certificate, key = authority
     context = server_context(certificate, key)
-    with sync.serve(Nothing(), tls=ServerTLS.IMPLICIT, tls_context=context) as server:
+    with sync.serve(Forgetting(), tls=ServerTLS.IMPLICIT, tls_context=context) as server:
         where = f"localhost:{server.port}"
         assert main(["probe", where, "--implicit", "--ca", str(trusted)]) == 0
     shown = capsys.readouterr().out
@@ -117,16 +97,10 @@ def test_tls_from_the_start(
     assert "offered:\n  SIZE " in shown
 
 
-def test_nobody_there() -> None:
-    done = smtpproto("probe", f"{HOST}:1")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith("no session: ")
-
-
-def test_json(authority: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+def test_json(authority: Files, capsys: pytest.CaptureFixture[str]) -> None:
     _, certificate, key = authority
     context = server_context(certificate, key)
-    with sync.serve(Nothing(), tls=ServerTLS.STARTTLS, tls_context=context) as server:
+    with sync.serve(Forgetting(), tls=ServerTLS.STARTTLS, tls_context=context) as server:
         assert main(["probe", f"localhost:{server.port}", "--json"]) == 0
     found = json.loads(capsys.readouterr().out)
     assert (found["server"], found["port"]) == ("localhost", server.port)
@@ -140,7 +114,7 @@ def test_json(authority: tuple[Path, Path, Path], capsys: pytest.CaptureFixture[
 
 
 def test_a_status_by_severity(capsys: pytest.CaptureFixture[str]) -> None:
-    with sync.serve(Nothing(), hostname="mx.example", extensions=[Size(1_000)]) as server:
+    with sync.serve(Forgetting(), hostname="mx.example", extensions=[Size(1_000)]) as server:
         where = f"{HOST}:{server.port}"
         assert main(["probe", where, "--fail-on", "note"]) == 1
         assert main(["probe", where, "--fail-on", "warning"]) == 0

@@ -244,11 +244,9 @@ def test_a_server_that_lets_nobody_in_does_not_hold_the_proxy_up(full: str) -> N
 @pytest.mark.parametrize(
     "arguments, complaint",
     [
-        (["--key", "x"], "--key needs --cert"),
         (["--implicit"], "--implicit needs --cert FILE or --self-signed"),
         (["--ca", "x"], "--ca needs --cert FILE or --self-signed"),
         (["--cert", "/nowhere"], "--cert /nowhere: No such file"),
-        (["--cert", "x", "--self-signed"], "--cert and --self-signed exclude each other"),
     ],
 )
 def test_options_that_cannot_be_used(

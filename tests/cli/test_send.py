@@ -69,17 +69,6 @@ def test_none_accepted(sink: str, message_file: str, io: str) -> None:
 
 
 @KINDS
-def test_no_connection(message_file: str, io: str) -> None:
-    done = smtpproto("send", "--server", f"{HOST}:1", "--io", io, message_file)
-    assert done.returncode == 2
-    assert done.stderr.startswith("not sent: ")
-    assert "refused" in done.stderr
-    done = smtpproto("send", "--unix", "/nowhere", "--io", io, message_file)
-    assert done.returncode == 2
-    assert "No such file" in done.stderr
-
-
-@KINDS
 def test_what_does_not_speak_smtp(message_file: str, io: str) -> None:
     with deaf(b"SSH-2.0-OpenSSH_9.2\r\n") as port:
         done = smtpproto("send", "--server", f"{HOST}:{port}", "--io", io, message_file)
@@ -218,13 +207,6 @@ def test_a_header_that_encoded_words_can_carry(mails: Inbox, io: str) -> None:
     )
 
 
-def test_a_file_that_is_none(sink: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["send", "--server", sink, str(tmp_path / "missing")]) == 2
-    assert "missing: No such file" in capsys.readouterr().err
-    assert main(["send", "--server", sink, str(tmp_path)]) == 2
-    assert "Is a directory" in capsys.readouterr().err
-
-
 def test_addresses_of_the_command_line_come_first(
     sink: str, mails: Inbox, message_file: str
 ) -> None:
@@ -355,22 +337,6 @@ def test_the_password_is_asked_for(message_file: str) -> None:
         os.close(terminal)
         assert os.waitstatus_to_exitcode(status) == 0, shown
         assert b"hunter2" not in shown
-
-
-@pytest.mark.parametrize(
-    "arguments, complaint",
-    [
-        (["--password-file", "x"], "--password-file needs --user"),
-        (["--user", "ann", "--password-file", "/nowhere"], "--password-file /nowhere: "),
-        (["--ca", "/nowhere"], "--ca /nowhere: "),
-        (["--ca", __file__], f"--ca {__file__}: expected certificates in PEM"),
-    ],
-)
-def test_options_that_cannot_be_used(
-    arguments: list[str], complaint: str, message_file: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert main(["send", *arguments, message_file]) == 2
-    assert complaint in capsys.readouterr().err
 
 
 def test_a_user_that_cannot_be(

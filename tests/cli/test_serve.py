@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 
-from smtpproto.cli import main
 from smtpproto.cli.common import IO
 from tests.cli.certificates import Files, throw_away
 from tests.programs import HOST, MESSAGE, Serve, serve, smtpproto, start_on_a_terminal, until
@@ -59,22 +58,6 @@ def receive(link: socket.socket) -> bytes:
 
 
 # --- where it listens -----------------------------------------------------------------------------
-
-
-def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
-    with socket.create_server((HOST, 0)) as taken:
-        port = taken.getsockname()[1]
-        assert main(["serve", "--listen", f"{HOST}:{port}"]) == 2
-    error = capsys.readouterr().err
-    assert f"serve: cannot listen on {HOST} port {port}: " in error
-    assert "in use" in error
-
-
-def test_a_maildir_that_cannot_be(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    file = tmp_path / "file"
-    file.touch()
-    assert main(["serve", "--listen", f"{HOST}:0", "--maildir", str(file)]) == 2
-    assert f"cannot serve: {file}" in capsys.readouterr().err
 
 
 @KINDS
