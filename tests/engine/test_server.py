@@ -1253,3 +1253,23 @@ def test_a_command_of_an_extension_ends_what_is_in_force() -> None:
     assert isinstance(vrfy, Vrfy)
     assert forgetting == Forgetting()
     assert isinstance(refused, Rejected)
+
+
+@pytest.mark.parametrize(
+    "octets, text",
+    [
+        (b"NOOP " + b"x" * 3000 + b"\r\n", "too long"),
+        (b"NOOP a\nb\r\n", "found LF alone"),
+        (b"NOOP a\rb\r\n", "found CR alone"),
+        (b"NOOP a\0b\r\n", "NUL octet"),
+    ],
+)
+def test_each_fault_of_a_line(octets: bytes, text: str) -> None:
+    server = Server("mx.example")
+    server.accept()
+    server.data_to_send()
+    server.receive_data(octets)
+    server.next_event()
+    said = server.data_to_send().decode()
+    assert said.startswith("500 ")
+    assert text in said

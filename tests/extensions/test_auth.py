@@ -25,7 +25,6 @@ from smtpproto import (
     Server,
     Session,
     State,
-    Vrfy,
 )
 from smtpproto.engine.compiled_extensions import catalogue, read_offers
 from smtpproto.extensions import (
@@ -34,7 +33,9 @@ from smtpproto.extensions import (
     AuthParameter,
     Chunking,
     EnhancedStatusCodes,
+    ExpnExtension,
     HelpExtension,
+    StartTls,
 )
 from smtpproto.extensions.known import KNOWN
 from smtpproto.testing import Pair
@@ -306,9 +307,8 @@ def test_mechanisms_may_depend_on_the_session() -> None:
 
 def test_where_it_is_required() -> None:
     pair = secure_pair(required=True)
-    for command in (mail(), Vrfy("bob")):
-        reply = pair.say(command)
-        assert (reply.code, reply.enhanced) == (530, "5.7.0")
+    reply = pair.say(mail())
+    assert (reply.code, reply.enhanced) == (530, "5.7.0")
     for allowed in (Noop(), Rset(), Ehlo(CLIENT)):
         assert pair.say(allowed).code == 250
     pair.server.authenticated("alice")
@@ -320,12 +320,13 @@ def test_where_it_is_required() -> None:
 def test_where_it_is_required_even_what_is_out_of_order_or_malformed(hello: bool) -> None:
     """RFC 4954 section 6: 530 to every command but AUTH, EHLO, HELO, NOOP, RSET and QUIT."""
     pair = Pair.offering(
-        Auth(MECHANISMS, required=True), Chunking(), HelpExtension(), session=SECURE
+        *(Auth(MECHANISMS, required=True), Chunking(), HelpExtension(), ExpnExtension()),
+        session=SECURE,
     )
     if hello:
         pair.hello()
     lines = ["MAIL FROM:<>", "RCPT TO:<b@mx.example>", "DATA", "BDAT 0 LAST", "VRFY bob", "HELP"]
-    lines += ["MAIL FROM:no", "MAIL", "DATA 1"]
+    lines += ["EXPN list", "MAIL FROM:no", "MAIL", "DATA 1"]
     assert {line: pair.raw(line)[:3] for line in lines} == dict.fromkeys(lines, "530")
     assert pair.raw("RSET").startswith("250")
     assert pair.raw("EHLO !").startswith("501")
@@ -334,6 +335,12 @@ def test_where_it_is_required_even_what_is_out_of_order_or_malformed(hello: bool
 def test_helo_does_not_get_around_it() -> None:
     pair = Pair.offering(Auth(MECHANISMS, required=True), session=SECURE).hello(helo=True)
     assert pair.say(mail()).code == 530
+
+
+def test_lhlo_and_starttls_come_before_it() -> None:
+    pair = Pair.offering(StartTls(), Auth(required=True), protocol=Protocol.LMTP).hello()
+    assert pair.raw("MAIL FROM:<>").startswith("530 ")
+    assert pair.raw("STARTTLS").startswith("220 ")
 
 
 # --- offers -----------------------------------------------------------------------------------

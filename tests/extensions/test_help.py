@@ -5,9 +5,16 @@ from __future__ import annotations
 import pytest
 
 from smtpproto import Expn, Help, Protocol, Reply, Server, Session, TLSFacts
-from smtpproto.extensions import ExpnExtension, Extension, HelpExtension, StartTls
+from smtpproto.extensions import (
+    Bdat,
+    Chunking,
+    ExpnExtension,
+    Extension,
+    HelpExtension,
+    StartTls,
+)
 from smtpproto.testing import Pair
-from tests.commands import mail
+from tests.commands import mail, rcpt
 
 
 def test_help() -> None:
@@ -23,12 +30,23 @@ def test_expn() -> None:
     assert pair.say(Expn("list"), answers=[answer]).lines == ("<a@mx.example>", "<b@mx.example>")
 
 
-def test_they_do_not_disturb_a_transaction() -> None:
-    pair = Pair.offering(HelpExtension(), ExpnExtension()).hello()
-    pair.say(mail())
-    assert pair.say(Help()).code == 214
-    assert pair.say(Expn("list")).code == 252
-    assert pair.server.transaction is not None
+STEPS = [None, mail(), rcpt(), Bdat(0)]
+
+
+@pytest.mark.parametrize("line", ["NOOP", "HELP", "VRFY bob", "EXPN list", "QUIT", "RSET"])
+@pytest.mark.parametrize("steps", range(len(STEPS) + 1))
+@pytest.mark.parametrize("protocol", Protocol)
+def test_what_may_be_said_at_any_time(line: str, steps: int, protocol: Protocol) -> None:
+    """RFC 5321 section 4.1.4: before EHLO and after it, within a transaction, between chunks."""
+    pair = Pair.offering(HelpExtension(), ExpnExtension(), Chunking(), protocol=protocol)
+    for step in STEPS[:steps]:
+        if step is None:
+            pair.hello()
+        else:
+            assert pair.say(step).positive
+    assert pair.raw(line).startswith("2")
+    if line != "QUIT":
+        assert (pair.server.transaction is None) is (steps < 2 or line == "RSET")
 
 
 @pytest.mark.parametrize("command", [Help(), Expn("list")])

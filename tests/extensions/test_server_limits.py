@@ -9,12 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from smtpproto import (
+    Command,
     ConnectionClosed,
+    Data,
     Domain,
     ForwardPath,
     LocalProtocolError,
     Mail,
     Noop,
+    Quit,
     Rcpt,
     Reply,
     ReversePath,
@@ -22,7 +25,7 @@ from smtpproto import (
     Session,
     State,
 )
-from smtpproto.extensions import Answered, Pipelining, ServerLimits, Usage
+from smtpproto.extensions import Answered, Bdat, Chunking, Pipelining, ServerLimits, Usage
 from smtpproto.testing import Pair
 
 MAIL = Mail(ReversePath.of("a@client.example"))
@@ -261,3 +264,13 @@ def test_when_a_new_session_is_due() -> None:
     assert not limits.allows((rcpt("a@y"),), used)
     assert limits.allows((rcpt("postmaster"),), used)
     assert not limits.allows(batch, session.with_fact(Usage(2)))
+
+
+@pytest.mark.parametrize("command", [Data(), Rset(), Noop(), Quit(), Bdat(0, last=True)])
+def test_what_a_client_may_say_once_the_envelope_is_full(command: Command) -> None:
+    """RFC 9422 section 4: a limit on recipients refuses the next one, and nothing else."""
+    pair = Pair.offering(Pipelining(), Chunking(), ServerLimits(rcptmax=2)).hello()
+    pair.talk(MAIL, *[rcpt("b@mx.example")] * 2)
+    with pytest.raises(LocalProtocolError):
+        pair.client.send(rcpt("b@mx.example"))
+    assert pair.say(command).code < 400

@@ -10,14 +10,13 @@ from smtpproto import (
     LocalProtocolError,
     Need,
     Noop,
+    Protocol,
     Quit,
     Rejected,
     RemoteProtocolError,
-    Rset,
     Session,
     State,
     TLSFacts,
-    Vrfy,
 )
 from smtpproto.extensions import (
     Auth,
@@ -93,12 +92,10 @@ def test_where_it_is_required() -> None:
     pair = Pair.offering(StartTls(required=True))
     assert pair.raw("HELO client.example").startswith("530 Must issue a STARTTLS command first")
     pair.hello()
-    for command in (mail(), Vrfy("bob"), Rset()):
-        reply = pair.say(command)
-        assert reply.code == 530, command
     assert pair.say(Noop()).code == 250
     assert pair.say(Ehlo(CLIENT)).code == 250
     assert pair.say(Quit()).code == 221
+    Pair.offering(StartTls(required=True), protocol=Protocol.LMTP).hello()
 
 
 @pytest.mark.parametrize("hello", [False, True])
@@ -110,15 +107,8 @@ def test_where_it_is_required_even_what_is_out_of_order_or_malformed(hello: bool
     if hello:
         pair.hello()
     lines = ["MAIL FROM:<>", "RCPT TO:<b@mx.example>", "DATA", "BDAT 0 LAST", "RSET", "HELP"]
-    lines += [
-        "EXPN list",
-        "VRFY bob",
-        "HELO c.example",
-        "AUTH PLAIN",
-        "AUTH PLAIN !",
-        "MAIL",
-        "DATA 1",
-    ]
+    lines += ["EXPN list", "VRFY bob", "HELO c.example", "AUTH PLAIN", "AUTH PLAIN !", "MAIL"]
+    lines += ["DATA 1"]
     assert {line: pair.raw(line)[:3] for line in lines} == dict.fromkeys(lines, "530")
     assert pair.raw("NOOP").startswith("250")
 

@@ -23,6 +23,7 @@ def trusted() -> Pair:
 
 def test_a_filter_tells_whose_message_it_passes_on() -> None:
     pair = trusted()
+    assert OFFER.line() == "XFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE"
     assert pair.client.offered.get(XForward) == OFFER
     assert pair.say(XForwardCommand((NAME, ADDRESS, ("PROTO", "ESMTP")))).code == 250
     assert pair.say(XForwardCommand((("HELO", "a"), ("NAME", Unavailable.PERMANENT)))).code == 250

@@ -591,3 +591,12 @@ def test_an_address_that_is_refused_is_named() -> None:
         ForwardPath.of("bad addr")
     with pytest.raises(LocalProtocolError, match=r", in 'x{64}'$"):
         ReversePath.of("x" * 1000)
+
+
+@pytest.mark.parametrize(
+    "character", "\u00b7\u0375\u05f3\u05f4\u06fd\u06fe\u0f0b\u200c\u200d\u3007\u30fb"
+)
+def test_characters_that_are_valid_in_some_context(character: str) -> None:
+    """RFC 5892 sections 2.6 and 2.7."""
+    name = f"\u03b1{character}\u03b1.example"
+    assert Domain.parse(name, utf8=True).name == name

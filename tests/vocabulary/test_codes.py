@@ -230,6 +230,7 @@ def test_what_is_no_enhanced_status_code_is_left_out(enhanced: str) -> None:
         (550, "5.1.1", "RCPT", False),
         # RFC 4954 section 6: the user has to act.
         (432, "4.7.12", "AUTH", False),
+        (422, "", "", False),
         (459, "", "ETRN", False),
         # RFC 5321 section 4.5.3.1.10: too many recipients.
         (552, "", "RCPT", True),
@@ -358,3 +359,32 @@ def test_every_code_to_every_verb_is_explained_in_its_class(verb: str) -> None:
         assert explanation.meaning
         assert "contradicts" not in explanation.meaning
         assert explanation.check or code < 400
+
+
+@pytest.mark.parametrize(
+    "verb, same",
+    [
+        *((verb, "EHLO") for verb in ("HELO", "LHLO", "ehlo")),
+        *((verb, "content") for verb in ("DATA", "BDAT", "BURL", "CONTENT")),
+        *(("EXPN", "VRFY"), ("GREETING", "greeting")),
+    ],
+)
+def test_verbs_that_are_explained_alike(verb: str, same: str) -> None:
+    for number in range(200, 600):
+        assert explain(number, "", verb) == explain(number, "", same)
+        assert default_enhanced(number, verb) == default_enhanced(number, same)
+
+
+@pytest.mark.parametrize(
+    "verb, about",
+    [
+        ("greeting", "this connection"),
+        ("EHLO", "this client"),
+        ("MAIL", "this sender"),
+        ("RCPT", "this recipient"),
+        ("DATA", "this message"),
+    ],
+)
+def test_what_an_explanation_is_about(verb: str, about: str) -> None:
+    assert f"refuses {about}." in explain(550, "5.7.27", verb).meaning
+    assert f"defers {about}." in explain(450, "4.7.27", verb).meaning

@@ -159,6 +159,7 @@ def test_refused(line: str, code: int, reason: str) -> None:
         (b"MAIL FROM:<\xc3\xa9@c.example>", GRAMMAR, 550, "5.6.7"),
         (b"mail FROM:<\xc3\xa9@c.example>", GRAMMAR, 550, "5.6.7"),
         (b"RCPT TO:<\xff@c.example>", GRAMMAR, 553, "5.6.7"),
+        (b"rcpt TO:<\xff@c.example>", GRAMMAR, 553, "5.6.7"),
         (b"MAIL FROM:<\xff@c.example>", UTF8, 500, "5.5.2"),
         (b"NOOP \xc3\xa9", UTF8, 501, "5.5.4"),
         (b"EHLO \xc3\xa9.example", UTF8, 501, "5.5.4"),
