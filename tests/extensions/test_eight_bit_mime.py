@@ -8,18 +8,13 @@ from smtpproto import (
     ContentChunk,
     Data,
     EndOfContent,
-    ForwardPath,
     LocalProtocolError,
-    Mail,
-    Rcpt,
-    ReversePath,
 )
 from smtpproto.extensions import Body, EightBitMime, SizeParameter
 from smtpproto.testing import Pair
-from tests.commands import longest_line
+from tests.commands import longest_line, mail, rcpt
 
-A = ReversePath.of("a@client.example")
-B = ForwardPath.of("b@mx.example")
+A = mail().reverse_path
 KINDS = ["7BIT", "8BITMIME", "BINARYMIME"]
 
 
@@ -41,19 +36,17 @@ def test_other_values(value: str) -> None:
 @pytest.mark.parametrize("kind", ["7BIT", "8BITMIME"])
 def test_content_of_octets(kind: str) -> None:
     both = Pair.offering(EightBitMime()).hello()
-    mail = Mail(A, (Body(kind),))
-    both.say(mail)
-    both.say(Rcpt(B))
-    both.say(Data())
+    command = mail(Body(kind))
+    both.talk(command, rcpt(), Data())
     octets = bytes(range(128, 256)) + b"\r\n"
     assert both.say(ContentChunk(octets), EndOfContent()).code == 250
-    assert both.events == [mail, Rcpt(B), Data(), ContentChunk(octets), EndOfContent()]
+    assert both.events == [command, rcpt(), Data(), ContentChunk(octets), EndOfContent()]
 
 
 def test_a_kind_of_another_extension() -> None:
     both = Pair.offering(EightBitMime()).hello()
     with pytest.raises(LocalProtocolError, match=r"BODY=BINARYMIME is not offered"):
-        both.client.send(Mail(A, (Body("BINARYMIME"),)))
+        both.client.send(mail(Body("BINARYMIME")))
     assert both.raw(f"MAIL FROM:{A} BODY=BINARYMIME").startswith("555 ")
     assert EightBitMime().covers(SizeParameter(1))
 

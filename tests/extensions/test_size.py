@@ -8,19 +8,14 @@ from smtpproto import (
     ContentChunk,
     Data,
     EndOfContent,
-    ForwardPath,
     LocalProtocolError,
-    Mail,
-    Rcpt,
     Rejected,
-    ReversePath,
 )
 from smtpproto.extensions import Size, SizeParameter
 from smtpproto.testing import Pair
-from tests.commands import longest_line
+from tests.commands import longest_line, mail, rcpt
 
-A = ReversePath.of("a@client.example")
-B = ForwardPath.of("b@mx.example")
+A, B = mail().reverse_path, rcpt().forward_path
 
 
 @pytest.mark.parametrize(
@@ -55,21 +50,19 @@ def test_offers(size: Size, line: str) -> None:
 def test_no_limit(limit: int | None) -> None:
     """RFC 1870 section 4: 0 means no fixed limit."""
     both = Pair.offering(Size(limit)).hello()
-    both.say(Mail(A, (SizeParameter(10**19),)))
-    both.say(Rcpt(B))
-    both.say(Data())
+    both.talk(mail(SizeParameter(10**19)), rcpt(), Data())
     assert both.say(ContentChunk(b"x" * 100_000 + b"\r\n"), EndOfContent()).code == 250
 
 
 @pytest.mark.parametrize("octets, fits", [(0, True), (1000, True), (1001, False), (10**19, False)])
 def test_declared(octets: int, fits: bool) -> None:
     both = Pair.offering(Size(1000)).hello()
-    mail = Mail(A, (SizeParameter(octets),))
+    command = mail(SizeParameter(octets))
     if fits:
-        assert both.say(mail).code == 250
+        assert both.say(command).code == 250
     else:
         with pytest.raises(LocalProtocolError, match="exceeds fixed maximum") as caught:
-            both.client.send(mail)
+            both.client.send(command)
         assert caught.value.code == 552
     assert both.raw(f"MAIL FROM:{A} SIZE={octets}").startswith("503 " if fits else "552 ")
 
@@ -79,9 +72,7 @@ def test_declared(octets: int, fits: bool) -> None:
 def test_what_comes(declared: tuple[SizeParameter, ...], octets: int, fits: bool) -> None:
     """The declared size makes no difference (RFC 1870 section 6.3)."""
     both = Pair.offering(Size(1000)).hello()
-    both.talk(Mail(A, declared))
-    both.talk(Rcpt(B))
-    both.talk(Data())
+    both.talk(mail(*declared), rcpt(), Data())
     reply = both.say(ContentChunk(b"x" * octets + b"\r\n"), EndOfContent())
     assert reply.code == (250 if fits else 552)
     assert isinstance(both.events[-1], EndOfContent if fits else Rejected)
@@ -89,17 +80,15 @@ def test_what_comes(declared: tuple[SizeParameter, ...], octets: int, fits: bool
 
 def test_dot_transparency_does_not_count() -> None:
     both = Pair.offering(Size(8)).hello()
-    both.talk(Mail(A))
-    both.talk(Rcpt(B))
-    both.talk(Data())
+    both.talk(mail(), rcpt(), Data())
     assert both.say(ContentChunk(b".\r\n...\r\n"), EndOfContent()).code == 250
 
 
 def test_it_belongs_to_mail() -> None:
     both = Pair.offering(Size(1000)).hello()
-    both.say(Mail(A))
+    both.say(mail())
     with pytest.raises(LocalProtocolError, match="SIZE is not offered"):
-        both.client.send(Rcpt(B, (SizeParameter(10),)))
+        both.client.send(rcpt(SizeParameter(10)))
     assert both.raw(f"RCPT TO:{B} SIZE=10").startswith("555 ")
 
 
@@ -111,5 +100,5 @@ def test_longer_lines() -> None:
 def test_where_it_is_not_offered() -> None:
     both = Pair.offering().hello()
     with pytest.raises(LocalProtocolError, match="not offered"):
-        both.client.send(Mail(A, (SizeParameter(10),)))
+        both.client.send(mail(SizeParameter(10)))
     assert both.raw(f"MAIL FROM:{A} SIZE=10").startswith("555 ")

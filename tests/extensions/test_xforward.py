@@ -38,9 +38,7 @@ def test_a_filter_tells_whose_message_it_passes_on() -> None:
 def test_it_is_about_one_message() -> None:
     pair = trusted()
     pair.say(XForwardCommand((NAME,)))
-    pair.talk(mail())
-    pair.talk(rcpt())
-    pair.talk(Data())
+    pair.talk(mail(), rcpt(), Data())
     assert pair.server.session.get(ForwardedClient) is not None
     assert pair.say(ContentChunk(b"Hi\r\n"), EndOfContent()).code == 250
     assert pair.server.session.get(ForwardedClient) is None

@@ -124,8 +124,7 @@ def test_the_client_wants_a_challenge() -> None:
 
 def test_it_cannot_carry_an_authorization_identity() -> None:
     other = Credentials(username="tim", password="x", authorization="ursel")
-    assert CramMD5().obstacle(other, context()) == "it cannot carry an authorization identity"
-    with pytest.raises(SASLError, match="CRAM-MD5 cannot be used"):
+    with pytest.raises(SASLError, match="CRAM-MD5 cannot be used: it cannot carry an authoriz"):
         ClientExchange(CramMD5(), other, context())
 
 

@@ -12,9 +12,7 @@ from smtpproto.sasl import (
     ClientExchange,
     ClientHalf,
     Context,
-    CramMD5,
     Credentials,
-    Identity,
     Mechanism,
     Plain,
     SASLError,
@@ -117,20 +115,6 @@ def test_a_password_is_not_right_because_an_answer_is_truthy(answer: object) -> 
     with pytest.raises(TypeError):
         there.answer(answer)
     assert there.identity is None
-
-
-def test_obstacles_and_initial_responses_are_looked_at_first() -> None:
-    with pytest.raises(SASLError, match="PLAIN cannot be used: a user name and a password"):
-        ClientExchange(Plain(), Credentials(), context())
-    with pytest.raises(SASLError, match="CRAM-MD5: expected no initial response") as found:
-        ServerExchange(CramMD5(), context(), b"")
-    assert (found.value.code, found.value.enhanced) == (501, "5.7.0")
-
-
-def test_the_right_answer_gives_an_identity() -> None:
-    there = ServerExchange(Plain(), context(), b"\0tim\0x")
-    there.answer(True)
-    assert (there.identity, there.request) == (Identity("tim", "tim"), None)
 
 
 def test_the_base_class_is_no_mechanism() -> None:
