@@ -93,7 +93,7 @@ import smtpproto"""
         (OLD, "ImportError: smtpproto needs Python 3.10 or later"),
         *(
             (
-                f"import smtpproto.{module}",
+                f"from smtpproto.testing import Pair; Pair().run(); import smtpproto.{module}",
                 rf"ModuleNotFoundError: smtpproto\..* package {package}: .* pip install {package}",
             )
             for module, package in [

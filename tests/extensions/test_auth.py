@@ -331,6 +331,7 @@ def test_where_it_is_required_even_what_is_out_of_order_or_malformed(hello: bool
     assert {line: pair.raw(line)[:3] for line in lines} == dict.fromkeys(lines, "530")
     assert pair.raw("RSET").startswith("250")
     assert pair.raw("EHLO !").startswith("501")
+    assert pair.raw("QUIT").startswith("221")
 
 
 def test_helo_does_not_get_around_it() -> None:

@@ -34,30 +34,34 @@ def client() -> Iterator[SocketClient]:
 OFFERED = ["CHUNKING", "STARTTLS"]
 
 
-def test_smuggling_is_found(client: SocketClient) -> None:
-    with pytest.raises(AssertionError, match=r"two ends: \nS: 250 OK\nS: 250 OK\nS: 250 OK\nS: 35"):
-        AttackTests().test_one_message_stays_one(client, b"\n.\n")
+@pytest.mark.parametrize(
+    "name, arguments, finding",
+    [
+        (
+            "test_one_message_stays_one",
+            [b"\n.\n"],
+            r"two ends: \nS: 250 OK\nS: 250 OK\nS: 250 OK\nS: 35",
+        ),
+        ("test_one_chunk_stays_one", [OFFERED, b"\r\n.\n"], "the chunk has an end within it"),
+        ("test_one_line_stays_one", [b"\n"], "the line is two commands"),
+        (
+            "test_nothing_in_plain_text_survives_starttls",
+            [OFFERED, b"RSET\r\n"],
+            r"obeyed inside TLS: \nS: 250 OK",
+        ),
+    ],
+)
+def test_each_fault_is_found(
+    client: SocketClient, name: str, arguments: list[object], finding: str
+) -> None:
+    with pytest.raises(AssertionError, match=finding):
+        getattr(AttackTests(), name)(client, *arguments)
 
 
 def test_what_the_careless_server_does_not_take_for_an_end_is_no_finding(
     client: SocketClient,
 ) -> None:
     AttackTests().test_one_message_stays_one(client, b"\r.\r")
-
-
-def test_a_chunk_with_an_end_is_found(client: SocketClient) -> None:
-    with pytest.raises(AssertionError, match="the chunk has an end within it"):
-        AttackTests().test_one_chunk_stays_one(client, OFFERED, b"\r\n.\n")
-
-
-def test_a_line_feed_that_ends_a_command_is_found(client: SocketClient) -> None:
-    with pytest.raises(AssertionError, match="the line is two commands"):
-        AttackTests().test_one_line_stays_one(client, b"\n")
-
-
-def test_plain_text_that_is_obeyed_inside_tls_is_found(client: SocketClient) -> None:
-    with pytest.raises(AssertionError, match=r"obeyed inside TLS: \nS: 250 OK"):
-        AttackTests().test_nothing_in_plain_text_survives_starttls(client, OFFERED, b"RSET\r\n")
 
 
 @pytest.mark.parametrize(

@@ -46,12 +46,6 @@ def test_a_message_is_kept_as_it_was_received(server: SinkServer) -> None:
     assert message.envelope.mail.parameters
 
 
-def test_the_null_reverse_path_is_an_empty_sender(server: SinkServer) -> None:
-    with smtplib.SMTP(server.host, server.port) as client:
-        client.sendmail("", "bob@mx.example", TEXT)
-    assert server.messages[0].sender == ""
-
-
 def test_messages_are_forgotten_on_request(server: SinkServer) -> None:
     send(server)
     before = server.messages
@@ -72,19 +66,6 @@ def test_what_does_not_come_is_told_with_the_conversation(server: SinkServer) ->
     send(server)
     with pytest.raises(TimeoutError, match=r"within 0.01 seconds, found 1\n(.*\n)*C: MAIL FROM"):
         server.wait_for(2, timeout=0.01)
-
-
-def test_the_server_speaks_lmtp() -> None:
-    with sink(lmtp=True) as server:
-        server.reject("content", "bob@*", 552, "5.2.2", "mailbox full")
-        with smtplib.LMTP(server.host, server.port) as client:
-            client.ehlo()
-            client.mail("a@client.example")
-            for recipient in TO:
-                client.rcpt(recipient)
-            assert client.data(TEXT) == (552, b"5.2.2 mailbox full")
-            assert client.getreply() == (250, b"2.0.0 OK")
-        assert [message.recipients for message in server.messages] == [["eve@mx.example"]]
 
 
 def test_the_largest_size_is_set() -> None:
@@ -114,13 +95,6 @@ def test_users_log_in() -> None:
             client.sendmail("a@client.example", TO, TEXT)
         assert server.messages[0].session.identity == "me"
         assert "secret" not in server.conversation + repr(server.settings)
-
-
-def test_a_wrong_setting_is_refused() -> None:
-    with pytest.raises(ValueError, match="tls: expected 'starttls', 'implicit' or None"):
-        sink(tls="ssl")  # type: ignore[arg-type]
-    with pytest.raises(TypeError, match="no option tsl"):
-        sink(tsl="starttls")  # type: ignore[call-arg]
 
 
 # --- TLS ----------------------------------------------------------------------------------------
@@ -208,15 +182,6 @@ def test_a_short_delay_changes_nothing_else(server: SinkServer) -> None:
     send(server)
     assert time.monotonic() - began >= 0.05
     assert len(server.messages) == 1
-
-
-def test_a_connection_breaks_after_the_content(server: SinkServer) -> None:
-    """The client cannot know that the message was accepted."""
-    server.drop("after content", times=1)
-    with pytest.raises(smtplib.SMTPServerDisconnected):
-        send(server)
-    send(server)
-    assert len(server.messages) == 2
 
 
 def test_each_client_sender_and_recipient_is_greylisted_once(server: SinkServer) -> None:

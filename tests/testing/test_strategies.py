@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-import subprocess
-import sys
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -45,7 +42,6 @@ from smtpproto.vocabulary.command_parser import parse
 from smtpproto.vocabulary.parameters import parse_parameters
 from smtpproto.vocabulary.replies import ReplyReader, format_reply
 
-ROOT = Path(__file__).parent.parent.parent
 OFFERS = smtp.offers()
 # One that is found is enough: to look for the simplest takes most of the time.
 ANY = settings(phases=[Phase.generate], max_examples=2_000)
@@ -400,28 +396,3 @@ def test_a_damaged_session_never_makes_a_server_raise(segments: list[bytes]) -> 
                 server.accept()
             elif isinstance(event, ConnectionClosed):
                 return
-
-
-# --- Without hypothesis -------------------------------------------------------------------------
-
-WITHOUT = f"""
-import sys
-sys.path.insert(0, {str(ROOT)!r})
-sys.modules["hypothesis"] = None
-import smtpproto.testing
-smtpproto.testing.Pair().run()
-for name in ("strategies", "stateful"):
-    try:
-        __import__("smtpproto.testing." + name)
-    except ImportError as error:
-        print(error)
-"""
-
-
-def test_without_hypothesis_it_is_said_what_to_install() -> None:
-    done = subprocess.run(
-        [sys.executable, "-I", "-S", "-c", WITHOUT], check=True, capture_output=True, text=True
-    )
-    lines = done.stdout.splitlines()
-    assert len(lines) == 2
-    assert all("pip install hypothesis" in line for line in lines)
