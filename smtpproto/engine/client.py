@@ -15,11 +15,11 @@ from ..timeouts import CONTENT_CHUNK_TIMEOUT, END_OF_CONTENT_TIMEOUT, GREETING_T
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
 from ..vocabulary.commands import Hello, Helo, Rcpt
 from ..vocabulary.events import ClientEvent, ConnectionClosed, Need
-from ..vocabulary.replies import Reply
+from ..vocabulary.replies import Reply, received
 from ..vocabulary.session_facts import NOTHING_OFFERED, Protocol, Session, TLSFacts, changed
-from ..vocabulary.states import State
-from ..wire import BadLine, DotEncoder, LineEndings
-from .client_commands import ClientCommands, early
+from ..vocabulary.states import Effect, State
+from ..wire import DotEncoder, LineEndings
+from .client_commands import Awaited, ClientCommands, early
 from .compiled_extensions import catalogue, read_offers
 from .connection import Observer
 from .transition_table import Row
@@ -37,8 +37,12 @@ _WORST = 599
 _CLOSED, _CONTENT = State.CLOSED, State.CONTENT
 _LMTP = Protocol.LMTP
 _NEEDS_DATA = Need.DATA
+_SESSION = Effect.SESSION
 # The states in which no reply may come.
-_NO_REPLIES = frozenset({State.CLOSED, State.TLS})
+_NO_REPLIES = frozenset({State.CLOSED, State.ERROR, State.TLS})
+_UNASKED = Row("", (None,) * 6, State.CLOSED, Effect.NOTHING, in_flight=False)
+# Octets of the longest line that a client keeps.
+_SHORT = 64
 
 
 class Client(ClientCommands):
@@ -62,7 +66,7 @@ class Client(ClientCommands):
         ValueError: `PRESERVE`.
     """
 
-    __slots__ = ("_answers", "_best", "_loads")
+    __slots__ = ("_answers", "_best", "_known", "_loads")
 
     def __init__(
         self,
@@ -83,6 +87,9 @@ class Client(ClientCommands):
             observer,
         )
         self._loads = extensions is None
+        # The last short reply to each command, and its line: servers say the same to all recipients
+        # of all messages.
+        self._known: dict[str, tuple[bytes, Reply]] = {}
         # On LMTP: how many replies to the end of the content have come, and the lowest code.
         self._answers = 0
         self._best = _WORST
@@ -92,7 +99,7 @@ class Client(ClientCommands):
         """Seconds to wait for the server (RFC 5321 section 4.5.3.2)."""
         if self._encoder is not None:
             return CONTENT_CHUNK_TIMEOUT
-        sent = self._queued.sent
+        sent = self._sent
         if not sent:
             return GREETING_TIMEOUT
         row, command = sent[0]
@@ -114,51 +121,69 @@ class Client(ClientCommands):
             RemoteProtocolError: the server broke the protocol; the connection cannot go on, and
                 every later call raises the same.
         """
-        if self._error is not None:
-            raise self._error
         try:
-            while self.state not in _NO_REPLIES:
-                line = self._lines.read()
-                if not isinstance(line, bytes):
-                    return self._no_line(line)
-                sent = self._queued.sent
-                if sent:
-                    command = sent[0][1]
-                else:
-                    # Within content a refusal is about the content.
-                    command = self._command if self._encoder is not None else None
-                if isinstance(command, DialogueCommand):
-                    reply = self._feed_privately(line, command)
-                else:
-                    if self._observer is not None:
-                        self._observer("S", line, False)
-                    recipient = None
-                    if self._session.protocol is _LMTP and sent:
-                        recipient = self._lmtp_recipient(*sent[0])
-                    reply = self._replies.feed(line, command, recipient)
-                if reply is not None:
-                    self._settle(reply)
-                    return reply
-            return self._without_lines()
+            if self.state in _NO_REPLIES:
+                return self._without_replies()
+            buffer, sent = self._buffer, self._sent
+            if not buffer.octets:
+                return self._no_octets()
+            row, command = sent[0] if sent else self._unasked()
+            lmtp = self._session.protocol is _LMTP
+            recipient = self._lmtp_recipient(row, command) if lmtp else None
+            known = None if self._replies.code else self._known.get(row.name)
+            if known is None or not buffer.octets.startswith(known[0], buffer.offset):
+                reply = self._read(row, command, recipient)
+                if reply is None:
+                    return self._no_octets()
+            else:
+                line, said = known
+                buffer.skip(len(line))
+                if self._observer is not None:
+                    self._observer("S", line[:-2], False)
+                reply = received(said.code, said.enhanced, said.text, command, recipient)
+            self._settle(reply, row, command)
         except RemoteProtocolError as error:
             self._break(error)
             raise
+        return reply
 
-    def _no_line(self, bad: BadLine | None) -> ClientEvent | Need:
-        """Handle a refused line, a line that is too long, or the lack of a line."""
-        if self._lines.dropped:
+    def _no_octets(self) -> ClientEvent | Need:
+        return self._closed(clean=False) if self._eof else _NEEDS_DATA
+
+    def _unasked(self) -> Awaited:
+        """Return what a reply is about if no command waits for one: the content, or nothing."""
+        return _UNASKED, self._command if self._encoder is not None else None
+
+    def _read(self, row: Row, command: Command | None, recipient: Rcpt | None) -> Reply | None:
+        """Read lines up to the end of a reply; return None if more octets must arrive."""
+        lines, limits = self._lines, self.limits
+        private = isinstance(command, DialogueCommand)
+        # A challenge may be longer (RFC 4954 section 4).
+        lines.limit = max(limits.reply_line, limits.exchange_line * private)
+        while isinstance(line := lines.read(), bytes):
+            if private:
+                reply = self._feed_privately(line, command)
+            else:
+                self._observe("S", line)
+                reply = self._replies.feed(line, command, recipient)
+            if reply is not None:
+                if not private and len(line) <= _SHORT and "\n" not in reply.text:
+                    self._known[row.name] = line + b"\r\n", reply
+                return reply
+        if lines.dropped:
             # The line may have no end.
-            raise RemoteProtocolError(f"a line of a reply has more than {self._lines.limit} octets")
-        if bad is None:
-            return self._closed(clean=False) if self._eof else _NEEDS_DATA
-        sent = self._queued.sent
-        if sent and isinstance(sent[0][1], DialogueCommand):
+            raise RemoteProtocolError(f"a line of a reply has more than {lines.limit} octets")
+        if line is None:
+            return None
+        if private:
             raise _no_reply_to_auth()
         raise RemoteProtocolError(
-            f"a line of a reply is refused ({bad.reason.value}): {bad.start!r}"
+            f"a line of a reply is refused ({line.reason.value}): {line.start!r}"
         )
 
-    def _without_lines(self) -> ClientEvent | Need:
+    def _without_replies(self) -> ClientEvent | Need:
+        if self._error is not None:
+            raise self._error
         if self.state is _CLOSED:
             return self._closed(clean=self._clean)
         if len(self._buffer):
@@ -167,44 +192,41 @@ class Client(ClientCommands):
             )
         return self._closed(clean=False) if self._eof else Need.TLS
 
-    def _feed_privately(self, line: bytes, command: DialogueCommand) -> Reply | None:
+    def _feed_privately(self, line: bytes, command: Command | None) -> Reply | None:
         """Read a line within a dialogue; errors do not show it, because it may repeat a secret."""
         try:
             reply = self._replies.feed(line, command)
         except RemoteProtocolError:
             raise _no_reply_to_auth() from None
         self._observe("S", b"334 (challenge)" if line.startswith(b"3") else line)
-        if reply is not None:
-            self._lines.limit = self.limits.reply_line
         return reply
 
-    def _settle(self, reply: Reply) -> None:
+    def _settle(self, reply: Reply, sent: Row, command: Command | None) -> None:
         """Change the state by a reply to the oldest command that waits for one."""
-        queued, code = self._queued, reply.code
-        if code == 421 or not queued.sent:
+        code = reply.code
+        if code == 421 or not self._sent:
             self._end_early(code)
             return
-        sent, command = queued.sent[0]
         row = self._rows[self.state].get(sent.name)
-        fits = row is not None and row.after[code // 100] is not None
-        if not fits or queued.released == 0 or self._chunks is not None:
+        if row is None or not row.after[code // 100] or self._released == 0 or self._chunks:
             self._check_answer(code, sent.name, row)
-        if reply.recipient is not None:
-            self._best = min(code, self._best)
-            if self._more_recipients():
-                return
-            code, self._best, self._answers = self._best, _WORST, 0
-        queued.answered()
+        if reply.recipient is not None and not (code := self._code_of_all(code)):
+            return
+        self._sent.popleft()
+        if sent.forget is _SESSION:
+            self._unsettled -= 1
+        if self._released > 0:
+            self._released -= 1
         if row is not None:
             self._answered(row, code, None if row.name == "content" else command)
             if self.state is not row.success:
                 self._projected = None
             if code < 300:
-                if command is None or isinstance(command, Hello):
+                if command is None or row.forget is _SESSION:
                     self._learn(command, reply)
             elif code < 400:
                 self._go_on(command)
-        if queued.held:
+        if self._held:
             self._release()
 
     def _check_answer(self, code: int, name: str, row: Row | None) -> None:
@@ -213,15 +235,14 @@ class Client(ClientCommands):
         Raises:
             RemoteProtocolError: it does not fit, or came before the command was sent.
         """
-        queued = self._queued
-        if queued.released == 0:
+        if self._released == 0:
             raise early(name)
         if (row is None and code < 400) or (row is not None and row.after[code // 100] is None):
             raise RemoteProtocolError(
                 f"{code} cannot answer {name} here: {self.state.value} (RFC 5321 section 4.3.2)"
             )
         unfinished = self._chunks is not None and self._chunks.owed
-        if unfinished and code < 400 and len(queued.sent) == 1 and not queued.held:
+        if unfinished and code < 400 and len(self._sent) == 1 and not self._held:
             raise RemoteProtocolError(
                 f"{code} came before the octets of a chunk were sent (RFC 3030 section 2)"
             )
@@ -249,10 +270,15 @@ class Client(ClientCommands):
         recipients = self.transaction.recipients
         return recipients[self._answers] if final and recipients else None
 
-    def _more_recipients(self) -> bool:
+    def _code_of_all(self, code: int) -> int:
+        """Return the lowest code of the replies for all recipients; 0 as long as more must come."""
         assert self.transaction is not None
         self._answers += 1
-        return self._answers < len(self.transaction.recipients)
+        self._best = min(code, self._best)
+        if self._answers < len(self.transaction.recipients):
+            return 0
+        code, self._best, self._answers = self._best, _WORST, 0
+        return code
 
     def _go_on(self, command: Command | None) -> None:
         """Prepare for the content, or the next response, that the server asks for."""
@@ -260,11 +286,11 @@ class Client(ClientCommands):
         if self.state is _CONTENT:
             self._encoder = DotEncoder(self.line_endings)
 
-    def _learn(self, command: Hello | None, reply: Reply) -> None:
+    def _learn(self, command: Command | None, reply: Reply) -> None:
         """Store what the greeting, or the reply to EHLO, says about the server."""
         if command is None:
             self.session = changed(self.session, hostname=reply.lines[0].partition(" ")[0])
-        else:
+        elif isinstance(command, Hello):
             extended = not isinstance(command, Helo)
             if extended and self._loads:
                 self._load(reply.lines[1:])

@@ -5,6 +5,8 @@ Commands are checked against the state that the session will be in when they arr
 
 from __future__ import annotations
 
+from collections import deque
+
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..limits import Limits
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand, Framing
@@ -16,17 +18,21 @@ from ..vocabulary.session_facts import NOTHING_OFFERED, Session, Transaction, ch
 from ..vocabulary.states import Effect, State
 from ..wire import DotEncoder, LineEndings, LineReader
 from .client_chunks import OutgoingChunks
-from .client_queue import Awaited, CommandQueue
 from .command_allowed import CommandRules, not_offered, not_possible
 from .compiled_extensions import Catalogue
 from .connection import Connection, Observer
+from .transition_table import Row
 
-__all__ = ["ClientCommands", "early"]
+__all__ = ["Awaited", "ClientCommands", "early"]
 
 # CPython 3.11 takes three times as long to look up an enum's member than a global name.
 _CONTENT, _CHUNKS = State.CONTENT, State.CHUNKS
 _SESSION = Effect.SESSION
 _COUNTED = Framing.COUNTED
+Awaited = tuple[Row, Command | None]
+"""A pending reply: the row of its command when that was sent, and the command.  The command is DATA
+for the end of content, None for the greeting."""
+
 # The codes of replies that may come unasked: none, or the end of the session.
 _NO_ANSWER = (b"", b"421")
 
@@ -47,10 +53,13 @@ class ClientCommands(Connection):
         "_command",
         "_encoder",
         "_error",
+        "_held",
         "_last_mail",
         "_projected",
-        "_queued",
+        "_released",
         "_replies",
+        "_sent",
+        "_unsettled",
     )
 
     def __init__(
@@ -65,8 +74,15 @@ class ClientCommands(Connection):
         DotEncoder(line_endings)
         self._lines = LineReader(self._buffer, limits.reply_line, bare_lf_ends=True)
         self._replies = ReplyReader(limits)
-        greeting = self._rows[State.CONNECTED]["greeting"]
-        self._queued = CommandQueue(greeting, limits.unanswered)
+        # The pending replies to sent commands, oldest first.
+        self._sent: deque[Awaited] = deque([(self._rows[State.CONNECTED]["greeting"], None)])
+        # The commands that are held back, each with its line and the octets that follow it.
+        self._held: deque[tuple[Row, Command, bytearray]] = deque()
+        # How many of both make both sides forget the offered extensions.
+        self._unsettled = 0
+        # The index in `_sent` of the first command that was held back and is not written yet; -1:
+        # there is none.
+        self._released = -1
         # The state if all pending commands succeed; None: to be computed.
         self._projected: State | None = State.GREETED
         self._last_mail: Transaction | None = None
@@ -80,14 +96,13 @@ class ClientCommands(Connection):
     @property
     def pending(self) -> int:
         """How many replies to sent commands are still due."""
-        return len(self._queued)
+        return len(self._sent) + len(self._held)
 
     def data_to_send(self) -> bytes:
-        queued = self._queued
-        if queued.released == 0 and self._unread_code() not in _NO_ANSWER:
+        if self._released == 0 and self._unread_code() not in _NO_ANSWER:
             # A reply has come too early: `next_event` raises the error.
             return b""
-        queued.released = -1
+        self._released = -1
         return super().data_to_send()
 
     def send(self, *messages: Command | ContentChunk | EndOfContent | AuthResponse) -> None:
@@ -124,10 +139,9 @@ class ClientCommands(Connection):
             raise
 
     def _send_command(self, command: Command) -> None:
-        queued = self._queued
         state = self._projected or self._project()
         force, session = self._in_force, self._session
-        if queued.unsettled:
+        if self._unsettled:
             force = self._catalogue.in_force(NOTHING_OFFERED)
             session = changed(session, offered=NOTHING_OFFERED)
         row = self._rows[state].get(command.row)
@@ -147,15 +161,14 @@ class ClientCommands(Connection):
         if row.forget is _SESSION and isinstance(command, Hello):
             self._check_hello(command)
         line = self._line(command, rules, utf8=force.utf8)
-        awaited = (row, command)
-        if queued.held or (queued.sent and not queued.may_leave(force.pipelining)):
-            queued.hold(awaited, line)
+        if not self._sent and self._unread_code() not in _NO_ANSWER:
+            raise early(command.verb)
+        if self._held or (self._sent and not self._may_leave()):
+            self._held.append((row, command, bytearray(line)))
         else:
-            if not queued.sent and self._unread_code() not in _NO_ANSWER:
-                raise early(command.verb)
-            self._leave(awaited, command, line)
+            self._leave(row, command, line)
         if row.forget is _SESSION:
-            queued.unsettled += 1
+            self._unsettled += 1
         self._projected = after = row.success
         if isinstance(command, Rcpt):
             assert self._last_mail is not None
@@ -202,14 +215,22 @@ class ClientCommands(Connection):
             )
         return line
 
-    def _leave(self, awaited: Awaited, command: Command, line: bytes) -> None:
+    def _may_leave(self) -> bool:
+        """Return whether another command may be sent now, after those that were held back."""
+        sent = self._sent
+        if not sent:
+            return True
+        if not self._in_force.pipelining or len(sent) >= self.limits.unanswered:
+            return False
+        row, command = sent[-1]
+        return command is not None and (not command.ends_group or row.name == "content")
+
+    def _leave(self, row: Row, command: Command, octets: bytes | bytearray) -> None:
         """Queue a command; its reply comes after those that are pending."""
-        self._out += line
+        self._out += octets
         if self._observer is not None:
             self._observer("C", str(command).encode("utf-8"), False)
-        self._queued.sent.append(awaited)
-        if isinstance(command, DialogueCommand):
-            self._expect_challenge()
+        self._sent.append((row, command))
 
     def _unread_code(self) -> bytes:
         """Return what has arrived of the code of an unread reply; empty if there is none.
@@ -234,15 +255,10 @@ class ClientCommands(Connection):
 
     def _release(self) -> None:
         """Queue held-back commands that may now be sent (RFC 2920 section 3.1)."""
-        queued = self._queued
-        pipelining = self._in_force.pipelining
-        while (released := queued.release(pipelining)) is not None:
-            awaited, octets = released
-            if awaited is None:
-                self._out += octets
-            else:
-                assert awaited[1] is not None
-                self._leave(awaited, awaited[1], octets)
+        while self._held and self._may_leave():
+            if self._released < 0:
+                self._released = len(self._sent)
+            self._leave(*self._held.popleft())
 
     def _send_chunk(self, octets: bytes) -> None:
         if not isinstance(octets, (bytes, bytearray, memoryview)):
@@ -251,8 +267,9 @@ class ClientCommands(Connection):
         chunks = self._chunks
         if chunks is not None and chunks.owed:
             chunks.take(octets)
-            self._queued.held.append((None, octets))
-            self._release()
+            # They belong to the command that was sent last.
+            out = self._held[-1][2] if self._held else self._out
+            out += octets
         elif octets or chunks is None:
             self._out += self._content_encoder().encode(octets)
         self._observe("C", octets, content=True)
@@ -282,12 +299,12 @@ class ClientCommands(Connection):
         self._observe("C", b".")
         self._encoder = None
         row = self._rows[_CONTENT]["content"]
-        self._queued.sent.append((row, self._command))
+        self._sent.append((row, self._command))
         self._projected = row.success
 
     def _send_response(self, response: AuthResponse) -> None:
         command = self._command
-        if self.state is not State.EXCHANGE or self._queued.sent or command is None:
+        if self.state is not State.EXCHANGE or self._sent or command is None:
             raise LocalProtocolError(
                 f"no challenge waits for a response: {self.state.value} (RFC 4954 section 4)"
             )
@@ -302,12 +319,7 @@ class ClientCommands(Connection):
             raise early("the response")
         self._queue(line)
         self._observe("C", b"(response)")
-        self._queued.sent.append((self._rows[State.EXCHANGE]["response"], command))
-        self._expect_challenge()
-
-    def _expect_challenge(self) -> None:
-        """Allow a longer line for the next reply, a challenge (RFC 4954 section 4)."""
-        self._lines.limit = max(self.limits.exchange_line, self.limits.reply_line)
+        self._sent.append((self._rows[State.EXCHANGE]["response"], command))
 
     def _forget_session(self) -> None:
         super()._forget_session()
@@ -316,7 +328,12 @@ class ClientCommands(Connection):
 
     def _project(self) -> State:
         """Return the state if all pending commands succeed."""
-        self._projected = state = self._queued.state_if_all_succeed(self.state, self._rows)
+        state = self.state
+        for name in [row.name for row, _ in self._sent] + [row.name for row, *_ in self._held]:
+            row = self._rows[state].get(name)
+            if row is not None:
+                state = row.success
+        self._projected = state
         return state
 
     def _break(self, error: RemoteProtocolError) -> None:
@@ -327,7 +344,9 @@ class ClientCommands(Connection):
     def _end(self, state: State) -> None:
         """End the session: pending commands get no replies."""
         self.state = self._projected = state
-        self._queued.clear()
+        self._sent.clear()
+        self._held.clear()
+        self._unsettled, self._released = 0, -1
         self._encoder = self._chunks = None
         self._buffer.clear()
         # The end of content must not be sent after its failure was reported.

@@ -224,25 +224,25 @@ class Connection:
         """
         after = row.after[code // 100]
         assert after is not None
-        if after is _CLOSED:
-            self._clean = True
         if row.forget is not _NOTHING and (code < 400 or after is not self.state):
             self.transaction = None
             if row.forget is _SESSION:
                 self._forget_session()
             if self._catalogue.concerned:
                 self._happened(_TRANSACTION_OVER, self._catalogue.concerned)
-        self.state = after
-        if command is None or 300 <= code < 400:
-            return
-        told = self._in_force.rules[type(command)].told
-        if told:
-            self._tell(told, command, code)
         if code < 300:
-            if isinstance(command, Mail):
+            if isinstance(command, Rcpt):
+                if self.transaction is not None:
+                    self.transaction.recipients.append(command)
+            elif isinstance(command, Mail):
                 self.transaction = Transaction(command)
-            elif isinstance(command, Rcpt) and self.transaction is not None:
-                self.transaction.recipients.append(command)
+            elif after is _CLOSED:
+                self._clean = True
+        self.state = after
+        if self._catalogue.concerned and command is not None and not 300 <= code < 400:
+            told = self._in_force.rules[type(command)].told
+            if told:
+                self._tell(told, command, code)
 
     def _tell(self, told: tuple[type[Extension], ...], command: Command, code: int) -> None:
         """Tell the extensions of a command about the reply to it."""

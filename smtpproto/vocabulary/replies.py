@@ -13,7 +13,7 @@ from ..errors import LocalProtocolError, RemoteProtocolError
 from ..field_types import check_fields
 from ..grammar.lazy_pattern import lazy_pattern
 from .codes import Explanation, default_enhanced, explain
-from .command_base import Command, DialogueCommand
+from .command_base import Command
 from .commands import Rcpt
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ __all__ = [
     "Reply",
     "ReplyReader",
     "format_reply",
+    "received",
     "sendable",
 ]
 
@@ -53,8 +54,6 @@ _ANY_C1 = lazy_pattern("[\x80-\x9f]")
 # 12,288 (RFC 4954 section 4).
 LINE_OCTETS = 512
 CHALLENGE_OCTETS = 12288
-# Octets of a line that `ReplyReader` keeps.
-_SHORT = 64
 # What to send instead of a received code that a server must not send, by its first digit.
 GENERAL = {2: 250, 3: 354, 4: 451, 5: 554}
 # Replies whose lines are for programs, not for people.
@@ -240,15 +239,12 @@ class ReplyReader:
         code: the code of an incomplete reply; 0 if no reply has begun.
     """
 
-    __slots__ = ("_last", "_lines", "_most", "code")
+    __slots__ = ("_lines", "_most", "code")
 
     def __init__(self, limits: Limits) -> None:
         self._most = limits.reply_lines
         self.code = 0
         self._lines: list[str] = []
-        # The last short positive reply of each class to each command, as its line and what that
-        # means: servers say the same to all recipients of all messages.
-        self._last: dict[tuple[type, bytes], tuple[bytes, int, str, str]] = {}
 
     def feed(
         self, line: bytes, command: Command | None = None, recipient: Rcpt | None = None
@@ -273,9 +269,6 @@ class ReplyReader:
                 before it and is no refusal; or the reply has too many lines.
         """
         lines = self._lines
-        last = self._last.get((type(command), line[:1]))
-        if last is not None and last[0] == line and not lines:
-            return _received(last[1], last[2], last[3], command, recipient)
         code, separator = _CODES.get(line[:3]), line[3:4]
         if code is None or separator not in _SEPARATORS:
             raise RemoteProtocolError(
@@ -295,11 +288,7 @@ class ReplyReader:
         self.code, self._lines = 0, []
         plain = code < 400 and (command is None or command.verb in PLAIN_REPLIES)
         enhanced, text = ("", "\n".join(lines)) if plain else _without_enhanced(code, lines)
-        short = len(lines) == 1 and len(line) <= _SHORT
-        # A challenge may be a secret.
-        if short and code < 400 and not isinstance(command, DialogueCommand):
-            self._last[type(command), line[:1]] = line, code, enhanced, text
-        return _received(code, enhanced, text, command, recipient)
+        return received(code, enhanced, text, command, recipient)
 
 
 def _readable(octets: bytes) -> str:
@@ -323,7 +312,7 @@ def _readable(octets: bytes) -> str:
     return octets.translate(_READABLE_LATIN).decode("latin-1")
 
 
-def _received(
+def received(
     code: int, enhanced: str, text: str, command: Command | None, recipient: Rcpt | None
 ) -> Reply:
     """Return a reply that was checked as it was read; servers must not send every code there is."""

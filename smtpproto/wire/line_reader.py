@@ -75,27 +75,26 @@ class LineReader:
 
         Return None if more octets must arrive.
         """
-        buffer = self._buffer
+        buffer, ending = self._buffer, self._end
         octets, offset = buffer.octets, buffer.offset
         if not octets:
             return None
-        end = octets.find(self._end, offset + buffer.searched)
+        end = octets.find(ending, offset + buffer.searched)
         if end < 0:
             self._wait()
             return None
-        length = end - offset + len(self._end)
-        if self._start is not None or length > self.limit:
-            return self._too_long(length)
+        after = end + len(ending)
+        if self._start is not None or after - offset > self.limit:
+            return self._too_long(after - offset)
         line = bytes(octets[offset:end])
-        if self._end == b"\n":
+        if ending == b"\n":
             line = line.removesuffix(b"\r")
-        buffer.skip(length)
-        if NUL in line:
-            return BadLine(LineFault.NUL, line[:_START])
-        if LF in line:
-            return BadLine(LineFault.BARE_LF, line[:_START])
-        if CR in line:
-            return BadLine(LineFault.BARE_CR, line[:_START])
+        # What `skip` does, without the call.
+        buffer.searched = 0
+        buffer.octets, buffer.offset = (b"", 0) if after == len(octets) else (octets, after)
+        if NUL in line or LF in line or CR in line:
+            bare = LineFault.BARE_LF if LF in line else LineFault.BARE_CR
+            return BadLine(LineFault.NUL if NUL in line else bare, line[:_START])
         return line
 
     def _wait(self) -> None:

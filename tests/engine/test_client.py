@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 
 import pytest
@@ -1094,3 +1095,42 @@ def test_a_command_that_has_no_row_any_more_is_skipped_in_the_projection() -> No
     assert client.pending == 3
     assert [client.pending, len(feed(client, b"503 no\r\n503 no\r\n250 OK\r\n"))] == [3, 3]
     assert client.state is State.MAIL
+
+
+# --- what a client keeps --------------------------------------------------------------------------
+
+
+def test_equal_replies_to_several_recipients() -> None:
+    client, _ = submit(PIPELINING)
+    recipients = [Rcpt(ForwardPath.of(f"user{number}@example.org")) for number in range(3)]
+    client.send(MAIL, *recipients, Noop())
+    client.data_to_send()
+    said = [b"250 2.1.0 OK", b"250 2.1.5 OK", b"250 2.1.5 OK", b"250-2.1.5 OK\r\n250 2.1.5 OK"]
+    events = feed(client, b"\r\n".join([*said, b"250 2.1.5 OK", b""]))
+    replies = [event for event in events if isinstance(event, Reply)]
+    assert replies[1:3] == [Reply(250, "2.1.5", "OK")] * 2
+    # Within a reply the same octets are one of its lines.
+    assert replies[3] == Reply(250, "2.1.5", "OK\nOK")
+    assert [reply.command for reply in replies] == [MAIL, *recipients, Noop()]
+    # In the reply to EHLO they are text.
+    client.send(EHLO)
+    client.data_to_send()
+    assert feed(client, b"250 2.1.5 OK\r\n") == [Reply(250, "", "2.1.5 OK")]
+
+
+def test_a_client_keeps_no_challenge() -> None:
+    """It keeps what servers say again and again; a challenge may be a secret."""
+    client = asked()
+    assert "220 mx.example" in held(client)
+    assert "a secret" not in held(client)
+
+
+def held(thing: object) -> str:
+    """All text and octets that a value refers to."""
+    seen, found = {id(thing): thing}, [thing]
+    for each in found:
+        new = [part for part in gc.get_referents(each) if id(part) not in seen]
+        new = [part for part in new if isinstance(part, (str, bytes, list, tuple, dict))]
+        seen.update((id(part), part) for part in new)
+        found += new
+    return " ".join(repr(each) for each in found if isinstance(each, (str, bytes)))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import dataclasses
-import gc
 import re
 import sys
 import tracemalloc
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 
 from smtpproto import Client, Rejected, Server, State
 from smtpproto.errors import LocalProtocolError, RemoteProtocolError
-from smtpproto.extensions.auth import AuthCommand
 from smtpproto.limits import Limits
 from smtpproto.testing import Pair
 from smtpproto.testing import strategies as smtp
@@ -339,19 +337,6 @@ def test_several_lines() -> None:
     assert reader.feed(b"354 go on") == Reply(354, text="go on")
 
 
-def test_equal_replies_to_several_recipients() -> None:
-    reader = ReplyReader(Limits())
-    recipients = [Rcpt(ForwardPath.of(f"user{number}@example.org")) for number in range(3)]
-    lines = [b"250 2.1.5 OK", b"250 2.1.5 OK", b"250 2.1.5 Fine"]
-    replies = [reader.feed(line, rcpt) for line, rcpt in zip(lines, recipients, strict=True)]
-    assert replies == [Reply(250, "2.1.5", text) for text in ("OK", "OK", "Fine")]
-    assert [reply and reply.command for reply in replies] == recipients
-    # In the reply to EHLO the same octets are text, and within a reply a line of it.
-    assert reader.feed(lines[2], EHLO) == Reply(250, "", "2.1.5 Fine")
-    assert reader.feed(b"250-2.1.5 More", RCPT) is None
-    assert reader.feed(lines[2], RCPT) == Reply(250, "2.1.5", "More\nFine")
-
-
 @pytest.mark.parametrize(
     "line",
     [
@@ -509,26 +494,6 @@ def test_nothing_keeps_the_text_of_a_reply() -> None:
     finally:
         tracemalloc.stop()
     assert kept < 100_000
-
-
-def test_a_reader_keeps_no_challenge() -> None:
-    """It keeps what servers say again and again; a challenge may be a secret."""
-    reader = ReplyReader(Limits())
-    for line, command in ((b"334 c2VjcmV0", AuthCommand("LOGIN")), (b"250 2.1.5 Usual", RCPT)):
-        assert reader.feed(line, command) is not None
-    assert "c2VjcmV0" not in held(reader)
-    assert "Usual" in held(reader)
-
-
-def held(thing: object) -> str:
-    """All text and octets that a value refers to."""
-    seen, found = {id(thing): thing}, [thing]
-    for each in found:
-        new = [part for part in gc.get_referents(each) if id(part) not in seen]
-        new = [part for part in new if isinstance(part, (str, bytes, list, tuple, dict))]
-        seen.update((id(part), part) for part in new)
-        found += new
-    return " ".join(repr(each) for each in found if isinstance(each, (str, bytes)))
 
 
 # --- For all inputs -------------------------------------------------------------------------------
