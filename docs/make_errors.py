@@ -46,7 +46,6 @@ WHEN = """
 
 A reply that is negative is no error while some recipients may be accepted:
 `send` returns a `Delivery` with one outcome for each recipient.
-
 """
 
 
@@ -110,18 +109,23 @@ def meanings() -> Iterator[str]:
 
 
 def raised() -> Iterator[str]:
-    """A table: what is called, what it raises and when."""
-    yield "| call | raises | when |"
-    yield "|---|---|---|"
+    """A table for each package: what is called, what it raises and when."""
+    head: list[str] = []
+    before = ""
     for package, name, thing in public().values():
+        if package != before:
+            head = ["", f"### `{package}`", "", "| call | raises | when |", "|---|---|---|"]
+            before = package
         # One that overrides another method and names no errors raises what that one does.
         told: dict[str, list[tuple[str, str]]] = {}
         for called, value in [(name, thing), *methods(name, thing)]:
             if named := list(entries(value)):
                 told[called] = named
         for called, named in told.items():
+            yield from head
+            head = []
             for error, when in named:
-                yield f"| `{package}.{called}` | `{error}` | {when} |"
+                yield f"| `{called}` | `{error}` | {when} |"
 
 
 def methods(name: str, thing: object) -> Iterator[tuple[str, object]]:

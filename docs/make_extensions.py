@@ -22,10 +22,7 @@ PAGE = Path(__file__).parent / "extensions.md"
 # What it is (RFC 1234).   or   What it is (RFC 1234 section 5).   or   What it is (Postfix).
 FIRST_LINE = re.compile(r"(?P<what>[^()]+) \((?:RFC (?P<rfc>[0-9]+)|(?P<other>[A-Z]\w+))[^()]*\)\.")
 TICK, NOTHING = "\u2713", "\u2013"
-COLUMNS = (
-    *("keyword", "what it is", "class", "RFC", "MAIL", "RCPT", "others", "verbs"),
-    *("client", "server", "standard"),
-)
+COLUMNS = ("keyword", "what it is", "class", "RFC", "MAIL", "RCPT", "others", "verbs", "standard")
 
 HEAD = """\
 # Service extensions
@@ -75,8 +72,6 @@ def row(kind: type[Extension]) -> tuple[str, ...]:
         names(parameter.keyword for parameter in kind.parameters.get(Rcpt, ())),
         names(sorted(others)),
         names(command.verb for command in kind.commands),
-        TICK if kind in KNOWN else NOTHING,
-        TICK,
         TICK if kind in map(type, standard()) else NOTHING,
     )
 

@@ -26,7 +26,7 @@ Extensions add transitions.
 An arrow is a reply.
 Its label has the verb that the reply answers, and the first digit of the code.
 A reply without an arrow leaves the state as it is.
-A 421 leads to `CLOSED` from every state.
+A 2xx to QUIT leads to `CLOSED`, and so does a 421 from every state; these arrows are left out.
 The server answers 503 to a verb that a state does not list below.
 
 """
@@ -45,15 +45,14 @@ def drawing(rows: Rows) -> str:
         for verb, step in verbs.items():
             for digit, name in DIGITS.items():
                 after = step.after[digit]
-                if after is not None and after is not state:
+                if after not in (None, state, State.CLOSED):
                     label = f"{name} (in flight)" if step.in_flight else name
                     arrows.setdefault((state, after), {}).setdefault(label, []).append(verb)
     lines = ["```mermaid", "stateDiagram-v2", "    [*] --> CONNECTED"]
     for (state, after), labels in arrows.items():
         text = ", ".join(f"{' '.join(verbs)} {label}" for label, verbs in labels.items())
         lines.append(f"    {state.name} --> {after.name}: {text}")
-    lines += ["    CLOSED --> [*]", "```", ""]
-    return "\n".join(lines)
+    return "\n".join([*lines, "```", ""])
 
 
 def grid(rows: Rows) -> str:

@@ -6,6 +6,7 @@ import functools
 import importlib
 import re
 import sys
+from types import MemberDescriptorType
 from typing import Any
 
 from docutils import nodes
@@ -55,6 +56,8 @@ def skip(
     skipped: bool,
     options: Any,
 ) -> bool | None:
+    if isinstance(obj, MemberDescriptorType):  # an argument, which the class describes
+        return True
     package = str(app.env.temp_data.get("autodoc:module"))
     if what == "module" and package in homes().get(name, ()):
         return not described(package, name) or skipped

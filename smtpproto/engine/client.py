@@ -63,7 +63,7 @@ class Client(ClientCommands):
         observer: called with every line and chunk, for transcripts.
 
     Raises:
-        ValueError: `PRESERVE`.
+        ValueError: `line_endings` is `PRESERVE`.
     """
 
     __slots__ = ("_answers", "_best", "_known", "_loads")

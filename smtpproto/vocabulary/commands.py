@@ -308,7 +308,12 @@ class _Question(_WithString):
 
 
 class Vrfy(_Question):
-    """VRFY: ask whether a user or mailbox is there (RFC 5321 section 4.1.1.6)."""
+    """VRFY: ask whether a user or mailbox is there (RFC 5321 section 4.1.1.6).
+
+    Arguments:
+        string: the user or mailbox.
+        parameters: at most one, without a value (RFC 6531 section 3.7.4.2).
+    """
 
     __slots__ = ()
     verb = "VRFY"
@@ -316,7 +321,12 @@ class Vrfy(_Question):
 
 
 class Expn(_Question):
-    """EXPN: ask for the members of a mailing list (RFC 5321 section 4.1.1.7)."""
+    """EXPN: ask for the members of a mailing list (RFC 5321 section 4.1.1.7).
+
+    Arguments:
+        string: the list.
+        parameters: at most one, without a value (RFC 6531 section 3.7.4.2).
+    """
 
     __slots__ = ()
     verb = "EXPN"

@@ -33,36 +33,39 @@ def test_every_public_error_is_explained(page: Path) -> None:
                 assert f"| `{name}` | `{package.__name__}` | " in text
 
 
+def rows(page: Path) -> list[tuple[str, str, str, str]]:
+    """What the page says is raised: package, call, error, when."""
+    _, *sections = re.split(r"^### `(.*)`$", page.read_text("utf-8"), flags=re.MULTILINE)
+    return [
+        (package, *row)
+        for package, text in zip(sections[::2], sections[1::2], strict=True)
+        for row in re.findall(r"^\| `([\w.]+)` \| `(\w+)` \| (.+) \|$", text, re.MULTILINE)
+    ]
+
+
 def test_it_says_what_is_raised_and_when(page: Path) -> None:
-    rows = re.findall(
-        r"^\| `(smtpproto[\w.]+)` \| `(\w+)` \| \S", page.read_text("utf-8"), re.MULTILINE
-    )
-    assert ("smtpproto.Client.next_event", "RemoteProtocolError") in rows
+    found = {row[:3] for row in rows(page)}
+    assert ("smtpproto", "Client.next_event", "RemoteProtocolError") in found
     # Inherited from a class that is not public, and the same in each adapter.
     for adapter, error in (("sync", "ValueError"), ("asyncio", "Exception"), ("trio", "Exception")):
-        assert (f"smtpproto.{adapter}.Client.send_message", error) in rows
+        assert (f"smtpproto.{adapter}", "Client.send_message", error) in found
 
 
 def test_a_method_that_overrides_another(page: Path) -> None:
     """It raises what its docstring names, or else what the docstring of the other does."""
-    rows = page.read_text("utf-8").splitlines()
-    for called, told in (
-        ("testing.MemorySink.fail_tls", "`ValueError` | there is no such fault, or the server has"),
-        ("extensions.AuthCommand.parse_response", "`LocalProtocolError` | 501: the line is no"),
+    for called, error, when in (
+        ("MemorySink.fail_tls", "ValueError", "there is no such fault, or the server has"),
+        ("AuthCommand.parse_response", "LocalProtocolError", "501: the line is no"),
     ):
-        start = f"| `smtpproto.{called}` | "
-        (row,) = [row for row in rows if row.startswith(start)]
-        assert row.startswith(start + told)
+        (row,) = [row for row in rows(page) if row[1] == called]
+        assert row[2] == error
+        assert row[3].startswith(when)
 
 
 def test_what_it_names_is_there(page: Path) -> None:
-    for called in re.findall(
-        r"^\| `(smtpproto[\w.]+)` \| `", page.read_text("utf-8"), re.MULTILINE
-    ):
-        words = called.split(".")
-        packaged = len(words) > 2 and words[1].islower() and not hasattr(smtpproto, words[1])
-        value: object = importlib.import_module(".".join(words[:2])) if packaged else smtpproto
-        for word in words[2 if packaged else 1 :]:
+    for package, called, *_ in rows(page):
+        value: object = importlib.import_module(package)
+        for word in called.split("."):
             value = getattr(value, word)
 
 
