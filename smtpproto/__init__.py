@@ -18,9 +18,10 @@ from __future__ import annotations
 if not hasattr(int, "bit_count"):
     raise ImportError("smtpproto needs Python 3.10 or later", name="smtpproto")
 
-from .engine.client import Client
-from .engine.server import Server
+from typing import TYPE_CHECKING
+
 from .errors import LocalProtocolError, ProtocolError, RemoteProtocolError
+from .lazy_names import lazy_names
 from .limits import Limits
 from .vocabulary.addresses import AddressLiteral, Domain, Mailbox
 from .vocabulary.codes import Explanation, explain
@@ -51,7 +52,6 @@ from .vocabulary.events import (
     Rejected,
     ServerEvent,
 )
-from .vocabulary.lenient_commands import NoDomain
 from .vocabulary.parameters import Parameter, UnknownParameter
 from .vocabulary.paths import ForwardPath, ReversePath
 from .vocabulary.replies import Reply
@@ -66,6 +66,21 @@ from .vocabulary.session_facts import (
 )
 from .vocabulary.states import State
 from .wire import LineEndings
+
+if TYPE_CHECKING:
+    from .engine.client import Client
+    from .engine.server import Server
+    from .vocabulary.lenient_commands import NoDomain
+else:
+    # A client does not need the server's half, and a server does not need the client's.
+    __getattr__, __dir__ = lazy_names(
+        __name__,
+        {
+            ".engine.client": "Client",
+            ".engine.server": "Server",
+            ".vocabulary.lenient_commands": "NoDomain",
+        },
+    )
 
 __version__ = "0.1.0"
 

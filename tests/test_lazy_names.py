@@ -81,10 +81,12 @@ def test_a_name_that_is_not_there(package: str) -> None:
             "import smtpproto",
             ["smtpproto.extensions.burl", "smtpproto.sasl", "ipaddress", "email"],
         ),
+        ("from smtpproto import Client", ["smtpproto.engine.server"]),
+        ("from smtpproto import Server", ["smtpproto.engine.client"]),
         ("import smtpproto.sync", ["smtpproto.trio", "smtpproto.sync.server", "logging", "email"]),
         (
             "from smtpproto.sync import connect, ConnectionSettings; ConnectionSettings()",
-            ["smtpproto.sync.server", "smtpproto.sasl", "email", "ssl"],
+            ["smtpproto.sync.server", "smtpproto.engine.server", "smtpproto.sasl", "email", "ssl"],
         ),
         (DSN_OFFERED, ["smtpproto.extensions.burl"]),
         (

@@ -8,8 +8,7 @@ that does not depend on arguments is compiled once for each set of extensions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..extensions.extension import Extension
 from ..extensions.pipelining import Pipelining
@@ -25,8 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["CommandRules", "InForce", "keeps_facts", "longest_line", "not_offered", "not_possible"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class CommandRules:
+class CommandRules(NamedTuple):
     """The rules for a class of command while certain extensions are in use.
 
     Arguments:

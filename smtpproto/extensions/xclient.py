@@ -215,7 +215,6 @@ class AttributeExtension(Extension):
 _NAMES = ("NAME", "ADDR", "PORT", "PROTO", "HELO", "LOGIN", "DESTADDR", "DESTPORT")
 
 
-@dataclass(frozen=True, slots=True)
 class XClientCommand(AttributeCommand):
     """XCLIENT: treat this client as the peer.
 
@@ -224,6 +223,7 @@ class XClientCommand(AttributeCommand):
             ESMTP), HELO, LOGIN, DESTADDR, DESTPORT.
     """
 
+    __slots__ = ()
     verb = "XCLIENT"
     accepted = (220, "2.0.0", "ESMTP")
     temporary = frozenset({"NAME"})

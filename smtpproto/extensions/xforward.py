@@ -16,7 +16,6 @@ from .xclient import AttributeCommand, AttributeExtension, NamedClient
 __all__ = ["ForwardedClient", "XForward", "XForwardCommand"]
 
 
-@dataclass(frozen=True, slots=True)
 class XForwardCommand(AttributeCommand):
     """XFORWARD: the next message came from this client.
 
@@ -25,6 +24,7 @@ class XForwardCommand(AttributeCommand):
             not be IP addresses or domains.
     """
 
+    __slots__ = ()
     verb = "XFORWARD"
 
     @classmethod

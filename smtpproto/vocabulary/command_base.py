@@ -7,8 +7,8 @@ commands of RFC 5321; service extensions define theirs in their own files.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
 
 from ..errors import LocalProtocolError
 from ..limits import Limits
@@ -39,8 +39,7 @@ class Syntax(enum.Enum):
     LENIENT = "the server repairs and reports faults whose meaning is clear"
 
 
-@dataclass(frozen=True, slots=True)
-class Grammar:
+class Grammar(NamedTuple):
     """What reading a command line needs: the verbs and parameters in use.
 
     Arguments:
@@ -54,7 +53,7 @@ class Grammar:
 
     verbs: Mapping[str, type[Command]]
     known: frozenset[str] = frozenset()
-    parameters: Mapping[type[Command], Mapping[str, type[Parameter]]] = field(default_factory=dict)
+    parameters: Mapping[type[Command], Mapping[str, type[Parameter]]] = {}
     utf8: bool = False
     limits: Limits = Limits()
     syntax: Syntax = Syntax.STRICT

@@ -246,7 +246,7 @@ class _WithString(Command):
     needs_string: ClassVar[bool] = True
     takes_utf8: ClassVar[bool] = False
 
-    string: str
+    string: str = ""
 
     def __post_init__(self) -> None:
         if not isinstance(self.string, str):
@@ -270,13 +270,12 @@ class _WithString(Command):
         return cls(arguments)
 
 
-@dataclass(frozen=True, slots=True)
 class Noop(_WithString):
     """NOOP: do nothing, only reply (RFC 5321 section 4.1.1.9)."""
 
+    __slots__ = ()
     verb = "NOOP"
     needs_string = False
-    string: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,6 +288,7 @@ class _Question(_WithString):
     """
 
     takes_utf8 = True
+    string: str
     parameters: tuple[Parameter, ...] = ()
 
     def __post_init__(self) -> None:
@@ -334,15 +334,14 @@ class Expn(_Question):
     accepted = (252, "2.1.5", "Cannot EXPN list")
 
 
-@dataclass(frozen=True, slots=True)
 class Help(_WithString):
     """HELP: ask for help (RFC 5321 section 4.1.1.8)."""
 
+    __slots__ = ()
     verb = "HELP"
     needs_offer = False  # it is older than EHLO (section 4.1.4)
     needs_string = False
     accepted = (214, "2.0.0", "See RFC 5321")
-    string: str = ""
 
 
 BASE_COMMANDS: tuple[type[Command], ...] = (

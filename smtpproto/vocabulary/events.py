@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .command_base import Command
 from .replies import Reply
@@ -69,8 +70,7 @@ class AuthResponse:
             raise TypeError("response: expected bytes or None")
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(NamedTuple):
     """The server refused something itself and has replied.
 
     Arguments:
@@ -84,8 +84,7 @@ class Rejected:
     content: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Deviation:
+class Deviation(NamedTuple):
     """A command line that has mistakes but that a lenient server understood.
 
     Do not reply to it.  The next event is the command, or its refusal.
@@ -99,8 +98,7 @@ class Deviation:
     command: Command
 
 
-@dataclass(frozen=True, slots=True)
-class ConnectionClosed:
+class ConnectionClosed(NamedTuple):
     """Nothing more will come.  `next_event` returns it once.
 
     Arguments:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from ...vocabulary.paths import ForwardPath
 
@@ -31,8 +31,7 @@ class Status(enum.Enum):
 _ACCEPTED, _REFUSED = Status.ACCEPTED, Status.REFUSED
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """The outcome for one recipient.
 
     Arguments:
