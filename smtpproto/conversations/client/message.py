@@ -94,9 +94,10 @@ def _sender(message: Message, prefix: str) -> str:
     # Read both fields: a field that cannot be read is an error, even if the other decides.
     name, found = f"{prefix}From", mailboxes_of(message, f"{prefix}From")
     senders = mailboxes_of(message, f"{prefix}Sender")
-    if message.get_all(f"{prefix}Sender"):
+    # `in` parses no field: the `email` package fails at some.
+    if f"{prefix}Sender" in message:
         name, found = f"{prefix}Sender", senders
-    if not message.get_all(name):
+    if name not in message:
         raise ValueError("the message has no Sender or From field: give the sender")
     if len(found) != 1:
         raise LocalProtocolError(

@@ -203,6 +203,11 @@ def test_addresses_that_were_set_as_a_list_of_texts() -> None:
     assert b"\r\nTo: Ann <ann@mx.example>, bob@mx.example\r\n" in content_of(message, Offered())
 
 
+def test_a_sender_that_the_email_package_fails_to_parse() -> None:
+    message = parse("From: . <a@x.example>\nTo: b@y.example\n\nHello\n")
+    assert str(envelope_of(message).reverse_path) == "<a@x.example>"
+
+
 def test_defects_of_the_body_do_not_matter() -> None:
     message = parse("From: a@x.example\nTo: b@y\nContent-Type: multipart/mixed\n\nbody\n")
     assert message.defects
