@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
@@ -134,17 +135,17 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
 
     def _stop(self, cut_at: float) -> None:
         """Stop listening, and tell the conversations that wait for their clients."""
+        if not self._stopping:
+            self._stopping = True
+            for listener in self._listening.listeners:
+                self._ignore(listener)
+            self._listening.close()
+            for link in self._links.values():
+                link.drain()
+        # After `drain`, so that idle sessions send 421 even if there is no time to wait.
         if cut_at < self._cut_at:
             self._cut_at = cut_at
             self._set_timer(cut_at, self._cut)
-        if self._stopping:
-            return
-        self._stopping = True
-        for listener in self._listening.listeners:
-            self._ignore(listener)
-        self._listening.close()
-        for link in self._links.values():
-            link.drain()
         if not self._links:
             self._finish()
 
@@ -178,7 +179,13 @@ async def _serve(arrival: Arrival, link: Link) -> None:
     try:
         await RUNNER.run(arrival.flow, link)
         link.close()
-    except (KeyboardInterrupt, asyncio.CancelledError):
+    except KeyboardInterrupt:
+        raise
+    except asyncio.CancelledError:
+        # A handler raises this too, if it awaits what another task cancels.
+        task = asyncio.current_task()
+        if sys.version_info >= (3, 11) and task is not None and not task.cancelling():
+            host.log().exception("a session failed")
         raise
     except BaseException:  # noqa: BLE001  # a bug; the server goes on
         host.log().exception("a session failed")

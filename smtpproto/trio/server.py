@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import socket
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING
 
 import trio
@@ -68,8 +69,9 @@ class Server(Running):
         super().__init__(listening)
         self._links: set[Link] = set()
         # A cancellation of `serve` reaches only `_watch`.  This scope shields the sessions from it
-        # until their deadline.
+        # until their deadline, which is `_cut_at` as soon as they know that the server stops.
         self._cut = trio.CancelScope(shield=True)
+        self._cut_at = inf
         self._stopping = trio.Event()
         self._stopped = trio.Event()
 
@@ -80,14 +82,15 @@ class Server(Running):
     async def stop(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # not for the call
         """Stop the server, and wait until it has stopped: see `Running`."""
         self._stop(timeout)
-        with trio.move_on_at(self._cut.deadline + HANDLER_TIMEOUT):
+        with trio.move_on_at(self._cut_at + HANDLER_TIMEOUT):
             await self._stopped.wait()
         if not self._stopped.is_set():
             self._give_up()
 
     def _stop(self, timeout: float | None = None) -> None:
-        cut_at = trio.current_time() + self._grace(timeout)
-        self._cut.deadline = min(self._cut.deadline, cut_at)
+        self._cut_at = min(self._cut_at, trio.current_time() + self._grace(timeout))
+        if self._stopping.is_set():
+            self._cut.deadline = self._cut_at
         self._stopping.set()
 
     def _give_up(self) -> None:
@@ -106,6 +109,9 @@ class Server(Running):
                         await self._accept_all(sessions, task_status)
                         for link in self._links:
                             link.drain()
+                        # Idle sessions send 421 now, even if there is no time to wait.
+                        await trio.lowlevel.cancel_shielded_checkpoint()
+                        self._cut.deadline = self._cut_at
                 watching.cancel_scope.cancel()
         finally:
             self._stopped.set()

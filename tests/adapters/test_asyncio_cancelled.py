@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable, Coroutine, Generator
 from pathlib import Path
@@ -214,3 +215,27 @@ def test_a_pool_leaves_no_connection_open_when_it_is_cancelled_while_it_closes(r
 
     quits = threading.Semaphore(0)
     run(body)
+
+
+@pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="Python 3.10 does not say whether a task was cancelled"
+)
+def test_a_handler_that_awaits_what_is_cancelled(
+    run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It ends its session; as its task was not cancelled, the log says why."""
+
+    class Shared(Inbox):
+        async def mail(self, session: Any, mail: Any) -> None:
+            shared = asyncio.ensure_future(asyncio.sleep(60))
+            shared.cancel()
+            await shared
+
+    async def body() -> None:
+        async with serving(Shared()) as server, connected(server) as client:
+            delivery = await client.send(ENVELOPE, b"Hello\r\n")
+            assert delivery.failed == ENVELOPE.forward_paths
+
+    run(body)
+    assert "a session failed" in caplog.text
+    assert "await shared" in caplog.text

@@ -46,6 +46,18 @@ def test_to_cancel_the_block_of_serve_is_to_stop_it_gently(run: Run) -> None:
     assert inbox.over == 1
 
 
+def test_an_idle_client_is_told_even_if_there_is_no_time_to_wait(run: Run) -> None:
+    async def body() -> None:
+        async with serving(Inbox()) as server:
+            reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+            await reader.readline()
+            await server.stop(0)
+            assert (await reader.read()).startswith(b"421 4.3.2")
+            writer.close()
+
+    run(body)
+
+
 class Waiting(Inbox):
     """A handler that waits for ever, and notes how that ends."""
 

@@ -19,13 +19,15 @@ ENVELOPE = [
 ]
 
 
-def test_the_idle_are_told(world: World) -> None:
+@pytest.mark.parametrize("timeout", [None, 0.0])
+def test_the_idle_are_told(world: World, timeout: float | None) -> None:
+    """Also if the server waits for no transaction."""
     inbox = Inbox()
     with world.serve(inbox) as server, Raw(server) as new, Raw(server) as named:
         new.reply()
         named.reply()
         named.ask(ENVELOPE[0])
-        thread = stopping(server)
+        thread = stopping(server, timeout)
         assert new.rest().startswith(b"421 4.3.2")
         assert named.rest().startswith(b"421 4.3.2")
         thread.join(10)
