@@ -6,12 +6,12 @@ import builtins
 import collections.abc
 import functools
 import inspect
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-__all__ = ["check_fields", "check_seconds", "check_type"]
+__all__ = ["check_callable", "check_fields", "check_seconds", "check_type", "refuse_text"]
 
 # About 30 years: the system refuses to wait for much longer.
 MOST_SECONDS = 1_000_000_000
@@ -60,6 +60,50 @@ def check_seconds(*, zero: bool = True, **times: float | None) -> None:
             raise ValueError(
                 f"{name}: expected seconds {least} 0 up to {MOST_SECONDS}, found {seconds:g}"
             )
+
+
+def refuse_text(expected: str, **values: object) -> None:
+    """Refuse text where several texts are expected: its characters or parts would stand for them.
+
+    Arguments:
+        expected: what is expected, for the error.
+        values: the values, by the name of their argument.
+
+    Raises:
+        TypeError: one of them is text.
+    """
+    for name, value in values.items():
+        if isinstance(value, str):
+            raise TypeError(f"{name}: expected {expected}, found the text {value!r}")
+
+
+def check_callable(
+    name: str, function: Callable[..., object], arguments: Sequence[str], caller: str
+) -> None:
+    """Refuse a function that cannot be called with these arguments.
+
+    Arguments:
+        name: what it is, for the error.
+        function: the function.
+        arguments: the names of the arguments that it gets, by position.
+        caller: what calls it, for the error.
+
+    Raises:
+        TypeError: it takes other arguments, or is no function.
+    """
+    if not callable(function):
+        raise TypeError(f"{name}: expected a function, found {type(function).__name__}")
+    try:
+        signature = inspect.signature(function)
+    except (TypeError, ValueError):
+        # A function written in C may have no signature.
+        return
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        raise TypeError(
+            f"{name} takes {signature}: {caller} calls it with ({', '.join(arguments)})"
+        ) from None
 
 
 class _Names(dict[str, object]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from email.message import EmailMessage
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,10 +14,8 @@ from smtpproto import (
     AuthResponse,
     Client,
     ContentChunk,
-    Data,
     Domain,
     Ehlo,
-    EndOfContent,
     Expn,
     ForwardPath,
     Helo,
@@ -35,8 +34,20 @@ from smtpproto import (
     Vrfy,
     sync,
 )
-from smtpproto.conversations import ClientSettings, Envelope
-from smtpproto.extensions import Bdat, Chunking, Size
+from smtpproto.conversations import ClientSettings, Envelope, ServerSettings, Transcript
+from smtpproto.extensions import (
+    Auth,
+    AuthCommand,
+    AuthParameter,
+    Bdat,
+    Burl,
+    Chunking,
+    NoSoliciting,
+    Size,
+    Solicit,
+    XClient,
+    XForward,
+)
 from smtpproto.sasl import Credentials
 from smtpproto.testing import connect, converse
 from tests.conversations.driver import Inbox
@@ -74,23 +85,6 @@ def test_a_server_sends_replies(message: Any) -> None:
         server.send(message)
     assert server.data_to_send() == b""
     assert server.next_event() is Need.REPLY
-
-
-@pytest.mark.parametrize("octets", ["text", None, 7, [b"x"]])
-def test_content_is_octets(octets: Any) -> None:
-    client = ready(b"PIPELINING")
-    client.send(Mail(ReversePath(None)))
-    client.send(Rcpt(ForwardPath.of("user@example.com")))
-    client.send(Data())
-    client.receive_data(b"250 OK\r\n250 OK\r\n354 go on\r\n")
-    while client.next_event() is not Need.DATA:
-        pass
-    client.data_to_send()
-    with pytest.raises(TypeError, match="content: expected bytes, found"):
-        client.send(ContentChunk(octets))
-    assert client.data_to_send() == b""
-    client.send(EndOfContent())
-    assert client.data_to_send() == b".\r\n"
 
 
 @pytest.mark.parametrize("octets", [b"some", bytearray(b"some"), memoryview(b"some"), b""])
@@ -166,6 +160,28 @@ def test_a_message_is_no_content() -> None:
         assert client.send(ENVELOPE, b"hello\r\n").complete
 
 
+@pytest.mark.parametrize("make", [Client, partial(Server, "mx.example")])
+@pytest.mark.parametrize("name", ["limits", "protocol", "line_endings", "session", "observer"])
+@pytest.mark.parametrize("value", ["text", 7])
+def test_an_argument_of_a_connection_is_named(
+    make: Callable[..., object], name: str, value: Any
+) -> None:
+    with pytest.raises(TypeError, match=f"^{name}: expected .*, found {type(value).__name__}"):
+        make(**{name: value})
+
+
+@pytest.mark.parametrize("make", [Client, partial(Server, "mx.example"), ClientSettings])
+@pytest.mark.parametrize("observer", [Transcript, lambda session: Transcript(print)])
+def test_an_observer_takes_what_is_said(make: Callable[..., object], observer: Any) -> None:
+    with pytest.raises(TypeError, match=r"observer takes .* with \(sender, octets, content\)"):
+        make(observer=observer)
+
+
+def test_an_error_of_the_extensions_themselves_is_kept() -> None:
+    with pytest.raises(TypeError, match="object of type 'int' has no len"):
+        Client(map(len, [7]))  # type: ignore[arg-type]
+
+
 PEER = "expected bytes from the peer, found"
 TEXT = [b"text", 7, None]
 
@@ -175,7 +191,35 @@ TEXT = [b"text", 7, None]
     [
         (lambda it: Client([it]), [Size(), "SIZE", Rset], "a Client takes classes"),
         (lambda it: Server("mx", [it]), [Size, "SIZE", Rset()], "a Server takes instances"),
+        (Client, [Size, 7], "extensions: expected Iterable, found"),
+        (lambda it: Server("mx", it), [Size(), 7, None], "extensions: expected Iterable, found"),
+        (Server, [None, b"mx.example", 7], "hostname: expected str, found"),
+        (lambda it: Server("mx", syntax=it), ["lenient"], "syntax: expected Syntax, found str"),
+        (ContentChunk, ["text", None, 7, [b"x"]], "content: expected bytes, found"),
         (AuthResponse, ["secret"], "response: expected bytes or None"),
+        (lambda it: AuthCommand("PLAIN", it), ["secret"], "initial: expected bytes or None, fou"),
+        (AuthCommand, [None], "mechanism: expected str, found NoneType"),
+        (AuthParameter, ["eve@a.example"], "mailbox: expected Mailbox or None, found str"),
+        (lambda it: Reply(250, "2.0.0", it), [b"OK", ["a", "b"]], "text: expected str, found"),
+        *(
+            (make, ["SIZE", [Size]], "expected a tuple of Parameters, found")
+            for make in (
+                partial(Mail, ReversePath(None)),
+                partial(Rcpt, ForwardPath(None)),
+                partial(Vrfy, "alice"),
+                partial(Expn, "list"),
+            )
+        ),
+        *(
+            (make, ["192.0.2.10"], "expected addresses, such as .*, found the text '192.0.2.10'")
+            for make in (XClient, XForward, lambda it: ServerSettings(proxy=it))
+        ),
+        *(
+            (make, ["ADV"], "expected a tuple of .*, found the text 'ADV'")
+            for make in (Auth, lambda it: Auth((), it), Burl, NoSoliciting, Solicit)
+        ),
+        (lambda it: ClientSettings(extensions=it), ["SIZE", [Size()]], "a Client takes classes"),
+        (Transcript, [None, "transcript.txt"], "write: expected a function, found"),
         *(
             (kind, ["c.example", b"c.example", None, Domain], "expected a Domain or an AddressLit")
             for kind in (Ehlo, Helo, Lhlo)
@@ -190,6 +234,11 @@ TEXT = [b"text", 7, None]
             lambda it: Envelope(it, ()),
             ["eve@client.example", None, ReversePath.of("eve@a.example")],
             r"expected a Mail command, found .*Envelope\.of",
+        ),
+        (
+            partial(Envelope, Mail(ReversePath(None))),
+            ["a@b.example", ["a@b.example"], Rcpt(ForwardPath(None)), (7,), None],
+            r"expected a tuple of Rcpt commands, found .*Envelope\.of",
         ),
         (
             lambda it: Envelope.of("eve@client.example", it),

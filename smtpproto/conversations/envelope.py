@@ -23,7 +23,7 @@ class Envelope:
         recipients: the RCPT commands, in their order.
 
     Raises:
-        TypeError: `mail` is not a `Mail` command.
+        TypeError: `mail` is not a `Mail` command, or `recipients` no tuple of `Rcpt`.
     """
 
     mail: Mail
@@ -33,6 +33,12 @@ class Envelope:
         if not isinstance(self.mail, Mail):
             raise TypeError(
                 f"expected a Mail command, found {self.mail!r}: Envelope.of takes addresses"
+            )
+        recipients: object = self.recipients
+        if not isinstance(recipients, tuple) or not all(isinstance(r, Rcpt) for r in recipients):
+            raise TypeError(
+                f"expected a tuple of Rcpt commands, found {recipients!r:.80}: Envelope.of takes "
+                "addresses"
             )
 
     @classmethod

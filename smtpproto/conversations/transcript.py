@@ -31,9 +31,14 @@ class Transcript:
     Arguments:
         write: called with one line at a time, without a line end.
         content: how many lines of each message to show; the number of the others is written.
+
+    Raises:
+        TypeError: `write` is no function.
     """
 
     def __init__(self, write: Callable[[str], None], *, content: int = 1000) -> None:
+        if not callable(write):
+            raise TypeError(f"write: expected a function, found {type(write).__name__}")
         self._write = write
         self._most = content
         self._shown = 0

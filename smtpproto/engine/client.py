@@ -21,7 +21,7 @@ from ..vocabulary.states import Effect, State
 from ..wire import DotEncoder, LineEndings
 from .client_commands import Awaited, ClientCommands, early
 from .compiled_extensions import catalogue, read_offers
-from .connection import Observer
+from .connection import Observer, check_arguments
 from .transition_table import Row
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Client(ClientCommands):
         observer: called with every line and chunk, for transcripts.
 
     Raises:
+        TypeError: an argument has another type, or the observer takes other arguments.
         ValueError: `line_endings` is `PRESERVE`.
     """
 
@@ -78,6 +79,7 @@ class Client(ClientCommands):
         session: Session | None = None,
         observer: Observer | None = None,
     ) -> None:
+        check_arguments(line_endings, session, observer)
         limits = limits or DEFAULT
         super().__init__(
             catalogue(extensions or (), protocol, limits),

@@ -261,8 +261,6 @@ class ClientCommands(Connection):
             self._leave(*self._held.popleft())
 
     def _send_chunk(self, octets: bytes) -> None:
-        if not isinstance(octets, (bytes, bytearray, memoryview)):
-            raise TypeError(f"content: expected bytes, found {octets!r:.64}")
         octets = bytes(octets)  # the items of a memoryview may have more than one octet
         chunks = self._chunks
         if chunks is not None and chunks.owed:

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import functools
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import LocalProtocolError
 from ..extensions.enhanced_status_codes import EnhancedStatusCodes
 from ..extensions.extension import EHLO_KEYWORD, Extension, UnknownExtension, split_line
 from ..extensions.known import VERBS
+from ..field_types import check_type
+from ..limits import Limits
 from ..vocabulary.command_base import Command, Grammar, Syntax
 from ..vocabulary.commands import BASE_COMMANDS, Ehlo, Helo, Lhlo
 from ..vocabulary.session_facts import Offered, Protocol
@@ -20,16 +23,16 @@ from .command_allowed import InForce, keeps_facts, longest_line
 from .transition_table import compile_table
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
-    from ..limits import Limits
     from ..vocabulary.parameters import Parameter
 
 
-__all__ = ["Catalogue", "ServerExtensions", "catalogue", "read_offers"]
+__all__ = ["Catalogue", "ServerExtensions", "all_of", "catalogue", "read_offers"]
 
 T = TypeVar("T")
 K = TypeVar("K")
+E = TypeVar("E")
 
 # How many sets of offered extensions to keep compiled.
 _MOST_COMPILED = 64
@@ -185,6 +188,19 @@ def _shared(made: dict[K, T], key: K, make: Callable[[K], T]) -> T:
     return found
 
 
+def all_of(extensions: Iterable[E]) -> tuple[E, ...]:
+    """Return the extensions of a connection.
+
+    Raises:
+        TypeError: they are no iterable.
+    """
+    try:
+        return tuple(extensions)
+    except TypeError:
+        check_type("extensions", extensions, Iterable)
+        raise
+
+
 def catalogue(
     kinds: Iterable[type[Extension]],
     protocol: Protocol,
@@ -192,13 +208,17 @@ def catalogue(
     syntax: Syntax = Syntax.STRICT,
 ) -> Catalogue:
     """Return the catalogue of these extensions; sessions with the same extensions share it."""
-    return _compiled(tuple(kinds), protocol, limits, syntax)
+    return _compiled(all_of(kinds), protocol, limits, syntax)
 
 
 @functools.lru_cache(maxsize=64)
 def _compiled(
     kinds: tuple[type[Extension], ...], protocol: Protocol, limits: Limits, syntax: Syntax
 ) -> Catalogue:
+    # Here they are checked once, not for each connection.
+    check_type("protocol", protocol, Protocol)
+    check_type("limits", limits, Limits)
+    check_type("syntax", syntax, Syntax)
     return Catalogue(kinds, protocol, limits, syntax)
 
 

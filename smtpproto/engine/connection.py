@@ -9,10 +9,12 @@ against the same table, formatted, and queued by `_queue`, which every outgoing 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from types import NoneType
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..extensions import Answered, Extension, SessionEvent, TLSBegun, TransactionOver
+from ..field_types import check_callable, check_type
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail, Rcpt
 from ..vocabulary.session_facts import (
@@ -32,7 +34,7 @@ from .transition_table import Row
 if TYPE_CHECKING:
     from ..limits import Limits
 
-__all__ = ["Connection", "Observer"]
+__all__ = ["Connection", "Observer", "check_arguments", "check_observer"]
 
 # CPython 3.11 takes three times as long to look up an enum's member than a global name.
 _NOTHING, _SESSION = Effect.NOTHING, Effect.SESSION
@@ -45,6 +47,29 @@ Observer = Callable[[str, bytes, bool], None]
 """Called with "C" or "S", octets, and whether they are content: a line without its CRLF, or a
 chunk of content without dot transparency, that this side sent or received.  Secrets are left
 out."""
+
+
+def check_arguments(
+    line_endings: LineEndings, session: Session | None, observer: Observer | None
+) -> None:
+    """Refuse arguments of a connection that have another type.
+
+    Raises:
+        TypeError: there is one, or the observer takes other arguments.
+    """
+    check_type("line_endings", line_endings, LineEndings)
+    check_type("session", session, Session, NoneType)
+    check_observer(observer)
+
+
+def check_observer(observer: Observer | None) -> None:
+    """Refuse what cannot be called as an `Observer`, such as the class `Transcript` itself.
+
+    Raises:
+        TypeError: it is no function, or takes other arguments.
+    """
+    if observer is not None:
+        check_callable("observer", observer, ["sender", "octets", "content"], "a connection")
 
 
 class Connection:

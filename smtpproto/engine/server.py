@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
 from ..extensions import Extension
+from ..field_types import check_type
 from ..limits import DEFAULT, Limits
 from ..timeouts import CONTENT_CHUNK_TIMEOUT, NEXT_COMMAND_TIMEOUT
 from ..vocabulary.addresses import Domain
@@ -41,8 +42,8 @@ from ..vocabulary.states import State
 from ..wire import BadLine, ContentEnd, LineEndings, LineFault
 from . import server_refusals as refusals
 from .command_allowed import not_possible
-from .compiled_extensions import catalogue
-from .connection import Observer
+from .compiled_extensions import all_of, catalogue
+from .connection import Observer, check_arguments
 from .server_content import ServerContent
 from .server_replies import ServerReplies
 from .transition_table import Row
@@ -68,6 +69,7 @@ _HANDSHAKE = b"\x16\x03"
 @functools.lru_cache(maxsize=64)
 def check_hostname(hostname: str) -> None:
     """Refuse a host name that the reply to EHLO cannot have (RFC 5321 section 4.1.1.1)."""
+    check_type("hostname", hostname, str)
     try:
         Domain.parse(hostname)
     except LocalProtocolError as error:
@@ -94,6 +96,7 @@ class Server(ServerReplies):
 
     Raises:
         LocalProtocolError: `hostname` is no domain.
+        TypeError: an argument has another type, or the observer takes other arguments.
     """
 
     __slots__ = ("_began", "_deviant", "_secret_follows")
@@ -111,7 +114,8 @@ class Server(ServerReplies):
         observer: Observer | None = None,
     ) -> None:
         check_hostname(hostname)
-        extensions = tuple(extensions)
+        check_arguments(line_endings, session, observer)
+        extensions = all_of(extensions)
         limits = limits or DEFAULT
         super().__init__(
             catalogue(map(type, extensions), protocol, limits, syntax),

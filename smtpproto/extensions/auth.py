@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from types import NoneType
 
 from ..errors import LocalProtocolError
+from ..field_types import check_type, refuse_text
 from ..grammar.encodings import decode_base64, decode_xtext, encode_base64, encode_xtext
 from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.addresses import Mailbox
@@ -55,6 +57,8 @@ class AuthCommand(DialogueCommand):
     initial: bytes | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
+        check_type("mechanism", self.mechanism, str)
+        check_type("initial", self.initial, bytes, NoneType)
         # The text may be a password, so no error repeats it.
         if _MECHANISM.fullmatch(self.mechanism) is None:
             raise LocalProtocolError(
@@ -110,10 +114,16 @@ class AuthParameter(Parameter):
 
     Arguments:
         mailbox: the submitter; None, written `AUTH=<>`, if it is unknown or not trusted.
+
+    Raises:
+        TypeError: it is neither.
     """
 
     keyword = "AUTH"
     mailbox: Mailbox | None
+
+    def __post_init__(self) -> None:
+        check_type("mailbox", self.mailbox, Mailbox, NoneType)
 
     def value(self) -> str:
         return "<>" if self.mailbox is None else encode_xtext(str(self.mailbox))
@@ -154,6 +164,10 @@ class Auth(Extension):
         default=None, repr=False, compare=False
     )
     required: bool = False
+
+    def __post_init__(self) -> None:
+        names = "a tuple of names"
+        refuse_text(names, mechanisms=self.mechanisms, allow_plaintext=self.allow_plaintext)
 
     def arguments(self) -> str:
         return " ".join(self.mechanisms)

@@ -14,6 +14,7 @@ import re
 from dataclasses import dataclass, field
 
 from ..errors import LocalProtocolError
+from ..field_types import refuse_text
 from ..grammar.lazy_pattern import lazy_pattern
 from ..timeouts import END_OF_CONTENT_TIMEOUT
 from ..vocabulary.command_base import Command, Grammar
@@ -117,6 +118,7 @@ class Burl(Extension):
     early: bool = field(default=False, compare=False)
 
     def __post_init__(self) -> None:
+        refuse_text("a tuple of options", options=self.options)
         for option in self.options:
             if PARAM.fullmatch(option) is None:
                 raise LocalProtocolError(f"BURL: expected a word, found {option[:64]!a}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import LocalProtocolError
+from ..field_types import refuse_text
 from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail
@@ -47,6 +48,7 @@ class Solicit(Parameter):
     keywords: tuple[str, ...]
 
     def __post_init__(self) -> None:
+        refuse_text("a tuple of keywords", keywords=self.keywords)
         _check("SOLICIT", self.value())
 
     def value(self) -> str:
@@ -72,6 +74,7 @@ class NoSoliciting(Extension):
     keywords: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        refuse_text("a tuple of keywords", keywords=self.keywords)
         if self.keywords:
             _check("NO-SOLICITING", self.arguments())
 

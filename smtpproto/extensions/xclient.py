@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError
+from ..field_types import refuse_text
 from ..grammar.encodings import decode_xtext, encode_xtext
 from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.addresses import AddressLiteral, Domain
@@ -181,6 +182,9 @@ class AttributeExtension(Extension):
 
     trusted: Container[str] = field(default=(), compare=False)
     names: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        refuse_text("addresses, such as TrustedNetworks(...)", trusted=self.trusted)
 
     def arguments(self) -> str:
         return " ".join(self.names)

@@ -13,7 +13,7 @@ from ..errors import LocalProtocolError
 from ..timeouts import DATA_TIMEOUT
 from .addresses import AddressLiteral, Domain
 from .command_base import Command, Framing, Grammar
-from .parameters import Parameter, format_parameters, parse_parameters
+from .parameters import Parameter, check_parameters, format_parameters, parse_parameters
 from .paths import ForwardPath, Path, ReversePath
 
 if TYPE_CHECKING:
@@ -118,11 +118,8 @@ class _WithParameters(Command):
             raise TypeError(
                 f"{self.verb}: expected a {name}, found {path!r}; `{name}.of` takes text"
             )
-        parameters: object = self.parameters
-        if not isinstance(parameters, tuple) or not all(
-            isinstance(parameter, Parameter) for parameter in parameters
-        ):
-            raise TypeError(f"{self.verb}: expected a tuple of Parameters, found {parameters!r}")
+        if self.parameters != ():
+            check_parameters(self.verb, self.parameters)
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
@@ -294,6 +291,8 @@ class _Question(_WithString):
     def __post_init__(self) -> None:
         # `super()` does not know the new class that `slots` creates.
         _WithString.__post_init__(self)
+        if self.parameters != ():
+            check_parameters(self.verb, self.parameters)
 
     def arguments(self) -> str:
         return f"{self.string}{format_parameters(self.parameters)}"

@@ -41,9 +41,16 @@ class ContentChunk:
 
     Arguments:
         octets: the next octets; the borders between chunks mean nothing.
+
+    Raises:
+        TypeError: they are not bytes, nor a bytearray or a memoryview.
     """
 
     octets: bytes
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.octets, (bytes, bytearray, memoryview)):
+            raise TypeError(f"content: expected bytes, found {self.octets!r:.64}")
 
 
 @dataclass(frozen=True, slots=True)

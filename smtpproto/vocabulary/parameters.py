@@ -18,7 +18,13 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["Parameter", "UnknownParameter", "format_parameters", "parse_parameters"]
+__all__ = [
+    "Parameter",
+    "UnknownParameter",
+    "check_parameters",
+    "format_parameters",
+    "parse_parameters",
+]
 
 
 @dataclass(frozen=True)
@@ -123,6 +129,18 @@ def _check(keyword: str, value: str | None, pattern: re.Pattern[str]) -> None:
             f"{keyword[:64]}: expected printable characters without '=' and spaces after '=', "
             f"found {value[:64]!a} (RFC 5321 section 4.1.2)"
         )
+
+
+def check_parameters(verb: str, parameters: object) -> None:
+    """Refuse other types: they would be written without another check.
+
+    Raises:
+        TypeError: it is no tuple of parameters.
+    """
+    if not isinstance(parameters, tuple) or not all(
+        isinstance(parameter, Parameter) for parameter in parameters
+    ):
+        raise TypeError(f"{verb}: expected a tuple of Parameters, found {parameters!r}")
 
 
 def format_parameters(parameters: tuple[Parameter, ...]) -> str:

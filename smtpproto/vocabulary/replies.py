@@ -89,7 +89,7 @@ class Reply:
     def __post_init__(self) -> None:
         code = self.code
         # Only wrong values pay for the comparison of all fields.
-        if type(code) is not int or type(self.enhanced) is not str:
+        if type(code) is not int or type(self.enhanced) is not str or type(self.text) is not str:
             check_fields(self)
         if not (200 <= code <= 559 and code % 100 < 60):
             raise LocalProtocolError(f"{code} is no reply code (RFC 5321 section 4.2)")

@@ -64,9 +64,13 @@ def test_an_address_that_is_taken_is_named(world: World) -> None:
 
 def test_a_server_takes_a_function_that_returns_an_observer(world: World) -> None:
     serve = partial(world.adapter.serve_with, Inbox())
-    observer: Any = Transcript(print)
-    with pytest.raises(TypeError, match=r"observer takes .*: the server calls it with \(session\)"):
-        world.call(partial(serve, ListeningSettings(observer=observer)))
+    wrong: Any
+    for wrong, problem in (
+        (Transcript(print), r"observer takes .*: the server calls it with \(session\)"),
+        (Transcript, "observer: Transcript itself does not take a session"),
+    ):
+        with pytest.raises(TypeError, match=f"{problem}; .*'lambda session: Transcript"):
+            world.call(partial(serve, ListeningSettings(observer=wrong)))
 
 
 def test_a_server_goes_on_after_a_wrong_time_limit(world: World) -> None:

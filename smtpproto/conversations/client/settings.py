@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from types import NoneType
 from typing import TYPE_CHECKING
 
-from ...engine.connection import Observer
+from ...engine.compiled_extensions import catalogue
+from ...engine.connection import Observer, check_observer
 from ...field_types import check_fields, check_type
-from ...limits import Limits
+from ...limits import DEFAULT, Limits
 from ...vocabulary.session_facts import Protocol
 from ...wire import LineEndings
 from .ehlo_name import client_name
@@ -118,6 +119,8 @@ class ClientSettings:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        check_observer(self.observer)
+        catalogue(self.extensions or (), self.protocol, self.limits or DEFAULT)
         required = self.policy is not None and self.policy.required
         if required and self.tls is TLSMode.NONE:
             raise ValueError("the policy requires TLS, but `tls` is TLSMode.NONE")

@@ -9,10 +9,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
+from ...field_types import check_callable
 from ...grammar.lazy_pattern import lazy_pattern
+from ..transcript import Transcript
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from ...sasl import Mechanism
 
@@ -128,7 +130,7 @@ def check_signatures(
     kind = type(handler).__name__
     for name, method in found.items():
         arguments = list(inspect.signature(getattr(model, name)).parameters)[1:]
-        _check_arguments(method, f"{kind}.{name}", arguments)
+        check_callable(f"{kind}.{name}", method, arguments, "the server")
         if name == "content" and (
             inspect.isgeneratorfunction(method) or inspect.isasyncgenfunction(method)
         ):
@@ -142,29 +144,17 @@ def check_observer(observer: Callable[..., Any] | None) -> None:
     """Refuse the observer of one session; a server needs a function that returns one for each.
 
     Raises:
-        TypeError: it does not accept a session as its only argument.
+        TypeError: it does not accept a session as its only argument, or it is `Transcript`.
     """
     if observer is not None:
-        hint = "; it returns an observer, as 'lambda session: Transcript(print)' does"
-        _check_arguments(observer, "observer", ["session"], hint)
-
-
-def _check_arguments(
-    function: Callable[..., Any], name: str, arguments: Sequence[str], hint: str = ""
-) -> None:
-    import inspect  # noqa: PLC0415
-
-    try:
-        signature = inspect.signature(function)
-    except (TypeError, ValueError):
-        # A function written in C may have no signature.
-        return
-    try:
-        signature.bind(*arguments)
-    except TypeError:
-        raise TypeError(
-            f"{name} takes {signature}: the server calls it with ({', '.join(arguments)}){hint}"
-        ) from None
+        try:
+            check_callable("observer", observer, ["session"], "the server")
+            if observer is Transcript:
+                raise TypeError("observer: Transcript itself does not take a session")
+        except TypeError as error:
+            raise TypeError(
+                f"{error}; it returns an observer, as 'lambda session: Transcript(print)' does"
+            ) from None
 
 
 def check_waiting(handler: object, found: Mapping[str, Callable[..., Any]], *, waits: bool) -> None:
