@@ -28,5 +28,5 @@ def test_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
     assert out.endswith("250 OK\n")
     assert "from <eve@example.org>" in out
     assert bytes(namespace["content"]) == (  # type: ignore[call-overload]
-        b"Subject: hello\r\n\r\n.\r\nThe dot does not end this message.\r\n"
+        b"Subject: hello\r\n\r\n.\r\nThe dot ends nothing.\r\n"
     )

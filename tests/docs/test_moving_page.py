@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import re
+import secrets
 import shlex
 import smtplib
 import ssl
@@ -147,6 +148,7 @@ def scope() -> Iterator[dict[str, Any]]:
             **{name: getattr(extensions, name) for name in extensions.__all__},
             **{name: getattr(smtpproto, name) for name in smtpproto.__all__},
             "smtpproto": smtpproto,
+            "secrets": secrets,
             "check_password": Users({}, secret=bytes(16)).check_password,
             "connect": ConnectionSettings,
             "serve": listening,

@@ -102,7 +102,10 @@ class Logins:
         known = available(best, users, names=names, mechanisms=mechanisms)
         if not known and given.in_session is None:
             text = f" of {', '.join(names)}" if names else ""
-            raise ValueError(f"users: a {type(users).__name__} can serve no mechanism{text}")
+            raise ValueError(
+                f"users: a {type(users).__name__} can serve no mechanism{text}: "
+                "expected Users, or an object with a method such as check_password"
+            )
         return replace(given, mechanisms=known, in_session=given.in_session or in_session)
 
     def _context(self, session: Session) -> Context:

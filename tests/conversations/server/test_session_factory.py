@@ -91,7 +91,10 @@ def test_auth() -> None:
         ({"extensions": (Auth(),)}, "set `users`"),
         ({"mechanisms": ("PLIAN",)}, "PLIAN is not known here"),
         ({"users": USERS}, "needs? `nonce`"),
-        ({"users": {"a": "b"}, "nonce": nonce}, "^users: a dict can serve no mechanism$"),
+        (
+            {"users": {"a": "b"}, "nonce": nonce},
+            "^users: a dict can serve no mechanism: expected Users",
+        ),
         (
             {"users": USERS, "nonce": nonce, "extensions": (Auth(("X-OWN",)),)},
             "Auth: X-OWN is not among the mechanisms",
