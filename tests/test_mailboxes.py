@@ -734,3 +734,14 @@ def test_folders_are_synced_only_where_that_is_possible(
 def test_the_base_class_stores_nothing() -> None:
     with pytest.raises(NotImplementedError), FinalDelivery(""):
         pass
+
+
+def test_no_content_goes_on_with_our_return_path(store: Store) -> None:
+    """RFC 5322 section 2.2.3: a line that begins with white space belongs to the one before it."""
+    deliver(store, b" <forged@bank.example>\r\n", b"Subject: x\r\n")
+    assert messages(store) == [HEAD + b"\n <forged@bank.example>\nSubject: x\n"]
+    with store.open("eve@example.org") as delivery:
+        for chunk in (b"", b"\t", b"x\r\n"):
+            delivery.write(chunk)
+        delivery.commit()
+    assert HEAD + b"\n\tx\n" in messages(store)
