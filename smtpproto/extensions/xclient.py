@@ -17,7 +17,7 @@ import enum
 import ipaddress
 from collections.abc import Container
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from ..errors import LocalProtocolError
 from ..field_types import refuse_text
@@ -158,8 +158,7 @@ class NamedClient:
         return cls(tuple({**known, **dict(command.attributes)}.items()))
 
 
-@dataclass(frozen=True, slots=True)
-class Speaker:
+class Speaker(NamedTuple):
     """A fact of a session: the peer of the connection itself, once it has named its client."""
 
     peer: str

@@ -10,7 +10,6 @@ Line endings are always strict: a lenient reader of line endings makes two comma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..errors import LocalProtocolError
@@ -37,7 +36,6 @@ _WHITE = lazy_pattern(r"[ \t]+")
 _PRINTABLE = lazy_pattern(r"[!-~]*")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
 class NoDomain(Domain):
     """A client's name that is no domain, such as `my_host`; empty if the client gave none.
 
@@ -46,6 +44,8 @@ class NoDomain(Domain):
     Raises:
         LocalProtocolError: it holds characters other than printable ASCII.
     """
+
+    __slots__ = ()
 
     def __post_init__(self) -> None:
         if _PRINTABLE.fullmatch(self.name) is None:
