@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from typing_extensions import Self
 
 __all__ = ["CrlfToLf", "FinalDelivery", "private", "sync_folder"]
@@ -71,12 +69,7 @@ class FinalDelivery:
             self._file.write(self._stored(b"Return-Path: <%b>\n" % self._reverse_path))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._abandon()
 
     def _under_way(self) -> BinaryIO:

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from email.message import EmailMessage
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..conversations import ClientSettings, Content, Delivery, Envelope, TLSMode
@@ -174,13 +173,8 @@ class MemoryClient(ClientBase):
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        if error is None and self.ready:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None and self.ready:
             self.quit()
         else:
             self.close()

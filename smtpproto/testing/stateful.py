@@ -13,13 +13,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
-from ._extra import MISSING
+# First, as it says what to do without hypothesis.
+from . import strategies as smtp
 
-try:
-    from hypothesis import strategies as st
-    from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
-except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(MISSING, name="hypothesis") from error
+# isort: split
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
 from ..engine.client import Client
 from ..engine.server import Server
@@ -31,7 +30,6 @@ from ..vocabulary.events import AuthResponse, ContentChunk, EndOfContent
 from ..vocabulary.replies import Reply
 from ..vocabulary.session_facts import Protocol
 from ..vocabulary.states import State
-from . import strategies as smtp
 from .agreement import Sendable
 from .pair import Pair
 from .strategies.commands import Envelopes

@@ -11,12 +11,14 @@ server must accept (RFC 5321 section 4.5.3.1), so a correct server refuses none 
 
 from __future__ import annotations
 
-from .._extra import MISSING
-
 try:
     import hypothesis as _hypothesis
 except ModuleNotFoundError as error:
-    raise ModuleNotFoundError(MISSING, name="hypothesis") from error
+    raise ModuleNotFoundError(
+        "smtpproto.testing.strategies and smtpproto.testing.stateful need the package hypothesis: "
+        "python3 -m pip install hypothesis",
+        name="hypothesis",
+    ) from error
 
 from .addresses import (
     address_literals,
