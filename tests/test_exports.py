@@ -37,6 +37,12 @@ def is_class(value: object) -> bool:
 
 
 def public(module: ModuleType) -> list[str]:
+    """What it says is public; the modules of the command line, which is no API, say nothing."""
+    if module.__name__.startswith("smtpproto.cli."):
+        here = vars(module).items()
+        return [
+            one for one, value in here if one[0] != "_" and definition(value) == module.__name__
+        ]
     names: list[str] = module.__all__
     return names
 

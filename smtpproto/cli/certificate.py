@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from ..adapters.tls_contexts import Context
 
-__all__ = ["add_certificate", "certificate", "check_certificate", "self_signed"]
-
 
 def add_certificate(parser: argparse._ActionsContainer) -> None:
     """Declare the options."""

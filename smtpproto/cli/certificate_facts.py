@@ -7,19 +7,10 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timezone
 from typing import Any
 
-__all__ = ["Certificate", "read_chain"]
-
 
 @dataclass(frozen=True)
 class Certificate:
-    """What one certificate says.
-
-    Arguments:
-        subject: whose it is.
-        issuer: the authority that made it.
-        begins, ends: when it is valid.
-        names: the host names and addresses in it.
-    """
+    """What one certificate says."""
 
     subject: str
     issuer: str

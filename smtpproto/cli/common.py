@@ -21,25 +21,6 @@ if TYPE_CHECKING:
     from ..conversations import Outcome
     from ..engine.connection import Observer
 
-__all__ = [
-    "IO",
-    "CannotRun",
-    "both",
-    "file_of",
-    "host_and_port",
-    "is_here",
-    "listen_address",
-    "need",
-    "number_of",
-    "outcome_line",
-    "port_number",
-    "reason",
-    "seconds",
-    "server_address",
-    "time_limit",
-    "usual_port",
-]
-
 # Texts of the library's errors, and the same in terms of the command line.
 OPTIONS = {
     "TLSMode.STARTTLS": "--tls starttls",

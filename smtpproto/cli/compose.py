@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-__all__ = ["add_message", "compose", "recipients_of", "sender_of", "wants_message"]
-
 # Text in 7 bits, so that every server can take it.
 POLICY = SMTP.clone(cte_type="7bit")
 

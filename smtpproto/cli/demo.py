@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from ..vocabulary.commands import Rcpt
     from ..vocabulary.session_facts import Session, TLSFacts
 
-__all__ = ["STATUS", "add_arguments", "run"]
-
 STATUS = "0 if all went as it should, otherwise 1"
 SERVER = "mail.example.com"
 CLIENT = "client.example.org"
@@ -39,7 +37,7 @@ FULL = ForwardPath.of("full@example.com")
 SHOWN = 60
 
 
-class Inbox(Receiver):
+class _Inbox(Receiver):
     """Stores mail for existing mailboxes and refuses the others."""
 
     def rcpt(self, session: Session, rcpt: Rcpt) -> Reply | None:
@@ -105,7 +103,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _show_all(options: argparse.Namespace, maildir: Path) -> int:
     before = set(maildir.glob("new/*"))
-    inbox = Inbox(storing(MaildirStore(maildir)))
+    inbox = _Inbox(storing(MaildirStore(maildir)))
     messages = (with_attachment(), to_many())
     if options.tls:
         modes = ((ServerTLS.STARTTLS, TLSMode.STARTTLS), (ServerTLS.IMPLICIT, TLSMode.IMPLICIT))
@@ -131,7 +129,7 @@ def _show_all(options: argparse.Namespace, maildir: Path) -> int:
 
 
 def _session(
-    inbox: Inbox,
+    inbox: _Inbox,
     messages: Iterable[EmailMessage],
     server_tls: ServerTLS = ServerTLS.NONE,
     tls: TLSMode = TLSMode.NONE,

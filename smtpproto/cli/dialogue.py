@@ -12,8 +12,6 @@ import re
 from collections import deque
 from typing import NamedTuple
 
-__all__ = ["Dialogue", "Kind", "Piece"]
-
 CODE = re.compile(rb"[2-5][0-9]{2}(?![0-9])")
 COUNT = re.compile(rb"BDAT +([0-9]{1,18})(?:\s|\Z)", re.IGNORECASE)
 

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["from_text", "to_text"]
-
 ESCAPE = re.compile(rb"\\(x[0-9A-Fa-f]{2}|.)", re.DOTALL)
 NAMED = {b"r": b"\r", b"n": b"\n", b"t": b"\t", b"0": b"\0", b"\\": b"\\"}
 

@@ -16,8 +16,6 @@ from .terminal import complain, reply_style, say, say_json
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["STATUS", "add_arguments", "run"]
-
 STATUS = "0, or 2 if there is no reply in the arguments"
 ENHANCED = re.compile(r"([0-9])\.([0-9]{1,3})\.([0-9]{1,3})")
 CODE = re.compile(r"([0-9]{3})(?: +[0-9]\.[0-9]{1,3}\.[0-9]{1,3})?(?: .*)?", re.DOTALL)

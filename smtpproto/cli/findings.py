@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ..extensions import Extension
     from .probe_session import Probed, Seen
 
-__all__ = ["SEVERITIES", "Finding", "findings_of"]
-
 SEVERITIES = ("error", "warning", "note")
 """How severe a finding is, the worst first."""
 
@@ -44,12 +42,7 @@ USUAL = {
 
 
 class Finding(NamedTuple):
-    """One finding.
-
-    Arguments:
-        severity: one of `SEVERITIES`.
-        text: what it is.
-    """
+    """One finding."""
 
     severity: str
     text: str

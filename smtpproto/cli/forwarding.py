@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
 from .. import sync
@@ -14,11 +15,7 @@ from .sinks import NotTaken
 from .terminal import complain
 
 if TYPE_CHECKING:
-    from typing_extensions import Self
-
     from ..vocabulary.session_facts import Session
-
-__all__ = ["Forwarding"]
 
 CANNOT_BE_REACHED = Reply(451, "4.4.1", "the next server cannot be reached")
 CANNOT_TAKE = Reply(554, "5.6.3", "the next server cannot take this")
@@ -27,14 +24,8 @@ NO_ANSWER = Reply(451, "4.4.2", "the next server did not answer")
 IN_MEMORY = 1024 * 1024
 
 
-class Forwarding:
-    """A sink that delivers to another server, and answers as that one does.
-
-    Arguments:
-        server: host and port of the other server.
-        session: of the client.
-        envelope: of the message; its parameters are not passed on.
-    """
+class Forwarding(AbstractContextManager["Forwarding"]):
+    """A sink that delivers to another server, without parameters, and answers as that one does."""
 
     def __init__(self, server: tuple[str, int], session: Session, envelope: Envelope) -> None:
         self._server = server
@@ -66,9 +57,6 @@ class Forwarding:
         if others and len(others) == len(delivery.outcomes):
             reply = next((each.reply for each in others if each.reply is not None), None)
             raise NotTaken(NO_ANSWER if reply is None else sendable(reply))
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._file.close()

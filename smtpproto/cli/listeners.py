@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Iterable
 
-__all__ = ["announcement", "listen"]
-
 
 def listen(
     host: str, port: int, *, path: str | None = None, reuse_port: bool = False

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 import threading
+from dataclasses import dataclass, field
 from datetime import datetime
 from email.parser import BytesHeaderParser
 from email.policy import default as policy
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from ..vocabulary.session_facts import Session
     from .sinks import Sinks
 
-__all__ = ["listed"]
-
 # The reply to a message that can no longer be printed.
 NOT_PRINTED = Reply(451, "4.3.2", "the server is being stopped, try again later")
 # Held while a whole message is printed, and the most octets to print at once.
@@ -41,12 +40,7 @@ NAMED = 3
 
 
 def listed(sinks: Sinks, options: argparse.Namespace) -> Sinks:
-    """Return sinks that also print what they take, and stop the server after some messages.
-
-    Arguments:
-        sinks: what becomes of the messages.
-        options: those of `serve`.
-    """
+    """Return sinks that also print what they take, and stop the server after some messages."""
     numbers = itertools.count(1)
     lock = threading.Lock()
 
@@ -62,24 +56,17 @@ def listed(sinks: Sinks, options: argparse.Namespace) -> Sinks:
     return sink
 
 
+@dataclass
 class _Listing:
     """A sink that passes the message on, and prints it, or a line about it."""
 
-    def __init__(
-        self,
-        inner: Sink,
-        session: Session,
-        envelope: Envelope,
-        options: argparse.Namespace,
-        taken: Callable[[], None],
-    ) -> None:
-        self._inner = inner
-        self._session = session
-        self._envelope = envelope
-        self._options = options
-        self._taken = taken
-        self._head = bytearray()
-        self._octets = 0
+    _inner: Sink
+    _session: Session
+    _envelope: Envelope
+    _options: argparse.Namespace
+    _taken: Callable[[], None]
+    _head: bytearray = field(default_factory=bytearray)
+    _octets: int = 0
 
     def write(self, chunk: bytes) -> None:
         """Pass octets on."""

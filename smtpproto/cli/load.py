@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from ..conversations.client.base import ClientBase
     from .messages import StoredMessage
 
-__all__ = ["send_repeatedly"]
-
 
 def send_repeatedly(
     options: argparse.Namespace,
@@ -118,15 +116,7 @@ def _tell(
     times: list[float],
     found: Counter[str],
 ) -> None:
-    """Print what became of the messages.
-
-    Arguments:
-        options: those of `send`.
-        most: how many messages there were.
-        seconds: how long all of them took.
-        times: how long each one took, sorted.
-        found: how many of them had which outcome.
-    """
+    """Print what became of the messages; `times` of each one are sorted."""
     accepted, middle, slowest = found["accepted"], times[len(times) // 2], times[-1]
     others = {what: count for what, count in found.most_common() if what != "accepted"}
     if options.json:

@@ -26,15 +26,9 @@ if TYPE_CHECKING:
     from ..vocabulary.commands import Rcpt
     from .sending import Content, Deliver
 
-__all__ = ["NoMailExchanger", "direct", "mail_exchangers", "resolver"]
-
 
 def direct(settings: ConnectionSettings, server: tuple[str, int | None] | None) -> Deliver:
     """Return what delivers to the mail exchangers of each recipient's domain.
-
-    Arguments:
-        settings: of the sessions, but for the host.
-        server: see `resolver`.
 
     Raises:
         CannotRun: see `resolver`.
@@ -107,10 +101,7 @@ class NoMailExchanger(Exception):
 
 
 def resolver(server: tuple[str, int | None] | None) -> Resolver:
-    """Return a resolver.
-
-    Arguments:
-        server: the name server to ask; None for that of the system.
+    """Return a resolver that asks one name server; None: that of the system.
 
     Raises:
         CannotRun: the system has no name server, or this one is no IP address.
@@ -131,11 +122,7 @@ def resolver(server: tuple[str, int | None] | None) -> Resolver:
 
 
 def mail_exchangers(domain: str, asked: Resolver) -> list[str]:
-    """Return the hosts to try, in their order.
-
-    Arguments:
-        domain: the domain of a mailbox, or an address literal, which is its own host.
-        asked: see `resolver`.
+    """Return the hosts to try, in their order; an address literal is its own host.
 
     Raises:
         NoMailExchanger: see there.

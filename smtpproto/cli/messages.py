@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from ..conversations import Envelope
 
-__all__ = ["Parts", "Source", "StoredMessage", "parts_of", "read_messages"]
-
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 # "From ", an address, and a date with a time: text may have a line that begins with "From " too.
 SEPARATOR = re.compile(rb"From \S.*\d\d:\d\d.*")

@@ -11,19 +11,12 @@ from .terminal import complain
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-__all__ = ["Patience"]
-
 # Seconds after which a person wonders; the next notice comes after twice as long.
 FIRST = 5.0
 
 
 class Patience:
-    """A context manager and an observer: prints to standard error when nothing comes for long.
-
-    Arguments:
-        place: the server, for people.
-        first: seconds before the first notice.
-    """
+    """A context manager and an observer: prints to standard error when nothing comes for long."""
 
     def __init__(self, place: str, first: float = FIRST) -> None:
         self._place = place

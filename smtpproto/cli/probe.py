@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from ..extensions import Extension
 
-__all__ = ["STATUS", "add_arguments", "run"]
-
 STATUS = "0, 1 if there is a finding that --fail-on asks for, or 2 if there was no session"
 STYLES = {"error": "bad", "warning": "warn", "note": "dim"}
 # Keywords that are no extensions, but that servers list.

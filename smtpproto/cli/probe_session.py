@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from ..engine.connection import Observer
     from ..vocabulary.session_facts import TLSFacts
 
-__all__ = ["Probed", "Seen", "look"]
-
 
 @dataclass(frozen=True)
 class Seen:
@@ -107,12 +105,6 @@ def look(
     options: argparse.Namespace, tls: TLSMode, observer: Observer, *, verify: bool = True
 ) -> Seen:
     """Begin a session and end it.
-
-    Arguments:
-        options: those of `probe`.
-        tls: when TLS begins.
-        observer: told what is said.
-        verify: whether the certificate has to be trusted.
 
     Raises:
         OSError, SMTPError, RemoteProtocolError, LocalProtocolError: see `smtpproto.sync.connect`.

@@ -28,8 +28,6 @@ from .terminal import complain, say
 if TYPE_CHECKING:
     import argparse
 
-__all__ = ["STATUS", "add_arguments", "run"]
-
 STATUS = "0 once it was stopped, 2 if it cannot listen"
 # Seconds to wait for a connection to the server.
 DIAL = 30.0

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from ..vocabulary.session_facts import TLSFacts
     from .signals import ServerOutput
 
-__all__ = ["ProxySession", "Recorder", "script_line"]
-
 # Octets that one side may be behind before the other is not read any more.
 BEHIND = 1 << 20
 # Octets of a chunk to show.

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from .dialogue import Piece
     from .wire_session import WireSession
 
-__all__ = ["MATCHES", "Failed", "Step", "parse_script", "run_script"]
-
 MATCHES = ("line", "code", "class")
 CODE_ALONE = re.compile(r"[2-5x][0-9x]{2}")
 HIDDEN = re.compile(r"C: (AUTH \S+ )?\(response\)", re.IGNORECASE)

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from .sending import Deliver, Job
     from .terminal import Progress
 
-__all__ = ["STATUS", "add_arguments", "run"]
-
 STATUS = "0 all recipients accepted, 1 some, 2 none, or there was no session"
 
 

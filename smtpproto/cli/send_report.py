@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from ..conversations import Delivery, Envelope, Outcome
 
-__all__ = ["ERRORS", "SendReport", "outcome_value"]
-
 ERRORS = (OSError, SMTPError, ValueError, LocalProtocolError, RemoteProtocolError)
 """What can go wrong with one message."""
 
@@ -44,14 +42,7 @@ class SendReport:
         return 1 if self._others else 0
 
     def delivered(self, name: str, envelope: Envelope, delivery: Delivery, rate: str) -> None:
-        """Note a message that was offered to a server.
-
-        Arguments:
-            name: of the message.
-            envelope: its envelope.
-            delivery: the outcomes.
-            rate: how fast it went; "" if it took no time.
-        """
+        """Note a message that was offered to a server; `rate` is "" if it took no time."""
         accepted = len(delivery.accepted)
         self._accepted += accepted
         self._others += len(delivery.outcomes) - accepted

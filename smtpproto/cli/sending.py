@@ -23,16 +23,9 @@ if TYPE_CHECKING:
     from ..adapters.async_client import AsyncClient
     from ..adapters.connecting import ConnectionSettings
 
-__all__ = ["Content", "Deliver", "Job", "do_jobs", "to_one"]
-
 
 class Content(NamedTuple):
-    """The content of a message.
-
-    Arguments:
-        header: returns it for the server of a client.
-        body: the same for all servers.
-    """
+    """The content of a message; the header may differ by server."""
 
     header: Callable[[ClientBase], Iterable[bytes]]
     body: Iterable[bytes]
@@ -46,11 +39,6 @@ class Content(NamedTuple):
 @dataclass(eq=False, slots=True)
 class Job:
     """A message for one server.
-
-    Arguments:
-        settings: of the session.
-        envelope: of the message.
-        content: of the message.
 
     Attributes:
         found: what became of it, or the error.
@@ -82,12 +70,7 @@ Deliver = Callable[[Envelope, Content], Generator[Job, None, Delivery]]
 
 
 def do_jobs(jobs: Generator[Job, None, None], io: str = "sync") -> None:
-    """Do jobs, one after the other; those with the same settings share a session.
-
-    Arguments:
-        jobs: each one is done before the next one is asked for.
-        io: the adapter.
-    """
+    """Do jobs, each before the next is asked for; those with the same settings share a session."""
     with contextlib.closing(jobs):
         if io == "sync":
             _do_blocking(jobs)
@@ -179,11 +162,7 @@ def _leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def to_one(settings: ConnectionSettings) -> Deliver:
-    """Return what delivers to one server.
-
-    Arguments:
-        settings: of the session.
-    """
+    """Return what delivers to one server."""
 
     def deliver(envelope: Envelope, content: Content) -> Generator[Job, None, Delivery]:
         job = Job(settings, envelope, content)

@@ -19,7 +19,7 @@ from .certificate import self_signed
 from .common import CannotRun, reason
 from .listeners import announcement, listen
 from .serve_faults import AsyncFaultyReceiver, FaultyReceiver, not_asked_for
-from .serve_options import add_arguments, check, server_settings
+from .serve_options import add_arguments, check, server_settings  # noqa: F401  # the verb's
 from .signals import STOPPING, Signals, held_back
 from .sinks import AsyncReceiver, Receiver, sinks
 from .terminal import say
@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..adapters.listening import ListeningSettings
-
-__all__ = ["STATUS", "add_arguments", "run"]
 
 STATUS = "0 once it was stopped, 1 if it was ended at once by a second signal, 2 if it cannot serve"
 DEFAULT = ("127.0.0.1", 8025)

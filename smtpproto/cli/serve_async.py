@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from .signals import Signals
     from .sinks import MakeHandler
 
-__all__ = ["serve_over_asyncio", "serve_over_trio"]
-
 
 def serve_over_asyncio(
     make: MakeHandler,

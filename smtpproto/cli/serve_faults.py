@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from ..vocabulary.session_facts import Session
     from .sinks import InThread, Sinks, Sleep
 
-__all__ = ["AsyncFaultyReceiver", "FaultyReceiver", "add_faults", "faults", "not_asked_for"]
-
 # The steps at which a handler is asked.
 HERE = ("connect", "ehlo", "helo", "mail", "rcpt", "data", "content")
 RULE = re.compile(r"(?P<step>[a-z]+)(?: +(?P<pattern>\S+))? *: *(?P<action>.*)", re.IGNORECASE)
@@ -133,12 +131,7 @@ def _reply(action: Action | None) -> Reply | None:
 
 
 class FaultyReceiver(FaultyHandler):
-    """A receiver that asks the rules first.
-
-    Arguments:
-        rules: the rules.
-        sinks: where messages go.
-    """
+    """A receiver that asks the rules first."""
 
     def __init__(self, rules: FaultRules, sinks: Sinks) -> None:
         super().__init__(rules)
@@ -160,13 +153,7 @@ class FaultyReceiver(FaultyHandler):
 
 
 class AsyncFaultyReceiver(FaultyHandler):
-    """The same for adapters that can await.
-
-    Arguments:
-        rules, sinks: as above.
-        in_thread: see `AsyncReceiver`.
-        sleep: waits for some seconds.
-    """
+    """The same for adapters that can await."""
 
     def __init__(
         self,

@@ -31,8 +31,6 @@ if TYPE_CHECKING:
 
     from ..vocabulary.session_facts import Session
 
-__all__ = ["add_arguments", "check", "server_settings"]
-
 SIZE = 50 * 1024 * 1024
 UNITS = {"": 1, "K": 1024, "M": 1024**2, "G": 1024**3}
 # Other options add the first two; the others need values or trust.

@@ -21,16 +21,6 @@ if TYPE_CHECKING:
     import argparse
     import ssl
 
-__all__ = [
-    "add_session",
-    "add_trust",
-    "ask_password",
-    "connection_settings",
-    "place",
-    "trusting",
-    "where",
-]
-
 PASSWORD = "SMTP_PASSWORD"  # noqa: S105  # the name of a variable
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from typing_extensions import Self
 
-__all__ = ["STOPPING", "ServerOutput", "Signals", "held_back"]
-
 STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 

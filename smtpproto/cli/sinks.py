@@ -6,6 +6,7 @@ A sink takes one message as it arrives; the server replies 250 after its `commit
 from __future__ import annotations
 
 import functools
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
 
-    from typing_extensions import Self
-
     from ..conversations import AsyncContentHandler, AsyncMessageHandler, Envelope
     from ..vocabulary.session_facts import Session
 
@@ -28,31 +27,16 @@ if TYPE_CHECKING:
     Sleep = Callable[[float], Awaitable[None]]
     MakeHandler = Callable[[InThread, Sleep], AsyncMessageHandler | AsyncContentHandler]
 
-__all__ = [
-    "AsyncReceiver",
-    "Discarding",
-    "NotTaken",
-    "Receiver",
-    "Sink",
-    "sinks",
-    "storing",
-    "take",
-]
-
 
 class NotTaken(Exception):
-    """A sink does not take a message.
-
-    Arguments:
-        reply: what the client is told.
-    """
+    """A sink does not take a message; the client is told `reply`."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__(str(reply))
         self.reply = reply
 
 
-class Sink(Protocol):
+class Sink(AbstractContextManager["Sink"], Protocol):
     """Takes one message; without `commit` the message is dropped."""
 
     def write(self, chunk: bytes) -> None:
@@ -67,12 +51,8 @@ class Sink(Protocol):
         """
         ...
 
-    def __enter__(self) -> Self: ...
 
-    def __exit__(self, *error: Any) -> None: ...  # noqa: PYI036  # each has its own types
-
-
-class Discarding:
+class Discarding(AbstractContextManager["Discarding"]):
     """A sink that discards messages."""
 
     def __init__(self, session: Session, envelope: Envelope) -> None:
@@ -83,9 +63,6 @@ class Discarding:
 
     def commit(self) -> None:
         """Do nothing."""
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         pass

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from ..vocabulary.session_facts import TLSFacts
     from .wire_session import WireSession
 
-__all__ = ["Refusals"]
-
 
 class Refusals:
     """Follows the session with an engine, and refuses what the engine would not send itself.

@@ -33,8 +33,6 @@ if TYPE_CHECKING:
 
     from .dialogue import Piece
 
-__all__ = ["STATUS", "add_arguments", "run"]
-
 STATUS = (
     "0 after QUIT or the end of input, 1 if the server does not say what a script expects, 2 if "
     "the session ended otherwise or did not begin"

@@ -2,6 +2,8 @@
 
 The first three need the package rich.  Without it, in a pipe, on a dumb terminal and with the
 variable NO_COLOR set, all output is plain text.
+
+What prints raises `OutputFailed` if that cannot be written.
 """
 
 from __future__ import annotations
@@ -18,22 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from rich.console import Console
-
-__all__ = [
-    "OutputClosed",
-    "OutputFailed",
-    "Progress",
-    "amount",
-    "complain",
-    "flush",
-    "is_live",
-    "progress",
-    "reply_style",
-    "say",
-    "say_json",
-    "show_table",
-    "writing",
-]
 
 # What a style looks like, in rich's words.
 STYLES = {"good": "green", "bad": "red", "warn": "yellow", "dim": "dim", "head": "bold"}
@@ -80,28 +66,17 @@ def say(text: str, style: str = "") -> None:
     Arguments:
         text: the line.
         style: a key of `STYLES`; "" for none.
-
-    Raises:
-        OutputFailed: it cannot be written.
     """
     _write(text, style, sys.stdout)
 
 
 def complain(text: str, style: str = "") -> None:
-    """Print a line to standard error.
-
-    Raises:
-        OutputFailed: it cannot be written.
-    """
+    """Print a line to standard error."""
     _write(text, style, sys.stderr)
 
 
 def say_json(value: Any) -> None:
-    """Print a value as JSON in one line.
-
-    Raises:
-        OutputFailed: it cannot be written.
-    """
+    """Print a value as JSON in one line."""
     say(json.dumps(value))
 
 
@@ -116,9 +91,6 @@ def show_table(rows: Sequence[Sequence[str]], styles: Sequence[str] = ()) -> Non
     Arguments:
         rows: the cells of each row.
         styles: a key of `STYLES` for each row; () for none.
-
-    Raises:
-        OutputFailed: it cannot be written.
     """
     console = _console(sys.stdout)
     if console is None:
@@ -153,11 +125,7 @@ def _write(text: str, style: str, file: TextIO) -> None:
 
 
 def flush() -> None:
-    """Write buffered output, such as help, while a closed pipe can still be reported.
-
-    Raises:
-        OutputFailed: it cannot be written.
-    """
+    """Write buffered output, such as help, while a closed pipe can still be reported."""
     with writing():
         sys.stdout.flush()
 
@@ -191,11 +159,6 @@ def amount(octets: float) -> str:
 
 class Progress:
     """Counts what was done of something, and shows it if it takes longer than a second.
-
-    Arguments:
-        what: what is done, for people.
-        total: how much there is to do; None if that is unknown.
-        columns: what rich shows on standard error; () for nothing.
 
     Attributes:
         done: how much, in octets or in pieces.

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["lines_of_people"]
-
 BEGINNINGS = (
     *("EHLO ", "HELO ", "LHLO ", "MAIL FROM:<", "RCPT TO:<", "DATA", "RSET", "NOOP", "QUIT"),
     *("VRFY ", "EXPN ", "HELP", "STARTTLS", "AUTH", "AUTH PLAIN ", "AUTH LOGIN", "BDAT "),

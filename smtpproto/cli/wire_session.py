@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -23,8 +23,6 @@ from .dialogue import Dialogue
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from typing_extensions import Self
-
     from ..adapters.connecting import ConnectionSettings
     from ..conversations.io_requests import Flow
     from ..engine.client import Client
@@ -32,13 +30,11 @@ if TYPE_CHECKING:
     from ..sasl import Credentials
     from .dialogue import Piece
 
-__all__ = ["WireSession"]
-
 
 CLOSED = "the server closed the connection"
 
 
-class WireSession:
+class WireSession(AbstractContextManager["WireSession"]):
     """A connection to a server, used as a context manager.
 
     Arguments:
@@ -165,9 +161,6 @@ class WireSession:
             run(login(), self._link)
         finally:
             self._tells = False
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._link.close()

@@ -28,8 +28,6 @@ from .common import CannotRun
 from .signals import STOPPING, Signals
 from .terminal import OutputClosed, OutputFailed, complain
 
-__all__ = ["Supervisor", "back_off"]
-
 FIRST_PAUSE = 0.1
 LONGEST_PAUSE = 10.0
 # Seconds after which a worker counts as working.
