@@ -46,7 +46,7 @@ class ConnectionSettings(ClientSettings):
         connect_timeout: seconds to wait for the connection.
         timeout: seconds that no wait may exceed; None: the limits of RFC 5321 section 4.5.3.2,
             which are minutes.
-        tls_context: None for `smtpproto.adapters.tls_contexts.client_context()`.
+        tls_context: None for `client_context()`.
         server_hostname: the name that the server's certificate must have; None: the host.
         nonce: the default is the host's random nonces.
 

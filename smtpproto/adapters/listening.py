@@ -48,8 +48,8 @@ class ListeningSettings(ServerSettings):
         listeners_shared: whether other processes also accept from these sockets, such as the one
             that passed them.  If True, these processes serve the clients that wait in the queue
             when the server stops.  If False, the server sends 421 to these clients.
-        tls_context: a context from `server_context` of `smtpproto.adapters.tls_contexts`, or a
-            function that returns one for each handshake, such as `CertificateFiles` there.
+        tls_context: a context from `server_context`, or a function that returns one for each
+            handshake, such as `CertificateFiles`.
         timeout: seconds that no wait may exceed; None: the limits of RFC 5321 section 4.5.3.2.
         grace: seconds that running transactions have when the server stops.
         received: see `ServerSettings`; the default here is True.

@@ -38,7 +38,7 @@ class SinkSettings:
             `tls` it takes passwords in plain text.
         size: the largest message in octets; None for no limit.
         extensions: the service extensions it offers, without STARTTLS and AUTH.  None: those of
-            `smtpproto.extensions.known.standard`, SMTPUTF8 and DSN.
+            `smtpproto.extensions.standard`, SMTPUTF8 and DSN.
         lmtp: whether it speaks LMTP (RFC 2033).
         hostname: what the server calls itself.
         host: the address to listen on.

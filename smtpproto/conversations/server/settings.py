@@ -57,8 +57,8 @@ class ServerSettings:
             a domain.
         tls: when TLS begins; STARTTLS adds the extension.  None: after STARTTLS if there is a
             `tls_context`, else never.
-        extensions: the service extensions to offer; None for `extensions.known.standard()`.
-        users: a credential store (`sasl.CredentialStore`); with one, the server offers AUTH.
+        extensions: the service extensions to offer; None for `smtpproto.extensions.standard()`.
+        users: a credential store, such as `Users`; with one, the server offers AUTH.
         mechanisms: the SASL mechanisms to offer, if `users` can serve them: names, or a mapping by
             name that may have your own (`docs/howto/sasl.md`).  None for those of
             `sasl.MECHANISMS` that suit all clients.
