@@ -19,7 +19,8 @@ def command(program: str = "smtpproto") -> NoReturn:
     """Run the command line in a process of its own, and end the process.
 
     Ctrl-C and a closed pipe end it by SIGINT and SIGPIPE, without a traceback.  So a shell sees the
-    usual status (130 and 141) and ends its own loop.
+    usual status (130 and 141) and ends its own loop.  Only while Python starts and loads
+    `smtpproto` itself, before this function, Ctrl-C shows a traceback.
 
     Arguments:
         program: the program's name in help and errors.

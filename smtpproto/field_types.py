@@ -11,7 +11,15 @@ from dataclasses import fields
 from types import NoneType, UnionType
 from typing import Any, Union, get_args, get_origin
 
-__all__ = ["check_callable", "check_fields", "check_seconds", "check_type", "refuse_text"]
+__all__ = [
+    "check_callable",
+    "check_fields",
+    "check_seconds",
+    "check_type",
+    "is_async",
+    "refuse_async",
+    "refuse_text",
+]
 
 # About 30 years: the system refuses to wait for much longer.
 MOST_SECONDS = 1_000_000_000
@@ -60,6 +68,29 @@ def check_seconds(*, zero: bool = True, **times: float | None) -> None:
             raise ValueError(
                 f"{name}: expected seconds {least} 0 up to {MOST_SECONDS}, found {seconds:g}"
             )
+
+
+def is_async(function: Callable[..., object]) -> bool:
+    """Whether the result of a function has to be awaited, or is an asynchronous generator."""
+    # An object with `__call__` has its code there.
+    codes = (function, getattr(function, "__call__", function))  # noqa: B004
+    return any(
+        inspect.iscoroutinefunction(code) or inspect.isasyncgenfunction(code) for code in codes
+    )
+
+
+def refuse_async(**functions: Callable[..., object] | None) -> None:
+    """Refuse async functions where nothing awaits them; None passes.
+
+    Arguments:
+        functions: the functions, by the name of their argument.
+
+    Raises:
+        TypeError: one of them is async.
+    """
+    for name, function in functions.items():
+        if function is not None and is_async(function):
+            raise TypeError(f"{name} is async, but nothing awaits it: write a plain function")
 
 
 def refuse_text(expected: str, **values: object) -> None:

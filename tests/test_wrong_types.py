@@ -177,6 +177,33 @@ def test_an_observer_takes_what_is_said(make: Callable[..., object], observer: A
         make(observer=observer)
 
 
+async def said(sender: str, octets: bytes, content: bool) -> None:
+    """An observer that nothing awaits."""
+
+
+async def now() -> Any:
+    """A function without arguments that nothing awaits."""
+
+
+@pytest.mark.parametrize(
+    "make, name, function",
+    [
+        (Client, "observer", said),
+        (partial(Server, "mx.example"), "observer", said),
+        (ClientSettings, "observer", said),
+        (ClientSettings, "nonce", now),
+        (ClientSettings, "to_ascii", now),
+        (ServerSettings, "clock", now),
+        (ServerSettings, "nonce", now),
+    ],
+)
+def test_what_nothing_awaits_is_not_async(
+    make: Callable[..., object], name: str, function: Any
+) -> None:
+    with pytest.raises(TypeError, match=f"^{name} is async, but nothing awaits it"):
+        make(**{name: function})
+
+
 def test_an_error_of_the_extensions_themselves_is_kept() -> None:
     with pytest.raises(TypeError, match="object of type 'int' has no len"):
         Client(map(len, [7]))  # type: ignore[arg-type]

@@ -75,6 +75,7 @@ def run(options: argparse.Namespace) -> int:
     if options.match and not options.script:
         raise CannotRun("--match needs --script FILE")
     live = sys.stdin.isatty() and sys.stdout.isatty()
+    state = "no session"
     try:
         steps = _read_script(options.script) if options.script else []
         # A script that expects the greeting says all that follows by itself.
@@ -83,6 +84,7 @@ def run(options: argparse.Namespace) -> int:
             settings = connection_settings(options)
             observer = both(_as_json if options.json else Transcript(_say_line), patience)
             with WireSession(settings, observer, bare=bare) as session:
+                state = "the session is over"
                 talk = _Talk(session, patience, options, live=live)
                 if options.script:
                     run_script(steps, session, talk.show, talk.answered, options.match or "line")
@@ -93,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
         complain(str(error), "bad")
         return 1
     except (OSError, SMTPError, RemoteProtocolError, LocalProtocolError) as error:
-        complain(f"the session is over: {reason(error, place(options))}", "bad")
+        complain(f"{state}: {reason(error, place(options))}", "bad")
         return 2
 
 

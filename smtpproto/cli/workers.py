@@ -6,8 +6,9 @@ replaced: a client that waits in its queue is served by the next worker.
 
 Signals to the supervisor: SIGINT and SIGTERM let all workers finish and end; a second one ends them
 at once.  SIGHUP replaces the workers one by one: the old one finishes while the new one already
-accepts.  The supervisor replaces a worker that dies, with a longer pause each time.  If the
-supervisor itself is killed, the workers notice the end of a pipe and finish too.
+accepts; but if it says that the terminal is closed, all finish.  The supervisor replaces a worker
+that dies, with a longer pause each time.  If the supervisor itself is killed, the workers notice
+the end of a pipe and finish too.
 """
 
 from __future__ import annotations
@@ -103,6 +104,7 @@ class Supervisor:
         self._announced = False
         self._kill_at: float | None = None
         self._failed = self._unread = False
+        self._on_terminal = os.isatty(0)
 
     def run(self) -> int:
         """Run until a signal stops it; return the exit status.
@@ -137,7 +139,11 @@ class Supervisor:
             if number in STOPPING:
                 self._stop()
             elif number == signal.SIGHUP and self._kill_at is None:
-                self._to_replace = deque(range(len(self._places)))
+                if self._on_terminal and not os.isatty(0):
+                    # The terminal is closed.
+                    self._stop()
+                else:
+                    self._to_replace = deque(range(len(self._places)))
         # Several signals may arrive as one, so check each worker; one by one, because this process
         # may have other children.
         for worker in list(self._workers.values()):

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from ..errors import LocalProtocolError, RemoteProtocolError
 from ..extensions import Answered, Extension, SessionEvent, TLSBegun, TransactionOver
-from ..field_types import check_callable, check_type
+from ..field_types import check_callable, check_type, refuse_async
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail, Rcpt
 from ..vocabulary.session_facts import (
@@ -66,10 +66,11 @@ def check_observer(observer: Observer | None) -> None:
     """Refuse what cannot be called as an `Observer`, such as the class `Transcript` itself.
 
     Raises:
-        TypeError: it is no function, or takes other arguments.
+        TypeError: it is no function, takes other arguments, or is async.
     """
     if observer is not None:
         check_callable("observer", observer, ["sender", "octets", "content"], "a connection")
+        refuse_async(observer=observer)
 
 
 class Connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import AsyncIterable, Iterable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 
@@ -113,6 +113,12 @@ class Client(ClientBase, AbstractContextManager["Client"]):
         if isinstance(content, os.PathLike):
             with open(content, "rb") as file:  # noqa: PTH123  importing pathlib takes 3 ms
                 return self._run(self._delivery(envelope, file))
+        if isinstance(content, AsyncIterable):
+            raise TypeError(
+                "content: expected bytes, a binary file or an iterable of bytes, found an "
+                f"{type(content).__name__}, which the blocking client cannot await: use "
+                "smtpproto.asyncio or smtpproto.trio"
+            )
         return self._run(self._delivery(envelope, content))
 
     def verify(self, string: str) -> Reply:

@@ -51,7 +51,8 @@ def serve(handler: MessageHandler | ContentHandler, settings: ThreadedSettings) 
 
     One thread does the protocol's work for all sessions.  Other threads, which the server starts as
     needed, call the handler and the credential store.  The first thread keeps the interpreter
-    running after the last line of a program, so end with `stop` or `wait`, or use `with`.
+    running after the last line of a program, also if that is an exception or Ctrl-C outside of
+    `wait` and `with`: end with `stop` or `wait`, or use `with`.
 
     The handler is an object with some of the methods of `Handler`.  Several threads call it at
     once.  Each call of one session may run in another thread, so `threading.local` is of no use.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import math
+from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 from smtpproto import sync
 from smtpproto.conversations import Transcript
 from smtpproto.sync import ConnectionSettings, ListeningSettings
-from tests.adapters.worlds import Inbox, World
+from tests.adapters.worlds import ENVELOPE, Inbox, World
 
 
 @pytest.mark.parametrize("settings", ["mx.example", None, ListeningSettings()])
@@ -71,6 +72,31 @@ def test_a_server_takes_a_function_that_returns_an_observer(world: World) -> Non
     ):
         with pytest.raises(TypeError, match=f"{problem}; .*'lambda session: Transcript"):
             world.call(partial(serve, ListeningSettings(observer=wrong)))
+
+
+def test_an_observer_that_is_awaited_needs_an_adapter_that_awaits(world: World) -> None:
+    async def observer(session: Any) -> Any:
+        return None
+
+    if world.name == "sync":
+        with pytest.raises(TypeError, match=r"observer is async, and the blocking server cannot"):
+            sync.serve(Inbox(), observer=observer)  # type: ignore[arg-type]
+    else:
+        with world.serve(Inbox(), observer=observer) as server, world.connect(server) as client:
+            assert client.noop().positive
+
+
+def test_content_that_is_awaited_needs_an_adapter_that_awaits(world: World) -> None:
+    async def content() -> AsyncIterator[bytes]:
+        yield b"hello\r\n"
+
+    with world.serve(Inbox()) as server, world.connect(server) as client:
+        if world.name == "sync":
+            with pytest.raises(TypeError, match="async_generator, which the blocking client"):
+                client.send(ENVELOPE, content())
+            assert client.noop().positive
+        else:
+            assert client.send(ENVELOPE, content()).complete
 
 
 def test_a_server_goes_on_after_a_wrong_time_limit(world: World) -> None:

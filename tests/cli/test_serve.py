@@ -273,9 +273,9 @@ def test_starttls_with_a_certificate_that_is_renewed(io: str) -> None:
             assert server.stop() == 0
 
 
-@KINDS
-def test_a_closed_terminal_ends_the_server(io: str) -> None:
-    command = [sys.executable, "-m", "smtpproto", "serve", "--listen", "0", "--io", io]
+@pytest.mark.parametrize("more", [*(["--io", io] for io in IO), ["--workers", "2"]])
+def test_a_closed_terminal_ends_the_server(more: list[str]) -> None:
+    command = [sys.executable, "-m", "smtpproto", "serve", "--listen", "0", *more]
     pid, terminal = start_on_a_terminal(*command)
     shown = b""
     while b"listening on" not in shown:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ...engine.compiled_extensions import catalogue
 from ...engine.connection import Observer, check_observer
-from ...field_types import check_fields, check_type
+from ...field_types import check_fields, check_type, refuse_async
 from ...limits import DEFAULT, Limits
 from ...vocabulary.session_facts import Protocol
 from ...wire import LineEndings
@@ -120,6 +120,7 @@ class ClientSettings:
     def __post_init__(self) -> None:
         check_fields(self)
         check_observer(self.observer)
+        refuse_async(nonce=self.nonce, to_ascii=self.to_ascii)
         catalogue(self.extensions or (), self.protocol, self.limits or DEFAULT)
         required = self.policy is not None and self.policy.required
         if required and self.tls is TLSMode.NONE:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from ...field_types import check_callable
+from ...field_types import check_callable, is_async
 from ...grammar.lazy_pattern import lazy_pattern
 from ..transcript import Transcript
 
@@ -140,13 +140,20 @@ def check_signatures(
             )
 
 
-def check_observer(observer: Callable[..., Any] | None) -> None:
+def check_observer(observer: Callable[..., Any] | None, *, waits: bool | None) -> None:
     """Refuse the observer of one session; a server needs a function that returns one for each.
 
+    Arguments:
+        observer: the function; None passes.
+        waits: see `check_waiting`; None if that is unknown.
+
     Raises:
-        TypeError: it does not accept a session as its only argument, or it is `Transcript`.
+        TypeError: it does not accept a session as its only argument, it is `Transcript`, or it is
+            async but cannot be awaited.
     """
     if observer is not None:
+        if waits is False and is_async(observer):
+            raise _cannot_wait("observer", getattr(observer, "__name__", "__call__"))
         try:
             check_callable("observer", observer, ["session"], "the server")
             if observer is Transcript:
@@ -170,10 +177,10 @@ def check_waiting(handler: object, found: Mapping[str, Callable[..., Any]], *, w
     """
     kind = type(handler).__name__
     for name, method in found.items():
-        is_async = _is_async(method)
-        if is_async and not waits:
-            raise _cannot_wait(kind, name)
-        if name == "content" and waits and not is_async:
+        awaited = is_async(method)
+        if awaited and not waits:
+            raise _cannot_wait(f"{kind}.{name}", name)
+        if name == "content" and waits and not awaited:
             raise TypeError(
                 f"{kind}.content is not async, but it must await its chunks here: write 'async def "
                 "content' and 'async for chunk in chunks', or use 'message' for whole messages"
@@ -196,22 +203,12 @@ def check_store(store: object, *, mechanisms: Iterable[Mechanism], waits: bool |
         return
     for question in {each for mechanism in mechanisms for each in mechanism.asks}:
         method = question.asked_of(store)
-        if method is not None and _is_async(method):
-            raise _cannot_wait(type(store).__name__, question.method)
+        if method is not None and is_async(method):
+            raise _cannot_wait(f"{type(store).__name__}.{question.method}", question.method)
 
 
-def _is_async(method: Callable[..., Any]) -> bool:
-    import inspect  # noqa: PLC0415
-
-    # An object with `__call__` has its code there.
-    codes = (method, getattr(method, "__call__", method))  # noqa: B004
-    return any(
-        inspect.iscoroutinefunction(code) or inspect.isasyncgenfunction(code) for code in codes
-    )
-
-
-def _cannot_wait(kind: str, name: str) -> TypeError:
+def _cannot_wait(what: str, name: str) -> TypeError:
     return TypeError(
-        f"{kind}.{name} is async, and the blocking server cannot await it: write 'def {name}', or "
-        "serve with smtpproto.asyncio or smtpproto.trio"
+        f"{what} is async, and the blocking server cannot await it: write 'def {name}', or serve "
+        "with smtpproto.asyncio or smtpproto.trio"
     )

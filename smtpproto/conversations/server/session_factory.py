@@ -63,7 +63,7 @@ class SessionFactory:
         waits: bool | None = None,
     ) -> None:
         self.hooks = Hooks.of(handler, waits=waits)
-        check_observer(settings.observer)
+        check_observer(settings.observer, waits=waits)
         self.settings = settings
         self.hostname = settings.hostname or "localhost"
         self.limits = settings.limits or Limits()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ...engine.connection import Observer
-from ...field_types import check_fields, refuse_text
+from ...field_types import check_fields, refuse_async, refuse_text
 from ...limits import Limits
 from ...vocabulary.command_base import Syntax
 from ...vocabulary.session_facts import NameKind, Protocol
@@ -108,4 +108,5 @@ class ServerSettings:
 
     def __post_init__(self) -> None:
         check_fields(self)
+        refuse_async(clock=self.clock, nonce=self.nonce)
         refuse_text("addresses, such as TrustedNetworks(...)", proxy=self.proxy)
