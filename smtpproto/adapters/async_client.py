@@ -108,7 +108,9 @@ class AsyncClient(ClientBase):
             if not self.closed:
                 await self._run(self._goodbye())
         finally:
-            await self.close()
+            # If another conversation is running, this one was refused, and must not break it.
+            if not self._busy:
+                await self.close()
 
     async def close(self) -> None:
         """Close without QUIT."""

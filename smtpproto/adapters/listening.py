@@ -193,8 +193,8 @@ class Running:
 
     Half a second later, handlers that are still running are logged, and `stop` and `wait` return
     without them; their results are ignored.  With trio `serve` itself returns only after all
-    handlers have; with asyncio their tasks go on.  With blocking sockets `stop` raises
-    `RuntimeError` if a handler's method calls it, because it would wait for itself.
+    handlers have; with asyncio their tasks go on.  `stop` raises `RuntimeError` if a handler's
+    method calls it, because it would wait for itself.
     """
 
     def __init__(self, listening: Listening) -> None:
@@ -225,6 +225,14 @@ class Running:
         check_type("timeout", timeout, float, NoneType)
         check_seconds(timeout=timeout)
         return self._listening.settings.grace if timeout is None else timeout
+
+    @staticmethod
+    def _check_caller(*, own: bool) -> None:
+        """Refuse a call of `stop` by a thread or task of the server's own."""
+        if own:
+            raise RuntimeError(
+                "stop would wait for the handler that calls it: use another thread or task"
+            )
 
     def _log_unfinished(self, sessions: int) -> None:
         machine.log().error(

@@ -72,7 +72,11 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
         """Stop the server, and wait until it has stopped: see `Running`.
 
         If the wait is cancelled, the server closes the remaining sessions at once.
+
+        Raises:
+            RuntimeError: the task of a session calls this.
         """
+        self._check_caller(own=asyncio.current_task() in self._links)
         self._stop(self._loop.time() + self._grace(timeout))
         try:
             await self._stopped.wait()

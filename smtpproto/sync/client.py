@@ -151,7 +151,9 @@ class Client(ClientBase, AbstractContextManager["Client"]):
             if not self.closed:
                 self._run(self._goodbye())
         finally:
-            self.close()
+            # If another conversation is running, this one was refused, and must not break it.
+            if not self._busy:
+                self.close()
 
     def close(self) -> None:
         """Close without QUIT."""

@@ -116,8 +116,7 @@ class Server(Running, AbstractContextManager["Server"]):
             RuntimeError: one of the server's own threads calls this.
             ValueError: `timeout` is negative or not finite.
         """
-        if self._loop.is_own(threading.current_thread()):
-            raise RuntimeError("stop would wait for the handler that calls it: use another thread")
+        self._check_caller(own=self._loop.is_own(threading.current_thread()))
         self._loop.stop(self._grace(timeout))
         # Python handles a signal after a wait, so each wait is short.
         while not self._loop.ended.wait(1.0):

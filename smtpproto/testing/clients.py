@@ -162,7 +162,9 @@ class MemoryClient(ClientBase):
             if not self.closed:
                 self.run(self._goodbye())
         finally:
-            self.close()
+            # If another conversation is running, this one was refused, and must not break it.
+            if not self._busy:
+                self.close()
 
     def close(self) -> None:
         """Close without QUIT."""

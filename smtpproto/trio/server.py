@@ -68,6 +68,7 @@ class Server(Running):
     def __init__(self, listening: Listening) -> None:
         super().__init__(listening)
         self._links: set[Link] = set()
+        self._sessions: trio.Nursery | None = None
         # A cancellation of `serve` reaches only `_watch`.  This scope shields the sessions from it
         # until their deadline, which is `_cut_at` as soon as they know that the server stops.
         self._cut = trio.CancelScope(shield=True)
@@ -80,7 +81,12 @@ class Server(Running):
         await self._stopped.wait()
 
     async def stop(self, timeout: float | None = None) -> None:  # noqa: ASYNC109  # not for the call
-        """Stop the server, and wait until it has stopped: see `Running`."""
+        """Stop the server, and wait until it has stopped: see `Running`.
+
+        Raises:
+            RuntimeError: the task of a session calls this.
+        """
+        self._check_caller(own=trio.lowlevel.current_task().parent_nursery is self._sessions)
         self._stop(timeout)
         with trio.move_on_at(self._cut_at + HANDLER_TIMEOUT):
             await self._stopped.wait()
@@ -105,8 +111,8 @@ class Server(Running):
             async with trio.open_nursery() as watching:
                 watching.start_soon(self._watch)
                 with self._cut:
-                    async with trio.open_nursery() as sessions:
-                        await self._accept_all(sessions, task_status)
+                    async with trio.open_nursery() as self._sessions:
+                        await self._accept_all(self._sessions, task_status)
                         for link in self._links:
                             link.drain()
                         # Idle sessions send 421 now, even if there is no time to wait.

@@ -100,8 +100,9 @@ def test_one_conversation_at_a_time(run: Run) -> None:
         async with serving(Slow()) as server, connected(server) as client:
             asking = asyncio.ensure_future(client.verify("one"))
             await asked.wait()
-            with pytest.raises(LocalProtocolError, match="this client is in use"):
-                await client.noop()
+            for refused in (client.noop, client.quit):
+                with pytest.raises(LocalProtocolError, match="this client is in use"):
+                    await refused()
             release.set()
             assert (await asking).code == 252
 

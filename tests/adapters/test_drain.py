@@ -136,3 +136,16 @@ def test_grace_says_how_long(world: World) -> None:
         stopping(server).join(10)
         raw.rest()
         assert not sessions(server)
+
+
+def test_a_handler_cannot_wait_for_its_own_end(
+    world: World, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Stopping(Inbox):
+        def vrfy(self, session: Any, vrfy: Any) -> Any:
+            return server.thing.stop()
+
+    with world.serve(Stopping()) as server, world.connect(server) as client:
+        assert client.verify("somebody").code == 451
+        assert client.noop().positive
+    assert "stop would wait for the handler" in caplog.text

@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
-from smtpproto import Reply
+from smtpproto import LocalProtocolError, Reply
 from smtpproto.adapters import sockets
+from smtpproto.conversations import Envelope
 from smtpproto.sync import connect, serve
 from tests.adapters.worlds import ENVELOPE, Inbox, Raw, nothing_left_over
 
@@ -126,21 +127,6 @@ def test_who_falls_silent_after_a_slow_handler() -> None:
         assert raw.reply().startswith("421")
 
 
-def test_a_handler_cannot_wait_for_its_own_end(caplog: pytest.LogCaptureFixture) -> None:
-    class Suicidal(Inbox):
-        def vrfy(self, session: Any, vrfy: Any) -> Reply:
-            server.stop()
-            raise AssertionError("never reached")
-
-    with (
-        serve(Suicidal(), hostname="mx.example.org", received=False) as server,
-        connect("127.0.0.1", server.port, name=NAME) as client,
-    ):
-        assert client.verify("somebody").code == 451
-        assert client.noop().positive
-    assert "use another thread" in caplog.text
-
-
 def test_a_server_that_stops_while_it_is_overloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     """It does not begin to listen again."""
     with serve(Inbox(), hostname="mx.example.org", received=False) as server:
@@ -185,3 +171,24 @@ def test_an_interrupted_wait_stops_the_server(
         with pytest.raises(interruption):
             server.wait()
         assert idle.rest().startswith(b"421 4.3.2")
+
+
+def test_quit_during_a_conversation_does_not_break_it() -> None:
+    asked, release = threading.Event(), threading.Event()
+
+    class Slow(Inbox):
+        def message(self, session: Any, envelope: Envelope, content: bytes) -> None:
+            asked.set()
+            assert release.wait(10)
+
+    with (
+        serve(Slow(), hostname="mx.example.org", received=False) as server,
+        connect("127.0.0.1", server.port, name=NAME) as client,
+        ThreadPoolExecutor() as threads,
+    ):
+        sending = threads.submit(client.send, ENVELOPE, b"Hello\r\n")
+        assert asked.wait(10)
+        with pytest.raises(LocalProtocolError, match="this client is in use"):
+            client.quit()
+        release.set()
+        assert sending.result().complete

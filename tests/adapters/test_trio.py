@@ -207,6 +207,9 @@ def test_one_conversation_at_a_time() -> None:
             self.asked.set()
             await self.release.wait()
 
+    async def verify(client: Client) -> None:
+        assert (await client.verify("one")).code == 252
+
     async def body(nursery: trio.Nursery) -> None:
         slow = Slow()
         server = await start(nursery, slow)
@@ -214,10 +217,11 @@ def test_one_conversation_at_a_time() -> None:
             connect("127.0.0.1", server.port, name=NAME) as client,
             trio.open_nursery() as both,
         ):
-            both.start_soon(client.verify, "whoever")
+            both.start_soon(verify, client)
             await slow.asked.wait()
-            with pytest.raises(LocalProtocolError, match="this client is in use"):
-                await client.noop()
+            for refused in (client.noop, client.quit):
+                with pytest.raises(LocalProtocolError, match="this client is in use"):
+                    await refused()
             slow.release.set()
         await server.stop()
 

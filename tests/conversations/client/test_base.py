@@ -84,8 +84,9 @@ def test_one_conversation_at_a_time() -> None:
     client = connect(Inbox())
 
     def conversation() -> Flow[None]:
-        with pytest.raises(LocalProtocolError, match="this client is in use"):
-            client.noop()
+        for refused in (client.noop, client.quit):
+            with pytest.raises(LocalProtocolError, match="this client is in use"):
+                refused()
         yield from ()
 
     client.run(conversation())
