@@ -32,6 +32,8 @@ With an adapter that can await, the file and the iterable may be asynchronous.""
 CHUNK = 65536
 # A longer header is examined as it passes, not beforehand.
 LOOK_MOST = 1024 * 1024
+# What `next` returns at the end of an iterable.
+_END = object()
 # Of content in ASCII that is in memory.
 _NOTHING_FOUND = Examiner()
 
@@ -83,7 +85,7 @@ class ContentSource:
         elif isinstance(content, AsyncIterable):
             self._next = content.__aiter__().__anext__
         else:
-            self._next, self._arguments = next, (iter(content), None)
+            self._next, self._arguments = next, (iter(content), _END)
 
     # --- facts about the content --------------------------------------------------------------
 
@@ -188,11 +190,14 @@ class ContentSource:
                 chunk = yield Call(self._next, self._arguments)
             except StopAsyncIteration:
                 return None
-            if chunk is not None and not isinstance(chunk, (bytes, bytearray, memoryview)):
+            if chunk is _END:
+                return None
+            # None is not the end: a file that does not block has it where no octets are ready.
+            if not isinstance(chunk, (bytes, bytearray, memoryview)):
                 raise TypeError(f"content: expected bytes, found {chunk!r:.64}")
             # Skip an empty chunk of an iterable; in a file it is the end.
-            if chunk or chunk is None or self._arguments == (CHUNK,):
-                return bytes(chunk) if chunk else None
+            if chunk or self._arguments == (CHUNK,):
+                return bytes(chunk) or None
 
     def keep(self) -> Flow[bool]:
         """Prepare to read the content again; return whether that is possible.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -226,10 +227,33 @@ def test_it_is_looked_at_again_when_it_is_read_again() -> None:
         read(source)
 
 
-@pytest.mark.parametrize("content", [["text"], iter([b"A: b\r\n", 7])])
+@pytest.mark.parametrize(
+    "content",
+    [
+        ["text"],
+        iter([b"A: b\r\n", 7]),
+        [b"A: b\r\n", None],
+        Again((b"A: b\r\n", None)),  # type: ignore[arg-type]
+    ],
+    ids=["text", "number", "None", "None of an asynchronous iterable"],
+)
 def test_what_gives_no_bytes(content: Any) -> None:
     with pytest.raises(TypeError, match="content: expected bytes, found"):
         Link().run(ContentSource(content).look())
+
+
+def test_a_pipe_that_has_no_octets_yet_is_not_at_its_end() -> None:
+    """A part of the message must not be delivered for the whole."""
+    inbox = Inbox()
+    link = serve(inbox)
+    client = begin(link)
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with io.FileIO(reading) as pipe, io.FileIO(writing, "w") as sender:
+        sender.write(b"Subject: hello\r\n\r\nThe first half\r\n")
+        with pytest.raises(TypeError, match="content: expected bytes, found None"):
+            deliver(link, client, pipe)
+    assert inbox.messages == []
 
 
 @pytest.mark.parametrize("octets", [b"a\nb", b"a\rb", b"a\n\r", b"\n", b"a\r\r\n", b"a\r"])
