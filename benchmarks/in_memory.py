@@ -358,7 +358,7 @@ def import_rows() -> list[Row]:
             unit="ms",
         )
         for ours, theirs in (
-            ("import smtpproto", "import h11"),
+            ("from smtpproto import Client, Server", "import h11"),
             ("from smtpproto.sync import connect", "import smtplib"),
         )
     ]

@@ -12,7 +12,7 @@ their texts.
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from ..field_types import check_type
 from ..grammar.lazy_pattern import lazy_pattern
@@ -581,7 +581,8 @@ STATUS_CODE = lazy_pattern(r"([245])\.([0-9]{1,3})\.([0-9]{1,3})")
 WIDTH = 80
 
 
-class Explanation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Explanation:
     """What a reply means, for people who look for the reason of a failure.
 
     Arguments:

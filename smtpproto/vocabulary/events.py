@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from .command_base import Command
 from .replies import Reply
@@ -77,7 +76,8 @@ class AuthResponse:
             raise TypeError("response: expected bytes or None")
 
 
-class Rejected(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Rejected:
     """The server refused something itself and has replied.
 
     Arguments:
@@ -91,7 +91,8 @@ class Rejected(NamedTuple):
     content: bool = False
 
 
-class Deviation(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Deviation:
     """A command line that has mistakes but that a lenient server understood.
 
     Do not reply to it.  The next event is the command, or its refusal.
@@ -105,7 +106,8 @@ class Deviation(NamedTuple):
     command: Command
 
 
-class ConnectionClosed(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class ConnectionClosed:
     """Nothing more will come.  `next_event` returns it once.
 
     Arguments:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from typing import Protocol as TypingProtocol
 
 from .addresses import AddressLiteral, Domain
@@ -115,7 +115,8 @@ class NameKind(enum.Enum):
     URI = "URI"
 
 
-class PeerName(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PeerName:
     """A name in a certificate; `str` gives the text alone.
 
     Arguments:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from ...vocabulary.paths import ForwardPath
 
@@ -31,7 +31,8 @@ class Status(enum.Enum):
 _ACCEPTED, _REFUSED = Status.ACCEPTED, Status.REFUSED
 
 
-class Outcome(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Outcome:
     """The outcome for one recipient.
 
     Arguments:
