@@ -109,7 +109,7 @@ class AsyncClient(ClientBase):
                 await self._run(self._goodbye())
         finally:
             # If another conversation is running, this one was refused, and must not break it.
-            if not self._busy:
+            if not self.busy:
                 await self.close()
 
     async def close(self) -> None:

@@ -138,11 +138,12 @@ class Client(ClientCommands):
                 if reply is None:
                     return self._no_octets()
             else:
-                line, said = known
+                line, reply = known
                 buffer.skip(len(line))
                 if self._observer is not None:
                     self._observer("S", line[:-2], False)
-                reply = received(said.code, said.enhanced, said.text, command, recipient)
+                if reply.command is not command or reply.recipient is not recipient:
+                    reply = received(reply.code, reply.enhanced, reply.text, command, recipient)
             self._settle(reply, row, command)
         except RemoteProtocolError as error:
             self._break(error)
@@ -215,19 +216,16 @@ class Client(ClientCommands):
         if reply.recipient is not None and not (code := self._code_of_all(code)):
             return
         self._sent.popleft()
-        if sent.forget is _SESSION:
-            self._unsettled -= 1
         if self._released > 0:
             self._released -= 1
         if row is not None:
             self._answered(row, code, None if row.name == "content" else command)
             if self.state is not row.success:
                 self._projected = None
-            if code < 300:
-                if command is None or row.forget is _SESSION:
-                    self._learn(command, reply)
-            elif code < 400:
+            if 300 <= code < 400:
                 self._go_on(command)
+        if command is None or sent.forget is _SESSION:
+            self._learn(command, reply)
         if self._held:
             self._release()
 
@@ -290,13 +288,17 @@ class Client(ClientCommands):
 
     def _learn(self, command: Command | None, reply: Reply) -> None:
         """Store what the greeting, or the reply to EHLO, says about the server."""
-        if command is None:
-            self.session = changed(self.session, hostname=reply.lines[0].partition(" ")[0])
-        elif isinstance(command, Hello):
+        lines = reply.lines
+        if not isinstance(command, Hello):
+            if reply.positive:
+                self.session = changed(self.session, hostname=lines[0].partition(" ")[0])
+            return
+        self._unsettled -= 1
+        if reply.positive:
             extended = not isinstance(command, Helo)
             if extended and self._loads:
-                self._load(reply.lines[1:])
-            offers = read_offers(reply.lines[1:], self._catalogue) if extended else NOTHING_OFFERED
+                self._load(lines[1:])
+            offers = read_offers(lines[1:], self._catalogue) if extended else NOTHING_OFFERED
             self.session = changed(
                 self.session, name=command.name, extended=extended, offered=offers
             )

@@ -18,7 +18,7 @@ from ..vocabulary.session_facts import NOTHING_OFFERED, Session, Transaction, ch
 from ..vocabulary.states import Effect, State
 from ..wire import DotEncoder, LineEndings, LineReader
 from .client_chunks import OutgoingChunks
-from .command_allowed import CommandRules, not_offered, not_possible
+from .command_allowed import not_offered, not_possible
 from .compiled_extensions import Catalogue
 from .connection import Connection, Observer
 from .transition_table import Row
@@ -145,22 +145,20 @@ class ClientCommands(Connection):
             force = self._catalogue.in_force(NOTHING_OFFERED)
             session = changed(session, offered=NOTHING_OFFERED)
         row = self._rows[state].get(command.row)
-        if row is None or row.in_flight:
-            # An extension that no server has offered adds no rows.
-            known = any(command.row in rows for rows in self._rows.values())
-            raise _impossible(not_possible(command, state) if known else not_offered(type(command)))
+        owes_octets = self._chunks is not None and self._chunks.owed
+        if row is None or row.in_flight or owes_octets:
+            raise self._not_possible(command, state, row)
         rules = force.rules[type(command)]
         refusal = rules.refusal(command, session, self._last_mail)
         if refusal is not None:
             raise _impossible(refusal)
-        if self._chunks is not None and self._chunks.owed:
-            where = "a chunk is not complete (RFC 3030 section 2)"
-            raise LocalProtocolError(
-                f"{command.verb} is not possible here: {where}", code=503, enhanced="5.5.1"
-            )
         if row.forget is _SESSION and isinstance(command, Hello):
             self._check_hello(command)
-        line = self._line(command, rules, utf8=force.utf8)
+        text = command.line()
+        line = f"{text}\r\n".encode()
+        ascii_or_utf8 = text.isascii() or force.utf8
+        if len(line) > rules.longest or not (ascii_or_utf8 and text.isprintable()):
+            _check_line(command.verb, text, rules.longest, utf8=force.utf8)
         if not self._sent and self._unread_code() not in _NO_ANSWER:
             raise early(command.verb)
         if self._held or (self._sent and not self._may_leave()):
@@ -178,6 +176,16 @@ class ClientCommands(Connection):
         elif after is _CHUNKS or command.framing is _COUNTED:
             self._begin_chunk(command, state)
 
+    def _not_possible(self, command: Command, state: State, row: Row | None) -> LocalProtocolError:
+        """Return the error for a command that cannot be sent in a state."""
+        if not any(command.row in rows for rows in self._rows.values()):
+            # An extension that no server has offered adds no rows.
+            return _impossible(not_offered(type(command)))
+        if row is None or row.in_flight:
+            return _impossible(not_possible(command, state))
+        where = "a chunk is not complete (RFC 3030 section 2)"
+        return _impossible(Reply(503, "5.5.1", f"{command.verb} is not possible here: {where}"))
+
     def _check_hello(self, command: Hello) -> None:
         if command.verb not in self._catalogue.grammar.verbs:
             raise LocalProtocolError(
@@ -188,32 +196,6 @@ class ClientCommands(Connection):
                 f"{command.verb}: expected a domain, found {command.name.name!a} "
                 "(RFC 5321 section 4.1.1.1)"
             )
-
-    def _line(self, command: Command, rules: CommandRules, *, utf8: bool) -> bytes:
-        """Return the command line, with its CRLF.
-
-        Raises:
-            LocalProtocolError: it is too long, not ASCII where it must be, or more than one line.
-        """
-        text = command.line()
-        line = f"{text}\r\n".encode()
-        if not utf8 and not text.isascii():
-            raise LocalProtocolError(
-                f"{command.verb}: expected ASCII, because the server does not offer SMTPUTF8 (RFC "
-                "5321 section 2.4)",
-                code=553,
-                enhanced="5.6.7",
-            )
-        if len(line) > rules.longest:
-            raise LocalProtocolError(
-                f"{command.verb}: expected at most {rules.longest} octets with CRLF, found "
-                f"{len(line)} (RFC 5321 section 4.5.3.1.4)"
-            )
-        if not text.isprintable() and any(end in text for end in "\r\n\0"):
-            raise LocalProtocolError(
-                "a line to be sent holds CR, LF or NUL (RFC 5321 section 2.3.8)"
-            )
-        return line
 
     def _may_leave(self) -> bool:
         """Return whether another command may be sent now, after those that were held back."""
@@ -361,3 +343,26 @@ def early(what: str) -> RemoteProtocolError:
     return RemoteProtocolError(
         f"a reply came before {what} was sent, which it cannot answer (RFC 5321 section 4.3.1)"
     )
+
+
+def _check_line(verb: str, text: str, longest: int, *, utf8: bool) -> None:
+    """Refuse a command line that is too long, not ASCII where it must be, or more than one line.
+
+    Raises:
+        LocalProtocolError: it is.
+    """
+    if not utf8 and not text.isascii():
+        raise LocalProtocolError(
+            f"{verb}: expected ASCII, because the server does not offer SMTPUTF8 (RFC 5321 section "
+            "2.4)",
+            code=553,
+            enhanced="5.6.7",
+        )
+    octets = len(text.encode()) + 2
+    if octets > longest:
+        raise LocalProtocolError(
+            f"{verb}: expected at most {longest} octets with CRLF, found {octets} "
+            "(RFC 5321 section 4.5.3.1.4)"
+        )
+    if any(end in text for end in "\r\n\0"):
+        raise LocalProtocolError("a line to be sent holds CR, LF or NUL (RFC 5321 section 2.3.8)")

@@ -163,7 +163,7 @@ class MemoryClient(ClientBase):
                 self.run(self._goodbye())
         finally:
             # If another conversation is running, this one was refused, and must not break it.
-            if not self._busy:
+            if not self.busy:
                 self.close()
 
     def close(self) -> None:

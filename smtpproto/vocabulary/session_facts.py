@@ -90,7 +90,7 @@ class Offered:
         return found
 
     def __contains__(self, kind: Any) -> bool:
-        return self.get(kind) is not None
+        return kind in self._by_class or self.get(kind) is not None
 
     def __iter__(self) -> Iterator[OfferedExtension]:
         return iter(self._all)

@@ -416,6 +416,8 @@ def test_no_line_becomes_two(text: str) -> None:
         client.send(Raw(text))
     assert client.data_to_send() == b""
     assert client.pending == 0
+    client.send(Raw("a\tb"))
+    assert client.data_to_send() == b"XRAW a\tb\r\n"
 
 
 def test_bare_line_endings_do_not_leave() -> None:
@@ -1002,6 +1004,8 @@ def test_the_observer_sees_lines_and_content() -> None:
         S: 250 OK
         C: RCPT TO:<bob@mx.example>
         S: 250 OK
+        C: RCPT TO:<eve@mx.example>
+        S: 250 OK
         C: DATA
         S: 354 go
         C: ..
@@ -1017,6 +1021,8 @@ def test_the_observer_sees_lines_and_content() -> None:
         ("C", b"MAIL FROM:<>", False),
         ("S", b"250 OK", False),
         ("C", b"RCPT TO:<bob@mx.example>", False),
+        ("S", b"250 OK", False),
+        ("C", b"RCPT TO:<eve@mx.example>", False),
         ("S", b"250 OK", False),
         ("C", b"DATA", False),
         ("S", b"354 go", False),

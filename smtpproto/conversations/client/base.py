@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import AsyncGenerator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from .command_and_reply import ask, end, is_ready
 from .delivery import deliver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
     from email.message import Message
 
     from ...engine.client import Client
@@ -35,6 +35,32 @@ __all__ = ["ClientBase"]
 _NO_WAY_BACK = (State.CONTENT, State.CHUNKS, State.CLOSED, State.ERROR)
 
 
+class _Conversation(AbstractContextManager[None]):
+    """A running conversation; at its end it decides whether the client is closed."""
+
+    __slots__ = ("_client", "_engine")
+
+    def __init__(self, client: ClientBase, engine: Client) -> None:
+        self._client = client
+        self._engine = engine
+
+    def __enter__(self) -> None:
+        if self._client.closed:
+            raise LocalProtocolError("this client is closed: connect again")
+        if self._client.busy:
+            raise LocalProtocolError("this client is in use: it does one thing at a time")
+        self._client.busy = True
+
+    def __exit__(self, kind: object, error: BaseException | None, _: object) -> None:
+        client, engine = self._client, self._engine
+        client.busy = False
+        if error is None:
+            client.closed |= engine.pending > 0 or engine.state in _NO_WAY_BACK
+        else:
+            # After an interruption the state of the session is unknown.
+            client.closed |= not isinstance(error, Exception) or not is_ready(engine)
+
+
 class ClientBase:
     """A session with a server, one conversation at a time.
 
@@ -43,18 +69,18 @@ class ClientBase:
 
     Attributes:
         closed: whether the client is closed.
+        busy: whether a conversation is running.
         deliveries: how many messages the client was asked to deliver so far.
         chunking, to_ascii: see `ClientSettings`.
     """
 
     def __init__(self, engine: Client, link: Any, settings: ClientSettings) -> None:
-        self.closed = False
+        self.closed = self.busy = False
         self.deliveries = 0
         self.chunking = settings.chunking
         self.to_ascii = settings.to_ascii
         self._engine = engine
         self._link = link
-        self._busy = False
 
     @property
     def session(self) -> Session:
@@ -69,7 +95,7 @@ class ClientBase:
     @property
     def ready(self) -> bool:
         """Whether a mail transaction can begin at once."""
-        return not self.closed and not self._busy and is_ready(self._engine)
+        return not self.closed and not self.busy and is_ready(self._engine)
 
     @property
     def most_deliveries(self) -> int | None:
@@ -77,31 +103,13 @@ class ClientBase:
         limits = self.offered.get(ServerLimits)
         return limits.mailmax if limits is not None else None
 
-    @contextlib.contextmanager
-    def _conversation(self) -> Iterator[None]:
+    def _conversation(self) -> _Conversation:
         """Guard one conversation; the adapter reads `closed` after it.
 
         Raises:
             LocalProtocolError: the client is closed, or another conversation is running.
         """
-        if self.closed:
-            raise LocalProtocolError("this client is closed: connect again")
-        if self._busy:
-            raise LocalProtocolError("this client is in use: it does one thing at a time")
-        self._busy = True
-        engine = self._engine
-        try:
-            yield
-            self.closed |= engine.pending > 0 or engine.state in _NO_WAY_BACK
-        except Exception:
-            self.closed |= not is_ready(engine)
-            raise
-        except BaseException:
-            # After an interruption the state of the session is unknown.
-            self.closed = True
-            raise
-        finally:
-            self._busy = False
+        return _Conversation(self, self._engine)
 
     def _delivery(self, envelope: Envelope, content: Content) -> Flow[Delivery]:
         """Deliver content to the recipients of an envelope; see `delivery.deliver`.
@@ -137,11 +145,11 @@ class ClientBase:
 
     def _answer(self, command: Command) -> Flow[Reply]:
         """Send a command and get its reply."""
-        return (yield from ask(self._engine, command))
+        return ask(self._engine, command)
 
     def _goodbye(self) -> Flow[None]:
         """Say QUIT if the session allows it."""
-        yield from end(self._engine)
+        return end(self._engine)
 
     def _verify(self, string: str) -> Flow[Reply]:
         return self._answer(Vrfy(string))

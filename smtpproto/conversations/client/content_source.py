@@ -51,22 +51,23 @@ class ContentSource:
         TypeError: the content is text, or cannot be read.
     """
 
+    octets: bytes | None = None
+    ended = False
+    eight_bit_refusal: LocalProtocolError | None = None
+    utf8_refusal: LocalProtocolError | None = None
+    # Whether all line endings of content in memory are CRLF; None: not checked yet.
+    _clean: bool | None = None
+    _next: Any = None
+    _arguments: tuple[Any, ...] = ()
+    _offset = 0
+    # The position of a file at the beginning.
+    _start: int | None = None
+    _examiner = _NOTHING_FOUND
+
     def __init__(self, content: Content) -> None:
-        self.octets: bytes | None = None
-        self.ended = False
-        # Whether all line endings of content in memory are CRLF; None: not checked yet.
-        self._clean: bool | None = None
         self._content: Any = content
-        self._next: Any = None
-        self._arguments: tuple[Any, ...] = ()
-        self._offset = 0
-        # The position of a file at the beginning.
-        self._start: int | None = None
         # Chunks that were read in advance.
         self._ahead: deque[bytes] = deque()
-        self._examiner = _NOTHING_FOUND
-        self.eight_bit_refusal: LocalProtocolError | None = None
-        self.utf8_refusal: LocalProtocolError | None = None
         if isinstance(content, (bytes, bytearray, memoryview)):
             self.octets = bytes(content)
             if not self.octets.isascii():

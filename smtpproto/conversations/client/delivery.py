@@ -6,21 +6,21 @@ always returns one outcome for each recipient.
 
 from __future__ import annotations
 
+import contextlib
 from typing import TYPE_CHECKING
 
-from ...errors import LocalProtocolError, RemoteProtocolError
+from ...errors import LocalProtocolError, ProtocolError, RemoteProtocolError
 from ...extensions import ServerLimits
-from ...vocabulary.replies import Reply
 from ..errors import ConnectionLost
 from ..io_requests import Flow
+from .command_and_reply import NotWritten
 from .content_source import ContentSource
-from .outcome import Delivery, Outcome, outcome_of
-from .pipelined_transaction import MailTransaction
-from .plan import CannotBeSent, Plan, ToASCII, make_plan
+from .outcome import Delivery, outcome_of
+from .pipelined_transaction import MailTransactions
+from .plan import CannotBeSent, ToASCII, make_plan
 
 if TYPE_CHECKING:
     from ...engine.client import Client
-    from ...vocabulary.paths import ForwardPath
     from ..envelope import Envelope
     from .content_source import Content
 
@@ -75,77 +75,37 @@ def deliver(
         chunking=chunking,
         to_ascii=to_ascii,
     )
-    delivery = _Delivery(client, plan, source)
-    yield from delivery.run()
+    sending = MailTransactions(client, plan, source)
+    unknown: set[int] = set()
+    error: Exception | None = None
+    reason = ""
+    limits = client.offered.get(ServerLimits)
+    for number, batch in enumerate(plan.batches):
+        recipients = (plan.recipients[index] for index in batch)
+        if limits is not None and not limits.allows(recipients, client.session):
+            reason = "the server accepts no more in this session (LIMITS, RFC 9422)"
+            break
+        try:
+            yield from sending.run(batch, again=number > 0)
+        except (ConnectionLost, RemoteProtocolError) as failure:
+            error, reason = failure, str(failure)
+        except Exception as failure:
+            with contextlib.suppress(ConnectionLost, ProtocolError):
+                yield from sending.abandon()
+            # An earlier mail transaction may have delivered the message to some recipients.
+            if not number and not isinstance(failure, CannotBeSent):
+                raise
+            error, reason = failure, str(failure)
+            if not isinstance(failure, LocalProtocolError):
+                reason = f"the content could not be read: {failure!r:.200}"
+        if sending.ended and not isinstance(error, NotWritten):
+            unknown.update(batch)
+        if error is not None:
+            break
     # The outcomes name the paths that the caller gave, even if they were converted.
-    return Delivery(delivery.outcomes(envelope.forward_paths), delivery.error)
-
-
-class _Delivery:
-    """The mail transactions of one message.
-
-    Attributes:
-        replies: the reply that decides for a recipient, by index.
-        unknown: the recipients, by index, for whom the server may have read the end of content.
-        closing: the 421 that ended the session.
-        reason: why the other recipients get no reply.
-        error: the error that ended the delivery.
-    """
-
-    def __init__(self, client: Client, plan: Plan, source: ContentSource) -> None:
-        self.client = client
-        self.plan = plan
-        self.source = source
-        self.replies: dict[int, Reply] = {}
-        self.unknown: set[int] = set()
-        self.closing: Reply | None = None
-        self.reason = ""
-        self.error: Exception | None = None
-
-    def run(self) -> Flow[None]:
-        """Make the mail transactions one after the other, until one fails.
-
-        Raises:
-            Exception: as `deliver`.
-        """
-        for number, batch in enumerate(self.plan.batches):
-            if not self._has_room(batch):
-                self.reason = "the server accepts no more in this session (LIMITS, RFC 9422)"
-                return
-            transaction = MailTransaction(self.client, self.plan, batch, self.source)
-            try:
-                if number:
-                    yield from self.source.rewind()
-                yield from transaction.run()
-            except (ConnectionLost, RemoteProtocolError, CannotBeSent) as error:
-                self.reason, self.error = str(error), error
-            except Exception as error:
-                # An earlier mail transaction may have delivered the message to some recipients.
-                if not number:
-                    raise
-                self.reason, self.error = str(error), error
-                if not isinstance(error, LocalProtocolError):
-                    self.reason = f"the content could not be read: {error!r:.200}"
-            self.replies.update(transaction.replies)
-            self.closing = transaction.closing
-            if transaction.ended:
-                self.unknown.update(batch)
-            if self.error is not None:
-                return
-
-    def _has_room(self, batch: list[int]) -> bool:
-        """Return whether the session has room for one more mail transaction."""
-        limits = self.client.offered.get(ServerLimits)
-        if limits is None:
-            return True
-        recipients = [self.plan.recipients[index] for index in batch]
-        return limits.allows(recipients, self.client.session)
-
-    def outcomes(self, paths: tuple[ForwardPath, ...]) -> tuple[Outcome, ...]:
-        """Return the outcome of each recipient."""
-        replies, closing, unknown, reason = self.replies, self.closing, self.unknown, self.reason
-        found = [
-            outcome_of(path, replies.get(index, closing), index in unknown, reason)
-            for index, path in enumerate(paths)
-        ]
-        return tuple(found)
+    replies, closing = sending.replies, sending.closing
+    outcomes = [
+        outcome_of(rcpt.forward_path, replies.get(index, closing), index in unknown, reason)
+        for index, rcpt in enumerate(envelope.recipients)
+    ]
+    return Delivery(tuple(outcomes), error)

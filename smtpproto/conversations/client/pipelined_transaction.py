@@ -8,11 +8,9 @@ session: it is the reply for all recipients whose own reply had not come (`deliv
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 from ...engine.client_chunks import refuse_bad_text
-from ...errors import ProtocolError, RemoteProtocolError
 from ...extensions import Bdat
 from ...vocabulary.commands import Data, Rset
 from ...vocabulary.events import ConnectionClosed, ContentChunk, EndOfContent
@@ -22,7 +20,7 @@ from ...vocabulary.states import State
 from ...wire import CountedText
 from ..errors import ConnectionLost
 from ..io_requests import Flow
-from .command_and_reply import NotWritten, flush, reply_after
+from .command_and_reply import flush, next_reply
 from .content_source import CHUNK
 
 if TYPE_CHECKING:
@@ -30,31 +28,30 @@ if TYPE_CHECKING:
     from .content_source import ContentSource
     from .plan import Plan
 
-__all__ = ["MailTransaction"]
+__all__ = ["MailTransactions"]
 
 # Chunks sent before their replies: enough for a busy link, few enough to notice a refusal soon.
 _CHUNKS_UNANSWERED = 4
+_DATA = Data()
 
 
-class MailTransaction:
-    """One mail transaction.
+class MailTransactions:
+    """The mail transactions of one message.
 
     Arguments:
         client: a connection with a session, outside a mail transaction.
         plan: how to send the message.
-        batch: the recipients, by index.
         source: the content, at its beginning.
 
     Attributes:
         replies: the reply that decided for a recipient, by index.
-        ended: whether the server may have received the end of the content.
+        ended: whether the server may have received the end of the content of the last one.
         closing: the 421 that ended the session.
     """
 
-    def __init__(self, client: Client, plan: Plan, batch: list[int], source: ContentSource) -> None:
+    def __init__(self, client: Client, plan: Plan, source: ContentSource) -> None:
         self.client = client
         self.plan = plan
-        self.batch = batch
         self.source = source
         self.replies: dict[int, Reply] = {}
         self.ended = False
@@ -62,60 +59,50 @@ class MailTransaction:
         # The recipients that RCPT accepted, by index.
         self.open: list[int] = []
 
-    def run(self) -> Flow[None]:
-        """Make the whole transaction.
+    def run(self, batch: list[int], *, again: bool) -> Flow[None]:
+        """Make a whole transaction.
+
+        Arguments:
+            batch: the recipients, by index.
+            again: whether the content was sent before.
 
         Raises:
             LocalProtocolError: this server cannot accept a command or the content.
-            Exception: any error of reading the content.  After this and the one before the session
-                can go on, except within the content that follows DATA.
+            Exception: any error of reading the content.
             ConnectionLost, RemoteProtocolError: the session is over; recipients without an entry in
                 `replies` are undecided.
         """
-        try:
-            if self.plan.pipelined:
-                yield from self._pipelined()
+        client, plan = self.client, self.plan
+        self.open, self.ended = [], False
+        if again:
+            yield from self.source.rewind()
+        if plan.pipelined:
+            # Everything before the content takes one round trip.
+            recipients = [plan.recipients[index] for index in batch]
+            client.send(plan.mail, *recipients, *(() if plan.chunked else (_DATA,)))
+        else:
+            client.send(plan.mail)
+        mail = yield from self._reply()
+        if mail.negative:
+            # It decides for all recipients, despite RCPT.
+            self.replies.update(dict.fromkeys(batch, mail))
+        for index in batch if plan.pipelined or mail.positive else ():
+            if not plan.pipelined:
+                client.send(plan.recipients[index])
+            rcpt = client.next_event()
+            if not isinstance(rcpt, Reply):
+                rcpt = yield from next_reply(client, event=rcpt)
+            if rcpt.code < 300 and mail.code < 300:
+                self.open.append(index)
             else:
-                yield from self._one_by_one()
-        except (ConnectionLost, RemoteProtocolError):
-            raise
-        except Exception:
-            # Within content RSET is not possible.  Only the end of the connection prevents the
-            # server from delivering.
-            with contextlib.suppress(ConnectionLost, ProtocolError):
-                yield from self._abandon()
-            raise
-
-    # --- the envelope -------------------------------------------------------------------------
-
-    def _pipelined(self) -> Flow[None]:
-        """Send everything before the content in one round trip."""
-        plan, client = self.plan, self.client
-        recipients = [plan.recipients[index] for index in self.batch]
-        client.send(plan.mail, *recipients, *(() if plan.chunked else (Data(),)))
-        mail = self._mail((yield from self._reply()))
-        for index in self.batch:
-            reply = client.next_event()
-            if not isinstance(reply, Reply):
-                reply = yield from reply_after(reply, client)
-            self._decide_for_one(index, reply)
-        if plan.chunked:
-            yield from self._chunks_if_any(mail)
-        else:
+                self._check_open(rcpt)
+                self.replies.setdefault(index, rcpt)
+        if plan.chunked and self.open:
+            yield from self._chunks()
+        elif not plan.chunked and (self.open or plan.pipelined):
             yield from self._data()
-
-    def _one_by_one(self) -> Flow[None]:
-        """Wait for each reply, and send no content without a recipient."""
-        self.client.send(self.plan.mail)
-        mail = self._mail((yield from self._reply()))
-        for index in self.batch if mail.positive else ():
-            self.client.send(self.plan.recipients[index])
-            self._decide_for_one(index, (yield from self._reply()))
-        if self.plan.chunked or not self.open:
-            yield from self._chunks_if_any(mail)
-        else:
-            self.client.send(Data())
-            yield from self._data()
+        elif mail.positive:
+            yield from self.abandon()
 
     def _reply(self) -> Flow[Reply]:
         """Return the next reply.
@@ -125,7 +112,7 @@ class MailTransaction:
         """
         reply = self.client.next_event()
         if not isinstance(reply, Reply):
-            reply = yield from reply_after(reply, self.client)
+            reply = yield from next_reply(self.client, event=reply)
         self._check_open(reply)
         return reply
 
@@ -135,26 +122,19 @@ class MailTransaction:
             self.closing = reply
             raise ConnectionLost(f"the server closed the connection: {reply}", reply=reply)
 
-    def _mail(self, reply: Reply) -> Reply:
-        """Note the reply to MAIL; a refusal decides for all recipients, despite RCPT."""
-        if reply.negative:
-            self.replies = dict.fromkeys(self.batch, reply)
-        return reply
-
-    def _decide_for_one(self, index: int, rcpt: Reply) -> None:
-        """Note the reply to RCPT for its recipient, unless MAIL was refused."""
-        if rcpt.code < 300 and index not in self.replies:
-            self.open.append(index)
-            return
-        self._check_open(rcpt)
-        self.replies.setdefault(index, rcpt)
-
     def _decide_for_all(self, reply: Reply) -> None:
         """Note one reply for all recipients that are not decided."""
         self.replies.update(dict.fromkeys(self.open, reply))
 
-    def _abandon(self) -> Flow[None]:
-        """Abort the mail transaction, so that the session can go on."""
+    def abandon(self) -> Flow[None]:
+        """Abort the mail transaction, so that the session can go on.
+
+        Within the content that follows DATA this is not possible: only the end of the connection
+        prevents the server from delivering.
+
+        Raises:
+            LocalProtocolError, RemoteProtocolError, ConnectionLost: the session cannot go on.
+        """
         client = self.client
         if client.pending or client.state not in (State.READY, State.CLOSED):
             client.send(Rset())
@@ -169,10 +149,12 @@ class MailTransaction:
         Without a recipient this is a single dot (RFC 2920 section 3.1).
         """
         client, source = self.client, self.source
+        if not self.plan.pipelined:
+            client.send(_DATA)
         reply = yield from self._reply()
         if not reply.intermediate:
             self._decide_for_all(reply)
-            yield from self._abandon()
+            yield from self.abandon()
             return
         while self.open and (chunk := (yield from source.next())) is not None:
             client.send(ContentChunk(chunk))
@@ -185,10 +167,7 @@ class MailTransaction:
                 return
         client.send(EndOfContent())
         self.ended = bool(self.open)
-        if self.open:
-            yield from self._results()
-        else:
-            yield from self._reply()
+        yield from self._results()
 
     def _write(self) -> Flow[Reply | None]:
         """Write what is queued; return the refusal of a server that did not wait for the end."""
@@ -210,11 +189,7 @@ class MailTransaction:
 
     def _results(self) -> Flow[None]:
         """Read the result: one reply, or on LMTP one for each recipient."""
-        try:
-            reply = yield from self._reply()
-        except NotWritten:
-            self.ended = False
-            raise
+        reply = yield from self._reply()
         if self.client.session.protocol is not Protocol.LMTP:
             self._decide_for_all(reply)
             return
@@ -224,13 +199,6 @@ class MailTransaction:
             self.replies[index] = reply
 
     # --- content in chunks --------------------------------------------------------------------
-
-    def _chunks_if_any(self, mail: Reply) -> Flow[None]:
-        """Send the content in chunks if a recipient was accepted."""
-        if self.open:
-            yield from self._chunks()
-        elif mail.positive:
-            yield from self._abandon()
 
     def _chunks(self) -> Flow[None]:
         """Send the content in chunks: in one if all of it is in memory, else as it is read."""
@@ -243,7 +211,7 @@ class MailTransaction:
             octets = yield from self._all_but_the_last(text)
         if octets is not None:
             yield from self._last(octets)
-        yield from self._abandon()
+        yield from self.abandon()
 
     def _all_but_the_last(self, text: CountedText | None) -> Flow[bytes | None]:
         """Send all chunks but the last; return the last one's octets, or None after a refusal.

@@ -105,7 +105,10 @@ def make_plan(
     binary = is_binary(envelope.mail)
     if not binary:
         source.check(line_endings)
-    envelope, utf8 = _with_paths(envelope, source, offered, to_ascii)
+    utf8 = source.utf8_header or not _is_ascii(envelope)
+    if utf8 and SmtpUtf8 not in offered:
+        # Use paths that the server can accept.
+        envelope, utf8 = _without_utf8(envelope, source, to_ascii), False
     return Plan(
         _with_parameters(envelope.mail, source, offered, binary=binary, utf8=utf8),
         envelope.recipients,
@@ -114,16 +117,6 @@ def make_plan(
         chunked=Chunking in offered and (chunking or binary),
         binary=binary,
     )
-
-
-def _with_paths(
-    envelope: Envelope, source: ContentSource, offered: Offered, to_ascii: ToASCII | None
-) -> tuple[Envelope, bool]:
-    """Return the envelope with paths that the server can accept, and whether it needs SMTPUTF8."""
-    utf8 = source.utf8_header or not _is_ascii(envelope)
-    if utf8 and SmtpUtf8 not in offered:
-        return _without_utf8(envelope, source, to_ascii), False
-    return envelope, utf8
 
 
 def _with_parameters(
