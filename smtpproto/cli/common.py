@@ -7,9 +7,11 @@ import contextlib
 import functools
 import importlib.util
 import ipaddress
+import os
 import re
 import ssl
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, BinaryIO
 
 from ..conversations import SMTPError
 from ..errors import RemoteProtocolError
@@ -168,6 +170,17 @@ def file_of(option: str, path: str, expected: str = "") -> Iterator[None]:
         if isinstance(error, ssl.SSLError):
             text = f"expected {expected} ({text})"
         raise CannotRun(f"{option} {path}: {text}") from None
+
+
+def standard_input() -> BinaryIO:
+    """Return the standard input, for octets.
+
+    Other programs that have the same pipe may have set it not to block.  Then a read would end
+    before the end of the input.
+    """
+    if os.name == "posix":
+        os.set_blocking(sys.stdin.fileno(), True)
+    return sys.stdin.buffer
 
 
 def need(package: str, what: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import mimetypes
-import sys
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import formatdate, make_msgid
@@ -14,7 +13,7 @@ from typing import TYPE_CHECKING
 from ..conversations.client.header_fields import mailboxes_of
 from ..errors import LocalProtocolError
 from ..vocabulary.paths import ForwardPath, ReversePath
-from .common import CannotRun, file_of
+from .common import CannotRun, file_of, standard_input
 from .messages import Source, StoredMessage
 
 if TYPE_CHECKING:
@@ -107,7 +106,7 @@ def _text(option: str, value: str | None) -> str | None:
     if value is None or (value != "-" and not value.startswith("@")):
         return value
     with file_of(option, value.removeprefix("@")):
-        octets = sys.stdin.buffer.read() if value == "-" else Path(value[1:]).read_bytes()
+        octets = standard_input().read() if value == "-" else Path(value[1:]).read_bytes()
         return octets.decode("utf-8-sig")
 
 

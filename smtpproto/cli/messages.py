@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import sys
 import tempfile
 from dataclasses import dataclass
 from email.parser import BytesHeaderParser
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, BinaryIO, NamedTuple
 
 from ..conversations.client.message import envelope_of, read_header
+from .common import standard_input
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,7 +123,7 @@ def read_messages(path: str) -> Iterator[StoredMessage]:
         OSError: a file cannot be read.
     """
     if path == "-":
-        yield from _in_file("standard input", sys.stdin.buffer, None)
+        yield from _in_file("standard input", standard_input(), None)
         return
     for file in _files(Path(path)):
         with file.open("rb") as opened:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from email.message import EmailMessage
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -44,12 +45,15 @@ def at(listener: socket.socket) -> str:
 
 @contextmanager
 def running(
-    *arguments: str, stderr: int = subprocess.PIPE, program: Sequence[str] = ("-m", "smtpproto")
+    *arguments: str,
+    stdin: int = subprocess.PIPE,
+    stderr: int = subprocess.PIPE,
+    program: Sequence[str] = ("-m", "smtpproto"),
 ) -> Iterator[subprocess.Popen[bytes]]:
     with signals_as_usual():
         started = subprocess.Popen(
             [sys.executable, "-W", "error", *program, *arguments],
-            stdin=subprocess.PIPE,
+            stdin=stdin,
             stdout=subprocess.PIPE,
             stderr=stderr,
             env=environment(),
@@ -266,6 +270,28 @@ def test_ctrl_c_while_input_is_awaited(arguments: list[str]) -> None:
         assert process.stdin is not None
         wait_until_it_sleeps_in_read(process.pid)
         assert interrupted(process) == (INTERRUPTED, b"")
+
+
+@pytest.mark.parametrize(
+    "arguments", [["-"], ["--from", "a@b.example", "--to", "c@d.example", "--body", "-"]]
+)
+def test_input_is_read_to_its_end_if_the_pipe_does_not_block(
+    sink: str, mails: Inbox, arguments: list[str]
+) -> None:
+    reading, writing = os.pipe()
+    os.set_blocking(reading, False)
+    with (
+        FileIO(reading) as pipe,
+        FileIO(writing, "w") as sender,
+        running("send", "--server", sink, *arguments, stdin=pipe.fileno()) as process,
+    ):
+        sender.write(b"From: a@b.example\nTo: c@d.example\n\nThe first half\n")
+        # Its other end is the same pipe.
+        until(lambda: os.get_blocking(reading), 20, "a process that waits for its input")
+        sender.write(b"The second half\n")
+        sender.close()
+        assert end_of(process) == (0, b"")
+    assert mails.contents[0].endswith(b"The first half\r\nThe second half\r\n")
 
 
 def wait_until_it_sleeps_in_read(pid: int) -> None:
