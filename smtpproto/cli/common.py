@@ -32,6 +32,7 @@ OPTIONS = {
     "field: give the sender": "field: give --from ADDR",
     "give sender and recipients": "give --from and --to",
     ": give the recipients": ": give --to ADDR",
+    "an envelope needs a recipient": "expected an address after --to",
 }
 # The adapters that `send` and `serve` can use.
 IO = ("sync", "asyncio", "trio")
@@ -46,7 +47,16 @@ class CannotRun(Exception):
 
 
 def host_and_port(text: str) -> tuple[str, int]:
-    """Parse HOST:PORT, with an IPv6 address in brackets; the type of an option."""
+    """Parse HOST:PORT of a server, with an IPv6 address in brackets; the type of an option."""
+    host, port = _address(text)
+    if not host or not port:
+        raise argparse.ArgumentTypeError(
+            f"expected HOST:PORT with a host and a port of 1 to 65535, found {text!r}"
+        )
+    return host, port
+
+
+def _address(text: str) -> tuple[str, int]:
     host, colon, port = text.rpartition(":")
     if host.startswith("[") and host.endswith("]"):
         host = host[1:-1]
@@ -76,7 +86,7 @@ def _host(name: str) -> str:
 
 def listen_address(text: str) -> tuple[str, int]:
     """Parse HOST:PORT, or PORT on the loopback address; the type of an option."""
-    return host_and_port(text) if ":" in text else ("127.0.0.1", _port(text))
+    return _address(text) if ":" in text else ("127.0.0.1", _port(text))
 
 
 def server_address(text: str) -> tuple[str, int | None]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mimetypes
-from email.message import EmailMessage
+from email.message import EmailMessage, Message
 from email.policy import SMTP
 from email.utils import formatdate, make_msgid
 from io import BytesIO
@@ -142,7 +142,8 @@ def _mailboxes(option: str, text: str, path: type[ForwardPath | ReversePath]) ->
     try:
         path.of(text)
     except LocalProtocolError:
-        fields = EmailMessage()
+        # Not `EmailMessage`, which replaces what is no character.
+        fields = Message()
         # A name of its own keeps the `email` package from parsing the text.
         fields.add_header(option, text)
         return mailboxes_of(fields, option)

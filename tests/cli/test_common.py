@@ -10,6 +10,7 @@ from smtpproto import ForwardPath, Reply
 from smtpproto.cli.common import (
     CannotRun,
     host_and_port,
+    listen_address,
     need,
     outcome_line,
     server_address,
@@ -28,9 +29,9 @@ UNKNOWN = Outcome(ALICE, Status.UNKNOWN, None, "the link broke")
     "parse, text, expected",
     [
         (host_and_port, "mx.example:25", ("mx.example", 25)),
-        (host_and_port, "127.0.0.1:0", ("127.0.0.1", 0)),
+        (listen_address, "127.0.0.1:0", ("127.0.0.1", 0)),
         (host_and_port, "[::1]:587", ("::1", 587)),
-        (host_and_port, ":8025", ("", 8025)),
+        (listen_address, ":8025", ("", 8025)),
         (host_and_port, "mx.example:65535", ("mx.example", 65535)),
         (server_address, "mx.example", ("mx.example", None)),
         (server_address, "127.0.0.1", ("127.0.0.1", None)),

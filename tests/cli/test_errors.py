@@ -118,6 +118,47 @@ def test_what_is_no_name_of_a_host(
     assert f"expected the name of a host, found '{name}'" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("value", [":25", "127.0.0.1:0", "[]:25"])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["send", "x", "--server"],
+        ["probe"],
+        ["talk"],
+        ["serve", "--forward"],
+        ["proxy", "--server"],
+    ],
+)
+def test_a_server_has_a_host_and_a_port(
+    arguments: list[str], value: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as exit_:
+        main([*arguments, value])
+    assert exit_.value.code == 2
+    assert f"a host and a port of 1 to 65535, found '{value}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "options, problem",
+    [
+        (["--to", "j\udcf6rg@b.example"], "--to: "),
+        (["--from", "j\udcf6rg@b.example"], "--from: "),
+        (["--to", ""], "expected an address after --to"),
+        (["--to", "a@b.example", "--name", "a b"], "name: "),
+    ],
+)
+def test_what_is_no_address_or_name_is_not_sent(
+    options: list[str],
+    problem: str,
+    message_file: str,
+    sink: str,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """An octet of Latin-1 in an argument is a lone surrogate in Python."""
+    assert main(["send", message_file, "--server", sink, *options]) == 2
+    assert f"not sent: {problem}" in errors(capsys)
+
+
 @pytest.mark.parametrize("value", ["-1", "nan", "inf", "1e300", "soon", ""])
 @pytest.mark.parametrize(
     "arguments",

@@ -48,9 +48,12 @@ def _given(name: str, to_ascii: ToASCII | None) -> Domain | AddressLiteral:
                 "which `to_ascii` makes (RFC 6531 section 3.7.1)"
             )
         return to_ascii(Domain(name))
-    if not name.startswith("["):
-        return Domain.parse(name)
-    literal = AddressLiteral.parse(name)
+    try:
+        literal = AddressLiteral.parse(name) if name.startswith("[") else Domain.parse(name)
+    except LocalProtocolError as error:
+        raise LocalProtocolError(f"name: {error}") from None
+    if isinstance(literal, Domain):
+        return literal
     if literal.address is None:
         raise LocalProtocolError(
             f"name: expected [192.0.2.1] or [IPv6:2001:db8::1], found {name[:64]!a}: no other tag "
