@@ -13,8 +13,7 @@ from ..conversations.client.base import ClientBase
 from ..conversations.io_requests import Flow
 from ..vocabulary.command_base import Command
 from ..vocabulary.replies import Reply
-from .async_link import AsyncLink
-from .async_runner import AsyncRunner
+from .async_runner import AsyncLink, AsyncRunner
 from .connecting import ConnectionSettings, begin, check_settings
 from .host import naming_address
 from .nonblocking_channel import NO_HANDSHAKE, HandshakeSettings
@@ -40,12 +39,7 @@ class AsyncClient(ClientBase):
 
     @staticmethod
     async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-        """Call a function in a thread."""
-        raise NotImplementedError
-
-    @staticmethod
-    async def _open(path: os.PathLike[str]) -> BufferedReader:
-        """Open a file to read it, in a thread."""
+        """Call a function in a thread; if this is cancelled, close what the function returns."""
         raise NotImplementedError
 
     async def send_message(
@@ -72,7 +66,7 @@ class AsyncClient(ClientBase):
             Exception: as `send` of `smtpproto.sync.Client`.
         """
         if isinstance(content, os.PathLike):
-            with await self._open(content) as file:
+            with await self._in_thread(open, content, "rb") as file:
                 return await self.send(envelope, file)
         if isinstance(content, BufferedReader):
             content = _ReadInThread(content, self._in_thread)

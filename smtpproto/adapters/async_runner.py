@@ -6,17 +6,53 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager
 from typing import Any, TypeVar
 
-from ..conversations import io_requests
 from ..conversations.conversation_steps import Steps
-from ..conversations.io_requests import Flow, Request
+from ..conversations.io_requests import (
+    BeginTLS,
+    Call,
+    CallWithContent,
+    Flow,
+    HasUnread,
+    Receive,
+    Report,
+    Request,
+    Send,
+)
 from ..conversations.server.incoming_content import ContentLost
 from ..timeouts import LAST_CALL_TIMEOUT
 from . import host
-from .async_link import AsyncLink
+from .link_base import LinkBase, Waited
 
-__all__ = ["AsyncRunner"]
+__all__ = ["AsyncLink", "AsyncRunner", "Following"]
 
 T = TypeVar("T")
+
+
+Following = Callable[[], Request]
+"""Returns the next request, or raises what the conversation raised; `StopIteration` at its end."""
+
+
+class AsyncLink(LinkBase):
+    """A link that waits with the adapter's library.
+
+    It uses the socket directly.  A stream of that library would take more memory for each idle
+    session, and one turn of the scheduler for each write.
+    """
+
+    __slots__ = ()
+
+    def fulfil(self, request: Waited, steps: Steps[Any]) -> Awaitable[Following | None] | None:
+        """Fulfil a request of a conversation, and perhaps those that follow.
+
+        Returns:
+            None if the request is fulfilled, otherwise what to await before the next step.  If the
+            link takes further steps meanwhile, that returns the outcome of the last one.
+
+        Raises:
+            OSError: the link broke, or the time is over.
+            Draining: see `LinkBase.attempt`.
+        """
+        raise NotImplementedError
 
 
 class AsyncRunner:
@@ -28,11 +64,10 @@ class AsyncRunner:
     """
 
     interrupts: tuple[type[BaseException], ...]
-    _steps: type[Steps[Any]] = Steps
 
     def _is_cancelled(self, raised: BaseException) -> bool:
         """Return whether this exception came because the task was cancelled."""
-        raise NotImplementedError
+        return isinstance(raised, self.interrupts)
 
     async def _finish(self, call: Awaitable[T], seconds: float) -> T:
         """Await a call of a cancelled conversation.
@@ -59,23 +94,28 @@ class AsyncRunner:
             Exception: any error that the conversation raises.
             BaseException: the state of the conversation is unknown: close the link.
         """
-        steps, interrupt, cancelled = self._steps(flow), None, False
+        steps, interrupt, cancelled = Steps(flow), None, False
+        following: Following = steps.__next__
+        waiting: Awaitable[Following | None] | None = None
         try:
-            for request in steps:
+            while True:
+                request = following()
+                following = steps.__next__
                 try:
                     # The most frequent requests come first, for speed.
-                    if type(request) is io_requests.Receive:
+                    if (
+                        type(request) is Receive
+                        or type(request) is Send
+                        or type(request) is BeginTLS
+                    ):
                         assert link is not None
-                        steps.result = await link.receive(request, steps)
-                        continue
-                    if type(request) is io_requests.Send:
-                        assert link is not None
-                        sending = link.send(request)
-                        steps.result = None if sending is None else await sending
+                        waiting = link.fulfil(request, steps)
+                        if waiting is not None:
+                            following = await waiting or following
                         continue
                     result = self._fulfil(request, link)
                     if hasattr(type(result), "__await__"):
-                        if cancelled and type(request) is io_requests.Call:
+                        if cancelled and type(request) is Call:
                             seconds = LAST_CALL_TIMEOUT if link is not None else 0.0
                             result = self._finish(result, seconds)
                         result = await result
@@ -84,27 +124,42 @@ class AsyncRunner:
                     steps.error = raised
                     interrupt = raised if isinstance(raised, self.interrupts) else interrupt
                     cancelled = cancelled or self._is_cancelled(raised)
+        except StopIteration:
+            pass
         finally:
+            # They may hold an error, which refers to this frame: a reference back would keep the
+            # link in memory until the garbage collector runs.
+            del following, waiting
             if interrupt is not None:
                 raise interrupt
-        return steps.returned  # type: ignore[no-any-return]  # it is of this flow
+        return steps.returned
 
     def _fulfil(self, request: Request, link: AsyncLink | None) -> Any:
         """Fulfil a request; return the result, or an awaitable of it."""
-        if type(request) is io_requests.Call:
+        if type(request) is Call:
             return request.function(*request.arguments)
-        if type(request) is io_requests.Report:
+        if type(request) is Report:
             return host.report(request.error)
         assert link is not None
-        if type(request) is io_requests.HasUnread:
+        if type(request) is HasUnread:
             return link.has_input()
-        if type(request) is io_requests.CallWithContent:
-            return _call(request, _Chunks(lambda: self.run(request.read(), link)), link)
-        assert type(request) is io_requests.BeginTLS
-        return link.start_tls(request)
+        assert type(request) is CallWithContent
+        return _call(request, _Chunks(lambda: self.run(request.read(), link)), link)
+
+    async def serve(self, flow: Flow[None], link: AsyncLink) -> None:
+        """Run the conversation of a session; log an error of ours, so that the server goes on."""
+        try:
+            await self.run(flow, link)
+            link.close()
+        except self.interrupts:
+            raise
+        except BaseException as error:
+            if not isinstance(error, Exception) and self._is_cancelled(error):
+                raise
+            host.log().exception("a session failed")
 
 
-async def _call(request: io_requests.CallWithContent, chunks: _Chunks, link: AsyncLink) -> Any:
+async def _call(request: CallWithContent, chunks: _Chunks, link: AsyncLink) -> Any:
     try:
         with chunks:
             return await request.function(*request.arguments, chunks)

@@ -165,13 +165,17 @@ class Channel:
 
     def has_input(self) -> bool:
         """Return whether unread octets have arrived, in plain text or as TLS records."""
-        if self._tls is not None and (self._tls.pending() or self._incoming.pending):
+        if self.holds_octets():
             return True
         try:
             return bool(self.sock.recv(1, socket.MSG_PEEK))
         except OSError:
             # Nothing has arrived, or the link broke; the next read raises the error.
             return False
+
+    def holds_octets(self) -> bool:
+        """Return whether TLS holds octets of the peer; these do not make the socket readable."""
+        return self._tls is not None and bool(self._tls.pending() or self._incoming.pending)
 
     def _decrypted(self, most: int) -> bytes | None:
         import ssl  # noqa: PLC0415  sessions without TLS do not need it

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+import time
+from collections.abc import AsyncGenerator, Callable
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ..conversations.client.pool import Poolable, PoolBase, PoolLimits
 from .connecting import ConnectionSettings, check_settings
+from .settings_as_parameters import fields_as_parameters
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -34,7 +37,25 @@ class PoolSettings(ConnectionSettings):
 
 
 class ConnectionPool(PoolBase[K]):
-    """What the pools of all adapters do with settings; their `__init__` takes `PoolSettings`."""
+    """Clients of one server: see `PoolBase`.
+
+    An adapter adds how to connect, its clock, a semaphore, and a lock if it has several threads.
+    """
+
+    _connect_with: Callable[[ConnectionSettings], object]
+    _now: Callable[[], float] = staticmethod(time.monotonic)
+    _semaphore: Callable[[int], Any]
+    _new_lock: Callable[[], AbstractContextManager[object]] = nullcontext
+
+    @fields_as_parameters(PoolSettings)
+    def __init__(self, settings: PoolSettings) -> None:
+        """Create a pool; it connects when a client is needed."""
+        self._begin(settings, settings.bounds)
+
+    def _begin(self, settings: ConnectionSettings, bounds: PoolLimits) -> None:
+        connect = partial(self._connect_with, settings)
+        super().__init__(bounds, connect, self._now, self._new_lock())
+        self._slots = self._semaphore(bounds.connections)
 
     @classmethod
     def with_settings(
@@ -56,31 +77,11 @@ class ConnectionPool(PoolBase[K]):
         pool._begin(settings, bounds)  # noqa: SLF001  # of this class
         return pool
 
-    def _begin(self, settings: ConnectionSettings, bounds: PoolLimits) -> None:
-        """Do what `__init__` of the adapter's pool does, perhaps once more."""
-        raise NotImplementedError
-
 
 class AsyncPool(ConnectionPool[C]):
-    """Clients of one server: see `PoolBase`; an adapter adds the runner.
-
-    Arguments:
-        bounds, connect, clock: see `PoolBase`.
-        slots: a semaphore with as many slots as there may be clients.
-    """
+    """A pool of an adapter that can await; the adapter adds the runner, too."""
 
     _runner: AsyncRunner
-
-    def __init__(
-        self,
-        bounds: PoolLimits,
-        connect: Callable[[], Awaitable[C]],
-        clock: Callable[[], float],
-        slots: AbstractAsyncContextManager[object],
-    ) -> None:
-        # One thread runs all tasks, so a lock is not needed.
-        super().__init__(bounds, connect, clock, nullcontext())
-        self._slots = slots
 
     @asynccontextmanager
     async def connection(self) -> AsyncGenerator[C, None]:

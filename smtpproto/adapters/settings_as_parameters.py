@@ -38,8 +38,12 @@ class fields_as_parameters(Generic[P, S]):  # noqa: N801  # a decorator
         own = inspect.signature(function)
         *leading, _ = own.parameters.values()
         names, count = frozenset(each.name for each in fields(settings)), len(leading)
-        # Error messages show the class name for a constructor.
-        called = function.__qualname__.removesuffix(".__init__")
+
+        def called(args: tuple[Any, ...]) -> str:
+            # The name of a derived class, if it inherits the constructor.
+            constructs = function.__name__ == "__init__" and args
+            return type(args[0]).__name__ if constructs else function.__qualname__
+
         taken = inspect.signature(settings).parameters.values()
         most = count + sum(each.kind is not each.KEYWORD_ONLY for each in taken)
 
@@ -47,12 +51,12 @@ class fields_as_parameters(Generic[P, S]):  # noqa: N801  # a decorator
         def with_fields(*args: Any, **given: Any) -> R:
             unknown = given.keys() - names
             if unknown:
-                raise TypeError(f"{called}() has no option {', '.join(sorted(unknown))}")
+                raise TypeError(f"{called(args)}() has no option {', '.join(sorted(unknown))}")
             if len(args) < count:
-                raise TypeError(f"{called}() needs {leading[-1].name} as its first argument")
+                raise TypeError(f"{called(args)}() needs {leading[-1].name} as its first argument")
             if len(args) > most:
                 raise TypeError(
-                    f"{called}() takes {most} arguments by position, found {len(args)}: "
+                    f"{called(args)}() takes {most} arguments by position, found {len(args)}: "
                     "give the others by name"
                 )
             return function(*args[:count], settings(*args[count:], **given))

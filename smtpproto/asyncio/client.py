@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import socket
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from io import BufferedReader
-from pathlib import Path
 from typing import Any
 
 from ..adapters.async_client import AsyncClient, begin_session
 from ..adapters.connecting import ConnectionSettings
 from ..adapters.settings_as_parameters import fields_as_parameters
-from .link import RUNNER, Link, made_in_thread
+from .link import RUNNER, Link, in_thread
 
 __all__ = ["Client", "connect", "connect_with"]
 
@@ -52,41 +49,29 @@ async def _dial(settings: ConnectionSettings) -> socket.socket:
 
 async def _dial_each(settings: ConnectionSettings) -> socket.socket:
     """Connect to the first address that accepts; raise the error of the last one."""
-    loop, source = asyncio.get_running_loop(), settings.source_address
-    if settings.path is not None:
-        return await _connected(socket.AF_UNIX, settings.path, None)
-    found = await loop.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
-    last: OSError | None = None
+    loop, last = asyncio.get_running_loop(), OSError("the host has no address")
+    found: list[Any] = [(socket.AF_UNIX, 0, 0, "", settings.path)]
+    if settings.path is None:
+        found = await loop.getaddrinfo(settings.host, settings.port, type=socket.SOCK_STREAM)
     for family, *_, address in found:
+        sock = socket.socket(family, socket.SOCK_STREAM)
         try:
-            return await _connected(family, address, source)
-        except OSError as error:
+            sock.setblocking(False)
+            if settings.source_address is not None:
+                sock.bind((settings.source_address, 0))
+            await loop.sock_connect(sock, address)
+        except BaseException as error:
+            sock.close()
+            if not isinstance(error, OSError):
+                raise
             last = error
-    raise last or OSError("the host has no address")
-
-
-async def _connected(family: int, address: Any, source: str | None) -> socket.socket:
-    sock = socket.socket(family, socket.SOCK_STREAM)
-    try:
-        sock.setblocking(False)
-        if source is not None:
-            sock.bind((source, 0))
-        await asyncio.get_running_loop().sock_connect(sock, address)
-    except BaseException:
-        sock.close()
-        raise
-    return sock
+        else:
+            return sock
+    raise last
 
 
 class Client(AsyncClient):
     """A session with a server, made by `connect`; a context manager that sends QUIT at the end."""
 
     _runner = RUNNER
-
-    @staticmethod
-    async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
-        return await asyncio.to_thread(function, *arguments)
-
-    @staticmethod
-    async def _open(path: os.PathLike[str]) -> BufferedReader:
-        return await made_in_thread(lambda: Path(path).open("rb"), BufferedReader.close)
+    _in_thread = staticmethod(in_thread)

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import os
 import socket
+import sys
 from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from functools import partial
+from math import inf
+from typing import Any, NoReturn, TypeVar
 
-from ..adapters.async_link import AsyncLink, HandedSteps
-from ..adapters.async_runner import AsyncRunner
-from ..adapters.nonblocking_channel import RECORDS, HandshakeSettings
+from ..adapters import host
+from ..adapters.async_runner import AsyncLink, AsyncRunner, Following
+from ..adapters.link_base import READ, WRITE, Waited
+from ..adapters.nonblocking_channel import HandshakeSettings
 from ..conversations.conversation_steps import Steps
-from ..conversations.io_requests import Receive
+from ..conversations.io_requests import Flow, Receive, Send
 
-__all__ = ["RUNNER", "Link", "made_in_thread"]
+__all__ = ["RUNNER", "Link", "in_thread"]
 
 T = TypeVar("T")
 
@@ -23,10 +26,10 @@ T = TypeVar("T")
 class Link(AsyncLink):
     """A link that waits with an event loop of asyncio, of the standard library or another.
 
-    The event loop watches the socket for the whole session, because each change takes a system
-    call.  The link reads octets as soon as they arrive, so the loop does not report the socket
-    again before the task runs.  It keeps them until the task takes them, even if a wait is
-    cancelled.
+    While a conversation needs only its socket, the event loop calls the link, which continues the
+    conversation.  To wake the task each time would take another turn of the loop, and a fifth of a
+    server's time.  The loop watches the socket for the whole session, because each change takes a
+    system call.
     """
 
     def __init__(
@@ -34,171 +37,140 @@ class Link(AsyncLink):
     ) -> None:
         super().__init__(sock, most, handshake)
         self._loop = asyncio.get_running_loop()
+        self._now = self._loop.time
         # The loop gets the file number, because some loops prevent a watched socket from closing.
         self._number = sock.fileno()
-        self._arrived: bytes | None = None
-        # The number of the error that followed these octets; 0: there is none.
-        self._broken = 0
-        self._most_octets = 0
-        # Whether the loop watches the socket for reading and writing.
-        self._reads = self._writes = False
-        # The current wait of the task, or the last one.
-        self._waiter: asyncio.Future[bool] = self._loop.create_future()
-        self._waiter.cancel()
-        self._deadline = 0.0
-        # The conversation that `_readable` continues, and its request.
-        self._steps: HandedSteps[Any] | None = None
-        self._request: Receive | None = None
-        # That of the task: a client's observer is called within its conversation.
-        self._context: contextvars.Context | None = None
-        self._timer: asyncio.TimerHandle | None = None
+        # The events that the loop watches for.
+        self._watched = 0
+        # When the loop will call `_look_at_the_clock`.
+        self._due = inf
+        self._timer: asyncio.Handle | None = None
+        # The wait of the task; its conversation and context, which an observer may use.
+        self._waiter: asyncio.Future[Following | None] | None = None
+        self._steps: Steps[Any]
+        self._context: contextvars.Context
 
-    def _now(self) -> float:
-        return self._loop.time()
-
-    async def _let_others_go_on(self) -> None:
-        await asyncio.sleep(0)
-
-    def _may_have_octets(self) -> bool:
-        # TLS may hold decrypted octets, which do not make the socket readable.
-        return self._arrived is not None or self.secure
-
-    # --- the conversation, continued without its task -----------------------------------------
-
-    async def receive(self, request: Receive, steps: Steps[Any]) -> bytes | None:
-        if self.secure or self.unsent or self._arrived is not None:
-            return await super().receive(request, steps)
-        assert isinstance(steps, HandedSteps)
-        self._until = request.deadline(self._loop.time(), self._until, self._most)
-        self._request, self._steps = request, steps
+    def fulfil(self, request: Waited, steps: Steps[Any]) -> Awaitable[Following | None] | None:
+        self._steps = steps
+        if self._begin(request):
+            return None
         self._context = contextvars.copy_context()
-        try:
-            if not await self._hear(self._until, request.most):
-                raise self._silence(self._request)
-        finally:
-            self._steps = self._context = None
-        # The conversation already has the octets, and waits for something else.
-        return None
+        self._waiter = self._loop.create_future()
+        return self._waiter
 
-    def _go_on(self, octets: bytes) -> None:
-        """Continue the conversation; wake its task if it needs more than octets.
+    # --- the conversation -----------------------------------------------------------------------
 
-        Waking the task each time would take a turn of the loop, and a fifth of a server's time.
-        """
-        assert self._steps is not None
-        assert self._context is not None
-        request = self._context.run(self.take_steps, self._steps, octets)
-        if request is not None and not self._broken:
-            self._request, self._most_octets = request, request.most
-            self._set_deadline(self._until)
-            return
-        self._steps.handed = self._steps.handed or request
-        if not self._waiter.done():  # an observer may have cancelled the task
-            self._waiter.set_result(True)
-
-    # --- octets that the loop has read ----------------------------------------------------------
-
-    def _take(self, most: int) -> bytes | None:
-        if self._arrived is None:
-            return super()._take(most)
-        octets, rest = self._arrived[:most], self._arrived[most:]
-        self._arrived = rest or None
-        return octets
-
-    def has_input(self) -> bool:
-        return bool(self._arrived) or super().has_input()
-
-    # --- waiting ------------------------------------------------------------------------------
-
-    def _wait(self, until: float, *, read: int, write: bool) -> asyncio.Future[bool]:
+    def _begin(self, request: Waited) -> bool:
+        """Begin a request; return whether it is fulfilled already."""
         if self._number < 0:
             raise ConnectionAbortedError("the link was closed")
-        if self._broken:
-            raise OSError(self._broken, os.strerror(self._broken))
-        self._waiter = waiter = self._loop.create_future()
-        if until <= self._loop.time():
-            waiter.set_result(False)
-            return waiter
-        self._most_octets = RECORDS if read and self.secure else read
-        # After a wait the loop still watches the socket.
-        if read and not self._reads:
-            self._loop.add_reader(self._number, self._readable)
-            self._reads = True
-        if write and not self._writes:
-            self._loop.add_writer(self._number, self._writable)
-            self._writes = True
-        self._set_deadline(until)
-        return waiter
+        if self.expect(request):
+            return True
+        self._wait()
+        return False
 
-    def _readable(self) -> None:
-        if self._waiter.done() or not self._most_octets:
-            # The task does not wait for octets, for example because a handler runs.
-            self._reads = False
-            self._loop.remove_reader(self._number)
+    def _look(self) -> None:
+        """Try to fulfil the request; then continue the conversation, or wake its task."""
+        waiter = self._waiter
+        if waiter is None or waiter.done():
+            # The task does not wait for the socket, for example because a handler runs.
+            self._watch(0)
             return
         try:
-            octets = self.sock.recv(self._most_octets)
-            # Check now, because uvloop reports a socket with an error only once.
-            self._broken = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        except BlockingIOError:
-            return
+            self._steps.result = self.attempt()
+            if self.events:
+                self._wait()
+                return
         except Exception as error:  # noqa: BLE001  # the conversation handles it
-            self._waiter.set_exception(error)
-        else:
-            if self._steps is not None:
-                self._go_on(octets)
-            else:
-                self._arrived = octets
-                self._waiter.set_result(True)
+            self._steps.error = error
+        # An observer may close the link meanwhile, or cancel the task.
+        self._waiter = None
+        following = self._context.run(self._go_on)
+        if following is None:
+            self._waiter = waiter
+        elif not waiter.done():
+            waiter.set_result(following)
+        # An error in them refers to this frame, see `AsyncRunner.run`.
+        del waiter, following
 
-    def _writable(self) -> None:
-        # Stop watching: the socket is nearly always writable, and waits for it are rare.
-        self._writes = False
-        self._loop.remove_writer(self._number)
-        if not self._waiter.done() and self._steps is None:
-            self._waiter.set_result(True)
+    def _go_on(self) -> Following | None:
+        """Continue the conversation while it needs only the socket; return None if it waits."""
+        while True:
+            try:
+                request = next(self._steps)
+            except BaseException as error:  # noqa: BLE001  # the task raises it
+                return partial(_raise, error)
+            if type(request) is not Receive and type(request) is not Send:
+                return lambda: request
+            try:
+                if not self._begin(request):
+                    return None
+            except Exception as error:  # noqa: BLE001  # the conversation handles it
+                self._steps.error = error
 
-    # --- deadlines ----------------------------------------------------------------------------
+    def _wake(self, error: Exception) -> None:
+        """Wake the task, if it waits; the conversation gets the error."""
+        waiter, self._waiter = self._waiter, None
+        if waiter is not None and not waiter.done():
+            self._steps.error = error
+            waiter.set_result(None)
 
-    def _set_deadline(self, until: float) -> None:
-        self._deadline = until
+    # --- waiting --------------------------------------------------------------------------------
+
+    def _wait(self) -> None:
+        """Let the loop call `_look` for the events; in its next turn, if there are none."""
+        if self.events and self.events != self._watched:
+            self._watch(self.events)
         # An earlier timer stays, and sets a new one when it runs out.  So most waits set none.
-        if self._timer is None or until < self._timer.when():
+        due = self.deadline if self.events else 0.0
+        if due < self._due:
             if self._timer is not None:
                 self._timer.cancel()
-            self._timer = self._loop.call_at(until, self._look_at_the_clock)
+            self._due, self._timer = due, self._loop.call_at(due, self._look_at_the_clock)
 
     def _look_at_the_clock(self) -> None:
-        self._timer = None
-        if not self._waiter.done():
-            if self._loop.time() < self._deadline:
-                self._set_deadline(self._deadline)
-            else:
-                self._wake()
+        self._due, self._timer = inf, None
+        if self.events and self.deadline <= self._now():
+            self._wake(self.late())
+        else:
+            self._look()
 
-    def _wake(self) -> None:
-        if not self._waiter.done():
-            self._waiter.set_result(False)
+    def _watch(self, events: int) -> None:
+        changed, self._watched = events ^ self._watched, events
+        loop = self._loop
+        for event, add, remove in (
+            (READ, loop.add_reader, loop.remove_reader),
+            (WRITE, loop.add_writer, loop.remove_writer),
+        ):
+            if changed & events & event:
+                add(self._number, self._look)
+            elif changed & event:
+                remove(self._number)
 
-    # --- the end ------------------------------------------------------------------------------
+    # --- the end --------------------------------------------------------------------------------
+
+    def drain(self) -> None:
+        super().drain()
+        # At once, so that the session can end before it is cut off.
+        self._look()
 
     def abort(self) -> None:
         if self._number < 0:
             return
-        if self._reads:
-            self._loop.remove_reader(self._number)
-        if self._writes:
-            self._loop.remove_writer(self._number)
+        self._watch(0)
         self._number = -1
-        self._arrived = None
         super().abort()
         if self._timer is not None:
             self._timer.cancel()
-        if not self._waiter.done():
-            error = ConnectionAbortedError("the link was closed during the wait")
-            self._waiter.set_exception(error)
-        # The error in it refers to tasks that refer to this link.
-        self._waiter = self._loop.create_future()
+        self._wake(ConnectionAbortedError("the link was closed during the wait"))
+
+
+def _raise(error: BaseException) -> NoReturn:
+    try:
+        raise error
+    finally:
+        # It refers to this frame, see `AsyncRunner.run`.
+        del error
 
 
 class _Runner(AsyncRunner):
@@ -208,10 +180,16 @@ class _Runner(AsyncRunner):
     """
 
     interrupts = (KeyboardInterrupt, asyncio.CancelledError)
-    _steps = HandedSteps
 
-    def _is_cancelled(self, raised: BaseException) -> bool:
-        return isinstance(raised, asyncio.CancelledError)
+    async def serve(self, flow: Flow[None], link: AsyncLink) -> None:
+        try:
+            await super().serve(flow, link)
+        except asyncio.CancelledError:
+            # A handler raises this too, if it awaits what another task cancels.
+            task = asyncio.current_task()
+            if sys.version_info >= (3, 11) and task is not None and not task.cancelling():
+                host.log().exception("a session failed")
+            raise
 
     async def _finish(self, call: Awaitable[T], seconds: float) -> T:
         calling = asyncio.ensure_future(call)
@@ -229,16 +207,16 @@ class _Runner(AsyncRunner):
 RUNNER = _Runner()
 
 
-async def made_in_thread(make: Callable[[], T], close: Callable[[T], object]) -> T:
-    """Call a function in a thread, and return its result; close the result after a cancellation."""
-
-    def close_it(made: asyncio.Future[T]) -> None:
-        if not made.cancelled() and made.exception() is None:
-            close(made.result())
-
-    making = asyncio.get_running_loop().run_in_executor(None, make)
+async def in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in a thread; if this is cancelled, close what the function returns."""
+    calling = asyncio.get_running_loop().run_in_executor(None, function, *arguments)
     try:
-        return await asyncio.shield(making)
+        return await asyncio.shield(calling)
     except asyncio.CancelledError:
-        making.add_done_callback(close_it)
+        calling.add_done_callback(_close)
         raise
+
+
+def _close(called: asyncio.Future[Any]) -> None:
+    if not called.cancelled() and called.exception() is None and hasattr(called.result(), "close"):
+        called.result().close()

@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
-from functools import partial
 
-from ..adapters.connecting import ConnectionSettings
-from ..adapters.pooling import AsyncPool, PoolSettings
-from ..adapters.settings_as_parameters import fields_as_parameters
-from ..conversations import PoolLimits
+from ..adapters.pooling import AsyncPool
 from .client import Client, connect_with
 from .link import RUNNER
 
@@ -20,12 +15,5 @@ class Pool(AsyncPool[Client]):
     """Clients of one server: see `PoolBase`."""
 
     _runner = RUNNER
-
-    @fields_as_parameters(PoolSettings)
-    def __init__(self, settings: PoolSettings) -> None:
-        """Create a pool; it connects when a client is needed."""
-        self._begin(settings, settings.bounds)
-
-    def _begin(self, settings: ConnectionSettings, bounds: PoolLimits) -> None:
-        slots = asyncio.Semaphore(bounds.connections)
-        super().__init__(bounds, partial(connect_with, settings), time.monotonic, slots)
+    _connect_with = staticmethod(connect_with)
+    _semaphore = asyncio.Semaphore

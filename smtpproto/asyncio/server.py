@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import socket
-import sys
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
-from math import inf
 from typing import TYPE_CHECKING
 
-from ..adapters import host, sockets
+from ..adapters import sockets
 from ..adapters.listening import Arrival, Listening, ListeningSettings, Running, start_listening
 from ..adapters.settings_as_parameters import fields_as_parameters
 from ..timeouts import HANDLER_TIMEOUT
-from .link import RUNNER, Link, made_in_thread
+from .link import RUNNER, Link, in_thread
 
 if TYPE_CHECKING:
     from ..conversations import AsyncContentHandler, AsyncMessageHandler
@@ -46,7 +44,7 @@ async def serve_with(
     """Do the same as `serve`, with a settings object and without a block."""
     # In a thread, because this may look up names.
     prepare = partial(start_listening, handler, settings, waits=True)
-    return Server(await made_in_thread(prepare, Listening.close))
+    return Server(await in_thread(prepare))
 
 
 class Server(Running, AbstractAsyncContextManager["Server"]):
@@ -56,11 +54,9 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
         super().__init__(listening)
         self._loop = asyncio.get_running_loop()
         self._links: dict[asyncio.Task[None], Link] = {}
-        self._stopping = False
+        self._stopping = self._is_cut = False
         self._stopped = asyncio.Event()
-        # When the server closes the remaining sessions, and the timer for it.
-        self._cut_at = inf
-        self._timer: asyncio.TimerHandle | None = None
+        self._timers: list[asyncio.TimerHandle] = []
         for listener in listening.listeners:
             self._listen(listener)
 
@@ -77,7 +73,7 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
             RuntimeError: the task of a session calls this.
         """
         self._check_caller(own=asyncio.current_task() in self._links)
-        self._stop(self._loop.time() + self._grace(timeout))
+        self._stop(self._grace(timeout))
         try:
             await self._stopped.wait()
         except asyncio.CancelledError:
@@ -121,7 +117,7 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
         # Other code may have closed a socket that the loop watches; its number is used again.
         self._loop.remove_reader(arrival.sock.fileno())
         link = Link(arrival.sock, listening.settings.timeout, listening.handshake)
-        task = self._loop.create_task(_serve(arrival, link))
+        task = self._loop.create_task(RUNNER.serve(arrival.flow, link))
         self._links[task] = link
         # A callback, because a task that is cancelled before its first step runs no code.
         task.add_done_callback(partial(self._end, arrival))
@@ -137,7 +133,7 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
 
     # --- the end ------------------------------------------------------------------------------
 
-    def _stop(self, cut_at: float) -> None:
+    def _stop(self, grace: float) -> None:
         """Stop listening, and tell the conversations that wait for their clients."""
         if not self._stopping:
             self._stopping = True
@@ -147,49 +143,27 @@ class Server(Running, AbstractAsyncContextManager["Server"]):
             for link in self._links.values():
                 link.drain()
         # After `drain`, so that idle sessions send 421 even if there is no time to wait.
-        if cut_at < self._cut_at:
-            self._cut_at = cut_at
-            self._set_timer(cut_at, self._cut)
+        if not self._stopped.is_set():
+            self._timers.append(self._loop.call_later(grace, self._cut))
         if not self._links:
             self._finish()
 
     def _cut(self) -> None:
         """Cut off the remaining sessions."""
-        if self._cut_at == -inf or self._stopped.is_set():
+        if self._is_cut or self._stopped.is_set():
             return
-        self._cut_at = -inf
+        self._is_cut = True
         for task, link in self._links.items():
             link.abort()
             task.cancel()
-        self._set_timer(self._loop.time() + HANDLER_TIMEOUT, self._give_up)
+        self._timers.append(self._loop.call_later(HANDLER_TIMEOUT, self._give_up))
 
     def _give_up(self) -> None:
         """Stop without waiting for handlers that still run."""
         self._log_unfinished(len(self._links))
         self._finish()
 
-    def _set_timer(self, when: float, function: Callable[[], None]) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer = self._loop.call_at(when, function)
-
     def _finish(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in self._timers:
+            timer.cancel()
         self._stopped.set()
-
-
-async def _serve(arrival: Arrival, link: Link) -> None:
-    try:
-        await RUNNER.run(arrival.flow, link)
-        link.close()
-    except KeyboardInterrupt:
-        raise
-    except asyncio.CancelledError:
-        # A handler raises this too, if it awaits what another task cancels.
-        task = asyncio.current_task()
-        if sys.version_info >= (3, 11) and task is not None and not task.cancelling():
-            host.log().exception("a session failed")
-        raise
-    except BaseException:  # noqa: BLE001  # a bug; the server goes on
-        host.log().exception("a session failed")

@@ -88,7 +88,7 @@ class WireSession(AbstractContextManager["WireSession"]):
         """
         pieces = self.dialogue.client(octets)
         with _closed():
-            self._link.send(Send(octets, COMMAND_TIMEOUT))
+            self._link.fulfil(Send(octets, COMMAND_TIMEOUT))
         return pieces
 
     def next_line(self) -> Piece:
@@ -101,7 +101,7 @@ class WireSession(AbstractContextManager["WireSession"]):
         while not self._said:
             try:
                 with _closed():
-                    data = self._link.receive(Receive(COMMAND_TIMEOUT, True))
+                    data = self._link.fulfil(Receive(COMMAND_TIMEOUT, True))
             except TimeoutError as error:
                 raise ConnectionLost(f"no reply: {error}") from None
             if not data:
@@ -132,7 +132,7 @@ class WireSession(AbstractContextManager["WireSession"]):
             TLSError: it failed.
         """
         try:
-            self.facts = self._link.start_tls(BeginTLS(HANDSHAKE_TIMEOUT))
+            self.facts = self._link.fulfil(BeginTLS(HANDSHAKE_TIMEOUT))
         except OSError as error:
             raise tls_error(error, self.settings.host) from error
         return self.facts

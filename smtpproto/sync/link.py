@@ -3,100 +3,44 @@
 from __future__ import annotations
 
 import select
-import socket
 import time
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from ..adapters import host
-from ..adapters.nonblocking_channel import READS, Channel, HandshakeSettings
+from ..adapters.link_base import READ, WRITE, LinkBase, Waited
 from ..conversations import io_requests
 from ..conversations.io_requests import Flow, Request
-from ..vocabulary.session_facts import TLSFacts
 
 __all__ = ["Link", "at_once", "run"]
 
 T = TypeVar("T")
 
 
-class Link(Channel):
-    """A channel with deadlines, whose methods wait."""
+class Link(LinkBase):
+    """A link that waits in `fulfil`."""
 
-    __slots__ = ("_deadline", "_progress")
+    __slots__ = ()
 
-    def __init__(
-        self, sock: socket.socket, most: float | None, handshake: HandshakeSettings
-    ) -> None:
-        super().__init__(sock, handshake, most)
-        # Times on the clock `time.monotonic`: the end of the wait for octets; and the time by which
-        # the peer must accept some of the unsent octets.
-        self._deadline = self._progress = 0.0
+    _now = staticmethod(time.monotonic)
 
-    def send(self, request: io_requests.Send) -> bytes | None:
-        """Write all octets; or return what the peer sends first, if the request `reads`.
+    def fulfil(self, request: Waited) -> Any:
+        """Fulfil a request; return its result.
 
         Raises:
-            TimeoutError: the peer accepted no octets within the request's timeout.
+            OSError: the link broke, or the time is over (`TimeoutError`).
         """
-        behind = bool(self.unsent)
-        self.put(request.data)
-        progress = self.push()
-        if not self.unsent:
+        if self.expect(request):
             return None
-        if progress or not behind:
-            self._progress = time.monotonic() + self._limit(request.timeout)
-        return self._finish(request, READS, reads=request.reads)
-
-    def _finish(
-        self, request: io_requests.Send | io_requests.Receive, most: int, *, reads: bool
-    ) -> bytes | None:
-        """Write the unsent octets; or return what the peer sends first, if `reads` is True."""
-        seconds = self._limit(request.timeout)
-        octets = self.read(most) if reads and self.secure else None
-        events = select.POLLOUT | (select.POLLIN if reads else 0)
-        while self.unsent and octets is None:
-            ready = self._wait(events, self._progress)
-            if not ready:
-                raise TimeoutError(f"the peer accepted no octets for {seconds:g} seconds")
-            if reads and ready & ~select.POLLOUT:
-                octets = self.read(most)
-            if self.push():
-                self._progress = time.monotonic() + seconds
-        return octets
-
-    def receive(self, request: io_requests.Receive) -> bytes:
-        """Return some octets; `b""` at the end."""
-        if self.unsent and (octets := self._finish(request, request.most, reads=True)) is not None:
-            return octets
-        self._deadline = request.deadline(time.monotonic(), self._deadline, self._most)
-        # TLS may hold decrypted octets, which do not make the socket readable.
-        found = self.read(request.most) if self.secure else None
-        while found is None:
-            # TLS may have to send something itself.
-            events = select.POLLIN | (select.POLLOUT if self.unsent else 0)
-            if not self._wait(events, self._deadline):
-                limit = self._limit(request.timeout)
-                raise TimeoutError(f"the peer sent nothing for {limit:g} seconds")
-            self.push()
-            found = self.read(request.most)
-        return found
-
-    def start_tls(self, request: io_requests.BeginTLS) -> TLSFacts:
-        """Do the TLS handshake."""
-        deadline = time.monotonic() + self._limit(request.timeout)
-        while (facts := self.shake_hands()) is None:
-            events = select.POLLIN | (select.POLLOUT if self.unsent else 0)
-            if not self._wait(events, deadline):
-                raise TimeoutError("the time limit ran out")
-            self.push()
-        return facts
-
-    def _wait(self, events: int, deadline: float) -> int:
-        """Wait for events of `select.poll`; return those that came, or 0 after the deadline."""
-        poll = select.poll()
-        poll.register(self.sock, events)
-        ready = poll.poll(max(0.0, deadline - time.monotonic()) * 1000)
-        return ready[0][1] if ready else 0
+        result = None if self.events else self.attempt()
+        while self.events:
+            poll = select.poll()
+            reads = select.POLLIN if self.events & READ else 0
+            poll.register(self.sock, reads | (select.POLLOUT if self.events & WRITE else 0))
+            if not poll.poll(max(0.0, self.deadline - self._now()) * 1000):
+                raise self.late()
+            result = self.attempt()
+        return result
 
 
 def run(flow: Flow[T], link: Link | None = None) -> T:
@@ -129,14 +73,10 @@ def _fulfil(request: Request, link: Link | None) -> Any:
     if isinstance(request, io_requests.Report):
         return host.report(request.error)
     assert link is not None
-    if isinstance(request, io_requests.Send):
-        return link.send(request)
-    if isinstance(request, io_requests.Receive):
-        return link.receive(request)
     if isinstance(request, io_requests.HasUnread):
         return link.has_input()
-    assert isinstance(request, io_requests.BeginTLS)
-    return link.start_tls(request)
+    assert not isinstance(request, io_requests.CallWithContent)
+    return link.fulfil(request)
 
 
 def at_once(result: Any) -> Any:

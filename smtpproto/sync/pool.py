@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Generator
 from contextlib import AbstractContextManager, contextmanager
-from functools import partial
 
-from ..adapters.connecting import ConnectionSettings
-from ..adapters.pooling import ConnectionPool, PoolSettings
-from ..adapters.settings_as_parameters import fields_as_parameters
-from ..conversations import PoolLimits
+from ..adapters.pooling import ConnectionPool
 from .client import Client, connect_with
 from .link import run
 
@@ -21,14 +16,9 @@ __all__ = ["Pool"]
 class Pool(ConnectionPool[Client], AbstractContextManager["Pool"]):
     """Clients of one server: see `PoolBase`."""
 
-    @fields_as_parameters(PoolSettings)
-    def __init__(self, settings: PoolSettings) -> None:
-        """Create a pool; it connects when a client is needed."""
-        self._begin(settings, settings.bounds)
-
-    def _begin(self, settings: ConnectionSettings, bounds: PoolLimits) -> None:
-        super().__init__(bounds, partial(connect_with, settings), time.monotonic, threading.Lock())
-        self._slots = threading.Semaphore(bounds.connections)
+    _connect_with = staticmethod(connect_with)
+    _semaphore = threading.Semaphore
+    _new_lock = threading.Lock
 
     @contextmanager
     def connection(self) -> Generator[Client, None, None]:

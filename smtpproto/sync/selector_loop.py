@@ -12,12 +12,15 @@ from math import inf
 from typing import Any
 
 from ..adapters import host, sockets
+from ..adapters.link_base import Waited
 from ..adapters.listening import Arrival, Listening
-from ..adapters.nonblocking_channel import SLICE, HandshakeSettings
+from ..adapters.nonblocking_channel import HandshakeSettings
 from ..conversations.io_requests import (
     BeginTLS,
     Call,
     CallWithContent,
+    Draining,
+    HasUnread,
     Receive,
     Report,
     Request,
@@ -25,7 +28,7 @@ from ..conversations.io_requests import (
 )
 from ..conversations.server.incoming_content import ContentLost
 from ..timeouts import HANDLER_TIMEOUT
-from .accepted_connection import READ, AcceptedConnection
+from .accepted_connection import AcceptedConnection
 from .content_chunks import Chunks
 from .handler_threads import HandlerThreads
 from .link import at_once
@@ -155,7 +158,7 @@ class Loop:
             self._listeners.watch()
         for connection in self._waiting():
             if connection.deadline <= now:
-                connection.late()
+                connection.fail(connection.late())
                 self._go_on(connection)
         deadlines = (connection.deadline for connection in self._waiting())
         resume_at = self._listeners.resume_at
@@ -163,7 +166,7 @@ class Loop:
 
     def _waiting(self) -> list[AcceptedConnection]:
         """Return the connections that wait for their sockets."""
-        return [each for each in self._connections if each.awaited and not each.ready]
+        return [each for each in self._connections if each.waits and not each.ready]
 
     # --- connections --------------------------------------------------------------------------
 
@@ -179,7 +182,7 @@ class Loop:
 
     def _look_at(self, connection: AcceptedConnection) -> None:
         """Continue a connection whose socket is ready."""
-        if connection.awaited is None:
+        if not connection.waits:
             # The conversation waits for a handler; do not watch the socket meanwhile.
             self._unwatch(connection)
         elif not connection.ready:
@@ -189,9 +192,9 @@ class Loop:
         """Run a connection's conversation until it waits; close the connection at the end."""
         if connection not in self._connections:
             return
-        connection.sent, connection.ready = 0, False
+        connection.ready = False
         try:
-            if connection.awaited is not None and not self._attempt(connection):
+            if connection.waits and not self._attempt(connection):
                 return
             if self._run_steps(connection):
                 return
@@ -218,40 +221,42 @@ class Loop:
     def _fulfil(self, connection: AcceptedConnection, request: Request) -> bool:
         """Fulfil a request of a conversation.  Return False if the conversation must wait."""
         # The most frequent requests come first, for speed.
-        if type(request) is Send:
-            connection.expect(request)
-            return self._attempt(connection)
-        if type(request) is Receive:
-            connection.expect(request)
-            if connection.secure:
-                # TLS may hold decrypted octets, which do not make the socket readable.
-                return self._give_way(connection)
-            return self._attempt(connection) if self._draining else self._watch(connection, READ)
+        if type(request) is Receive or type(request) is Send:
+            return self._attempt(connection, request)
         if isinstance(request, (Call, CallWithContent)):
             self._call(connection, request)
             return False
         if isinstance(request, Report):
             host.report(request.error)
             return True
+        if isinstance(request, HasUnread):
+            connection.steps.result = connection.has_input()
+            return True
         if isinstance(request, BeginTLS) and callable(connection.handshake.context):
             self._ask_for_context(connection, request)
             return False
-        connection.expect(request)
-        return self._attempt(connection)
+        return self._attempt(connection, request)
 
-    def _attempt(self, connection: AcceptedConnection) -> bool:
-        """Try to fulfil the awaited request.  Return False if the conversation must wait."""
-        missing = 0
+    def _attempt(self, connection: AcceptedConnection, request: Waited | None = None) -> bool:
+        """Begin a request for the socket, or try again; return False if it must wait."""
         try:
-            missing = connection.attempt()
-        except (OSError, MemoryError) as error:
+            if connection.is_cut:
+                raise ConnectionAbortedError("the server cut the connection off")
+            if request is None:
+                connection.steps.result = connection.attempt()
+                connection.waits = connection.events != 0
+            elif connection.expect(request):
+                return True
+            else:
+                connection.waits = True
+                if not connection.events:
+                    return self._give_way(connection)
+        except (OSError, MemoryError, Draining) as error:
             connection.fail(error)
         except BaseException as error:  # noqa: BLE001  # an error ends only this connection
             host.log().exception("a connection failed")
             connection.fail(ConnectionAbortedError(f"the server failed: {error!r}"))
-        if missing and not (self._draining and connection.drain()):
-            return self._watch(connection, missing)
-        return connection.sent < SLICE or self._give_way(connection)
+        return not connection.events or self._watch(connection, connection.events)
 
     def _give_way(self, connection: AcceptedConnection) -> bool:
         """Continue the connection in the next turn, after the others.  Return False."""
@@ -264,9 +269,10 @@ class Loop:
 
         def then(connection: AcceptedConnection, context: Any, error: Any) -> None:
             connection.handshake = HandshakeSettings(context)
-            connection.expect(request)
             if error is not None:
                 connection.fail(error)
+            elif not self._attempt(connection, request):
+                return
             self._go_on(connection)
 
         self._workers.submit((connection, Call(connection.handshake.current), then))
@@ -362,6 +368,8 @@ class Loop:
         self._draining = True
         self._listeners.pause(inf)
         self._listening.close()
+        for connection in self._connections:
+            connection.drain()
         for connection in self._waiting():
             self._go_on(connection)
 

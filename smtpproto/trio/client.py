@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from io import BufferedReader
-from pathlib import Path
 from typing import Any
 
 import trio
@@ -63,7 +60,3 @@ class Client(AsyncClient):
     @staticmethod
     async def _in_thread(function: Callable[..., Any], *arguments: Any) -> Any:
         return await trio.to_thread.run_sync(function, *arguments)
-
-    @staticmethod
-    async def _open(path: os.PathLike[str]) -> BufferedReader:
-        return await trio.to_thread.run_sync(Path(path).open, "rb")

@@ -5,15 +5,16 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import trio
 
-from ..adapters.async_link import AsyncLink
-from ..adapters.async_runner import AsyncRunner
+from ..adapters.async_runner import AsyncLink, AsyncRunner
+from ..adapters.link_base import READ, WRITE, Waited
 from ..adapters.nonblocking_channel import HandshakeSettings
+from ..conversations.conversation_steps import Steps
 
-__all__ = ["RUNNER", "Link", "is_cancelled", "run"]
+__all__ = ["RUNNER", "Link"]
 
 T = TypeVar("T")
 
@@ -23,33 +24,35 @@ class Link(AsyncLink):
 
     __slots__ = ("_waiting",)
 
+    _now = staticmethod(trio.current_time)
+
     def __init__(
         self, sock: socket.socket, most: float | None, handshake: HandshakeSettings
     ) -> None:
         super().__init__(sock, most, handshake)
         self._waiting = trio.CancelScope()
 
-    def _now(self) -> float:
-        return trio.current_time()
+    def fulfil(self, request: Waited, steps: Steps[Any]) -> Awaitable[None] | None:
+        return None if self.expect(request) else self._fulfil(steps)
 
-    async def _let_others_go_on(self) -> None:
+    async def _fulfil(self, steps: Steps[Any]) -> None:
+        # A session that writes much must let others run.  When a busy client has its turn again, it
+        # has usually sent more octets: reading takes a third of the time of a wait.
         await trio.lowlevel.checkpoint()
-
-    def _may_have_octets(self) -> bool:
-        # When this task runs again, a busy client has usually sent more octets.  Reading takes a
-        # third of the time of a wait with a deadline.
-        return True
-
-    async def _wait(self, until: float, *, read: int, write: bool) -> bool:
-        with trio.CancelScope(deadline=until) as self._waiting:
+        result = self.attempt()
+        while self.events:
             try:
-                await _ready(self.sock, read=read > 0, write=write)
+                with trio.CancelScope(deadline=self.deadline) as self._waiting:
+                    await _ready(self.sock, self.events)
             except trio.ClosedResourceError as error:
                 raise ConnectionError("the link was closed during the wait") from error
-            return True
-        return False
+            if self._waiting.cancelled_caught and self.deadline <= self._now():
+                raise self.late()
+            result = self.attempt()
+        steps.result = result
 
-    def _wake(self) -> None:
+    def drain(self) -> None:
+        super().drain()
         self._waiting.cancel()
 
     def abort(self) -> None:
@@ -58,17 +61,18 @@ class Link(AsyncLink):
         super().abort()
 
 
-def _ready(sock: socket.socket, *, read: bool, write: bool) -> Awaitable[None]:
-    """Wait until the socket is readable or writable, as asked.
+def _ready(sock: socket.socket, events: int) -> Awaitable[None]:
+    """Wait for events of a socket.
 
     This is not a coroutine, because another frame would take memory in each idle session.
 
     Raises:
         ClosedResourceError: the socket was closed during the wait.
     """
-    if read and write:
+    if events == READ | WRITE:
         return _readable_or_writable(sock)
-    return (trio.lowlevel.wait_readable if read else trio.lowlevel.wait_writable)(sock)
+    wait = trio.lowlevel.wait_readable if events == READ else trio.lowlevel.wait_writable
+    return wait(sock)
 
 
 async def _readable_or_writable(sock: socket.socket) -> None:
@@ -95,7 +99,8 @@ class _Runner(AsyncRunner):
     interrupts = (KeyboardInterrupt, trio.Cancelled)
 
     def _is_cancelled(self, raised: BaseException) -> bool:
-        return is_cancelled()
+        # Whether the next wait of this task would be cancelled.
+        return trio.current_effective_deadline() <= trio.current_time()
 
     async def _finish(self, call: Awaitable[T], seconds: float) -> T:
         with trio.move_on_after(seconds, shield=True):
@@ -104,9 +109,3 @@ class _Runner(AsyncRunner):
 
 
 RUNNER = _Runner()
-run = RUNNER.run
-
-
-def is_cancelled() -> bool:
-    """Return whether the next wait of this task would be cancelled."""
-    return trio.current_effective_deadline() <= trio.current_time()

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from ..adapters import host, sockets
+from ..adapters import sockets
 from ..adapters.listening import Arrival, Listening, ListeningSettings, Running, start_listening
 from ..adapters.settings_as_parameters import fields_as_parameters
 from ..timeouts import HANDLER_TIMEOUT
-from .link import Link, is_cancelled, run
+from .link import RUNNER, Link
 
 if TYPE_CHECKING:
     from ..conversations import AsyncContentHandler, AsyncMessageHandler
@@ -161,15 +161,7 @@ class Server(Running):
 
     async def _serve(self, arrival: Arrival, link: Link) -> None:
         try:
-            await run(arrival.flow, link)
-            link.close()
-        except (KeyboardInterrupt, trio.Cancelled):
-            raise
-        except BaseException as error:
-            if not isinstance(error, Exception) and is_cancelled():
-                raise
-            # A bug; the server goes on.
-            host.log().exception("a session failed")
+            await RUNNER.serve(arrival.flow, link)
         finally:
             link.abort()
             self._links.remove(link)
