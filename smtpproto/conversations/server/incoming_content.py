@@ -43,75 +43,66 @@ class IncomingContent:
 
     def __init__(self, session: ServerSession, first: ContentChunk | EndOfContent) -> None:
         self.session = session
-        self.first: ContentChunk | EndOfContent | None = first
+        self.first: ServerEvent | None = first
         self.top = b""
         self._separator: Separator | None = None
         self.complete = False
         self.lost: ServerEvent | Exception | None = None
 
+    def begin(self) -> bytes:
+        """Return the header fields to pass to the handler first; empty after the first call."""
+        top, self.top = self.top, b""
+        if top:
+            self._separator = Separator()
+        return top
+
     def read(self) -> Flow[bytes | None]:
         """Return the content that has arrived; wait if there is none yet; None at the end.
-
-        Raises:
-            ContentLost: the content stays incomplete.
-        """
-        pieces = yield from self.pieces()
-        if not pieces:
-            return None
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def pieces(self) -> Flow[list[bytes]]:
-        """Return the content that has arrived, in pieces; wait if there is none; [] at the end.
 
         Waking a handler's thread takes long, so this joins the pieces that arrived together.  It
         stops after a short piece, because the end of a chunk may follow (RFC 3030), and a handler
         may decide the reply to it.
-        """
-        pieces: list[bytes] = []
-        size = 0
-        if self.top:
-            pieces.append(self.top)
-            self.top, self._separator = b"", Separator()
-        separator = self._separator
-        more = True
-        while more and size < _TOGETHER and not self.complete:
-            event = yield from self.next_event(wait=not pieces)
-            if event is None:
-                break
-            if isinstance(event, ContentChunk):
-                octets = event.octets
-                size += len(octets)
-                more = len(octets) > _SHORT
-                if separator is not None:
-                    octets = separator.feed(octets)
-            else:
-                octets = yield from self.take(event)
-            if octets:
-                pieces.append(octets)
-            else:
-                more = True
-        return pieces
-
-    def next_event(self, *, wait: bool) -> Flow[ServerEvent | None]:
-        """Return the next event.
-
-        Arguments:
-            wait: whether to wait for the client.  If not, return None if no event is ready.
 
         Raises:
-            ContentLost: the link was lost.
+            ContentLost: the content stays incomplete.
         """
-        if self.first is not None:
-            event, self.first = self.first, None
-            return event
-        if self.lost is not None:
-            raise ContentLost("the content was lost before")
-        try:
+        octets = self.begin()
+        pieces, size = [octets] if octets else [], 0
+        while not self.complete and size < _TOGETHER:
+            octets = yield from self.piece(wait=not pieces)
+            if octets:
+                pieces.append(octets)
+                size += len(octets)
+            if pieces and len(octets) <= _SHORT:
+                break
+        if not pieces:
+            return None
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def piece(self, *, wait: bool = True) -> Flow[bytes]:
+        """Return the next piece of the content, which may be empty.
+
+        Arguments:
+            wait: whether to wait for the client if no event is ready.
+
+        Raises:
+            ContentLost: the content stays incomplete.
+        """
+        event, self.first = self.first, None
+        if event is None:
+            if self.lost is not None:
+                raise ContentLost("the content was lost before")
             session = self.session
-            return (yield from (session.next_event() if wait else session.event_at_hand()))
-        except (OSError, Over, MemoryError) as error:
-            self.lost = error
-            raise ContentLost(f"the link was lost within the content: {error}") from error
+            try:
+                event = yield from (session.next_event() if wait else session.event_at_hand())
+            except (OSError, Over, MemoryError) as error:
+                self.lost = error
+                raise ContentLost(f"the link was lost within the content: {error}") from error
+            if event is None:
+                return b""
+        if isinstance(event, ContentChunk):
+            return event.octets if self._separator is None else self._separator.feed(event.octets)
+        return (yield from self.take(event))
 
     def take(self, event: ServerEvent) -> Flow[bytes]:
         """Handle an event that is not a piece of the content.
@@ -138,7 +129,7 @@ class IncomingContent:
     def rest(self) -> Flow[None]:
         """Read the rest of the content, which the handler has not read."""
         while not self.complete:
-            yield from self.pieces()
+            yield from self.piece()
 
     def between_chunks(self, event: Command | Deviation | Rejected) -> Flow[None]:
         """Handle a command between two chunks (RFC 3030), which may abort the transaction.
@@ -170,8 +161,9 @@ class IncomingContent:
         # Join pieces early: a list of pieces of one octet takes sixty times the memory.
         octets = io.BytesIO()
         try:
-            while pieces := (yield from self.pieces()):
-                octets.writelines(pieces)
+            octets.write(self.begin())
+            while not self.complete:
+                octets.write((yield from self.piece()))
             return octets.getvalue()
         except MemoryError as error:
             raise NoMemory("no memory was left for the content of a message") from error

@@ -169,37 +169,38 @@ class ServerSession(HandlerAnswers):
 
     def run(self) -> Flow[None]:
         """Run the session from the greeting to the end."""
-        server = self.server
-        unasked = self.hooks.unasked
+        server, unasked = self.server, self.hooks.unasked
         yield from self.greet()
-        following: ServerEvent | None = None
         while True:
-            # This repeats `next_event` and `command`, because a generator for each event is slow.
-            event = following or server.next_event()
-            following = None
-            kind = type(event)
-            if kind is Need:
+            # This repeats `next_event`, because a generator for each event is slow.
+            event = server.next_event()
+            if isinstance(event, Need):
                 event = yield from self.wait(event)
-                kind = type(event)
             elif server.queued > _MOST_QUEUED:
                 yield Send(server.data_to_send(), server.timeout)
+            kind = type(event)
             if kind is Mail and self.stops():
                 self.end(STOPPING)
             if kind in unasked:
                 server.accept()
-            elif isinstance(event, (ContentChunk, EndOfContent)):
-                yield from self.content(event)
-            elif isinstance(event, AuthCommand):
-                following = yield from self.authenticate(event)
-            elif isinstance(event, Command):
-                yield from self.command(event)
-            elif isinstance(event, Rejected):
-                yield from self.rejected(event)
-            elif isinstance(event, Deviation):
-                yield from self.deviated(event)
             else:
-                # Only `ConnectionClosed` is left: a response comes within a dialogue only.
-                return
+                yield from self.handle(event)
+
+    def handle(self, event: ServerEvent) -> Flow[None]:
+        """Handle an event; ask the handler if it has a hook for it."""
+        if isinstance(event, (ContentChunk, EndOfContent)):
+            yield from self.content(event)
+        elif isinstance(event, AuthCommand):
+            yield from self.authenticate(event)
+        elif isinstance(event, Command):
+            yield from self.command(event)
+        elif isinstance(event, Rejected):
+            yield from self.rejected(event)
+        elif isinstance(event, Deviation):
+            yield from self.deviated(event)
+        else:
+            # `ConnectionClosed`: a response comes within a dialogue only.
+            raise Over
 
     def greet(self) -> Flow[None]:
         """Greet the client, and check whether it spoke too early."""
@@ -232,9 +233,7 @@ class ServerSession(HandlerAnswers):
     def next_event(self) -> Flow[ServerEvent]:
         """Return the next event; write and read as needed."""
         event = yield from self.event_at_hand()
-        if event is None:
-            event = yield from self.wait(self.server.next_event())
-        return event
+        return event or (yield from self.wait(_NEEDS_DATA))
 
     def event_at_hand(self) -> Flow[ServerEvent | None]:
         """Return the next event, or None if the client has to send something first."""
@@ -245,10 +244,11 @@ class ServerSession(HandlerAnswers):
             yield Send(self.server.data_to_send(), self.server.timeout)
         return event
 
-    def wait(self, event: ServerEvent | Need) -> Flow[ServerEvent]:
-        """Return the next event after what the connection needs first."""
+    def wait(self, need: Need) -> Flow[ServerEvent]:
+        """Do what the connection needs until it returns an event."""
         server = self.server
         fresh = True
+        event: ServerEvent | Need = need
         while isinstance(event, Need):
             for_data = event is _NEEDS_DATA
             if for_data and server.transaction is None and self.stops():
@@ -298,13 +298,15 @@ class ServerSession(HandlerAnswers):
         self.server.send(reply)
         raise Over
 
-    def authenticate(self, command: AuthCommand) -> Flow[ServerEvent | None]:
-        """Answer AUTH; return the event to handle next, if there is one."""
+    def authenticate(self, command: AuthCommand) -> Flow[None]:
+        """Answer AUTH, and handle what came instead of a response."""
         if self.authenticator is None:
             # A server that offers AUTH without an authenticator must not let all clients in.
             self.server.reject(454, "4.7.0", "Temporary authentication failure")
-            return None
-        return (yield from self.authenticator.examine(self.server, command, self.next_event))
+            return
+        following = yield from self.authenticator.examine(self.server, command, self.next_event)
+        if following is not None:
+            yield from self.handle(following)
 
     # --- commands -----------------------------------------------------------------------------
 
@@ -332,10 +334,11 @@ class ServerSession(HandlerAnswers):
         content = IncomingContent(self, first)
         about = (self.session, self.envelope())
         try:
-            refusal = yield from self.refusal(*about)
-            if refusal is not None:
-                self.server.send(refusal)
-                return
+            if self.hooks.data is not None and self.announced is not self.server.transaction:
+                refusal = yield from self.refusal(self.hooks.data, *about)
+                if refusal is not None:
+                    self.server.send(refusal)
+                    return
             if self.stamp is not None:
                 content.top = self.stamp(*about)
             if self.hooks.message is not None:
@@ -364,11 +367,8 @@ class ServerSession(HandlerAnswers):
             finally:
                 del lost
 
-    def refusal(self, session: Session, envelope: Envelope) -> Flow[Reply | None]:
+    def refusal(self, hook: Any, session: Session, envelope: Envelope) -> Flow[Reply | None]:
         """Return the handler's refusal of content that comes without DATA; None to accept it."""
-        hook = self.hooks.data
-        if hook is None or self.announced is self.server.transaction:
-            return None
         answer = answer_of(hook, (yield Call(hook, (session, envelope))))
         if answer is None or (isinstance(answer, Reply) and answer.negative):
             return answer

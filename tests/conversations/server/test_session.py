@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import tracemalloc
 from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
@@ -37,7 +38,6 @@ from smtpproto.conversations.io_requests import (
     Call,
     CallWithContent,
     Draining,
-    Flow,
     HasUnread,
     Receive,
     Report,
@@ -45,7 +45,6 @@ from smtpproto.conversations.io_requests import (
 )
 from smtpproto.conversations.server.handler import Hooks
 from smtpproto.conversations.server.handler_failures import NoMemory
-from smtpproto.conversations.server.incoming_content import IncomingContent
 from smtpproto.conversations.server.session import serve_session
 from smtpproto.extensions import (
     Auth,
@@ -787,15 +786,13 @@ def test_no_memory_for_the_whole_of_a_message(monkeypatch: pytest.MonkeyPatch) -
     """The message is refused for now, and the session goes on."""
     inbox = Inbox()
     link = start(inbox)
-    read = IncomingContent.pieces
 
-    def fail(self: IncomingContent) -> Flow[list[bytes]]:
-        if not (yield from read(self)):
+    class NoRoom(io.BytesIO):
+        def getvalue(self) -> bytes:
             raise MemoryError
-        return [b"body"]
 
     with monkeypatch.context() as patched:
-        patched.setattr(IncomingContent, "pieces", fail)
+        patched.setattr(io, "BytesIO", NoRoom)
         assert codes(link.feed(ENVELOPE + MESSAGE)) == [250, 250, 354, 452]
     assert [type(each) for each in link.server.reports] == [NoMemory]
     assert codes(link.feed(ENVELOPE + MESSAGE)) == [250, 250, 354, 250]
