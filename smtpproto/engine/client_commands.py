@@ -297,7 +297,7 @@ class ClientCommands(Connection):
             )
         if self._unread_code() not in _NO_ANSWER:
             raise early("the response")
-        self._queue(line)
+        self._queue([line])
         self._observe("C", b"(response)")
         self._sent.append((self._rows[State.EXCHANGE]["response"], command))
 

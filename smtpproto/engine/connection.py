@@ -8,7 +8,7 @@ against the same table, formatted, and queued by `_queue`, which every outgoing 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from types import NoneType
 from typing import TYPE_CHECKING, ClassVar
 
@@ -226,7 +226,7 @@ class Connection:
         if self._observer is not None:
             self._observer(sender, octets, content)
 
-    def _queue(self, *lines: bytes) -> None:
+    def _queue(self, lines: Sequence[bytes]) -> None:
         """Queue lines; this adds the CRLF to each.
 
         Raises:

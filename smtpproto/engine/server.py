@@ -39,7 +39,7 @@ from ..vocabulary.lenient_commands import read
 from ..vocabulary.replies import Reply
 from ..vocabulary.session_facts import Protocol, Session, changed
 from ..vocabulary.states import State
-from ..wire import BadLine, ContentEnd, LineEndings, LineFault
+from ..wire import BadLine, LineEndings, LineFault
 from . import server_refusals as refusals
 from .command_allowed import not_possible
 from .compiled_extensions import all_of, catalogue
@@ -185,9 +185,8 @@ class Server(ServerReplies):
 
     def _next_line(self) -> bytes | BadLine | ServerEvent | Need:
         """Return the next line, or the event or `Need` if there is no line to parse."""
-        lines = self._lines
-        line = lines.read()
-        if lines.dropped > self.limits.overlong:
+        line = self._lines.read()
+        if not isinstance(line, bytes) and self._lines.dropped > self.limits.overlong:
             # Stop reading a line that has no end.
             return self._reject(refusals.ENDLESS_LINE)
         if line is None:
@@ -253,7 +252,7 @@ class Server(ServerReplies):
             self._failed = not in_flight
             return rejected
         self._command, self._row = command, row
-        if command.brings_content and self._content is not None and self.state is _CHUNKS:
+        if self.state is _CHUNKS and command.brings_content and self._content is not None:
             refused = self._content.finish_text()
             if refused is not None:
                 self.send(refused)
@@ -358,11 +357,11 @@ class Server(ServerReplies):
 
     def _next_content(self, content: ServerContent) -> ServerEvent | Need | None:
         chunk = content.read()
-        if chunk is None:
-            return self._closed(clean=False) if self._eof else _NEEDS_DATA
-        if isinstance(chunk, ContentEnd):
+        if isinstance(chunk, bytes):
+            return ContentChunk(chunk) if chunk else None
+        if chunk is not None:
             return self._end_content(content)
-        return ContentChunk(chunk) if chunk else None
+        return self._closed(clean=False) if self._eof else _NEEDS_DATA
 
     def _end_content(self, content: ServerContent) -> ServerEvent | None:
         """Handle the end of the content, or of one chunk."""

@@ -84,7 +84,7 @@ class ServerContent:
         reader = self.reader
         assert reader is not None
         chunk = reader.read()
-        if chunk is None or isinstance(chunk, ContentEnd):
+        if not isinstance(chunk, bytes):
             return chunk
         if self.refused is not None:
             return b""

@@ -28,7 +28,7 @@ from .transition_table import Row
 __all__ = ["ServerReplies"]
 
 # CPython 3.11 takes three times as long to look up an enum's member than a global name.
-_CLOSED, _RCPT, _CONTENT, _CHUNKS = State.CLOSED, State.RCPT, State.CONTENT, State.CHUNKS
+_CLOSED, _READY, _CONTENT, _CHUNKS = State.CLOSED, State.READY, State.CONTENT, State.CHUNKS
 _EXCHANGE, _SESSION = State.EXCHANGE, Effect.SESSION
 
 # The usual reply to content (RFC 5321 section 4.3.2).
@@ -129,7 +129,7 @@ class ServerReplies(Connection):
             self._close(reply)
         elif row is None:
             self._refuse_content(reply)
-        elif isinstance(self._command, Hello) and reply.positive and row.forget is _SESSION:
+        elif row.forget is _SESSION and reply.positive and isinstance(self._command, Hello):
             self._send_hello(reply, row, self._command)
         else:
             command = self._command
@@ -155,8 +155,8 @@ class ServerReplies(Connection):
         command = None if row.name == "content" else self._command
         self._answered(row, code, command)
         after = self.state
-        if code < 300 and (after is _RCPT or before in _WITH_RECIPIENTS):
-            self._forgive(command, before)
+        if code < 300 and (type(command) is Rcpt or before in _WITH_RECIPIENTS):
+            self._forgive(command)
         if after is not before:
             self._entered(after, before, command)
 
@@ -193,13 +193,13 @@ class ServerReplies(Connection):
             session = changed(session, facts=self.session.facts)
         self.session = session
 
-    def _forgive(self, command: Command | None, before: State) -> None:
+    def _forgive(self, command: Command | None) -> None:
         """After a positive reply reset the count of commands, or do not count this one."""
-        if type(command) is Rcpt or (isinstance(command, CountedCommand) and command.octets):
+        if self.state is _READY:
+            if not isinstance(command, (Hello, Rset)):
+                self._commands = self._excess = 0
+        elif type(command) is Rcpt or (isinstance(command, CountedCommand) and command.octets):
             self._commands -= 1
-        accepted = before in _WITH_RECIPIENTS and self.state is State.READY
-        if accepted and not isinstance(command, (Hello, Rset)):
-            self._commands = self._excess = 0
 
     def _refuse_content(self, reply: Reply) -> None:
         """Keep a refusal of content until the content, or its chunk, has ended."""
@@ -221,19 +221,18 @@ class ServerReplies(Connection):
             LocalProtocolError: as `send`.
         """
         command, row = self._command, self._row
-        accepted, verb = _ACCEPTED, "content"
         if command is None:
             hostname, protocol = self.session.hostname, self.session.protocol
             usual = "LMTP" if protocol is Protocol.LMTP else "ESMTP"
             accepted, verb = (220, "", f"{hostname} {usual}"), "greeting"
             text = f"{hostname} {text}" if text else ""
-        elif row is not None and row.name != "content":
-            if isinstance(command, Hello):
-                self.send(Reply(250, "", f"{self.session.hostname} {text}".rstrip()))
-                return
-            if not isinstance(command, CountedCommand):
-                accepted = command.accepted
-            verb = command.verb
+        elif row is not None and row.name == "content":
+            accepted, verb = _ACCEPTED, "content"
+        elif row is not None and row.forget is _SESSION and isinstance(command, Hello):
+            self.send(Reply(250, "", f"{self.session.hostname} {text}".rstrip()))
+            return
+        else:
+            accepted, verb = command.accepted, command.verb
         if text or row is None:
             # Do not cache another text, which may be long and different each time.
             code, enhanced, usual = accepted
@@ -282,7 +281,7 @@ class ServerReplies(Connection):
 
     def _write(self, reply: Reply, lines: tuple[bytes, ...]) -> None:
         """Queue a reply."""
-        self._queue(*lines)
+        self._queue(lines)
         self._failed = reply.code >= 400
         if self._observer is not None:
             if reply.intermediate and isinstance(self._command, DialogueCommand):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from typing import final
 
 from .command_base import Command
 from .replies import Reply
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 
+@final
 class Need(enum.Enum):
     """What a connection waits for when it has no event."""
 

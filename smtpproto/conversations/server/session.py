@@ -174,7 +174,7 @@ class ServerSession(HandlerAnswers):
         while True:
             # This repeats `next_event`, because a generator for each event is slow.
             event = server.next_event()
-            if isinstance(event, Need):
+            if type(event) is Need:
                 event = yield from self.wait(event)
             elif server.queued > _MOST_QUEUED:
                 yield Send(server.data_to_send(), server.timeout)
@@ -238,7 +238,7 @@ class ServerSession(HandlerAnswers):
     def event_at_hand(self) -> Flow[ServerEvent | None]:
         """Return the next event, or None if the client has to send something first."""
         event = self.server.next_event()
-        if isinstance(event, Need):
+        if type(event) is Need:
             return None
         if self.server.queued > _MOST_QUEUED:
             yield Send(self.server.data_to_send(), self.server.timeout)
@@ -249,7 +249,7 @@ class ServerSession(HandlerAnswers):
         server = self.server
         fresh = True
         event: ServerEvent | Need = need
-        while isinstance(event, Need):
+        while type(event) is Need:
             for_data = event is _NEEDS_DATA
             if for_data and server.transaction is None and self.stops():
                 self.end(STOPPING)
@@ -384,7 +384,9 @@ class ServerSession(HandlerAnswers):
                 return
             yield from content.rest()
         # Check the type, because a mock has any attribute.
-        if hasattr(type(answer), "__next__"):
+        if answer is None or isinstance(answer, Reply):
+            self.answer(answer)
+        elif hasattr(type(answer), "__next__"):
             yield from self.answer_each(hook, next, answer, content)
         elif hasattr(type(answer), "__anext__"):
             yield from self.answer_each(hook, anext, answer, content)
