@@ -42,6 +42,7 @@ from smtpproto.extensions import (
     Bdat,
     Burl,
     Chunking,
+    DeliverBy,
     NoSoliciting,
     Size,
     Solicit,
@@ -243,7 +244,10 @@ TEXT = [b"text", 7, None]
         ),
         *(
             (make, ["ADV"], "expected a tuple of .*, found the text 'ADV'")
-            for make in (Auth, lambda it: Auth((), it), Burl, NoSoliciting, Solicit)
+            for make in (
+                *(Auth, lambda it: Auth((), it), Burl, NoSoliciting, Solicit),
+                *(partial(DeliverBy, None), partial(XClient, ()), partial(XForward, ())),
+            )
         ),
         (lambda it: ClientSettings(extensions=it), ["SIZE", [Size()]], "a Client takes classes"),
         (Transcript, [None, "transcript.txt"], "write: expected a function, found"),

@@ -3,7 +3,7 @@
 A connection works in six steps.  Bytes go into one buffer.  The reader for the current state takes
 a line or a chunk out of it.  A line is parsed to a value.  The table and the extensions decide
 whether the value is allowed.  The value becomes an event.  On the way out a value is checked
-against the same table, formatted, and queued by `_queue`, which every outgoing line passes.
+against the same table, formatted and queued; no line with CR, LF or NUL within it is queued.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..errors import LocalProtocolError
+from ..field_types import refuse_text
 from ..grammar.lazy_pattern import lazy_pattern
 from ..vocabulary.command_base import Command
 from ..vocabulary.commands import Mail
@@ -89,6 +90,7 @@ class DeliverBy(Extension):
     tokens: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        refuse_text("a tuple of tokens", tokens=self.tokens)
         if PARAM.fullmatch(self.arguments()) is None:
             raise ValueError(f"{self.arguments()!a} is no deliverby-param (RFC 2852 section 2)")
 

@@ -184,6 +184,7 @@ class AttributeExtension(Extension):
 
     def __post_init__(self) -> None:
         refuse_text("addresses, such as TrustedNetworks(...)", trusted=self.trusted)
+        refuse_text("a tuple of names", names=self.names)
 
     def arguments(self) -> str:
         return " ".join(self.names)

@@ -113,7 +113,7 @@ class Client(ClientBase, AbstractContextManager["Client"]):
         if isinstance(content, os.PathLike):
             with open(content, "rb") as file:  # noqa: PTH123  importing pathlib takes 3 ms
                 return self._run(self._delivery(envelope, file))
-        if isinstance(content, AsyncIterable):
+        if isinstance(content, AsyncIterable) and not hasattr(content, "read"):
             raise TypeError(
                 "content: expected bytes, a binary file or an iterable of bytes, found an "
                 f"{type(content).__name__}, which the blocking client cannot await: use "

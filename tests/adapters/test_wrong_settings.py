@@ -6,6 +6,7 @@ import errno
 import math
 from collections.abc import AsyncIterator
 from functools import partial
+from io import BytesIO
 from typing import Any
 
 import pytest
@@ -97,6 +98,15 @@ def test_content_that_is_awaited_needs_an_adapter_that_awaits(world: World) -> N
             assert client.noop().positive
         else:
             assert client.send(ENVELOPE, content()).complete
+
+
+def test_a_file_that_can_also_be_awaited_is_read_as_a_file(world: World) -> None:
+    class Both(BytesIO):
+        async def __aiter__(self) -> AsyncIterator[bytes]:
+            yield b"line"
+
+    with world.serve(Inbox()) as server, world.connect(server) as client:
+        assert client.send(ENVELOPE, Both(b"hello\r\n")).complete
 
 
 def test_a_server_goes_on_after_a_wrong_time_limit(world: World) -> None:
