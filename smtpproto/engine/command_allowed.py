@@ -8,7 +8,8 @@ that does not depend on arguments is compiled once for each set of extensions.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from ..extensions.extension import Extension
 from ..extensions.pipelining import Pipelining
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 __all__ = ["CommandRules", "InForce", "keeps_facts", "longest_line", "not_offered", "not_possible"]
 
 
-class CommandRules(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class CommandRules:
     """The rules for a class of command while certain extensions are in use.
 
     Arguments:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 from ..errors import LocalProtocolError
@@ -108,7 +109,7 @@ class Catalogue:
             limits=limits,
             syntax=syntax,
         )
-        self.utf8_grammar = self.grammar._replace(utf8=True)
+        self.utf8_grammar = replace(self.grammar, utf8=True)
         self.concerned = tuple(kind for kind in self.kinds.values() if keeps_facts(kind))
         self._in_force: dict[tuple[type, ...], InForce] = {}
         self._offered: dict[tuple[int, ...], Offered] = {}

@@ -19,7 +19,7 @@ Sections: RFC 5321 sections 3.1, 3.3, 4.1.4 and 4.3; RFC 2920 section 3.1.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from ..vocabulary.states import Effect, State, Table, Transition
 
@@ -77,7 +77,8 @@ BASE_TABLE: Table = {
 """The table of SMTP without extensions."""
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
     """A row as the connections use it.
 
     Arguments:

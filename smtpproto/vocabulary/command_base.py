@@ -7,8 +7,8 @@ commands of RFC 5321; service extensions define theirs in their own files.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from ..errors import LocalProtocolError
 from ..limits import Limits
@@ -39,7 +39,8 @@ class Syntax(enum.Enum):
     LENIENT = "the server repairs and reports faults whose meaning is clear"
 
 
-class Grammar(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Grammar:
     """What reading a command line needs: the verbs and parameters in use.
 
     Arguments:
@@ -53,7 +54,7 @@ class Grammar(NamedTuple):
 
     verbs: Mapping[str, type[Command]]
     known: frozenset[str] = frozenset()
-    parameters: Mapping[type[Command], Mapping[str, type[Parameter]]] = {}
+    parameters: Mapping[type[Command], Mapping[str, type[Parameter]]] = field(default_factory=dict)
     utf8: bool = False
     limits: Limits = Limits()
     syntax: Syntax = Syntax.STRICT
