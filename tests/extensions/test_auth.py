@@ -311,6 +311,7 @@ def test_where_it_is_required() -> None:
     assert (reply.code, reply.enhanced) == (530, "5.7.0")
     for allowed in (Noop(), Rset(), Ehlo(CLIENT)):
         assert pair.say(allowed).code == 250
+    assert pair.raw("AUTH PLAIN !").startswith("501 ")
     assert pair.say(AuthCommand("PLAIN", SECRET)).code == 235
     pair.server.authenticated("alice")
     assert pair.say(mail()).code == 250
