@@ -289,12 +289,12 @@ class Client(ClientCommands):
     def _learn(self, command: Command | None, reply: Reply) -> None:
         """Store what the greeting, or the reply to EHLO, says about the server."""
         lines = reply.lines
-        if not isinstance(command, Hello):
+        if command is None:
             if reply.positive:
                 self.session = changed(self.session, hostname=lines[0].partition(" ")[0])
             return
         self._unsettled -= 1
-        if reply.positive:
+        if reply.positive and isinstance(command, Hello):
             extended = not isinstance(command, Helo)
             if extended and self._loads:
                 self._load(lines[1:])

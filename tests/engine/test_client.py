@@ -51,7 +51,7 @@ from smtpproto.extensions import (
 )
 from smtpproto.vocabulary.command_base import DialogueCommand
 from smtpproto.vocabulary.lenient_commands import NoDomain
-from smtpproto.vocabulary.states import Transition
+from smtpproto.vocabulary.states import Effect, Transition
 from tests.engine_script import submit
 
 EHLO = Ehlo(Domain("client.example"))
@@ -1083,6 +1083,36 @@ def test_chunks_behind_content_from_elsewhere() -> None:
         client.send(command)
     with pytest.raises(LocalProtocolError, match="found bare LF"):
         client.send(ContentChunk(b"a\nb"))
+
+
+@dataclass(frozen=True, slots=True)
+class Forget(Command):
+    verb = "XFORGET"
+
+
+class Forgetting(Extension):
+    """A command that ends what EHLO has begun."""
+
+    keyword = "XFORGET"
+    commands = (Forget,)
+    transitions = {
+        State.READY: {"XFORGET": Transition(ok=State.GREETED, forget=Effect.SESSION)},
+    }
+
+
+def test_a_command_that_makes_both_forget() -> None:
+    client, _ = submit(GREETING + "S: 250 XFORGET\n", extensions=[Forgetting])
+    hostname = client.session.hostname
+    for reply in (b"550 no\r\n", b"250 forgotten\r\n"):
+        client.send(Forget())
+        client.data_to_send()
+        assert len(feed(client, reply)) == 1
+    assert client.session.hostname == hostname
+    assert Forgetting not in client.offered
+    client.send(EHLO)
+    client.data_to_send()
+    feed(client, b"250-mx.example\r\n250 XFORGET\r\n")
+    client.send(Forget())
 
 
 def test_a_name_that_only_a_lenient_server_reads() -> None:
