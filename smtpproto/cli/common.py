@@ -189,7 +189,9 @@ def standard_input() -> BinaryIO:
     before the end of the input.
     """
     if os.name == "posix":
-        os.set_blocking(sys.stdin.fileno(), True)
+        # What a program puts in its place may be no file.
+        with contextlib.suppress(OSError):
+            os.set_blocking(sys.stdin.fileno(), True)
     return sys.stdin.buffer
 
 

@@ -6,6 +6,7 @@ import socket
 import sys
 import threading
 from collections.abc import Iterator
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ def test_all_accepted(sink: str, mails: Inbox, message_file: str, io: str) -> No
     assert str(envelope.reverse_path) == "<eve@example.org>"
     assert [str(path) for path in envelope.forward_paths] == ["<alice@example.com>"]
     assert content == MESSAGE.replace(b"\n", b"\r\n")
+
+
+def test_a_standard_input_that_is_no_file(
+    sink: str, mails: Inbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", TextIOWrapper(BytesIO(MESSAGE)))
+    assert main(["send", "--server", sink, "-"]) == 0
+    assert len(mails.mails) == 1
 
 
 @KINDS
