@@ -663,7 +663,7 @@ def test_what_is_held_back_does_not_leave_either() -> None:
 def test_what_was_released_behind_others_is_not_answered_before_it_left() -> None:
     """The replies to what left before it are; `Limits.unanswered` held it back."""
     client, _ = submit(PIPELINING, limits=Limits(unanswered=3))
-    for command in (MAIL, BOB, BOB, BOB):
+    for command in (MAIL, BOB, BOB, BOB, BOB):
         client.send(command)
     assert client.data_to_send().count(b"\r\n") == 3
     assert len(feed(client, b"250 OK\r\n250 OK\r\n250 OK\r\n")) == 3
@@ -833,15 +833,18 @@ def test_lmtp() -> None:
         C: RCPT TO:<bob@mx.example>
         C: RCPT TO:<nobody@mx.example>
         C: RCPT TO:<eve@mx.example>
+        C: RCPT TO:<bob@mx.example>
         C: DATA
         S: 250 OK
         S: 250 OK
         S: 550 no
         S: 250 OK
+        S: 250 OK
         S: 354 go ahead
         C: text
         C: .
         S: 450 4.2.2 full
+        S: 250 OK
         S: 250 OK
         C: QUIT
         S: 221 Bye
@@ -849,9 +852,10 @@ def test_lmtp() -> None:
         protocol=Protocol.LMTP,
     )
     replies = [event for event in events if isinstance(event, Reply)]
-    assert [(reply.code, reply.recipient) for reply in replies[-3:]] == [
+    assert [(reply.code, reply.recipient) for reply in replies[-4:]] == [
         (450, BOB),
         (250, EVE),
+        (250, BOB),
         (221, None),
     ]
     assert client.state is State.CLOSED
@@ -1138,15 +1142,16 @@ def test_a_command_that_has_no_row_any_more_is_skipped_in_the_projection() -> No
 
 def test_equal_replies_to_several_recipients() -> None:
     client, _ = submit(PIPELINING)
-    recipients = [Rcpt(ForwardPath.of(f"user{number}@example.org")) for number in range(3)]
+    recipients = [Rcpt(ForwardPath.of(f"user{number}@example.org")) for number in range(4)]
     client.send(MAIL, *recipients, Noop())
     client.data_to_send()
-    said = [b"250 2.1.0 OK", b"250 2.1.5 OK", b"250 2.1.5 OK", b"250-2.1.5 OK\r\n250 2.1.5 OK"]
-    events = feed(client, b"\r\n".join([*said, b"250 2.1.5 OK", b""]))
-    replies = [event for event in events if isinstance(event, Reply)]
-    assert replies[1:3] == [Reply(250, "2.1.5", "OK")] * 2
+    one = b"250 2.1.5 OK\r\n"
     # Within a reply the same octets are one of its lines.
-    assert replies[3] == Reply(250, "2.1.5", "OK\nOK")
+    events = feed(client, b"250 2.1.0 OK\r\n" + one * 2 + b"250-2.1.5 OK\r\n")
+    events += feed(client, one * 3)
+    replies = [event for event in events if isinstance(event, Reply)]
+    assert [reply.text for reply in replies] == ["OK", "OK", "OK", "OK\nOK", "OK", "OK"]
+    assert {reply.enhanced for reply in replies[1:]} == {"2.1.5"}
     assert [reply.command for reply in replies] == [MAIL, *recipients, Noop()]
     # In the reply to EHLO they are text.
     client.send(EHLO)
