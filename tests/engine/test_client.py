@@ -271,6 +271,7 @@ def test_a_greeting_of_several_lines() -> None:
 def test_the_server_wants_no_mail() -> None:
     """RFC 5321 section 3.1: only QUIT is left."""
     client, _ = submit("S: 554 no SMTP here\n")
+    assert client.session.hostname == ""
     assert client.state is State.REFUSED
     with pytest.raises(LocalProtocolError, match="EHLO is not possible here"):
         client.send(EHLO)

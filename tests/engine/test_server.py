@@ -842,6 +842,13 @@ def test_a_message_makes_harmless_commands_forgotten() -> None:
     assert rejected(drive(server)) == [421]
 
 
+@pytest.mark.parametrize("end", ["RSET", "EHLO client.example"])
+def test_a_transaction_without_a_message_does_not(end: str) -> None:
+    server = ready(limits=Limits(commands=10))
+    server.receive_data(octets(["MAIL FROM:<>", "RCPT TO:<b@mx.example>", end]) * 11)
+    assert rejected(drive(server)) == [421]
+
+
 def test_a_message_in_chunks_makes_harmless_commands_forgotten() -> None:
     server = ready(Chunking(), limits=Limits(commands=10))
     for _ in range(20):

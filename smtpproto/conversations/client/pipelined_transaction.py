@@ -92,7 +92,7 @@ class MailTransactions:
             rcpt = client.next_event()
             if not isinstance(rcpt, Reply):
                 rcpt = yield from next_reply(client, event=rcpt)
-            if rcpt.code < 300 and mail.code < 300:
+            if rcpt.code < 300:
                 self.open.append(index)
             else:
                 self._check_open(rcpt)
