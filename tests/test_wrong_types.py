@@ -230,7 +230,7 @@ TEXT = [b"text", 7, None]
         (AuthParameter, ["eve@a.example"], "mailbox: expected Mailbox or None, found str"),
         (lambda it: Reply(250, "2.0.0", it), [b"OK", ["a", "b"]], "text: expected str, found"),
         *(
-            (make, ["SIZE", [Size]], "expected a tuple of Parameters, found")
+            (make, ["SIZE", [Size], []], "expected a tuple of Parameters, found")
             for make in (
                 partial(Mail, ReversePath(None)),
                 partial(Rcpt, ForwardPath(None)),

@@ -118,8 +118,7 @@ class _WithParameters(Command):
             raise TypeError(
                 f"{self.verb}: expected a {name}, found {path!r}; `{name}.of` takes text"
             )
-        if self.parameters != ():
-            check_parameters(self.verb, self.parameters)
+        check_parameters(self.verb, self.parameters)
 
     @classmethod
     def parse(cls, arguments: str, grammar: Grammar) -> Self:
@@ -164,7 +163,7 @@ class Mail(_WithParameters):
     parameters: tuple[Parameter, ...] = ()
 
     def __post_init__(self) -> None:
-        if type(self.reverse_path) is not ReversePath or self.parameters:
+        if type(self.reverse_path) is not ReversePath or self.parameters != ():
             self._check(self.reverse_path)
 
     def arguments(self) -> str:
@@ -191,7 +190,7 @@ class Rcpt(_WithParameters):
     parameters: tuple[Parameter, ...] = ()
 
     def __post_init__(self) -> None:
-        if type(self.forward_path) is not ForwardPath or self.parameters:
+        if type(self.forward_path) is not ForwardPath or self.parameters != ():
             self._check(self.forward_path)
 
     def __str__(self) -> str:
@@ -291,8 +290,7 @@ class _Question(_WithString):
     def __post_init__(self) -> None:
         # `super()` does not know the new class that `slots` creates.
         _WithString.__post_init__(self)
-        if self.parameters != ():
-            check_parameters(self.verb, self.parameters)
+        check_parameters(self.verb, self.parameters)
 
     def arguments(self) -> str:
         return f"{self.string}{format_parameters(self.parameters)}"

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from smtpproto import sync
-from smtpproto.conversations import Transcript
 from smtpproto.sync import ConnectionSettings, ListeningSettings
 from tests.adapters.worlds import ENVELOPE, Inbox, World
 
@@ -62,17 +61,6 @@ def test_an_address_that_is_taken_is_named(world: World) -> None:
         with pytest.raises(OSError, match=where) as raised:
             world.call(partial(world.adapter.serve_with, Inbox(), ListeningSettings(port=port)))
         assert raised.value.errno == errno.EADDRINUSE
-
-
-def test_a_server_takes_a_function_that_returns_an_observer(world: World) -> None:
-    serve = partial(world.adapter.serve_with, Inbox())
-    wrong: Any
-    for wrong, problem in (
-        (Transcript(print), r"observer takes .*: the server calls it with \(session\)"),
-        (Transcript, "observer: Transcript itself does not take a session"),
-    ):
-        with pytest.raises(TypeError, match=f"{problem}; .*'lambda session: Transcript"):
-            world.call(partial(serve, ListeningSettings(observer=wrong)))
 
 
 def test_an_observer_that_is_awaited_needs_an_adapter_that_awaits(world: World) -> None:

@@ -69,6 +69,16 @@ def test_one_message() -> None:
     assert inbox.messages == [b"one\r\ntwo\r\n"]
 
 
+def test_a_handler_gets_what_has_arrived_before_the_rest_comes() -> None:
+    handler, lines = Streaming(), b"x" * 70 + b"\r\n"
+    link = serve(handler)
+    for octets in (HELLO, ENVELOPE, b"DATA\r\n", lines * 900):
+        link.feed(octets)
+    (chunk,) = handler.chunks
+    assert chunk.count(lines) >= 899
+    assert link.feed(b".\r\n").startswith(b"250")
+
+
 def test_other_commands_between_chunks() -> None:
     inbox = Inbox()
     between = b"NOOP\r\nVRFY b\r\nDATA\r\nXYZZY\r\n"

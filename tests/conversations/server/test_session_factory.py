@@ -365,6 +365,23 @@ def test_what_the_proxy_said_outlives_the_handshake(tls: ServerTLS, version: int
     assert session.get(ProxyHeader) == header
 
 
+async def awaited(session: Session) -> None:
+    """An observer that only some adapters can await."""
+
+
+@pytest.mark.parametrize(
+    "wrong, problem",
+    [
+        (Transcript(print), r"observer takes .*: the server calls it with \(session\); .*lambda"),
+        (Transcript, "observer: Transcript itself does not take a session; .*lambda"),
+        (awaited, "observer is async, and the blocking server cannot"),
+    ],
+)
+def test_a_server_takes_a_function_that_returns_an_observer(wrong: Any, problem: str) -> None:
+    with pytest.raises(TypeError, match=problem):
+        SessionFactory(Inbox(), ServerSettings(observer=wrong), waits=False)
+
+
 def test_an_observer_that_cannot_be_made_is_done_without() -> None:
     def observe(_: Session) -> Any:
         raise ValueError("a defect of the observer")
