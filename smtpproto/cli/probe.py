@@ -10,8 +10,8 @@ from ..extensions import StartTls
 from ..extensions.extension import UnknownExtension
 from ..timeouts import PROBE_TIMEOUT
 from .common import reason, server_address, time_limit, usual_port
-from .findings import SEVERITIES, Finding, findings_of
 from .patience import Patience
+from .probe_findings import SEVERITIES, Finding, findings_of
 from .probe_session import Probed, Seen, look
 from .session_options import add_trust, trusting
 from .terminal import complain, say, say_json, show_table

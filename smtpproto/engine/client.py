@@ -15,7 +15,7 @@ from ..timeouts import CONTENT_CHUNK_TIMEOUT, END_OF_CONTENT_TIMEOUT, GREETING_T
 from ..vocabulary.command_base import Command, CountedCommand, DialogueCommand
 from ..vocabulary.commands import Hello, Helo, Rcpt
 from ..vocabulary.events import ClientEvent, ConnectionClosed, Need
-from ..vocabulary.replies import Reply, received
+from ..vocabulary.replies import Reply, reply_as_read
 from ..vocabulary.session_facts import NOTHING_OFFERED, Protocol, Session, TLSFacts, changed
 from ..vocabulary.states import Effect, State
 from ..wire import DotEncoder, LineEndings
@@ -143,7 +143,9 @@ class Client(ClientCommands):
                 if self._observer is not None:
                     self._observer("S", line[:-2], False)
                 if reply.command is not command or reply.recipient is not recipient:
-                    reply = received(reply.code, reply.enhanced, reply.text, command, recipient)
+                    reply = reply_as_read(
+                        reply.code, reply.enhanced, reply.text, command, recipient
+                    )
             self._settle(reply, row, command)
         except RemoteProtocolError as error:
             self._break(error)

@@ -25,7 +25,7 @@ __all__ = [
     "Reply",
     "ReplyReader",
     "format_reply",
-    "received",
+    "reply_as_read",
     "sendable",
 ]
 
@@ -288,7 +288,7 @@ class ReplyReader:
         self.code, self._lines = 0, []
         plain = code < 400 and (command is None or command.verb in PLAIN_REPLIES)
         enhanced, text = ("", "\n".join(lines)) if plain else _without_enhanced(code, lines)
-        return received(code, enhanced, text, command, recipient)
+        return reply_as_read(code, enhanced, text, command, recipient)
 
 
 def _readable(octets: bytes) -> str:
@@ -312,7 +312,7 @@ def _readable(octets: bytes) -> str:
     return octets.translate(_READABLE_LATIN).decode("latin-1")
 
 
-def received(
+def reply_as_read(
     code: int, enhanced: str, text: str, command: Command | None, recipient: Rcpt | None
 ) -> Reply:
     """Return a reply that was checked as it was read; servers must not send every code there is."""

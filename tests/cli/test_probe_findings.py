@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 
 from smtpproto import TLSFacts
 from smtpproto.cli.certificate_facts import Certificate
-from smtpproto.cli.findings import findings_of
+from smtpproto.cli.probe_findings import findings_of
 from smtpproto.cli.probe_session import Probed, Seen
 from smtpproto.extensions import (
     Auth,
