@@ -83,18 +83,19 @@ class LineReader:
         if end < 0:
             self._wait()
             return None
-        after = end + len(ending)
-        if self._start is not None or after - offset > self.limit:
-            return self._too_long(after - offset)
+        length = end - offset + len(ending)
+        if self._start is not None or length > self.limit:
+            return self._too_long(length)
         line = bytes(octets[offset:end])
         if ending == b"\n":
             line = line.removesuffix(b"\r")
-        # What `skip` does, without the call.
-        buffer.searched = 0
-        buffer.octets, buffer.offset = (b"", 0) if after == len(octets) else (octets, after)
-        if NUL in line or LF in line or CR in line:
-            bare = LineFault.BARE_LF if LF in line else LineFault.BARE_CR
-            return BadLine(LineFault.NUL if NUL in line else bare, line[:_START])
+        buffer.skip(length)
+        if NUL in line:
+            return BadLine(LineFault.NUL, line[:_START])
+        if LF in line:
+            return BadLine(LineFault.BARE_LF, line[:_START])
+        if CR in line:
+            return BadLine(LineFault.BARE_CR, line[:_START])
         return line
 
     def _wait(self) -> None:
