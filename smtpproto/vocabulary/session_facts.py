@@ -227,7 +227,7 @@ class Session:
 def changed(session: Session, **changes: Any) -> Session:
     """The session with other values in some fields.
 
-    A server does this four times for each connection, and `dataclasses.replace` takes five times
+    A server does this five times for each connection, and `dataclasses.replace` takes several times
     as long.
     """
     new = object.__new__(Session)

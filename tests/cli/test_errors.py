@@ -96,6 +96,14 @@ def test_a_session_that_fails(
     assert f": {HOST} port {port}: " in errors(capsys)
 
 
+def refusal(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> str:
+    """What the command line says of arguments that it refuses."""
+    with pytest.raises(SystemExit) as exit_:
+        main(arguments)
+    assert exit_.value.code == 2
+    return capsys.readouterr().err
+
+
 @pytest.mark.parametrize("name", ["..", "a" * 64, "mx." + "a" * 64 + ".example"])
 @pytest.mark.parametrize(
     "arguments",
@@ -112,10 +120,8 @@ def test_a_session_that_fails(
 def test_what_is_no_name_of_a_host(
     name: str, arguments: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main([each.format(name) for each in arguments])
-    assert exit_.value.code == 2
-    assert f"expected the name of a host, found '{name}'" in capsys.readouterr().err
+    said = refusal([each.format(name) for each in arguments], capsys)
+    assert f"expected the name of a host, found '{name}'" in said
 
 
 @pytest.mark.parametrize("value", [":25", "127.0.0.1:0", "[]:25"])
@@ -132,10 +138,8 @@ def test_what_is_no_name_of_a_host(
 def test_a_server_has_a_host_and_a_port(
     arguments: list[str], value: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main([*arguments, value])
-    assert exit_.value.code == 2
-    assert f"a host and a port of 1 to 65535, found '{value}'" in capsys.readouterr().err
+    said = refusal([*arguments, value], capsys)
+    assert f"a host and a port of 1 to 65535, found '{value}'" in said
 
 
 @pytest.mark.parametrize(
@@ -172,10 +176,8 @@ def test_what_is_no_address_or_name_is_not_sent(
 def test_what_is_no_time(
     arguments: list[str], value: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with pytest.raises(SystemExit) as exit_:
-        main([*arguments, value])
-    assert exit_.value.code == 2
-    assert f"expected seconds, found '{value}'" in capsys.readouterr().err
+    said = refusal([*arguments, value], capsys)
+    assert f"expected seconds, found '{value}'" in said
 
 
 # --- certificates -------------------------------------------------------------------------------
